@@ -1,1 +1,73 @@
-//! Placeholder.
+//! Whole HCI packets to and from a Bluetooth controller: on a serial port, a TCP or Unix socket,
+//! or in the same process.
+//!
+//! [`open`] takes a line that names the controller, resets it, and answers an [`HciChannel`]: a
+//! [`Transport`](bt_hci::transport::Transport) for a host stack, and raw packets for tools.
+//!
+//! ```no_run
+//! use std::time::Duration;
+//!
+//! let channel = hci_transport::open(&"serial:/dev/ttyACM0,1000000,rtscts".parse()?)?;
+//!
+//! // HCI_Read_BD_ADDR
+//! channel.write_packet_blocking(&[0x01, 0x09, 0x10, 0x00])?;
+//! let mut answer = Vec::new();
+//! if channel.read_packet_timeout(&mut answer, Duration::from_secs(1))? {
+//!     println!("{answer:02x?}");
+//! }
+//! # Ok::<(), hci_transport::Error>(())
+//! ```
+//!
+//! | line | controller |
+//! |---|---|
+//! | `serial:PATH[,BAUD][,rtscts]` | H4 on a UART, a USB CDC port or a pseudo-terminal; 1,000,000 baud without flow control unless it says otherwise |
+//! | `tcp-client:HOST:PORT` | H4 on a TCP connection; an IPv6 address stands in brackets |
+//! | `unix-client:PATH` | H4 on a Unix socket |
+//! | `usb:INDEX`, `usb:VENDOR:PRODUCT` | a USB adapter (understood, not opened yet) |
+//! | `virtual` | a simulated controller (opened by the crate that has one) |
+//!
+//! # What it takes
+//!
+//! *Linux*: serial ports belong to the group `dialout` (`uucp` on Arch): `sudo usermod -aG dialout
+//! $USER`, then log in again. *macOS*: use `/dev/cu.…`, not `/dev/tty.…`, which waits for a carrier.
+//! *Windows*: `serial:COM3`.
+//!
+//! # How it is made
+//!
+//! There is one packet [`channel`], and a pump for each kind of wire that only moves bytes: anything
+//! that can be read and written ([`Wire`]) becomes a channel with [`OpenOptions::open_wire`], and a
+//! simulated controller holds the channel's other end itself ([`HciPort`]). Packets cross in H4 form,
+//! whole, through bounded queues: a slow reader holds the controller back, a slow controller holds
+//! the writer back, neither holds back the other, and nothing is lost. Framing is a state machine
+//! without I/O ([`H4Deframer`]) that finds its way back after garbage. [`bridge_controller`] is the
+//! other side: it serves a controller to somebody else's host.
+#![forbid(unsafe_code)]
+
+mod channel;
+mod deframer;
+mod error;
+mod open;
+pub mod packet;
+mod plausible;
+mod port;
+mod pump;
+mod queue;
+mod ring;
+mod serial;
+mod serve;
+mod spec;
+mod tcp;
+mod transport;
+#[cfg(unix)]
+mod unix;
+mod waiters;
+
+pub use channel::{Closed, HciChannel, Statistics, channel};
+pub use deframer::H4Deframer;
+pub use error::{Error, ErrorKind};
+pub use open::{OpenOptions, open};
+pub use plausible::{Direction, Limits};
+pub use port::{HciPort, TryDeliverError};
+pub use pump::Wire;
+pub use serve::bridge_controller;
+pub use spec::{DEFAULT_BAUD, Spec, UsbAddress};

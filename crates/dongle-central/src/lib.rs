@@ -1,1 +1,29 @@
-//! Placeholder.
+//! Bluetooth LE central for programs that own their radio: no std, no alloc, no unsafe.
+//!
+//! From the wire up:
+//!
+//! - [`att`], [`adv`]: what goes over the air, checked and without state.
+//! - [`gatt`]: the GATT procedures, state machines that turn answers into questions.
+//! - [`bearer`]: one ATT bearer, a state machine without I/O or clock.
+//! - [`links`]: where the bearers of all connections live, in memory the caller supplies.
+//! - [`mux`]: sits between an HCI transport and trouble-host, and takes the ATT channel out.
+//! - [`central`]: scan, connect and hold connections, on trouble-host.
+//! - [`client`]: the GATT client a program calls.
+#![no_std]
+#![forbid(unsafe_code)]
+
+#[cfg(test)]
+extern crate std;
+
+mod fmt;
+
+pub mod adv;
+pub mod att;
+pub mod bearer;
+//CE
+pub mod client;
+pub mod gatt;
+pub mod links;
+pub mod mux;
+
+pub use embassy_time::{Duration, Instant};

@@ -1,0 +1,173 @@
+//! Any PDU that can arrive on a bearer, from either side.
+
+use super::reader::Reader;
+use super::writer::Writer;
+use super::{
+    AttributeHandle, BufferTooSmall, Malformed, MalformedReason, NotificationList, Opcode, Request,
+    Response,
+};
+
+/// An ATT PDU (Part F 3.3).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Pdu<'a> {
+    /// A client asks; it must be answered.
+    Request(Request<'a>),
+    /// A server answers.
+    Response(Response<'a>),
+    /// A client writes and expects no answer.
+    Command(Command<'a>),
+    /// Handle Value Notification (3.4.7.1).
+    Notification {
+        /// Which attribute.
+        handle: AttributeHandle,
+        /// Its value.
+        value: &'a [u8],
+    },
+    /// Multiple Handle Value Notification (3.4.7.4).
+    MultipleNotification(NotificationList<'a>),
+    /// Handle Value Indication (3.4.7.2); it must be confirmed.
+    Indication {
+        /// Which attribute.
+        handle: AttributeHandle,
+        /// Its value.
+        value: &'a [u8],
+    },
+    /// Handle Value Confirmation (3.4.7.3).
+    Confirmation,
+}
+
+/// A command PDU: a write without an answer (Part F 3.4.5.3 and 3.4.5.4).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Command<'a> {
+    /// Write Command.
+    Write {
+        /// Which attribute.
+        handle: AttributeHandle,
+        /// Its new value.
+        value: &'a [u8],
+    },
+    /// Signed Write Command.
+    SignedWrite {
+        /// Which attribute.
+        handle: AttributeHandle,
+        /// Its new value.
+        value: &'a [u8],
+        /// The Authentication Signature: a counter and a message authentication code.
+        signature: [u8; Command::SIGNATURE_LENGTH],
+    },
+}
+
+impl<'a> Pdu<'a> {
+    /// Judges a whole PDU.
+    ///
+    /// # Errors
+    /// [`Malformed`] says which PDU it claimed to be and what is wrong with it, and what a server
+    /// owes its sender.
+    pub fn parse(pdu: &'a [u8]) -> Result<Self, Malformed> {
+        let (opcode, mut rest) = Reader::new(pdu)?;
+        match opcode {
+            // Notifications first: a busy link carries little else.
+            Opcode::HANDLE_VALUE_NOTIFICATION => Ok(Self::Notification {
+                handle: rest.handle()?,
+                value: rest.rest(),
+            }),
+            Opcode::HANDLE_VALUE_INDICATION => Ok(Self::Indication {
+                handle: rest.handle()?,
+                value: rest.rest(),
+            }),
+            Opcode::MULTIPLE_HANDLE_VALUE_NOTIFICATION => NotificationList::new(rest.rest())
+                .map(Self::MultipleNotification)
+                .or_else(|reason| rest.fail(reason)),
+            Opcode::HANDLE_VALUE_CONFIRMATION => rest.end(Self::Confirmation),
+            Opcode::WRITE_COMMAND => Ok(Self::Command(Command::Write {
+                handle: rest.handle()?,
+                value: rest.rest(),
+            })),
+            Opcode::SIGNED_WRITE_COMMAND => Command::parse_signed(rest).map(Self::Command),
+            _ if opcode.is_response() => {
+                parsed(opcode, Response::parse(opcode, rest)).map(Self::Response)
+            }
+            _ => parsed(opcode, Request::parse(opcode, rest)).map(Self::Request),
+        }
+    }
+
+    /// The opcode.
+    pub const fn opcode(&self) -> Opcode {
+        match self {
+            Self::Request(request) => request.opcode(),
+            Self::Response(response) => response.opcode(),
+            Self::Command(command) => command.opcode(),
+            Self::Notification { .. } => Opcode::HANDLE_VALUE_NOTIFICATION,
+            Self::MultipleNotification(_) => Opcode::MULTIPLE_HANDLE_VALUE_NOTIFICATION,
+            Self::Indication { .. } => Opcode::HANDLE_VALUE_INDICATION,
+            Self::Confirmation => Opcode::HANDLE_VALUE_CONFIRMATION,
+        }
+    }
+
+    /// Writes the PDU to the beginning of `out` and returns its length.
+    pub fn emit(&self, out: &mut [u8]) -> Result<usize, BufferTooSmall> {
+        match *self {
+            Self::Request(request) => request.emit(out),
+            Self::Response(response) => response.emit(out),
+            Self::Command(command) => command.emit(out),
+            Self::Notification { handle, value } | Self::Indication { handle, value } => {
+                Writer::new(out, self.opcode())
+                    .handle(handle)
+                    .bytes(value)
+                    .finish()
+            }
+            Self::MultipleNotification(list) => {
+                Writer::new(out, self.opcode()).bytes(list.bytes()).finish()
+            }
+            Self::Confirmation => Writer::new(out, self.opcode()).finish(),
+        }
+    }
+}
+
+impl<'a> Command<'a> {
+    /// How long an Authentication Signature is, in octets.
+    pub const SIGNATURE_LENGTH: usize = 12;
+
+    /// The opcode.
+    pub const fn opcode(&self) -> Opcode {
+        match self {
+            Self::Write { .. } => Opcode::WRITE_COMMAND,
+            Self::SignedWrite { .. } => Opcode::SIGNED_WRITE_COMMAND,
+        }
+    }
+
+    /// Writes the PDU to the beginning of `out` and returns its length.
+    pub fn emit(&self, out: &mut [u8]) -> Result<usize, BufferTooSmall> {
+        let pdu = Writer::new(out, self.opcode());
+        match *self {
+            Self::Write { handle, value } => pdu.handle(handle).bytes(value),
+            Self::SignedWrite {
+                handle,
+                value,
+                signature,
+            } => pdu.handle(handle).bytes(value).bytes(&signature),
+        }
+        .finish()
+    }
+
+    fn parse_signed(mut pdu: Reader<'a>) -> Result<Self, Malformed> {
+        let handle = pdu.handle()?;
+        match pdu.rest().split_last_chunk() {
+            Some((value, signature)) => Ok(Self::SignedWrite {
+                handle,
+                value,
+                signature: *signature,
+            }),
+            None => pdu.fail(MalformedReason::Length),
+        }
+    }
+}
+
+fn parsed<T>(opcode: Opcode, parsed: Option<Result<T, Malformed>>) -> Result<T, Malformed> {
+    parsed.unwrap_or(Err(Malformed::new(opcode, MalformedReason::UnknownOpcode)))
+}
+
+#[cfg(test)]
+mod tests;

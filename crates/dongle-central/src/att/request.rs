@@ -1,0 +1,238 @@
+//! Requests: what a client asks and a server must answer.
+
+use super::reader::Reader;
+use super::writer::Writer;
+use super::{
+    AttributeHandle, BufferTooSmall, HandleList, HandleRange, Malformed, MalformedReason, Opcode,
+    Uuid,
+};
+
+/// A request PDU (Part F 3.4).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Request<'a> {
+    /// Exchange MTU Request (3.4.2.1).
+    ExchangeMtu {
+        /// The longest PDU the client can receive, as it said it.
+        client_rx_mtu: u16,
+    },
+    /// Find Information Request (3.4.3.1): which attributes are there?
+    FindInformation {
+        /// Where to look.
+        range: HandleRange,
+    },
+    /// Find By Type Value Request (3.4.3.3): which attributes have this type and value?
+    FindByTypeValue {
+        /// Where to look.
+        range: HandleRange,
+        /// The type, always of 16 bits.
+        attribute_type: u16,
+        /// The value.
+        value: &'a [u8],
+    },
+    /// Read By Type Request (3.4.4.1).
+    ReadByType {
+        /// Where to look.
+        range: HandleRange,
+        /// The type.
+        attribute_type: Uuid,
+    },
+    /// Read Request (3.4.4.3).
+    Read {
+        /// Which attribute.
+        handle: AttributeHandle,
+    },
+    /// Read Blob Request (3.4.4.5): the value from an offset on.
+    ReadBlob {
+        /// Which attribute.
+        handle: AttributeHandle,
+        /// From which octet of its value.
+        offset: u16,
+    },
+    /// Read Multiple Request (3.4.4.7): several values whose lengths the client knows.
+    ReadMultiple {
+        /// Which attributes.
+        handles: HandleList<'a>,
+    },
+    /// Read By Group Type Request (3.4.4.9).
+    ReadByGroupType {
+        /// Where to look.
+        range: HandleRange,
+        /// The type of the attributes that begin groups.
+        group_type: Uuid,
+    },
+    /// Write Request (3.4.5.1).
+    Write {
+        /// Which attribute.
+        handle: AttributeHandle,
+        /// Its new value.
+        value: &'a [u8],
+    },
+    /// Prepare Write Request (3.4.6.1): queue a part of a value.
+    PrepareWrite {
+        /// Which attribute.
+        handle: AttributeHandle,
+        /// Where the part goes in its value.
+        offset: u16,
+        /// The part.
+        part: &'a [u8],
+    },
+    /// Execute Write Request (3.4.6.3): what is queued, do it or drop it.
+    ExecuteWrite {
+        /// Which of the two.
+        action: ExecuteAction,
+    },
+    /// Read Multiple Variable Request (3.4.4.11): several values that tell their lengths.
+    ReadMultipleVariable {
+        /// Which attributes.
+        handles: HandleList<'a>,
+    },
+}
+
+/// What becomes of the writes that were prepared.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum ExecuteAction {
+    /// They are dropped.
+    Cancel,
+    /// They are done, in order.
+    Write,
+}
+
+impl<'a> Request<'a> {
+    /// The opcode.
+    pub const fn opcode(&self) -> Opcode {
+        match self {
+            Self::ExchangeMtu { .. } => Opcode::EXCHANGE_MTU_REQUEST,
+            Self::FindInformation { .. } => Opcode::FIND_INFORMATION_REQUEST,
+            Self::FindByTypeValue { .. } => Opcode::FIND_BY_TYPE_VALUE_REQUEST,
+            Self::ReadByType { .. } => Opcode::READ_BY_TYPE_REQUEST,
+            Self::Read { .. } => Opcode::READ_REQUEST,
+            Self::ReadBlob { .. } => Opcode::READ_BLOB_REQUEST,
+            Self::ReadMultiple { .. } => Opcode::READ_MULTIPLE_REQUEST,
+            Self::ReadByGroupType { .. } => Opcode::READ_BY_GROUP_TYPE_REQUEST,
+            Self::Write { .. } => Opcode::WRITE_REQUEST,
+            Self::PrepareWrite { .. } => Opcode::PREPARE_WRITE_REQUEST,
+            Self::ExecuteWrite { .. } => Opcode::EXECUTE_WRITE_REQUEST,
+            Self::ReadMultipleVariable { .. } => Opcode::READ_MULTIPLE_VARIABLE_REQUEST,
+        }
+    }
+
+    /// Writes the PDU to the beginning of `out` and returns its length.
+    pub fn emit(&self, out: &mut [u8]) -> Result<usize, BufferTooSmall> {
+        let pdu = Writer::new(out, self.opcode());
+        match *self {
+            Self::ExchangeMtu { client_rx_mtu } => pdu.u16(client_rx_mtu),
+            Self::FindInformation { range } => pdu.range(range),
+            Self::FindByTypeValue {
+                range,
+                attribute_type,
+                value,
+            } => pdu.range(range).u16(attribute_type).bytes(value),
+            Self::ReadByType {
+                range,
+                attribute_type: uuid,
+            }
+            | Self::ReadByGroupType {
+                range,
+                group_type: uuid,
+            } => pdu.range(range).uuid(uuid),
+            Self::Read { handle } => pdu.handle(handle),
+            Self::ReadBlob { handle, offset } => pdu.handle(handle).u16(offset),
+            Self::ReadMultiple { handles } | Self::ReadMultipleVariable { handles } => {
+                handles.iter().fold(pdu, Writer::handle)
+            }
+            Self::Write { handle, value } => pdu.handle(handle).bytes(value),
+            Self::PrepareWrite {
+                handle,
+                offset,
+                part,
+            } => pdu.handle(handle).u16(offset).bytes(part),
+            Self::ExecuteWrite { action } => pdu.u8(match action {
+                ExecuteAction::Cancel => 0x00,
+                ExecuteAction::Write => 0x01,
+            }),
+        }
+        .finish()
+    }
+
+    /// The request with this opcode and these parameters; `None` if the opcode is no request's.
+    pub(super) fn parse(opcode: Opcode, mut pdu: Reader<'a>) -> Option<Result<Self, Malformed>> {
+        let request = match opcode {
+            Opcode::EXCHANGE_MTU_REQUEST => pdu
+                .u16()
+                .map(|client_rx_mtu| Self::ExchangeMtu { client_rx_mtu }),
+            Opcode::FIND_INFORMATION_REQUEST => {
+                pdu.range().map(|range| Self::FindInformation { range })
+            }
+            Opcode::FIND_BY_TYPE_VALUE_REQUEST => find_by_type_value(&mut pdu),
+            Opcode::READ_BY_TYPE_REQUEST => {
+                range_and_type(&mut pdu).map(|(range, attribute_type)| Self::ReadByType {
+                    range,
+                    attribute_type,
+                })
+            }
+            Opcode::READ_REQUEST => pdu.handle().map(|handle| Self::Read { handle }),
+            Opcode::READ_BLOB_REQUEST => handle_and_offset(&mut pdu)
+                .map(|(handle, offset)| Self::ReadBlob { handle, offset }),
+            Opcode::READ_MULTIPLE_REQUEST => {
+                handles(&mut pdu).map(|handles| Self::ReadMultiple { handles })
+            }
+            Opcode::READ_BY_GROUP_TYPE_REQUEST => range_and_type(&mut pdu)
+                .map(|(range, group_type)| Self::ReadByGroupType { range, group_type }),
+            Opcode::WRITE_REQUEST => pdu.handle().map(|handle| Self::Write {
+                handle,
+                value: pdu.rest(),
+            }),
+            Opcode::PREPARE_WRITE_REQUEST => {
+                handle_and_offset(&mut pdu).map(|(handle, offset)| Self::PrepareWrite {
+                    handle,
+                    offset,
+                    part: pdu.rest(),
+                })
+            }
+            Opcode::EXECUTE_WRITE_REQUEST => {
+                execute_action(&mut pdu).map(|action| Self::ExecuteWrite { action })
+            }
+            Opcode::READ_MULTIPLE_VARIABLE_REQUEST => {
+                handles(&mut pdu).map(|handles| Self::ReadMultipleVariable { handles })
+            }
+            _ => return None,
+        };
+        Some(request.and_then(|request| pdu.end(request)))
+    }
+}
+
+fn find_by_type_value<'a>(pdu: &mut Reader<'a>) -> Result<Request<'a>, Malformed> {
+    let (range, attribute_type) = (pdu.range()?, pdu.u16()?);
+    Ok(Request::FindByTypeValue {
+        range,
+        attribute_type,
+        value: pdu.rest(),
+    })
+}
+
+fn range_and_type(pdu: &mut Reader<'_>) -> Result<(HandleRange, Uuid), Malformed> {
+    let range = pdu.range()?;
+    // Read whole before it is judged: an ATT PDU knows 2 and 16 octets, not 4 (3.2.1).
+    let uuid = pdu.rest();
+    match Uuid::parse_le(uuid) {
+        Some(parsed) if uuid.len() != 4 => Ok((range, parsed)),
+        _ => pdu.fail(MalformedReason::Length),
+    }
+}
+
+fn handle_and_offset(pdu: &mut Reader<'_>) -> Result<(AttributeHandle, u16), Malformed> {
+    Ok((pdu.handle()?, pdu.u16()?))
+}
+
+fn handles<'a>(pdu: &mut Reader<'a>) -> Result<HandleList<'a>, Malformed> {
+    HandleList::from_wire(pdu.rest()).or_else(|reason| pdu.fail(reason))
+}
+
+fn execute_action(pdu: &mut Reader<'_>) -> Result<ExecuteAction, Malformed> {
+    match pdu.u8()? {
+        0x00 => Ok(ExecuteAction::Cancel),
+        0x01 => Ok(ExecuteAction::Write),
+        flags => pdu.fail(MalformedReason::ExecuteFlags(flags)),
+    }
+}

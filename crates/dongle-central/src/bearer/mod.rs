@@ -1,0 +1,414 @@
+//! One ATT bearer (Core Vol 3 Part F): requests, commands, values, the peer's own questions.
+//!
+//! A state machine without I/O or clock. PDUs go in by [`Bearer::handle_pdu`] and come out of
+//! [`Bearer::poll_transmit`]; time comes in as `now`, and [`Bearer::poll_timeout`] says when it
+//! matters next. All memory is lent by the caller at each use, see [`BearerStorage`].
+//!
+//! What it keeps to:
+//! - One request in flight (3.3.2). A caller that goes away leaves its request *abandoned*: the
+//!   response is awaited and thrown away, so that it never answers anyone else.
+//! - A transaction without response for 30 s ends the bearer (3.3.3).
+//! - A request goes out behind the commands that were queued before it, in the order of calls.
+//! - A notification that finds the queue full pushes the oldest out, and each subscription counts
+//!   what it missed. An indication is never pushed out: it is confirmed when it is queued, and the
+//!   next one waits unconfirmed while there is no room for another.
+//! - The peer's requests are answered at once.
+
+mod calls;
+mod incoming;
+pub mod ring;
+mod server;
+mod values;
+mod waiters;
+
+use core::task::Waker;
+
+use embassy_time::{Duration, Instant};
+
+pub use calls::{Call, CallError, CallId, StartError};
+pub use server::LocalServices;
+pub use values::{Received, SubscribeError, Subscriber, SubscriptionId, ValueError, ValueKind};
+
+use crate::att::{Mtu, Opcode};
+use calls::InFlight;
+use ring::{Ring, RingState};
+use server::Reply;
+use waiters::Waiters;
+
+/// How long a transaction may take before the bearer is dead (Core Vol 3 Part F, 3.3.3).
+pub const TRANSACTION_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// What a bearer keeps between two uses, besides the lent memory.
+#[derive(Debug)]
+pub struct BearerState {
+    open: bool,
+    mtu: Mtu,
+    mtu_exchange: MtuExchange,
+    sequence: u16,
+    in_flight: Option<InFlight>,
+    reply: Reply,
+    confirmation_due: bool,
+    confirmation_held: bool,
+    /// A queued write was left before its end: the server has to forget it, at this place in the
+    /// order of calls.
+    cancel_write: Option<u16>,
+    queued_write_running: bool,
+    alarm: Option<Instant>,
+    expired: bool,
+    commands: RingState,
+    notifications: RingState,
+    indications: RingState,
+    counters: Counters,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum MtuExchange {
+    NotYet,
+    Asked { offered: u16 },
+    Done,
+}
+
+impl BearerState {
+    /// A bearer that is closed: nothing can be asked of it.
+    pub const fn closed() -> Self {
+        Self {
+            open: false,
+            mtu: Mtu::DEFAULT,
+            mtu_exchange: MtuExchange::NotYet,
+            sequence: 0,
+            in_flight: None,
+            reply: Reply::new(),
+            confirmation_due: false,
+            confirmation_held: false,
+            cancel_write: None,
+            queued_write_running: false,
+            alarm: None,
+            expired: false,
+            commands: RingState::new(),
+            notifications: RingState::new(),
+            indications: RingState::new(),
+            counters: Counters::new(),
+        }
+    }
+}
+
+/// What a bearer has counted since it was opened.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Counters {
+    /// Requests sent.
+    pub requests: u32,
+    /// Commands sent (writes without response).
+    pub commands: u32,
+    /// Notified values received, each value of a Multiple Handle Value Notification for itself.
+    pub notifications: u32,
+    /// Indications received.
+    pub indications: u32,
+    /// Values nobody was subscribed to.
+    pub unclaimed: u32,
+    /// Values pushed out before a subscription read them.
+    pub missed: u32,
+    /// Requests the peer made of us.
+    pub peer_requests: u32,
+    /// Responses to a request whose caller had gone away.
+    pub late: u32,
+    /// PDUs that broke the protocol: malformed, unknown, or a response to nothing.
+    pub violations: u32,
+}
+
+impl Counters {
+    const fn new() -> Self {
+        Self {
+            requests: 0,
+            commands: 0,
+            notifications: 0,
+            indications: 0,
+            unclaimed: 0,
+            missed: 0,
+            peer_requests: 0,
+            late: 0,
+            violations: 0,
+        }
+    }
+}
+
+/// The memory of one bearer, lent for the time of one use.
+///
+/// The largest MTU the bearer offers follows from it: a call's share of `call_bytes`, and the room
+/// for two values in `indications` and one in `notifications`.
+#[derive(Debug)]
+pub struct BearerStorage<'a> {
+    /// The state.
+    pub state: &'a mut BearerState,
+    /// One entry for each request that may wait or be answered at a time.
+    pub calls: &'a mut [Call],
+    /// Divided evenly among `calls`: each one's request, then its response.
+    pub call_bytes: &'a mut [u8],
+    /// Commands that wait for a controller buffer.
+    pub commands: &'a mut [u8],
+    /// Notified values that wait for their readers: a value costs its length and 4 bytes.
+    pub notifications: &'a mut [u8],
+    /// Indicated values that wait for their readers.
+    pub indications: &'a mut [u8],
+    /// One entry for each subscription.
+    pub subscribers: &'a mut [Subscriber],
+    /// Callers that wait for room among `calls` or `commands`.
+    pub waiters: &'a mut [Option<Waker>],
+}
+
+/// A bearer at work.
+#[derive(Debug)]
+pub struct Bearer<'a> {
+    state: &'a mut BearerState,
+    calls: &'a mut [Call],
+    call_bytes: &'a mut [u8],
+    commands: &'a mut [u8],
+    notifications: &'a mut [u8],
+    indications: &'a mut [u8],
+    subscribers: &'a mut [Subscriber],
+    waiters: Waiters<'a>,
+}
+
+impl<'a> Bearer<'a> {
+    /// A bearer on this memory, as it was left at the last use.
+    pub fn new(storage: BearerStorage<'a>) -> Self {
+        Self {
+            state: storage.state,
+            calls: storage.calls,
+            call_bytes: storage.call_bytes,
+            commands: storage.commands,
+            notifications: storage.notifications,
+            indications: storage.indications,
+            subscribers: storage.subscribers,
+            waiters: Waiters(storage.waiters),
+        }
+    }
+
+    /// Starts over for a new connection: default MTU, nothing queued, nobody subscribed.
+    pub fn open(&mut self) {
+        self.close();
+        *self.state = BearerState { open: true, ..BearerState::closed() };
+        for call in self.calls.iter_mut() {
+            call.reset();
+        }
+        for subscriber in self.subscribers.iter_mut() {
+            subscriber.reset();
+        }
+    }
+
+    /// Ends the bearer. Every caller learns it; values already received can still be read.
+    pub fn close(&mut self) {
+        self.state.open = false;
+        self.state.in_flight = None;
+        self.state.reply = Reply::new();
+        self.state.confirmation_due = false;
+        self.state.confirmation_held = false;
+        self.state.cancel_write = None;
+        self.state.queued_write_running = false;
+        self.state.commands = RingState::new();
+        for call in self.calls.iter_mut() {
+            call.fail(CallError::Closed);
+        }
+        for subscriber in self.subscribers.iter_mut() {
+            subscriber.wake();
+        }
+        self.waiters.wake_all();
+    }
+
+    /// Whether requests can be made.
+    pub fn is_open(&self) -> bool {
+        self.state.open
+    }
+
+    /// Whether the bearer ended because a response did not come within 30 s. The link has to go
+    /// (Core Vol 3 Part F, 3.3.3). Tells it once.
+    pub fn take_expired(&mut self) -> bool {
+        core::mem::take(&mut self.state.expired)
+    }
+
+    /// The MTU in force, 23 until it was exchanged.
+    pub fn mtu(&self) -> Mtu {
+        self.state.mtu
+    }
+
+    /// The largest MTU this bearer's memory can serve. It is what the peer is offered.
+    pub fn largest_mtu(&self) -> Mtu {
+        let value = usize::min(
+            self.notifications.len().saturating_sub(ring::RECORD_OVERHEAD),
+            (self.indications.len() / 2).saturating_sub(ring::RECORD_OVERHEAD),
+        );
+        Mtu::clamped(usize::min(self.call_share(), value + 3) as u16)
+    }
+
+    /// Whether both sides have settled on an MTU, whoever asked. It can't be asked for again
+    /// (Core Vol 3 Part F, 3.4.2.1).
+    pub fn mtu_is_settled(&self) -> bool {
+        self.state.mtu_exchange == MtuExchange::Done
+    }
+
+    /// What was counted so far.
+    pub fn counters(&self) -> Counters {
+        self.state.counters
+    }
+
+    /// Whether [`Bearer::poll_transmit`] has something to say.
+    pub fn has_output(&self) -> bool {
+        !self.state.reply.is_empty() || self.state.confirmation_due || self.next_source().is_some()
+    }
+
+    /// The next PDU for the peer, written to `out`; its length.
+    ///
+    /// `out` must hold the MTU; a PDU that does not fit is dropped as if it had been sent.
+    pub fn poll_transmit(&mut self, now: Instant, out: &mut [u8]) -> Option<usize> {
+        if let Some(len) = self.state.reply.take(out) {
+            return Some(len);
+        }
+        if core::mem::take(&mut self.state.confirmation_due) {
+            let room = out.first_mut()?;
+            *room = Opcode::HANDLE_VALUE_CONFIRMATION.0;
+            return Some(1);
+        }
+        match self.next_source()? {
+            Source::Command => {
+                let mut ring = Ring { state: &mut self.state.commands, bytes: self.commands };
+                let len = copy(ring.front()?.data, out);
+                ring.pop();
+                self.state.counters.commands = self.state.counters.commands.wrapping_add(1);
+                self.waiters.wake_all();
+                Some(len)
+            }
+            Source::Call(index) => self.send_call(index, now, out),
+            Source::CancelWrite => {
+                self.state.cancel_write = None;
+                self.note_request(Opcode::EXECUTE_WRITE_REQUEST, now, None);
+                Some(copy(&[Opcode::EXECUTE_WRITE_REQUEST.0, 0], out))
+            }
+        }
+    }
+
+    /// When [`Bearer::handle_timeout`] wants to be called next.
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        let transaction = self.state.in_flight.map(|f| f.sent_at + TRANSACTION_TIMEOUT);
+        self.calls.iter().filter_map(Call::deadline).chain(transaction).chain(self.state.alarm).min()
+    }
+
+    /// Ends what has waited too long.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        if self.state.in_flight.is_some_and(|f| f.sent_at + TRANSACTION_TIMEOUT <= now) {
+            self.state.expired = true;
+            for call in self.calls.iter_mut() {
+                call.fail(CallError::TransactionTimeout);
+            }
+            self.close();
+            return;
+        }
+        for index in 0..self.calls.len() {
+            self.time_out_call(index, now);
+        }
+        if self.state.alarm.is_some_and(|at| at <= now) {
+            self.state.alarm = None;
+            for subscriber in self.subscribers.iter_mut() {
+                subscriber.wake();
+            }
+            self.waiters.wake_all();
+        }
+    }
+
+    /// Wakes those who wait for a change: there was one besides the bearer's own.
+    pub fn changed(&mut self) {
+        self.waiters.wake_all();
+    }
+
+    /// Wakes those who wait for values or changes at `at`, so that they can look at the time.
+    /// Whether that moves [`Bearer::poll_timeout`].
+    pub fn set_alarm(&mut self, at: Instant) -> bool {
+        let earlier = self.state.alarm.is_none_or(|alarm| at < alarm);
+        if earlier {
+            self.state.alarm = Some(at);
+        }
+        earlier
+    }
+
+    /// Takes the server's one queue of prepared writes; false: another caller uses it. What two
+    /// callers prepare would be executed together (Core Vol 3 Part F, 3.4.6.1).
+    #[must_use]
+    pub fn begin_queued_write(&mut self) -> bool {
+        !core::mem::replace(&mut self.state.queued_write_running, true)
+    }
+
+    /// Gives the queue back. `cancel`: what was prepared is not to be executed; the server is told,
+    /// before anything that is asked later.
+    pub fn end_queued_write(&mut self, cancel: bool) {
+        self.state.queued_write_running = false;
+        if cancel && self.state.open {
+            self.state.cancel_write = Some(self.next_sequence());
+        }
+        self.waiters.wake_all();
+    }
+
+    fn next_sequence(&mut self) -> u16 {
+        let sequence = self.state.sequence;
+        self.state.sequence = sequence.wrapping_add(1);
+        sequence
+    }
+
+    /// Queues a command (Write Command, Signed Write Command): it goes out when the controller
+    /// has a buffer for it, before any request made later.
+    ///
+    /// # Errors
+    /// [`StartError::Full`]: wait with [`Bearer::wait_for_change`] and try again.
+    pub fn queue_command(&mut self, pdu: &[&[u8]; 2]) -> Result<(), StartError> {
+        if !self.state.open {
+            return Err(StartError::Closed);
+        }
+        let [head, tail] = *pdu;
+        let sequence = self.state.sequence;
+        let mut ring = Ring { state: &mut self.state.commands, bytes: self.commands };
+        if !ring.could_ever_fit(head.len() + tail.len()) {
+            return Err(StartError::TooLong);
+        }
+        if !ring.push(sequence, head, tail) {
+            return Err(StartError::Full);
+        }
+        self.next_sequence();
+        Ok(())
+    }
+
+    /// Wakes `waker` when something changed: room for a call or a command, the MTU, the end.
+    pub fn wait_for_change(&mut self, waker: &Waker) {
+        self.waiters.register(waker);
+    }
+
+    /// The oldest among the commands and the requests that may go out.
+    fn next_source(&self) -> Option<Source> {
+        let command = ring::front_tag(&self.state.commands, self.commands)
+            .map(|sequence| (sequence, Source::Command));
+        let requests = match self.state.in_flight {
+            Some(_) => [None, None],
+            None => [
+                self.oldest_queued_call().map(|(index, s)| (s, Source::Call(index))),
+                self.state.cancel_write.map(|s| (s, Source::CancelWrite)),
+            ],
+        };
+        let older = |a: (u16, Source), b: (u16, Source)| {
+            if (b.0.wrapping_sub(a.0) as i16) < 0 { b } else { a }
+        };
+        command.into_iter().chain(requests.into_iter().flatten()).reduce(older).map(|(_, s)| s)
+    }
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Source {
+    Command,
+    Call(usize),
+    CancelWrite,
+}
+
+/// Copies as much as fits; its length.
+fn copy(from: &[u8], to: &mut [u8]) -> usize {
+    let len = from.len().min(to.len());
+    for (to, from) in to.iter_mut().zip(from) {
+        *to = *from;
+    }
+    len
+}

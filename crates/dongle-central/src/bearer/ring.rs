@@ -1,0 +1,196 @@
+//! A queue of variable-sized records in a byte slice that somebody else owns.
+
+/// Bytes a record costs besides its data: its length and its tag.
+pub const RECORD_OVERHEAD: usize = 4;
+/// Instead of a length: the rest of the slice is padding, go on at its start.
+const PADDING: u16 = u16::MAX;
+
+/// Where a [`Ring`] stands; the bytes are lent to it at each use.
+#[derive(Debug, Default, Clone, Copy)]
+pub struct RingState {
+    /// Offset of the oldest record.
+    read: usize,
+    /// Offset behind the newest record.
+    write: usize,
+    /// Bytes in use, padding included.
+    used: usize,
+    /// Number of the oldest record, and of the record that comes next.
+    first: u32,
+    next: u32,
+}
+
+impl RingState {
+    /// An empty ring.
+    pub const fn new() -> Self {
+        Self { read: 0, write: 0, used: 0, first: 0, next: 0 }
+    }
+}
+
+/// The place of one record, which stays meaningful when the record is gone.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub struct Cursor {
+    number: u32,
+    at: usize,
+}
+
+impl Cursor {
+    /// The first record of a new ring.
+    pub const START: Self = Self { number: 0, at: 0 };
+
+    /// Whether `self` comes before `other`, as long as they are less than 2^31 records apart.
+    pub fn is_before(self, other: Cursor) -> bool {
+        (self.number.wrapping_sub(other.number) as i32) < 0
+    }
+}
+
+/// The tag of the oldest record in a ring that is only looked at.
+pub fn front_tag(state: &RingState, bytes: &[u8]) -> Option<u16> {
+    let at = |offset: usize| -> Option<u16> {
+        let (length, rest) = bytes.get(offset..)?.split_first_chunk::<2>()?;
+        let (tag, _) = rest.split_first_chunk::<2>()?;
+        (u16::from_le_bytes(*length) != PADDING).then_some(u16::from_le_bytes(*tag))
+    };
+    (state.first != state.next).then(|| at(state.read).or_else(|| at(0)))?
+}
+
+/// One record as it lies in the ring.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Record<'r> {
+    /// Where it stands.
+    pub cursor: Cursor,
+    /// What the owner of the ring put beside the data: an attribute handle, a sequence number.
+    pub tag: u16,
+    /// The data.
+    pub data: &'r [u8],
+}
+
+/// A ring at work: its state and its bytes.
+#[derive(Debug)]
+pub struct Ring<'a> {
+    /// The state.
+    pub state: &'a mut RingState,
+    /// The bytes.
+    pub bytes: &'a mut [u8],
+}
+
+impl Ring<'_> {
+    /// Whether a record of `len` bytes finds room without anything leaving.
+    pub fn fits(&self, len: usize) -> bool {
+        self.place(len).is_some()
+    }
+
+    /// Whether a record of `len` bytes would find room in the empty ring.
+    pub fn could_ever_fit(&self, len: usize) -> bool {
+        len < usize::from(PADDING) && len + RECORD_OVERHEAD <= self.bytes.len()
+    }
+
+    /// Whether there is no record.
+    pub fn is_empty(&self) -> bool {
+        self.state.first == self.state.next
+    }
+
+    /// Appends a record made of `head` and `tail`; false if it finds no room.
+    #[must_use]
+    pub fn push(&mut self, tag: u16, head: &[u8], tail: &[u8]) -> bool {
+        let len = head.len() + tail.len();
+        let Some((at, padding)) = self.place(len) else { return false };
+        if self.is_empty() {
+            *self.state = RingState { read: at, write: at, used: 0, ..*self.state };
+        } else if padding > 0 {
+            if let Some(mark) = self.bytes.get_mut(self.state.write..).and_then(|b| b.get_mut(..2)) {
+                mark.copy_from_slice(&PADDING.to_le_bytes());
+            }
+            self.state.used += padding;
+        }
+        let Some(room) = self.bytes.get_mut(at..at + RECORD_OVERHEAD + len) else { return false };
+        let (length, room) = room.split_at_mut(2);
+        let (tag_room, room) = room.split_at_mut(2);
+        let (head_room, tail_room) = room.split_at_mut(head.len());
+        length.copy_from_slice(&(len as u16).to_le_bytes());
+        tag_room.copy_from_slice(&tag.to_le_bytes());
+        head_room.copy_from_slice(head);
+        tail_room.copy_from_slice(tail);
+        self.state.write = at + RECORD_OVERHEAD + len;
+        self.state.used += RECORD_OVERHEAD + len;
+        self.state.next = self.state.next.wrapping_add(1);
+        true
+    }
+
+    /// The oldest record.
+    pub fn front(&self) -> Option<Record<'_>> {
+        self.get(self.start())
+    }
+
+    /// Removes the oldest record.
+    pub fn pop(&mut self) {
+        let Some(record) = self.front() else { return };
+        let (at, len) = (record.cursor.at, record.data.len());
+        let padding = if at < self.state.read { self.bytes.len() - self.state.read } else { 0 };
+        self.state.read = at + RECORD_OVERHEAD + len;
+        self.state.used = self.state.used.saturating_sub(padding + RECORD_OVERHEAD + len);
+        self.state.first = self.state.first.wrapping_add(1);
+    }
+
+    /// Where the oldest record is.
+    pub fn start(&self) -> Cursor {
+        Cursor { number: self.state.first, at: self.state.read }
+    }
+
+    /// Where the next record will be.
+    pub fn end(&self) -> Cursor {
+        Cursor { number: self.state.next, at: self.state.write }
+    }
+
+    /// The record at `cursor`, or the oldest if that one is gone; None: nothing there yet.
+    pub fn get(&self, cursor: Cursor) -> Option<Record<'_>> {
+        let cursor = if self.start().is_before(cursor) { cursor } else { self.start() };
+        if !cursor.is_before(self.end()) {
+            return None;
+        }
+        self.read(cursor.at, cursor.number)
+            .or_else(|| self.read(0, cursor.number))
+    }
+
+    /// The place behind a record.
+    pub fn after(record: &Record<'_>) -> Cursor {
+        Cursor {
+            number: record.cursor.number.wrapping_add(1),
+            at: record.cursor.at + RECORD_OVERHEAD + record.data.len(),
+        }
+    }
+
+    fn read(&self, at: usize, number: u32) -> Option<Record<'_>> {
+        let (length, rest) = self.bytes.get(at..)?.split_first_chunk::<2>()?;
+        let length = u16::from_le_bytes(*length);
+        if length == PADDING {
+            return None;
+        }
+        let (tag, rest) = rest.split_first_chunk::<2>()?;
+        Some(Record {
+            cursor: Cursor { number, at },
+            tag: u16::from_le_bytes(*tag),
+            data: rest.get(..usize::from(length))?,
+        })
+    }
+
+    /// Offset for a record of `len` bytes, and the padding before it.
+    fn place(&self, len: usize) -> Option<(usize, usize)> {
+        if !self.could_ever_fit(len) {
+            return None;
+        }
+        let need = len + RECORD_OVERHEAD;
+        if self.is_empty() {
+            return Some((0, 0));
+        }
+        let (read, write, end) = (self.state.read, self.state.write, self.bytes.len());
+        if self.state.used >= end {
+            None
+        } else if write <= read {
+            (write + need <= read).then_some((write, 0))
+        } else if write + need <= end {
+            Some((write, 0))
+        } else {
+            (need <= read).then_some((0, end - write))
+        }
+    }
+}

@@ -1,0 +1,305 @@
+//! Values the server sends unasked: queued once, read by each subscription at its own pace.
+
+use core::fmt;
+use core::task::{Context, Poll, Waker};
+
+use super::ring::{Cursor, Ring};
+use super::waiters::set;
+use super::{Bearer, copy};
+use crate::att::AttributeHandle;
+
+/// How the server sends a value (Core Vol 3 Part G, 4.10 and 4.11).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum ValueKind {
+    /// Without confirmation.
+    Notification,
+    /// Confirmed by us before the next one may come.
+    Indication,
+}
+
+/// Names a subscription; it means nothing any more once it has ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SubscriptionId {
+    index: u8,
+    generation: u16,
+}
+
+/// Room for one subscription.
+#[derive(Debug, Default)]
+pub struct Subscriber {
+    generation: u16,
+    interest: Option<(AttributeHandle, ValueKind)>,
+    cursor: Cursor,
+    pending: u32,
+    missed: u32,
+    waker: Option<Waker>,
+}
+
+/// What a subscription hears next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Received {
+    /// A value of this length; what fitted was copied.
+    Value(usize),
+    /// So many values were lost since the last one, because they were not read in time.
+    Missed(u32),
+}
+
+/// Why there is no room for a subscription.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum SubscribeError {
+    /// All places for subscriptions are taken.
+    Full,
+    /// The bearer has ended.
+    Closed,
+}
+
+/// Why a subscription hears nothing more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ValueError {
+    /// The bearer has ended, and all that was received before has been read.
+    Closed,
+    /// The subscription has ended.
+    Unsubscribed,
+}
+
+impl fmt::Display for ValueError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Closed => "disconnected",
+            Self::Unsubscribed => "the subscription has ended",
+        })
+    }
+}
+
+impl core::error::Error for ValueError {}
+
+impl Subscriber {
+    /// A place that nobody uses.
+    pub const FREE: Self = Self {
+        generation: 0,
+        interest: None,
+        cursor: Cursor::START,
+        pending: 0,
+        missed: 0,
+        waker: None,
+    };
+
+    pub(super) fn reset(&mut self) {
+        self.wake();
+        *self = Self { generation: self.generation.wrapping_add(1), ..Self::FREE };
+    }
+
+    pub(super) fn wake(&mut self) {
+        if let Some(waker) = self.waker.take() {
+            waker.wake();
+        }
+    }
+}
+
+impl Bearer<'_> {
+    /// Opens a queue for the values of one attribute. To lose nothing, do it before the server is
+    /// told to send.
+    pub fn subscribe(
+        &mut self,
+        handle: AttributeHandle,
+        kind: ValueKind,
+    ) -> Result<SubscriptionId, SubscribeError> {
+        if !self.state.open {
+            return Err(SubscribeError::Closed);
+        }
+        let cursor = self.ring(kind).end();
+        let (index, place) = self
+            .subscribers
+            .iter_mut()
+            .enumerate()
+            .find(|(_, s)| s.interest.is_none())
+            .ok_or(SubscribeError::Full)?;
+        place.reset();
+        place.interest = Some((handle, kind));
+        place.cursor = cursor;
+        Ok(SubscriptionId { index: index as u8, generation: place.generation })
+    }
+
+    /// Closes a subscription's queue, with what it still holds.
+    pub fn unsubscribe(&mut self, id: SubscriptionId) {
+        if let Some(subscriber) = self.subscriber(id) {
+            subscriber.reset();
+            self.indications_were_read();
+        }
+    }
+
+    /// How many subscriptions there are to an attribute's values of this kind.
+    pub fn subscriptions_to(&self, handle: AttributeHandle, kind: ValueKind) -> usize {
+        self.subscribers.iter().filter(|s| s.interest == Some((handle, kind))).count()
+    }
+
+    /// How many values a subscription has not read yet.
+    pub fn pending(&mut self, id: SubscriptionId) -> u32 {
+        self.subscriber(id).map_or(0, |s| s.pending)
+    }
+
+    /// The next value of a subscription, copied to `out`, or how many were missed before it.
+    pub fn poll_value(
+        &mut self,
+        id: SubscriptionId,
+        cx: &mut Context<'_>,
+        out: &mut [u8],
+    ) -> Poll<Result<Received, ValueError>> {
+        let open = self.state.open;
+        let index = usize::from(id.index);
+        let Some(subscriber) = self.subscribers.get_mut(index).filter(|s| s.generation == id.generation)
+        else {
+            // The place was given up when the next connection began, or by unsubscribing.
+            return Poll::Ready(Err(match open {
+                true => ValueError::Unsubscribed,
+                false => ValueError::Closed,
+            }));
+        };
+        let Some((handle, kind)) = subscriber.interest else {
+            return Poll::Ready(Err(ValueError::Unsubscribed));
+        };
+        if subscriber.missed > 0 {
+            let missed = core::mem::take(&mut subscriber.missed);
+            return Poll::Ready(Ok(Received::Missed(missed)));
+        }
+        if subscriber.pending == 0 {
+            if !open {
+                return Poll::Ready(Err(ValueError::Closed));
+            }
+            set(&mut subscriber.waker, cx.waker());
+            return Poll::Pending;
+        }
+        let (state, bytes) = match kind {
+            ValueKind::Notification => (&mut self.state.notifications, &mut *self.notifications),
+            ValueKind::Indication => (&mut self.state.indications, &mut *self.indications),
+        };
+        let ring = Ring { state, bytes };
+        while let Some(record) = ring.get(subscriber.cursor) {
+            subscriber.cursor = Ring::after(&record);
+            if record.tag == handle.get() {
+                subscriber.pending -= 1;
+                let len = record.data.len();
+                copy(record.data, out);
+                if kind == ValueKind::Indication {
+                    self.indications_were_read();
+                }
+                return Poll::Ready(Ok(Received::Value(len)));
+            }
+        }
+        subscriber.pending = 0;
+        Poll::Pending
+    }
+
+    /// A notified value: queued for those who want it, at the cost of the oldest.
+    pub(super) fn handle_notification(&mut self, handle: u16, value: &[u8]) {
+        let counters = &mut self.state.counters;
+        counters.notifications = counters.notifications.wrapping_add(1);
+        if !wanted(self.subscribers, handle, ValueKind::Notification) {
+            counters.unclaimed = counters.unclaimed.wrapping_add(1);
+            return;
+        }
+        let mut ring = Ring { state: &mut self.state.notifications, bytes: self.notifications };
+        if !ring.could_ever_fit(value.len()) {
+            return self.violation("a notification longer than the MTU", value);
+        }
+        while !ring.push(handle, &[], value) {
+            let Some(oldest) = ring.front() else { return };
+            for subscriber in self.subscribers.iter_mut() {
+                if subscriber.has_yet_to_read(oldest.tag, ValueKind::Notification, oldest.cursor) {
+                    subscriber.pending = subscriber.pending.saturating_sub(1);
+                    subscriber.missed = subscriber.missed.saturating_add(1);
+                    counters.missed = counters.missed.wrapping_add(1);
+                }
+            }
+            ring.pop();
+        }
+        announce(self.subscribers, handle, ValueKind::Notification);
+    }
+
+    /// An indicated value: confirmed once it is queued and the next one has room.
+    pub(super) fn handle_indication(&mut self, handle: u16, value: &[u8]) {
+        let counters = &mut self.state.counters;
+        counters.indications = counters.indications.wrapping_add(1);
+        if !wanted(self.subscribers, handle, ValueKind::Indication) {
+            counters.unclaimed = counters.unclaimed.wrapping_add(1);
+            self.state.confirmation_due = true;
+            return;
+        }
+        self.discard_read_indications();
+        let mut ring = Ring { state: &mut self.state.indications, bytes: self.indications };
+        if !ring.push(handle, &[], value) {
+            // The peer may not send another before the confirmation, for which we waited.
+            return self.violation("an indication before the last one was confirmed", value);
+        }
+        announce(self.subscribers, handle, ValueKind::Indication);
+        if self.room_for_an_indication() {
+            self.state.confirmation_due = true;
+        } else {
+            self.state.confirmation_held = true;
+        }
+    }
+
+    fn indications_were_read(&mut self) {
+        self.discard_read_indications();
+        if self.state.confirmation_held && self.room_for_an_indication() {
+            self.state.confirmation_held = false;
+            self.state.confirmation_due = true;
+        }
+    }
+
+    fn discard_read_indications(&mut self) {
+        let mut ring = Ring { state: &mut self.state.indications, bytes: self.indications };
+        while let Some(oldest) = ring.front() {
+            let (tag, cursor) = (oldest.tag, oldest.cursor);
+            if self.subscribers.iter().any(|s| s.has_yet_to_read(tag, ValueKind::Indication, cursor)) {
+                break;
+            }
+            ring.pop();
+        }
+    }
+
+    fn room_for_an_indication(&mut self) -> bool {
+        let longest = self.state.mtu.max_write();
+        self.ring(ValueKind::Indication).fits(longest)
+    }
+
+    fn ring(&mut self, kind: ValueKind) -> Ring<'_> {
+        match kind {
+            ValueKind::Notification => {
+                Ring { state: &mut self.state.notifications, bytes: self.notifications }
+            }
+            ValueKind::Indication => {
+                Ring { state: &mut self.state.indications, bytes: self.indications }
+            }
+        }
+    }
+
+    fn subscriber(&mut self, id: SubscriptionId) -> Option<&mut Subscriber> {
+        self.subscribers
+            .get_mut(usize::from(id.index))
+            .filter(|s| s.generation == id.generation && s.interest.is_some())
+    }
+}
+
+impl Subscriber {
+    fn wants(&self, handle: u16, kind: ValueKind) -> bool {
+        self.interest.is_some_and(|(h, k)| h.get() == handle && k == kind)
+    }
+
+    fn has_yet_to_read(&self, handle: u16, kind: ValueKind, record: Cursor) -> bool {
+        self.pending > 0 && self.wants(handle, kind) && !record.is_before(self.cursor)
+    }
+}
+
+fn wanted(subscribers: &[Subscriber], handle: u16, kind: ValueKind) -> bool {
+    subscribers.iter().any(|s| s.wants(handle, kind))
+}
+
+fn announce(subscribers: &mut [Subscriber], handle: u16, kind: ValueKind) {
+    for subscriber in subscribers.iter_mut().filter(|s| s.wants(handle, kind)) {
+        subscriber.pending = subscriber.pending.saturating_add(1);
+        subscriber.wake();
+    }
+}
+

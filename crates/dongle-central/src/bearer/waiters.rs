@@ -1,0 +1,40 @@
+//! Callers that wait for room.
+
+use core::task::Waker;
+
+/// A set of wakers of fixed size.
+#[derive(Debug)]
+pub(super) struct Waiters<'a>(pub(super) &'a mut [Option<Waker>]);
+
+impl Waiters<'_> {
+    /// Remembers `waker`. Where there is no place left, all who wait are woken: they look again
+    /// for themselves, so that none is forgotten.
+    pub(super) fn register(&mut self, waker: &Waker) {
+        if self.0.iter().flatten().any(|w| w.will_wake(waker)) {
+            return;
+        }
+        if !self.0.iter().any(Option::is_none) {
+            self.wake_all();
+        }
+        match self.0.iter_mut().find(|w| w.is_none()) {
+            Some(place) => *place = Some(waker.clone()),
+            None => waker.wake_by_ref(),
+        }
+    }
+
+    pub(super) fn wake_all(&mut self) {
+        for place in self.0.iter_mut() {
+            if let Some(waker) = place.take() {
+                waker.wake();
+            }
+        }
+    }
+}
+
+/// Puts `waker` into `place`, without cloning one that is there already.
+pub(super) fn set(place: &mut Option<Waker>, waker: &Waker) {
+    match place {
+        Some(old) if old.will_wake(waker) => {}
+        _ => *place = Some(waker.clone()),
+    }
+}

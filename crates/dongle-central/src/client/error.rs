@@ -1,0 +1,50 @@
+//! How a call of the client can end besides success.
+
+use core::fmt;
+
+use crate::att::AttError;
+use crate::gatt::ProcedureError;
+use crate::links::Reason;
+
+/// Why a call failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Error {
+    /// The call's own timeout passed. The link stays; a late response answers nobody else.
+    Timeout,
+    /// The link has ended.
+    Disconnected(Reason),
+    /// The server refused, broke the rules, or was asked too much.
+    Procedure(ProcedureError),
+    /// The memory given to the link holds no more subscriptions.
+    NoRoom,
+}
+
+impl Error {
+    /// The server's refusal, if it is one.
+    pub fn att(&self) -> Option<AttError> {
+        match self {
+            Self::Procedure(ProcedureError::Att(error)) => Some(*error),
+            _ => None,
+        }
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Timeout => f.write_str("timed out"),
+            Self::Disconnected(reason) => write!(f, "disconnected: {reason}"),
+            Self::Procedure(error) => fmt::Display::fmt(error, f),
+            Self::NoRoom => f.write_str("no room for another subscription"),
+        }
+    }
+}
+
+impl core::error::Error for Error {}
+
+impl<E: Into<ProcedureError>> From<E> for Error {
+    fn from(error: E) -> Self {
+        Self::Procedure(error.into())
+    }
+}

@@ -1,0 +1,285 @@
+//! The GATT client a program calls: each method a GATT procedure (Core Vol 3 Part G, 4).
+//!
+//! A [`Client`] is a name for a connection and a reference to the [links](crate::links); copy it as
+//! you like. Its futures only touch the bearer, so they run in any task, and any of them may be
+//! dropped at any point. Each ends with a response, with its timeout, or with the link.
+
+mod call;
+mod error;
+mod run;
+mod subscription;
+
+use core::task::Poll;
+
+use embassy_futures::select::{Either, select};
+use embassy_time::{Duration, Instant};
+
+pub use error::Error;
+pub use run::Run;
+pub use subscription::{Notified, Subscription};
+
+use crate::att::{AttributeHandle, HandleRange, Mtu, Opcode, Request, Uuid};
+use crate::bearer::{StartError, ValueKind};
+use crate::gatt::{
+    DiscoverCharacteristics, DiscoverDescriptors, DiscoverIncluded, DiscoverServices,
+    DiscoverServicesByUuid, Procedure, ProcedureError, QueuedWrite, ReadByUuid, ReadLong,
+    ReadMultiple, ReadMultipleVariable, ValueBuffer, Write,
+};
+use crate::links::{Link, LinkId, Links, Reason};
+
+/// The GATT client of one connection.
+#[derive(Debug)]
+pub struct Client<'l, L> {
+    links: &'l L,
+    id: LinkId,
+    timeout: Option<Duration>,
+}
+
+impl<L> Clone for Client<'_, L> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<L> Copy for Client<'_, L> {}
+
+impl<'l, L: Links> Client<'l, L> {
+    /// The client of a link. Its calls wait as long as the specification lets them: 30 s.
+    pub fn new(links: &'l L, id: LinkId) -> Self {
+        Self { links, id, timeout: None }
+    }
+
+    /// The same client, with calls that give up after `timeout`. The call ends, the link stays.
+    pub fn timeout(self, timeout: Duration) -> Self {
+        Self { timeout: Some(timeout), ..self }
+    }
+
+    /// Which link it is.
+    pub fn link(&self) -> LinkId {
+        self.id
+    }
+
+    /// The ATT MTU in force.
+    pub fn mtu(&self) -> Mtu {
+        self.links.with_link(self.id, |link| link.bearer.mtu()).unwrap_or_default()
+    }
+
+    /// How many requests were sent on this link so far.
+    pub fn requests(&self) -> u32 {
+        self.links.with_link(self.id, |link| link.bearer.counters().requests).unwrap_or(0)
+    }
+
+    /// Settles on an MTU (4.3.1): the lesser of `mtu`, what the memory holds, and what the server
+    /// can. It is asked for once in the life of a connection; after that, and where the peer has
+    /// asked first, this is the MTU in force.
+    pub async fn exchange_mtu(&self, mtu: u16) -> Result<Mtu, Error> {
+        let deadline = self.deadline();
+        let ours = self.with(|link| link.bearer.largest_mtu())?;
+        let client_rx_mtu = Mtu::clamped(mtu).min(ours).get();
+        let begun = self.begin(deadline, |_, out| Request::ExchangeMtu { client_rx_mtu }.emit(out));
+        // Where another is asking already, its result is ours.
+        let wait = self.attempt(deadline, |link| match link.bearer.mtu_is_settled() {
+            true => Poll::Ready(()),
+            false => Poll::Pending,
+        });
+        match select(wait, begun).await {
+            Either::First(result) => result?,
+            Either::Second(pending) => {
+                pending??.response(&mut [0; Mtu::DEFAULT.size()]).await?;
+            }
+        }
+        Ok(self.mtu())
+    }
+
+    /// Discovers all primary services (4.4.1), one by one. `buffer` holds a response: as long as
+    /// the MTU.
+    pub fn services<B>(&self, buffer: B) -> Run<'l, L, DiscoverServices, B> {
+        self.run(DiscoverServices::primary(HandleRange::ALL), buffer)
+    }
+
+    /// Discovers the primary services with a UUID (4.4.2).
+    pub fn services_by_uuid<B>(
+        &self,
+        uuid: Uuid,
+        buffer: B,
+    ) -> Run<'l, L, DiscoverServicesByUuid, B> {
+        self.run(DiscoverServicesByUuid::new(HandleRange::ALL, uuid), buffer)
+    }
+
+    /// Finds the services that a service includes (4.5.1).
+    pub fn included_services<B>(
+        &self,
+        service: HandleRange,
+        buffer: B,
+    ) -> Run<'l, L, DiscoverIncluded, B> {
+        self.run(DiscoverIncluded::new(service), buffer)
+    }
+
+    /// Discovers the characteristics of a service (4.6.1, and 4.6.2 with a UUID).
+    pub fn characteristics<B>(
+        &self,
+        service: HandleRange,
+        uuid: Option<Uuid>,
+        buffer: B,
+    ) -> Run<'l, L, DiscoverCharacteristics, B> {
+        let procedure = match uuid {
+            None => DiscoverCharacteristics::all(service),
+            Some(uuid) => DiscoverCharacteristics::by_uuid(service, uuid),
+        };
+        self.run(procedure, buffer)
+    }
+
+    /// Discovers the descriptors of a characteristic (4.7.1); None: it has no room for any.
+    pub fn descriptors<B>(
+        &self,
+        range: Option<HandleRange>,
+        buffer: B,
+    ) -> Run<'l, L, DiscoverDescriptors, B> {
+        self.run(DiscoverDescriptors::new(range), buffer)
+    }
+
+    /// Reads a value of any length into `out` (4.8.1, 4.8.3, 4.12.1, 4.12.2); its length.
+    ///
+    /// `buffer` holds a response: as long as the MTU.
+    pub async fn read(
+        &self,
+        handle: AttributeHandle,
+        buffer: &mut [u8],
+        out: &mut [u8],
+    ) -> Result<usize, Error> {
+        let mut value = ValueBuffer::new(out);
+        self.run(ReadLong::new(handle), buffer).each(|piece| value.push(piece)).await?;
+        Ok(value.finish()?.len())
+    }
+
+    /// Reads the values of the characteristics with a UUID (4.8.2), one by one.
+    pub fn read_by_uuid<B>(
+        &self,
+        range: HandleRange,
+        uuid: Uuid,
+        buffer: B,
+    ) -> Run<'l, L, ReadByUuid, B> {
+        self.run(ReadByUuid::new(range, uuid), buffer)
+    }
+
+    /// Reads several values of known length in one go (4.8.4).
+    pub fn read_multiple<'h, B>(
+        &self,
+        handles: &'h [AttributeHandle],
+        buffer: B,
+    ) -> Run<'l, L, ReadMultiple<'h>, B> {
+        self.run(ReadMultiple::new(handles), buffer)
+    }
+
+    /// Reads several values of any length in one go (4.8.5).
+    pub fn read_multiple_variable<'h, B>(
+        &self,
+        handles: &'h [AttributeHandle],
+        buffer: B,
+    ) -> Run<'l, L, ReadMultipleVariable<'h>, B> {
+        self.run(ReadMultipleVariable::new(handles), buffer)
+    }
+
+    /// Writes a value of up to MTU - 3 octets and waits for the response (4.9.3, 4.12.3).
+    pub async fn write(&self, handle: AttributeHandle, value: &[u8]) -> Result<(), Error> {
+        let mut procedure = Write::new(handle, value);
+        let write = |mtu, out: &mut [u8]| Ok::<_, ProcedureError>(procedure.request(mtu, out)?.unwrap_or(0));
+        let begun = self.begin(self.deadline(), write);
+        let mut response = [0; Mtu::DEFAULT.size()];
+        let len = begun.await??.response(&mut response).await?;
+        Ok(procedure.response(response.get(..len).unwrap_or_default())?)
+    }
+
+    /// Writes a value of up to MTU - 3 octets without response (4.9.1). Returns when it is queued;
+    /// a caller who is faster than the controller waits for room.
+    pub async fn write_without_response(
+        &self,
+        handle: AttributeHandle,
+        value: &[u8],
+    ) -> Result<(), Error> {
+        let deadline = self.deadline();
+        let [low, high] = handle.get().to_le_bytes();
+        let head = [Opcode::WRITE_COMMAND.0, low, high];
+        let queued = self.attempt(deadline, |link| {
+            let limit = link.bearer.mtu().max_write();
+            if value.len() > limit {
+                return Poll::Ready(Err(limit));
+            }
+            match link.bearer.queue_command(&[&head, value]) {
+                Err(StartError::Full) => Poll::Pending,
+                queued => Poll::Ready(Ok(queued)),
+            }
+        });
+        let length = value.len();
+        match queued.await? {
+            Err(limit) => Err(ProcedureError::ValueTooLong { length, limit }.into()),
+            Ok(Err(StartError::TooLong)) => {
+                Err(ProcedureError::BufferTooSmall { needed: length, available: 0 }.into())
+            }
+            Ok(Err(_)) => Err(self.gone()),
+            Ok(Ok(())) => {
+                self.ring();
+                Ok(())
+            }
+        }
+    }
+
+    /// Writes a value of up to 512 octets in parts, at once for the server's other clients
+    /// (4.9.4, 4.12.4).
+    pub async fn write_long(&self, handle: AttributeHandle, value: &[u8]) -> Result<(), Error> {
+        self.write_queued(QueuedWrite::long(handle, value)).await
+    }
+
+    /// Writes several values, all or none (4.9.5).
+    pub async fn write_reliable(&self, writes: &[(AttributeHandle, &[u8])]) -> Result<(), Error> {
+        self.write_queued(QueuedWrite::reliable(writes)).await
+    }
+
+    /// Opens a queue for the values the server sends of one characteristic. The server is not told
+    /// by this: write the Client Characteristic Configuration descriptor afterwards.
+    pub fn subscribe(
+        &self,
+        value: AttributeHandle,
+        kind: ValueKind,
+    ) -> Result<Subscription<'l, L>, Error> {
+        let id = self.with(|link| link.bearer.subscribe(value, kind))?;
+        Ok(Subscription::new(*self, id.map_err(|_| Error::NoRoom)?))
+    }
+
+    /// Waits until the link has ended, and tells why.
+    pub async fn disconnected(&self) -> Reason {
+        self.links.closed(self.id).await
+    }
+
+    /// Runs any procedure. `buffer` holds its requests and responses: as long as the MTU.
+    pub fn run<P: Procedure, B>(&self, procedure: P, buffer: B) -> Run<'l, L, P, B> {
+        Run::new(*self, procedure, buffer, self.deadline())
+    }
+
+    async fn write_queued(&self, procedure: QueuedWrite<'_>) -> Result<(), Error> {
+        let deadline = self.deadline();
+        self.attempt(deadline, |link| match link.bearer.begin_queued_write() {
+            true => Poll::Ready(()),
+            false => Poll::Pending,
+        })
+        .await?;
+        // From here on it is the run's drop that gives the queue back.
+        let mut run = Run::new(*self, procedure, [0; Mtu::MAX.size()], deadline).queued_write();
+        run.each(|_| {}).await
+    }
+
+    fn deadline(&self) -> Option<Instant> {
+        self.timeout.map(|timeout| Instant::now() + timeout)
+    }
+
+    /// Uses the link; an error if its place belongs to another connection by now.
+    fn with<R>(&self, f: impl FnOnce(&mut Link<'_>) -> R) -> Result<R, Error> {
+        self.links.with_link(self.id, f).ok_or(Error::Disconnected(Reason::Unknown))
+    }
+
+    /// The error of a link that has ended.
+    fn gone(&self) -> Error {
+        let reason = self.links.with_link(self.id, |link| link.info.reason()).flatten();
+        Error::Disconnected(reason.unwrap_or(Reason::Unknown))
+    }
+}

@@ -1,0 +1,87 @@
+//! Values the server sends: a subscription, and waiting for the next one.
+
+use core::future::poll_fn;
+use core::task::Poll;
+
+use embassy_time::Instant;
+
+use super::{Client, Error};
+use crate::bearer::{Received, SubscriptionId, ValueError};
+use crate::links::Links;
+
+/// The values of one characteristic, as they come. Dropped, it ends; the server is not told.
+#[derive(Debug)]
+pub struct Subscription<'l, L: Links> {
+    client: Client<'l, L>,
+    id: SubscriptionId,
+}
+
+/// What a subscription hears.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Notified {
+    /// A value; its length in the buffer.
+    Value(usize),
+    /// So many values before the next one were lost, because they were not read in time.
+    Missed(u32),
+}
+
+impl<'l, L: Links> Subscription<'l, L> {
+    pub(super) fn new(client: Client<'l, L>, id: SubscriptionId) -> Self {
+        Self { client, id }
+    }
+
+    /// The next value, copied to `out`, or how many were missed before it.
+    ///
+    /// Values received before the link ended are still told; then it is [`Error::Disconnected`].
+    pub async fn notified(&mut self, out: &mut [u8]) -> Result<Notified, Error> {
+        let deadline = self.client.deadline();
+        poll_fn(|cx| {
+            let polled = self.client.with(|link| {
+                let polled = link.bearer.poll_value(self.id, cx, out);
+                let alarm = polled.is_pending()
+                    && deadline.is_some_and(|at| at > Instant::now() && link.bearer.set_alarm(at));
+                (polled, alarm)
+            });
+            let (polled, alarm) = match polled {
+                Ok(polled) => polled,
+                Err(gone) => return Poll::Ready(Err(gone)),
+            };
+            if alarm {
+                self.client.ring();
+            }
+            match polled {
+                Poll::Ready(Ok(Received::Value(needed))) if needed > out.len() => {
+                    let available = out.len();
+                    Poll::Ready(Err(crate::att::BufferTooSmall { needed, available }.into()))
+                }
+                Poll::Ready(Ok(Received::Value(len))) => Poll::Ready(Ok(Notified::Value(len))),
+                Poll::Ready(Ok(Received::Missed(n))) => Poll::Ready(Ok(Notified::Missed(n))),
+                Poll::Ready(Err(ValueError::Closed | ValueError::Unsubscribed)) => {
+                    Poll::Ready(Err(self.client.gone()))
+                }
+                Poll::Pending if deadline.is_some_and(|at| at <= Instant::now()) => {
+                    Poll::Ready(Err(Error::Timeout))
+                }
+                Poll::Pending => Poll::Pending,
+            }
+        })
+        .await
+    }
+
+    /// How many values wait to be read.
+    pub fn pending(&self) -> u32 {
+        self.client.with(|link| link.bearer.pending(self.id)).unwrap_or(0)
+    }
+}
+
+impl<L: Links> Drop for Subscription<'_, L> {
+    fn drop(&mut self) {
+        let rung = self.client.with(|link| {
+            link.bearer.unsubscribe(self.id);
+            link.bearer.has_output()
+        });
+        if rung == Ok(true) {
+            self.client.ring();
+        }
+    }
+}

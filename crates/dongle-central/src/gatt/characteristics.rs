@@ -1,0 +1,147 @@
+//! Characteristic Discovery (Part G 4.6): all of a service, or those of one UUID.
+
+use super::services::found;
+use super::sweep::{Entries, Sweep};
+use super::{Characteristic, Misbehaviour, Procedure, ProcedureError, Properties, uuids};
+use crate::att::{AttributeHandle, HandleRange, Mtu, Request, Response, Uuid, split_handle};
+
+/// The characteristics of a service.
+///
+/// A characteristic ends where the next begins, so each is held back until that is known.
+#[derive(Debug)]
+pub struct DiscoverCharacteristics {
+    sweep: Sweep,
+    entries: Entries,
+    end: AttributeHandle,
+    uuid: Option<Uuid>,
+    held: Option<Characteristic>,
+}
+
+impl DiscoverCharacteristics {
+    /// All characteristics in this range, which should be a whole service (4.6.1).
+    pub fn all(service: HandleRange) -> Self {
+        Self {
+            sweep: Sweep::new(service),
+            entries: Entries::default(),
+            end: service.end(),
+            uuid: None,
+            held: None,
+        }
+    }
+
+    /// Those with this UUID (4.6.2). The server can't search for them: all are asked for, and the
+    /// others are passed over.
+    pub fn by_uuid(service: HandleRange, uuid: Uuid) -> Self {
+        Self {
+            uuid: Some(uuid),
+            ..Self::all(service)
+        }
+    }
+
+    /// Takes the one held back, ending before `next` or with the service.
+    fn release(&mut self, next: Option<Characteristic>) -> Option<Characteristic> {
+        let held = core::mem::replace(&mut self.held, next)?;
+        let end = next
+            .and_then(|next| next.handle.previous())
+            .unwrap_or(self.end);
+        let wanted = self.uuid.is_none_or(|uuid| uuid == held.uuid);
+        wanted.then_some(Characteristic { end, ..held })
+    }
+}
+
+impl Procedure for DiscoverCharacteristics {
+    type Item<'p> = Characteristic;
+
+    fn request(&mut self, _: Mtu, out: &mut [u8]) -> Result<Option<usize>, ProcedureError> {
+        let Some(range) = self.sweep.rest() else {
+            return Ok(None);
+        };
+        let attribute_type = uuids::CHARACTERISTIC;
+        Ok(Some(
+            Request::ReadByType {
+                range,
+                attribute_type,
+            }
+            .emit(out)?,
+        ))
+    }
+
+    fn response(&mut self, pdu: &[u8]) -> Result<(), ProcedureError> {
+        self.entries = Entries::default();
+        let Some(response) = found(pdu)? else {
+            self.sweep.finish();
+            return Ok(());
+        };
+        let Response::ReadByType(list) = response else {
+            return Err(Misbehaviour::UnexpectedResponse.into());
+        };
+        let entry_length = usize::from(list.entry_length());
+        if !matches!(entry_length, 7 | 21) {
+            return Err(Misbehaviour::DeclarationLength(entry_length - 2).into());
+        }
+        let mut previous = self.held.map(|held| held.value_handle);
+        for entry in list.iter() {
+            let declared = declaration(entry.handle, entry.value, self.end)?;
+            if previous.is_some_and(|previous| declared.handle <= previous) {
+                return Err(Misbehaviour::OutOfOrder(declared.handle).into());
+            }
+            previous = Some(declared.value_handle);
+        }
+        let last = self
+            .sweep
+            .check(list.iter().map(|entry| HandleRange::single(entry.handle)))?;
+        match (last, previous) {
+            // The value of the last one is the end of the service: nothing can follow.
+            (_, Some(value_handle)) if value_handle >= self.end => self.sweep.finish(),
+            (Some(last), _) => self.sweep.resume_after(last.end()),
+            (None, _) => {}
+        }
+        self.entries = Entries::after_header(2, entry_length);
+        Ok(())
+    }
+
+    fn next_item(&mut self, pdu: &[u8]) -> Option<Characteristic> {
+        while let Some(entry) = self.entries.take(pdu) {
+            let (handle, value) = split_handle(entry)?;
+            let declared = declaration(handle, value, self.end).ok()?;
+            if let Some(item) = self.release(Some(declared)) {
+                return Some(item);
+            }
+        }
+        if self.sweep.rest().is_none() {
+            self.release(None)
+        } else {
+            None
+        }
+    }
+}
+
+/// What a Characteristic declaration says (Part G 3.3.1). Its value comes after it, and both are in
+/// the service.
+fn declaration(
+    handle: AttributeHandle,
+    value: &[u8],
+    end: AttributeHandle,
+) -> Result<Characteristic, Misbehaviour> {
+    let parts = value.split_first().and_then(|(&properties, rest)| {
+        let (value_handle, uuid) = rest.split_first_chunk()?;
+        Some((
+            properties,
+            u16::from_le_bytes(*value_handle),
+            Uuid::parse_le(uuid)?,
+        ))
+    });
+    let (properties, value_handle, uuid) =
+        parts.ok_or(Misbehaviour::DeclarationLength(value.len()))?;
+    match AttributeHandle::new(value_handle) {
+        Some(value_handle) if value_handle > end => Err(Misbehaviour::OutOfRange(value_handle)),
+        Some(value_handle) if value_handle > handle => Ok(Characteristic {
+            handle,
+            value_handle,
+            end,
+            properties: Properties::from_bits_retain(properties),
+            uuid,
+        }),
+        _ => Err(Misbehaviour::OutOfOrder(handle)),
+    }
+}

@@ -1,0 +1,62 @@
+//! Discover All Characteristic Descriptors (Part G 4.7.1).
+
+use super::services::found;
+use super::sweep::{Entries, Sweep};
+use super::{Descriptor, Misbehaviour, Procedure, ProcedureError};
+use crate::att::{HandleRange, Mtu, Request, Response, Uuid, split_handle};
+
+/// The descriptors of a characteristic, or the types of all attributes in any range.
+#[derive(Debug)]
+pub struct DiscoverDescriptors {
+    sweep: Sweep,
+    entries: Entries,
+}
+
+impl DiscoverDescriptors {
+    /// All in this range; with [`Characteristic::descriptors`](super::Characteristic::descriptors)
+    /// being `None`, there are none and nothing is asked.
+    pub fn new(range: impl Into<Option<HandleRange>>) -> Self {
+        Self {
+            sweep: Sweep::new(range),
+            entries: Entries::default(),
+        }
+    }
+}
+
+impl Procedure for DiscoverDescriptors {
+    type Item<'p> = Descriptor;
+
+    fn request(&mut self, _: Mtu, out: &mut [u8]) -> Result<Option<usize>, ProcedureError> {
+        let Some(range) = self.sweep.rest() else {
+            return Ok(None);
+        };
+        Ok(Some(Request::FindInformation { range }.emit(out)?))
+    }
+
+    fn response(&mut self, pdu: &[u8]) -> Result<(), ProcedureError> {
+        self.entries = Entries::default();
+        let Some(response) = found(pdu)? else {
+            self.sweep.finish();
+            return Ok(());
+        };
+        let Response::FindInformation(list) = response else {
+            return Err(Misbehaviour::UnexpectedResponse.into());
+        };
+        let last = self
+            .sweep
+            .check(list.iter().map(|entry| HandleRange::single(entry.handle)))?;
+        if let Some(last) = last {
+            self.sweep.resume_after(last.end());
+        }
+        self.entries = Entries::after_header(2, list.entry_length());
+        Ok(())
+    }
+
+    fn next_item(&mut self, pdu: &[u8]) -> Option<Descriptor> {
+        let (handle, uuid) = split_handle(self.entries.take(pdu)?)?;
+        Some(Descriptor {
+            handle,
+            uuid: Uuid::parse_le(uuid)?,
+        })
+    }
+}

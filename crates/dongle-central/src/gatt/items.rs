@@ -1,0 +1,114 @@
+//! What procedures find: services, characteristics, descriptors, values.
+
+use bitflags::bitflags;
+
+use crate::att::{AttributeHandle, HandleRange, Uuid};
+
+/// A service.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Service {
+    /// From its declaration to its last attribute.
+    pub range: HandleRange,
+    /// What it is.
+    pub uuid: Uuid,
+    /// Whether it is a primary service, not a secondary one.
+    pub primary: bool,
+}
+
+/// A service that another one refers to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct IncludedService {
+    /// The Include declaration, in the service that refers.
+    pub handle: AttributeHandle,
+    /// The service referred to, from its declaration to its last attribute.
+    pub range: HandleRange,
+    /// What that service is.
+    pub uuid: Uuid,
+}
+
+/// A characteristic.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Characteristic {
+    /// Its declaration.
+    pub handle: AttributeHandle,
+    /// Its value.
+    pub value_handle: AttributeHandle,
+    /// Its last attribute: the one before the next declaration, or the end of what was searched.
+    pub end: AttributeHandle,
+    /// What can be done with it.
+    pub properties: Properties,
+    /// What it is.
+    pub uuid: Uuid,
+}
+
+impl Characteristic {
+    /// Where its descriptors are; `None` if it has no room for any.
+    pub const fn descriptors(&self) -> Option<HandleRange> {
+        match self.value_handle.next() {
+            Some(first) => HandleRange::new(first, self.end),
+            None => None,
+        }
+    }
+}
+
+/// A characteristic descriptor.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Descriptor {
+    /// Where it is.
+    pub handle: AttributeHandle,
+    /// What it is.
+    pub uuid: Uuid,
+}
+
+bitflags! {
+    /// What can be done with a characteristic (Part G 3.3.1.1).
+    #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+    pub struct Properties: u8 {
+        /// Its value may be broadcast.
+        const BROADCAST = 0x01;
+        /// Its value may be read.
+        const READ = 0x02;
+        /// Its value may be written without a response.
+        const WRITE_WITHOUT_RESPONSE = 0x04;
+        /// Its value may be written with a response.
+        const WRITE = 0x08;
+        /// Its value may be notified.
+        const NOTIFY = 0x10;
+        /// Its value may be indicated.
+        const INDICATE = 0x20;
+        /// Its value may be written with a signature.
+        const AUTHENTICATED_SIGNED_WRITES = 0x40;
+        /// A descriptor has more of its properties.
+        const EXTENDED_PROPERTIES = 0x80;
+    }
+
+    /// The value of a Characteristic Extended Properties descriptor (Part G 3.3.3.1).
+    #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+    pub struct ExtendedProperties: u16 {
+        /// Its value may be written reliably.
+        const RELIABLE_WRITE = 0x0001;
+        /// Its User Description descriptor may be written.
+        const WRITABLE_AUXILIARIES = 0x0002;
+        const _ = !0;
+    }
+}
+
+/// A value as one PDU carried it, and whose it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct HandleValue<'p> {
+    /// Whose value.
+    pub handle: AttributeHandle,
+    /// The value, or its beginning.
+    pub value: &'p [u8],
+    /// Whether the PDU had no room for more, so that the value may go on. A long read tells.
+    pub may_be_longer: bool,
+}
+
+/// Several values, one after another without a mark between: the caller knows their lengths.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MultipleValues<'p> {
+    /// The values.
+    pub values: &'p [u8],
+    /// Whether the PDU had no room for more, so that the last values may be missing.
+    pub may_be_longer: bool,
+}

@@ -1,0 +1,102 @@
+//! GATT client procedures as state machines: what to ask next, and what the answers mean.
+//!
+//! Core Specification Vol 3 Part G section 4, without I/O and without a clock. Each procedure is a
+//! [`Procedure`], so one driver serves them all, asynchronous or not:
+//!
+//! ```
+//! use dongle_central::att::{HandleRange, Mtu};
+//! use dongle_central::gatt::{DiscoverServices, Procedure, Service};
+//!
+//! # fn exchange(request: &[u8]) -> &'static [u8] {
+//! #     assert_eq!(request, [0x10, 1, 0, 0xFF, 0xFF, 0x00, 0x28]);
+//! #     &[0x11, 6, 1, 0, 0xFF, 0xFF, 0x0D, 0x18]
+//! # }
+//! let mut procedure = DiscoverServices::primary(HandleRange::ALL);
+//! let mut out = [0; 23];
+//! while let Some(length) = procedure.request(Mtu::DEFAULT, &mut out)? {
+//!     let answer = exchange(&out[..length]);
+//!     procedure.response(answer)?;
+//!     while let Some(Service { range, uuid, .. }) = procedure.next_item(answer) {
+//!         println!("{uuid} at {range}");
+//!     }
+//! }
+//! # Ok::<(), dongle_central::gatt::ProcedureError>(())
+//! ```
+//!
+//! A procedure asks nothing that an earlier answer has made needless, and a server can't keep it
+//! going: every answer must bring it strictly nearer to its end, or it ends with
+//! [`ProcedureError::Misbehaved`].
+
+mod characteristics;
+mod configuration;
+mod descriptors;
+mod error;
+mod included;
+mod items;
+mod queued_write;
+mod read;
+mod read_by_uuid;
+mod read_multiple;
+mod services;
+mod sweep;
+pub mod uuids;
+mod write;
+
+pub use characteristics::DiscoverCharacteristics;
+pub use configuration::{ClientConfiguration, ClientFeatures, changed_services};
+pub use descriptors::DiscoverDescriptors;
+pub use error::{Misbehaviour, ProcedureError};
+pub use included::DiscoverIncluded;
+pub use items::{
+    Characteristic, Descriptor, ExtendedProperties, HandleValue, IncludedService, MultipleValues,
+    Properties, Service,
+};
+pub use queued_write::QueuedWrite;
+pub use read::{ReadLong, ValueBuffer};
+pub use read_by_uuid::ReadByUuid;
+pub use read_multiple::{ReadMultiple, ReadMultipleVariable};
+pub use services::{DiscoverServices, DiscoverServicesByUuid};
+pub use write::{Write, WriteMode, write_command};
+
+use crate::att::{Mtu, Pdu, Request, Response};
+
+/// One GATT procedure.
+///
+/// Its driver repeats three steps until [`request`](Self::request) gives `None`: send the request,
+/// hand the response to [`response`](Self::response), take items with
+/// [`next_item`](Self::next_item) until there are no more. An error ends the procedure. A driver
+/// that stops before the end, on an error or because its caller went away, sends what
+/// [`cancel`](Self::cancel) gives.
+pub trait Procedure {
+    /// What comes out one by one. It may borrow from the response.
+    type Item<'p>;
+
+    /// Writes the next request to the beginning of `out` and returns its length, at most `mtu`;
+    /// `None` when there is nothing more to ask.
+    fn request(&mut self, mtu: Mtu, out: &mut [u8]) -> Result<Option<usize>, ProcedureError>;
+
+    /// Judges the response, or Error Response, to the request just made.
+    fn response(&mut self, pdu: &[u8]) -> Result<(), ProcedureError>;
+
+    /// The next item in the response just accepted, which is given again; `None` when there are no
+    /// more in it.
+    fn next_item<'p>(&mut self, pdu: &'p [u8]) -> Option<Self::Item<'p>>;
+
+    /// What the server has to be told if the procedure ends now, before its end. It is a request
+    /// like any other and waits its turn behind the one in flight; nobody needs its response.
+    fn cancel(&self) -> Option<Request<'static>> {
+        None
+    }
+}
+
+/// The response in a PDU, with refusals as errors.
+fn accepted(pdu: &[u8]) -> Result<Response<'_>, ProcedureError> {
+    match Pdu::parse(pdu)? {
+        Pdu::Response(Response::Error(error)) => Err(error.into()),
+        Pdu::Response(response) => Ok(response),
+        _ => Err(Misbehaviour::UnexpectedResponse.into()),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,89 @@
+//! Read Using Characteristic UUID (Part G 4.8.2).
+
+use super::services::found;
+use super::sweep::{Entries, Sweep};
+use super::{HandleValue, Misbehaviour, Procedure, ProcedureError, accepted};
+use crate::att::{HandleRange, Mtu, Request, Response, Uuid, split_handle};
+
+/// The values of all characteristics with one UUID in a range.
+///
+/// One answer holds values of one length only, so the rest of the range is asked until nothing
+/// more is found. If nothing is found at all, that is the server's Attribute Not Found.
+#[derive(Debug)]
+pub struct ReadByUuid {
+    sweep: Sweep,
+    entries: Entries,
+    uuid: Uuid,
+    /// How long a value is when the answer to the request just made has no room for more.
+    full: usize,
+    begun: bool,
+}
+
+impl ReadByUuid {
+    /// All in this range.
+    pub fn new(range: HandleRange, uuid: Uuid) -> Self {
+        Self {
+            sweep: Sweep::new(range),
+            entries: Entries::default(),
+            uuid,
+            full: 0,
+            begun: false,
+        }
+    }
+}
+
+impl Procedure for ReadByUuid {
+    type Item<'p> = HandleValue<'p>;
+
+    fn request(&mut self, mtu: Mtu, out: &mut [u8]) -> Result<Option<usize>, ProcedureError> {
+        let Some(range) = self.sweep.rest() else {
+            return Ok(None);
+        };
+        self.full = mtu.max_read_by_type();
+        Ok(Some(
+            Request::ReadByType {
+                range,
+                attribute_type: self.uuid,
+            }
+            .emit(out)?,
+        ))
+    }
+
+    fn response(&mut self, pdu: &[u8]) -> Result<(), ProcedureError> {
+        self.entries = Entries::default();
+        let response = if self.begun {
+            found(pdu)?
+        } else {
+            Some(accepted(pdu)?)
+        };
+        let Some(response) = response else {
+            self.sweep.finish();
+            return Ok(());
+        };
+        let Response::ReadByType(list) = response else {
+            return Err(Misbehaviour::UnexpectedResponse.into());
+        };
+        let entry_length = usize::from(list.entry_length());
+        if entry_length - 2 > self.full {
+            return Err(Misbehaviour::ValueTooLong(entry_length - 2).into());
+        }
+        let last = self
+            .sweep
+            .check(list.iter().map(|entry| HandleRange::single(entry.handle)))?;
+        if let Some(last) = last {
+            self.sweep.resume_after(last.end());
+        }
+        self.entries = Entries::after_header(2, entry_length);
+        self.begun = true;
+        Ok(())
+    }
+
+    fn next_item<'p>(&mut self, pdu: &'p [u8]) -> Option<HandleValue<'p>> {
+        let (handle, value) = split_handle(self.entries.take(pdu)?)?;
+        Some(HandleValue {
+            handle,
+            value,
+            may_be_longer: value.len() >= self.full,
+        })
+    }
+}

@@ -1,0 +1,154 @@
+//! Primary Service Discovery (Part G 4.4): all services, or those of one UUID.
+
+use super::sweep::{Entries, Sweep};
+use super::{Misbehaviour, Procedure, ProcedureError, Service, accepted, uuids};
+use crate::att::{ErrorCode, HandleRange, Mtu, Request, Response, Uuid, split_range};
+
+/// Discover All Primary Services (Part G 4.4.1), and secondary ones by the same means.
+#[derive(Debug)]
+pub struct DiscoverServices {
+    sweep: Sweep,
+    entries: Entries,
+    primary: bool,
+}
+
+impl DiscoverServices {
+    /// All primary services in a range, most often [`HandleRange::ALL`].
+    pub fn primary(range: HandleRange) -> Self {
+        Self {
+            sweep: Sweep::new(range),
+            entries: Entries::default(),
+            primary: true,
+        }
+    }
+
+    /// All secondary services in a range. No procedure of GATT is for that, but Read By Group Type
+    /// knows them (Part G 2.5.3).
+    pub fn secondary(range: HandleRange) -> Self {
+        Self {
+            primary: false,
+            ..Self::primary(range)
+        }
+    }
+}
+
+impl Procedure for DiscoverServices {
+    type Item<'p> = Service;
+
+    fn request(&mut self, _: Mtu, out: &mut [u8]) -> Result<Option<usize>, ProcedureError> {
+        let Some(range) = self.sweep.rest() else {
+            return Ok(None);
+        };
+        let group_type = if self.primary {
+            uuids::PRIMARY_SERVICE
+        } else {
+            uuids::SECONDARY_SERVICE
+        };
+        Ok(Some(
+            Request::ReadByGroupType { range, group_type }.emit(out)?,
+        ))
+    }
+
+    fn response(&mut self, pdu: &[u8]) -> Result<(), ProcedureError> {
+        self.entries = Entries::default();
+        let Some(response) = found(pdu)? else {
+            self.sweep.finish();
+            return Ok(());
+        };
+        let Response::ReadByGroupType(list) = response else {
+            return Err(Misbehaviour::UnexpectedResponse.into());
+        };
+        let entry_length = usize::from(list.entry_length());
+        if !matches!(entry_length, 6 | 20) {
+            return Err(Misbehaviour::DeclarationLength(entry_length - 4).into());
+        }
+        if let Some(last) = self.sweep.check(list.iter().map(|group| group.range))? {
+            self.sweep.resume_after(last.end());
+        }
+        self.entries = Entries::after_header(2, entry_length);
+        Ok(())
+    }
+
+    fn next_item(&mut self, pdu: &[u8]) -> Option<Service> {
+        let (range, uuid) = split_range(self.entries.take(pdu)?)?;
+        Some(Service {
+            range: range.ok()?,
+            uuid: Uuid::parse_le(uuid)?,
+            primary: self.primary,
+        })
+    }
+}
+
+/// Discover Primary Service by Service UUID (Part G 4.4.2).
+#[derive(Debug)]
+pub struct DiscoverServicesByUuid {
+    sweep: Sweep,
+    entries: Entries,
+    uuid: Uuid,
+}
+
+impl DiscoverServicesByUuid {
+    /// All primary services with this UUID in a range, most often [`HandleRange::ALL`].
+    pub fn new(range: HandleRange, uuid: Uuid) -> Self {
+        Self {
+            sweep: Sweep::new(range),
+            entries: Entries::default(),
+            uuid,
+        }
+    }
+}
+
+impl Procedure for DiscoverServicesByUuid {
+    type Item<'p> = Service;
+
+    fn request(&mut self, _: Mtu, out: &mut [u8]) -> Result<Option<usize>, ProcedureError> {
+        let Some(range) = self.sweep.rest() else {
+            return Ok(None);
+        };
+        let mut value = [0; 16];
+        let value = self.uuid.write_le(&mut value);
+        let attribute_type = 0x2800;
+        Ok(Some(
+            Request::FindByTypeValue {
+                range,
+                attribute_type,
+                value,
+            }
+            .emit(out)?,
+        ))
+    }
+
+    fn response(&mut self, pdu: &[u8]) -> Result<(), ProcedureError> {
+        self.entries = Entries::default();
+        let Some(response) = found(pdu)? else {
+            self.sweep.finish();
+            return Ok(());
+        };
+        let Response::FindByTypeValue(list) = response else {
+            return Err(Misbehaviour::UnexpectedResponse.into());
+        };
+        if let Some(last) = self.sweep.check(list.iter())? {
+            self.sweep.resume_after(last.end());
+        }
+        self.entries = Entries::after_header(1, 4);
+        Ok(())
+    }
+
+    fn next_item(&mut self, pdu: &[u8]) -> Option<Service> {
+        let (range, _) = split_range(self.entries.take(pdu)?)?;
+        Some(Service {
+            range: range.ok()?,
+            uuid: self.uuid,
+            primary: true,
+        })
+    }
+}
+
+/// What was found; `None` for Attribute Not Found, with which every discovery ends.
+pub(super) fn found(pdu: &[u8]) -> Result<Option<Response<'_>>, ProcedureError> {
+    match accepted(pdu) {
+        Ok(response) => Ok(Some(response)),
+        Err(ProcedureError::Att(error)) if error.code == ErrorCode::ATTRIBUTE_NOT_FOUND => Ok(None),
+        Err(error) => Err(error),
+    }
+}

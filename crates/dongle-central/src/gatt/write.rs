@@ -1,0 +1,104 @@
+//! Writing a value that fits one PDU, with a response or without (Part G 4.9.1, 4.9.3, 4.12.3).
+
+use core::convert::Infallible;
+
+use super::{Misbehaviour, Procedure, ProcedureError, Properties, accepted};
+use crate::att::{AttributeHandle, Command, Mtu, Request, Response};
+
+/// How a value is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum WriteMode {
+    /// The server answers: see [`Write`].
+    WithResponse,
+    /// The server does not answer: see [`write_command`].
+    WithoutResponse,
+}
+
+impl WriteMode {
+    /// How to write to a characteristic with these properties; `None` if it can't be written.
+    ///
+    /// The rule is aioble's. A caller who says `response` gets it. One who doesn't gets a response
+    /// only from a characteristic that can't be written without one.
+    pub fn choose(properties: Properties, response: Option<bool>) -> Option<Self> {
+        let with = properties.contains(Properties::WRITE);
+        let without = properties.contains(Properties::WRITE_WITHOUT_RESPONSE);
+        match response.unwrap_or(!without) {
+            _ if !with && !without => None,
+            true => Some(Self::WithResponse),
+            false => Some(Self::WithoutResponse),
+        }
+    }
+}
+
+/// Write Characteristic Value, or a descriptor's: one request.
+#[derive(Debug)]
+pub struct Write<'v> {
+    handle: AttributeHandle,
+    value: &'v [u8],
+    asked: bool,
+}
+
+impl<'v> Write<'v> {
+    /// Writes this value, at most ATT_MTU - 3 octets.
+    pub fn new(handle: AttributeHandle, value: &'v [u8]) -> Self {
+        Self {
+            handle,
+            value,
+            asked: false,
+        }
+    }
+}
+
+impl Procedure for Write<'_> {
+    type Item<'p> = Infallible;
+
+    fn request(&mut self, mtu: Mtu, out: &mut [u8]) -> Result<Option<usize>, ProcedureError> {
+        if self.asked {
+            return Ok(None);
+        }
+        fits(self.value, mtu.max_write())?;
+        self.asked = true;
+        Ok(Some(
+            Request::Write {
+                handle: self.handle,
+                value: self.value,
+            }
+            .emit(out)?,
+        ))
+    }
+
+    fn response(&mut self, pdu: &[u8]) -> Result<(), ProcedureError> {
+        match accepted(pdu)? {
+            Response::Write => Ok(()),
+            _ => Err(Misbehaviour::UnexpectedResponse.into()),
+        }
+    }
+
+    fn next_item(&mut self, _: &[u8]) -> Option<Infallible> {
+        None
+    }
+}
+
+/// Write Without Response: writes the PDU to the beginning of `out` and returns its length. No
+/// answer comes.
+///
+/// # Errors
+/// [`ProcedureError::ValueTooLong`] for a value of more than ATT_MTU - 3 octets.
+pub fn write_command(
+    handle: AttributeHandle,
+    value: &[u8],
+    mtu: Mtu,
+    out: &mut [u8],
+) -> Result<usize, ProcedureError> {
+    fits(value, mtu.max_write())?;
+    Ok(Command::Write { handle, value }.emit(out)?)
+}
+
+pub(super) fn fits(value: &[u8], limit: usize) -> Result<(), ProcedureError> {
+    let length = value.len();
+    if length <= limit {
+        Ok(())
+    } else {
+        Err(ProcedureError::ValueTooLong { length, limit })
+    }
+}

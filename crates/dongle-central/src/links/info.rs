@@ -1,0 +1,172 @@
+//! What is known of one connection besides its bearer.
+
+use core::fmt;
+
+use embassy_time::Duration;
+
+use crate::bearer::Bearer;
+use crate::mux::Reassembly;
+
+pub use bt_hci::param::AddrKind as AddressKind;
+pub use trouble_host::Address;
+
+/// Where a link stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LinkPhase {
+    /// Nobody uses the place.
+    Free,
+    /// Connected.
+    Open,
+    /// Over; what was received can still be read.
+    Closed,
+}
+
+/// Why a link ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Reason {
+    /// As the controller told (Core Vol 1 Part F, error codes): 0x13 the peer ended it, 0x16 we
+    /// did, 0x08 the peer was not heard any more.
+    Hci(u8),
+    /// The peer left an ATT request without response for 30 s (Core Vol 3 Part F, 3.3.3).
+    TransactionTimeout,
+    /// The controller failed, or its cable was pulled.
+    ControllerFailed,
+    /// It ended, and its place has been used again since.
+    Unknown,
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Hci(code) => match hci_reason(*code) {
+                Some(text) => write!(f, "{text} (0x{code:02X})"),
+                None => write!(f, "HCI error 0x{code:02X}"),
+            },
+            Self::TransactionTimeout => f.write_str("a request had no response within 30 s"),
+            Self::ControllerFailed => f.write_str("the controller failed"),
+            Self::Unknown => f.write_str("the connection is long over"),
+        }
+    }
+}
+
+fn hci_reason(code: u8) -> Option<&'static str> {
+    Some(match code {
+        0x05 => "authentication failure",
+        0x06 => "PIN or key missing",
+        0x08 => "connection timeout",
+        0x13 => "terminated by the peer",
+        0x14 => "terminated by the peer: low resources",
+        0x15 => "terminated by the peer: power off",
+        0x16 => "terminated by us",
+        0x1A => "unsupported remote feature",
+        0x1F => "unspecified error",
+        0x22 => "LL response timeout",
+        0x28 => "instant passed",
+        0x29 => "pairing with unit key not supported",
+        0x3B => "unacceptable connection parameters",
+        0x3D => "MIC failure",
+        0x3E => "connection failed to be established",
+        _ => return None,
+    })
+}
+
+/// The parameters a connection runs with (Core Vol 6 Part B, 4.5).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ConnectionParameters {
+    /// Time between two connection events.
+    pub interval: Duration,
+    /// How many connection events the peripheral may sleep through.
+    pub latency: u16,
+    /// After how long a silence the link is lost.
+    pub supervision_timeout: Duration,
+}
+
+impl ConnectionParameters {
+    /// From the fields of an HCI event: units of 1.25 ms, events, units of 10 ms.
+    pub fn from_hci(interval: u16, latency: u16, timeout: u16) -> Self {
+        Self {
+            interval: Duration::from_micros(u64::from(interval) * 1250),
+            latency,
+            supervision_timeout: Duration::from_millis(u64::from(timeout) * 10),
+        }
+    }
+}
+
+/// What is known of a connection.
+#[derive(Debug)]
+pub struct LinkInfo {
+    pub(super) generation: u16,
+    pub(super) phase: LinkPhase,
+    pub(super) reason: Option<Reason>,
+    /// HCI connection handle.
+    pub handle: u16,
+    /// The peer's address, as the controller reported it.
+    pub peer: Option<Address>,
+    /// The parameters in force.
+    pub parameters: ConnectionParameters,
+    /// Octets in a packet, ours and the peer's (Core Vol 6 Part B, 4.5.10).
+    pub data_length: (u16, u16),
+    /// PHY in use for sending and for receiving: 1: 1M, 2: 2M, 3: Coded.
+    pub phy: (u8, u8),
+    /// What the peer's link layer can do (Core Vol 6 Part B, 4.6), once it told; 0: it would not.
+    pub remote_features: Option<u64>,
+    pub(crate) reassembly: Reassembly,
+}
+
+impl LinkInfo {
+    /// A place that nobody uses.
+    pub const FREE: Self = Self {
+        generation: 0,
+        phase: LinkPhase::Free,
+        reason: None,
+        handle: 0,
+        peer: None,
+        parameters: ConnectionParameters {
+            interval: Duration::from_ticks(0),
+            latency: 0,
+            supervision_timeout: Duration::from_ticks(0),
+        },
+        data_length: (27, 27),
+        phy: (1, 1),
+        remote_features: None,
+        reassembly: Reassembly::IDLE,
+    };
+
+    pub(super) fn open(&mut self, handle: u16, peer: Address, parameters: ConnectionParameters) {
+        let generation = self.generation.wrapping_add(1);
+        let phase = LinkPhase::Open;
+        let peer = Some(peer);
+        *self = Self { generation, phase, handle, peer, parameters, ..Self::FREE };
+    }
+
+    /// Where the link stands.
+    pub fn phase(&self) -> LinkPhase {
+        self.phase
+    }
+
+    /// Why it ended, if it did.
+    pub fn reason(&self) -> Option<Reason> {
+        self.reason
+    }
+}
+
+/// One link at work, under its lock.
+#[derive(Debug)]
+pub struct Link<'a> {
+    /// What is known of the connection.
+    pub info: &'a mut LinkInfo,
+    /// Its ATT bearer.
+    pub bearer: Bearer<'a>,
+    /// Where an ATT PDU that comes in several ACL packets is put together.
+    pub pdu: &'a mut [u8],
+}
+
+impl Link<'_> {
+    /// Ends the link. The first reason stays.
+    pub fn close(&mut self, reason: Reason) {
+        self.info.phase = LinkPhase::Closed;
+        self.info.reason.get_or_insert(reason);
+        self.bearer.close();
+    }
+}

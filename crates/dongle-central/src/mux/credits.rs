@@ -1,0 +1,201 @@
+//! The controller's ACL buffers, shared between trouble-host and the ATT bearers.
+//!
+//! (Core Vol 4 Part E, 4.1.) At most as many packets are on their way as the controller has
+//! buffers. For each connection a queue remembers whose packet each was, because the controller
+//! only says how many are done.
+
+use heapless::Vec;
+
+use crate::links::MAX_LINKS;
+
+/// Packets that one connection may have in the controller at a time: the bits of a word.
+const MOST_PER_LINK: u8 = u64::BITS as u8;
+
+/// Who sent a packet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Owner {
+    /// trouble-host.
+    Host,
+    /// An ATT bearer.
+    Att,
+}
+
+/// One connection's packets in the controller.
+#[derive(Debug)]
+struct Outstanding {
+    handle: u16,
+    /// Bit `i` set: the packet `i` places behind the oldest is trouble-host's.
+    hosts: u64,
+    count: u8,
+}
+
+/// The credits.
+#[derive(Debug)]
+pub struct Credits {
+    packet_length: u16,
+    total: u16,
+    used: u16,
+    most_used: u16,
+    links: Vec<Outstanding, MAX_LINKS>,
+}
+
+impl Credits {
+    /// No buffers: nothing can be sent before the controller told how many it has.
+    pub const fn new() -> Self {
+        Self { packet_length: 0, total: 0, used: 0, most_used: 0, links: Vec::new() }
+    }
+
+    /// The controller has `total` buffers of `packet_length` bytes. All are free.
+    pub fn configure(&mut self, packet_length: u16, total: u16) {
+        *self = Self { packet_length, total, ..Self::new() };
+    }
+
+    /// Bytes of data that fit a packet.
+    pub fn packet_length(&self) -> usize {
+        usize::from(self.packet_length)
+    }
+
+    /// How many buffers are in use, and how many have been at most.
+    pub fn in_use(&self) -> (u16, u16) {
+        (self.used, self.most_used)
+    }
+
+    /// A connection begins.
+    pub fn connected(&mut self, handle: u16) {
+        self.disconnected(handle);
+        // As many connections as there are bits in the doorbell; more could not be served anyway.
+        let _ = self.links.push(Outstanding { handle, hosts: 0, count: 0 });
+    }
+
+    /// A connection is over: its packets are gone, and their buffers free.
+    pub fn disconnected(&mut self, handle: u16) {
+        if let Some(index) = self.links.iter().position(|l| l.handle == handle) {
+            let gone = self.links.swap_remove(index);
+            self.used = self.used.saturating_sub(u16::from(gone.count));
+        }
+    }
+
+    /// Whether this connection exists.
+    pub fn is_connected(&self, handle: u16) -> bool {
+        self.links.iter().any(|l| l.handle == handle)
+    }
+
+    /// Whether a packet could be sent now.
+    pub fn available(&self, handle: u16) -> bool {
+        self.used < self.total
+            && self.links.iter().any(|l| l.handle == handle && l.count < MOST_PER_LINK)
+    }
+
+    /// Takes a credit for a packet; false if there is none.
+    #[must_use]
+    pub fn take(&mut self, handle: u16, owner: Owner) -> bool {
+        if !self.available(handle) {
+            return false;
+        }
+        let Some(link) = self.links.iter_mut().find(|l| l.handle == handle) else { return false };
+        if owner == Owner::Host {
+            link.hosts |= 1 << link.count;
+        }
+        link.count += 1;
+        self.used += 1;
+        self.most_used = self.most_used.max(self.used);
+        true
+    }
+
+    /// The controller is done with the `count` oldest packets of a connection; how many of them
+    /// were trouble-host's.
+    pub fn completed(&mut self, handle: u16, count: u16) -> u16 {
+        let Some(link) = self.links.iter_mut().find(|l| l.handle == handle) else { return 0 };
+        // More than were sent can't be done, whatever the controller says.
+        let count = count.min(u16::from(link.count));
+        let mask = 1u64.checked_shl(u32::from(count)).map_or(u64::MAX, |bit| bit - 1);
+        let hosts = (link.hosts & mask).count_ones() as u16;
+        link.hosts = link.hosts.checked_shr(u32::from(count)).unwrap_or(0);
+        link.count -= count as u8;
+        self.used = self.used.saturating_sub(count);
+        hosts
+    }
+}
+
+impl Default for Credits {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn credits(total: u16) -> Credits {
+        let mut credits = Credits::new();
+        credits.configure(27, total);
+        credits.connected(1);
+        credits.connected(2);
+        credits
+    }
+
+    #[test]
+    fn nothing_goes_out_before_the_controller_told_its_buffers() {
+        let mut credits = Credits::new();
+        credits.connected(1);
+        assert!(!credits.take(1, Owner::Att));
+    }
+
+    #[test]
+    fn no_more_are_in_flight_than_there_are_buffers() {
+        let mut credits = credits(2);
+        assert!(credits.take(1, Owner::Att));
+        assert!(credits.take(2, Owner::Host));
+        assert!(!credits.take(1, Owner::Host));
+        assert_eq!(credits.completed(2, 1), 1);
+        assert!(credits.take(1, Owner::Host));
+        assert_eq!(credits.in_use(), (2, 2));
+    }
+
+    #[test]
+    fn each_owner_hears_of_its_own_packets_in_the_order_they_were_sent() {
+        let mut credits = credits(8);
+        for owner in [Owner::Att, Owner::Host, Owner::Host, Owner::Att, Owner::Host] {
+            assert!(credits.take(1, owner));
+        }
+        assert_eq!(credits.completed(1, 2), 1);
+        assert_eq!(credits.completed(1, 2), 1);
+        assert_eq!(credits.completed(1, 1), 1);
+        assert_eq!(credits.in_use().0, 0);
+    }
+
+    #[test]
+    fn a_controller_that_completes_too_much_gives_nothing_away() {
+        let mut credits = credits(2);
+        assert!(credits.take(1, Owner::Att));
+        assert_eq!(credits.completed(1, 9), 0);
+        assert_eq!(credits.completed(7, 1), 0);
+        assert!(credits.take(1, Owner::Att) && credits.take(1, Owner::Att));
+        assert!(!credits.take(1, Owner::Att));
+    }
+
+    #[test]
+    fn a_disconnection_frees_the_buffers_of_that_connection_only() {
+        let mut credits = credits(3);
+        assert!(credits.take(1, Owner::Att) && credits.take(1, Owner::Host));
+        assert!(credits.take(2, Owner::Host));
+        credits.disconnected(1);
+        assert_eq!(credits.in_use().0, 1);
+        assert!(!credits.take(1, Owner::Att), "the connection is gone");
+        assert!(credits.take(2, Owner::Att) && credits.take(2, Owner::Att));
+        assert!(!credits.take(2, Owner::Att));
+    }
+
+    #[test]
+    fn sixty_four_packets_of_one_connection_are_kept_apart() {
+        let mut credits = credits(200);
+        for _ in 0..64 {
+            assert!(credits.take(1, Owner::Host));
+        }
+        assert!(!credits.take(1, Owner::Host));
+        assert_eq!(credits.completed(1, 64), 64);
+        assert!(credits.take(1, Owner::Att));
+        assert_eq!(credits.completed(1, 1), 0);
+    }
+}

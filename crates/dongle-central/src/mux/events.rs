@@ -1,0 +1,280 @@
+//! HCI events as the mux needs them, and the judgement which of them trouble-host may see.
+
+use bt_hci::FromHciBytes;
+use bt_hci::event::le::{
+    LeAdvertisingSetTerminated, LeConnectionComplete, LeConnectionUpdateComplete,
+    LeDataLengthChange, LeEnhancedConnectionComplete, LeLongTermKeyRequest, LePhyUpdateComplete,
+    LeRemoteConnectionParameterRequest,
+};
+use bt_hci::event::{DisconnectionComplete, EncryptionChangeV1, EncryptionKeyRefreshComplete};
+
+use super::report::{self, Report};
+use crate::links::{Address, ConnectionParameters};
+
+/// Event codes (Core Vol 4 Part E, 7.7).
+pub mod code {
+    pub const DISCONNECTION_COMPLETE: u8 = 0x05;
+    pub const ENCRYPTION_CHANGE_V1: u8 = 0x08;
+    pub const COMMAND_COMPLETE: u8 = 0x0E;
+    pub const COMMAND_STATUS: u8 = 0x0F;
+    pub const HARDWARE_ERROR: u8 = 0x10;
+    pub const NUMBER_OF_COMPLETED_PACKETS: u8 = 0x13;
+    pub const DATA_BUFFER_OVERFLOW: u8 = 0x1A;
+    pub const ENCRYPTION_KEY_REFRESH_COMPLETE: u8 = 0x30;
+    pub const LE_META: u8 = 0x3E;
+    pub const ENCRYPTION_CHANGE_V2: u8 = 0x59;
+}
+
+/// LE Read Buffer Size, versions 1 and 2 (7.8.2), and Reset (7.3.2).
+const LE_READ_BUFFER_SIZE: u16 = 0x2002;
+const LE_READ_BUFFER_SIZE_V2: u16 = 0x2060;
+pub const RESET: u16 = 0x0C03;
+/// LE Create Connection (7.8.12), LE Extended Create Connection (7.8.66).
+pub const LE_CREATE_CONNECTION: u16 = 0x200D;
+pub const LE_EXTENDED_CREATE_CONNECTION: u16 = 0x2043;
+
+/// An event that concerns the mux.
+#[derive(Debug)]
+pub enum Event {
+    /// A command was answered, with success or without.
+    Answered { opcode: u16, success: bool },
+    /// The controller told its ACL buffers.
+    Buffers { opcode: u16, packet_length: u16, total: u16 },
+    /// A connection begins.
+    Connected { handle: u16, peer: Address, parameters: ConnectionParameters },
+    /// A connection did not come about.
+    NotConnected { status: u8 },
+    /// A connection is over.
+    Disconnected { handle: u16, reason: u8 },
+    /// A connection runs with other parameters.
+    Updated { handle: u16, parameters: ConnectionParameters },
+    /// Packets of another length may be sent.
+    DataLength { handle: u16, octets: (u16, u16) },
+    /// A connection is on another PHY.
+    Phy { handle: u16, phy: (u8, u8) },
+    /// A peer told what its link layer can do, or would not.
+    RemoteFeatures { handle: u16, features: Option<u64> },
+    /// The controller had no buffer for what was sent.
+    BufferOverflow,
+    /// The controller says it is broken.
+    HardwareError(u8),
+}
+
+/// What an event is worth.
+pub struct Judgement {
+    /// What the mux learns from it.
+    pub event: Option<Event>,
+    /// Whether trouble-host may see it.
+    pub pass: bool,
+}
+
+/// Judges a whole event; None: it does not decode.
+pub fn judge(event: &[u8]) -> Option<Judgement> {
+    let (&[code, len], parameters) = event.split_first_chunk()?;
+    if parameters.len() != usize::from(len) {
+        return None;
+    }
+    let news = |event| Some(Judgement { event: Some(event), pass: true });
+    match code {
+        code::COMMAND_COMPLETE => command_complete(parameters),
+        code::COMMAND_STATUS => {
+            let &[status, _, o0, o1] = parameters else { return None };
+            news(Event::Answered { opcode: u16::from_le_bytes([o0, o1]), success: status == 0 })
+        }
+        code::DISCONNECTION_COMPLETE => {
+            let e = DisconnectionComplete::from_hci_bytes_complete(parameters).ok()?;
+            let handle = e.handle.raw();
+            match e.status.into_inner() {
+                0 => news(Event::Disconnected { handle, reason: e.reason.into_inner() }),
+                _ => pass(),
+            }
+        }
+        code::NUMBER_OF_COMPLETED_PACKETS => {
+            let (&count, entries) = parameters.split_first()?;
+            (entries.len() == usize::from(count) * 4).then_some(Judgement { event: None, pass: true })
+        }
+        code::LE_META => le_meta(parameters),
+        code::ENCRYPTION_CHANGE_V1 => {
+            EncryptionChangeV1::from_hci_bytes_complete(parameters).ok().and(pass())
+        }
+        code::ENCRYPTION_CHANGE_V2 => (parameters.len() == 5).then(pass)?,
+        code::ENCRYPTION_KEY_REFRESH_COMPLETE => {
+            EncryptionKeyRefreshComplete::from_hci_bytes_complete(parameters).ok().and(pass())
+        }
+        code::DATA_BUFFER_OVERFLOW => {
+            Some(Judgement { event: Some(Event::BufferOverflow), pass: false })
+        }
+        code::HARDWARE_ERROR => {
+            let event = Event::HardwareError(parameters.first().copied().unwrap_or(0));
+            Some(Judgement { event: Some(event), pass: false })
+        }
+        // trouble-host has no use for the rest.
+        _ => Some(Judgement { event: None, pass: false }),
+    }
+}
+
+fn pass() -> Option<Judgement> {
+    Some(Judgement { event: None, pass: true })
+}
+
+fn command_complete(parameters: &[u8]) -> Option<Judgement> {
+    let (&[_, o0, o1], returned) = parameters.split_first_chunk()?;
+    let opcode = u16::from_le_bytes([o0, o1]);
+    if opcode == 0 {
+        // Only says how many commands may be sent.
+        return pass();
+    }
+    let (&status, returned) = returned.split_first()?;
+    let event = match (opcode, status, returned) {
+        (LE_READ_BUFFER_SIZE, 0, &[l0, l1, total])
+        | (LE_READ_BUFFER_SIZE_V2, 0, &[l0, l1, total, ..]) => {
+            let packet_length = u16::from_le_bytes([l0, l1]);
+            Event::Buffers { opcode, packet_length, total: u16::from(total) }
+        }
+        _ => Event::Answered { opcode, success: status == 0 },
+    };
+    Some(Judgement { event: Some(event), pass: true })
+}
+
+fn le_meta(parameters: &[u8]) -> Option<Judgement> {
+    let (&subevent, data) = parameters.split_first()?;
+    let event = match subevent {
+        0x01 => {
+            let e = LeConnectionComplete::from_hci_bytes_complete(data).ok()?;
+            let peer = Address::new(e.peer_addr_kind, e.peer_addr);
+            let parameters = ConnectionParameters::from_hci(
+                e.conn_interval.as_u16(),
+                e.peripheral_latency,
+                e.supervision_timeout.as_u16(),
+            );
+            connection(e.status.into_inner(), e.handle.raw(), peer, parameters)
+        }
+        0x0A => {
+            let e = LeEnhancedConnectionComplete::from_hci_bytes_complete(data).ok()?;
+            let peer = Address::new(e.peer_addr_kind, e.peer_addr);
+            let parameters = ConnectionParameters::from_hci(
+                e.conn_interval.as_u16(),
+                e.peripheral_latency,
+                e.supervision_timeout.as_u16(),
+            );
+            connection(e.status.into_inner(), e.handle.raw(), peer, parameters)
+        }
+        0x04 => {
+            let &[status, h0, h1, ref features @ ..] = data else { return None };
+            let features = u64::from_le_bytes(*<&[u8; 8]>::try_from(features).ok()?);
+            let handle = u16::from_le_bytes([h0, h1]) & 0x0FFF;
+            let event = Event::RemoteFeatures { handle, features: (status == 0).then_some(features) };
+            return Some(Judgement { event: Some(event), pass: false });
+        }
+        0x12 => return LeAdvertisingSetTerminated::from_hci_bytes_complete(data).ok().and(pass()),
+        0x05 => return LeLongTermKeyRequest::from_hci_bytes_complete(data).ok().and(pass()),
+        0x06 => {
+            return LeRemoteConnectionParameterRequest::from_hci_bytes_complete(data).ok().and(pass());
+        }
+        0x11 => return data.is_empty().then(pass)?,
+        0x03 => {
+            let e = LeConnectionUpdateComplete::from_hci_bytes_complete(data).ok()?;
+            if e.status.into_inner() != 0 {
+                return pass();
+            }
+            let parameters = ConnectionParameters::from_hci(
+                e.conn_interval.as_u16(),
+                e.peripheral_latency,
+                e.supervision_timeout.as_u16(),
+            );
+            Event::Updated { handle: e.handle.raw(), parameters }
+        }
+        0x07 => {
+            let e = LeDataLengthChange::from_hci_bytes_complete(data).ok()?;
+            Event::DataLength { handle: e.handle.raw(), octets: (e.max_tx_octets, e.max_rx_octets) }
+        }
+        0x0C => {
+            let e = LePhyUpdateComplete::from_hci_bytes_complete(data).ok()?;
+            if e.status.into_inner() != 0 {
+                return pass();
+            }
+            Event::Phy { handle: e.handle.raw(), phy: (e.tx_phy as u8, e.rx_phy as u8) }
+        }
+        // trouble-host would not know them, and panic.
+        _ => return Some(Judgement { event: None, pass: false }),
+    };
+    Some(Judgement { event: Some(event), pass: true })
+}
+
+fn connection(
+    status: u8,
+    handle: u16,
+    peer: Address,
+    parameters: ConnectionParameters,
+) -> Event {
+    match status {
+        0 => Event::Connected { handle, peer, parameters },
+        _ => Event::NotConnected { status },
+    }
+}
+
+/// The advertising reports in an event, if it is one; Some(false): it is damaged.
+pub fn reports(event: &[u8], each: impl FnMut(&Report<'_>)) -> Option<bool> {
+    match *event {
+        [code::LE_META, _, 0x02, ref parameters @ ..] => Some(report::legacy(parameters, each)),
+        [code::LE_META, _, 0x0D, ref parameters @ ..] => Some(report::extended(parameters, each)),
+        _ => None,
+    }
+}
+
+/// Makes a refusal that trouble-host would end itself for into one that it takes: turning off a
+/// scan that does not run, disconnecting what is being disconnected.
+pub fn soften(event: &mut [u8], scan_was_turned_off: bool) {
+    const DISCONNECT: [u8; 2] = [0x06, 0x04];
+    const UNKNOWN_CONNECTION: u8 = 0x02;
+    match event {
+        [code::COMMAND_STATUS, _, status, _, o0, o1] if [*o0, *o1] == DISCONNECT && *status != 0 => {
+            *status = UNKNOWN_CONNECTION;
+        }
+        [code::COMMAND_COMPLETE, _, _, 0x0C | 0x42, 0x20, status, ..] if scan_was_turned_off => {
+            *status = 0;
+        }
+        _ => {}
+    }
+}
+
+/// Cuts what a command returned to what the specification says, for bt-hci copies it blindly into
+/// a buffer of just that size. The length of the event as it may pass.
+pub fn trim(event: &mut [u8]) -> usize {
+    let whole = event.len();
+    let &mut [code::COMMAND_COMPLETE, ref mut len, _, o0, o1, _, ..] = event else { return whole };
+    let Some(most) = return_length(u16::from_le_bytes([o0, o1])) else { return whole };
+    let allowed = 4 + most;
+    if *len > allowed {
+        warn!("command 0x{:02X}{:02X} returned too much: cut", o1, o0);
+        *len = allowed;
+    }
+    usize::from(*len) + 2
+}
+
+/// Bytes a command returns behind its status, for the commands that are ever sent from here; None:
+/// not known.
+fn return_length(opcode: u16) -> Option<u8> {
+    Some(match opcode {
+        // Those that are answered by Command Status.
+        0x0406 | 0x041D | 0x200D | 0x2013 | 0x2016 | 0x2019 | 0x2032 | 0x2043 => 0,
+        0x0C01 | 0x0C03 | 0x0C31 | 0x0C33 | 0x0C63 => 0,
+        0x1001 | 0x1003 => 8,
+        0x1002 => 64,
+        0x1005 => 7,
+        0x1009 => 6,
+        0x1405 => 3,
+        0x0C2D => 3,
+        0x2001 | 0x2005 | 0x2006 | 0x2008..=0x200C | 0x200E | 0x2010..=0x2012 => 0,
+        0x2002 => 3,
+        0x2003 | 0x2018 | 0x201C | 0x202F => 8,
+        0x2007 | 0x200F | 0x202A | 0x2036 | 0x203B => 1,
+        0x2017 => 16,
+        0x201A | 0x201B | 0x2020..=0x2022 | 0x203A | 0x204B => 2,
+        0x2023 | 0x2030 => 4,
+        0x2024 | 0x2027..=0x2029 | 0x202D | 0x202E | 0x2031 | 0x2035 | 0x2037..=0x2039 => 0,
+        0x203C | 0x203D | 0x2041 | 0x2042 | 0x204E => 0,
+        0x2060 => 6,
+        _ => return None,
+    })
+}

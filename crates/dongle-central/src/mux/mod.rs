@@ -1,0 +1,237 @@
+//! The link mux: between an HCI transport and trouble-host, it keeps the ATT channel for itself.
+//!
+//! [`Mux`] wraps any [`Transport`] and is one itself, so `ExternalController` and trouble-host sit
+//! on top unaware. What it decides is in [`MuxState`], a state machine without I/O:
+//!
+//! - ACL packets from the controller are put together per connection; frames for CID 4 go to that
+//!   connection's [bearer](crate::bearer), all others pass through untouched.
+//! - The controller's ACL buffers are shared: each packet, ours or trouble-host's, takes a credit,
+//!   and a completed packet gives it back to whoever sent it.
+//! - What does not decode is counted and dropped, since trouble-host would panic on it.
+//! - A command that is not answered within 2 s, or a Hardware Error, makes the controller *failed*:
+//!   every waiting call ends with that.
+
+mod credits;
+mod events;
+mod packet;
+mod pump;
+mod reassembly;
+mod report;
+mod state;
+mod watchdog;
+
+use core::cell::RefCell;
+use core::convert::Infallible;
+use core::fmt;
+use core::future::poll_fn;
+use core::task::{Context, Poll};
+
+use bt_hci::transport::{PacketKind, PacketToController, PacketToHost, Transport};
+use bt_hci::ReadHciError;
+use embassy_futures::select::{Either, select};
+use embassy_futures::yield_now;
+use embassy_time::Instant;
+
+pub use credits::{Credits, Owner};
+pub use reassembly::Reassembly;
+pub use report::{Report, ReportHandler};
+pub use state::{Attempt, Failure, Inbound, MuxCounters, MuxState};
+
+use crate::links::{LinkId, Links, Reason};
+use packet::{Head, RawPacket};
+
+/// Packets for a bearer that are taken in a row before other tasks get their turn.
+const PACKETS_PER_TURN: u8 = 4;
+
+/// An HCI transport whose ATT channel goes to `L`'s bearers.
+///
+/// `BUFFER` bounds an HCI packet from the controller and an ATT PDU with its L2CAP header: 259 is
+/// enough for all events and for an ATT MTU of 247.
+#[derive(Debug)]
+pub struct Mux<'l, T, L, R = (), const BUFFER: usize = 259> {
+    transport: T,
+    links: &'l L,
+    reports: R,
+    state: RefCell<MuxState>,
+}
+
+/// What ends the controller.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum MuxError<E> {
+    /// The transport failed.
+    Transport(E),
+    /// The controller failed.
+    Controller(Failure),
+    /// A packet passed the checks and still did not decode; a defect of ours.
+    Decode(ReadHciError<Infallible>),
+}
+
+impl<E: fmt::Display> fmt::Display for MuxError<E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Transport(e) => fmt::Display::fmt(e, f),
+            Self::Controller(failure) => fmt::Display::fmt(failure, f),
+            Self::Decode(e) => write!(f, "undecodable packet: {e}"),
+        }
+    }
+}
+
+impl<E: core::error::Error + 'static> core::error::Error for MuxError<E> {
+    fn source(&self) -> Option<&(dyn core::error::Error + 'static)> {
+        match self {
+            Self::Transport(e) => Some(e),
+            Self::Controller(failure) => Some(failure),
+            Self::Decode(e) => Some(e),
+        }
+    }
+}
+
+impl<E: embedded_io::Error + 'static> embedded_io::Error for MuxError<E> {
+    fn kind(&self) -> embedded_io::ErrorKind {
+        match self {
+            Self::Transport(e) => e.kind(),
+            Self::Controller(_) => embedded_io::ErrorKind::TimedOut,
+            Self::Decode(_) => embedded_io::ErrorKind::InvalidData,
+        }
+    }
+}
+
+impl<E> From<ReadHciError<Infallible>> for MuxError<E> {
+    fn from(error: ReadHciError<Infallible>) -> Self {
+        Self::Decode(error)
+    }
+}
+
+impl<'l, T: Transport, L: Links, R: ReportHandler, const BUFFER: usize> Mux<'l, T, L, R, BUFFER> {
+    /// Wraps `transport`. Advertising reports go to `reports`.
+    pub fn new(transport: T, links: &'l L, reports: R) -> Self {
+        Self { transport, links, reports, state: RefCell::new(MuxState::new()) }
+    }
+
+    /// Where the bearers are.
+    pub fn links(&self) -> &'l L {
+        self.links
+    }
+
+    /// The wrapped transport.
+    pub fn transport(&self) -> &T {
+        &self.transport
+    }
+
+    /// What was counted so far.
+    pub fn counters(&self) -> MuxCounters {
+        self.state.borrow().counters()
+    }
+
+    /// Why the controller failed, if it did.
+    pub fn failure(&self) -> Option<Failure> {
+        self.state.borrow().failure()
+    }
+
+    /// Waits until the controller has failed.
+    pub async fn failed(&self) -> Failure {
+        poll_fn(|cx| self.state.borrow_mut().poll_failure(cx)).await
+    }
+
+    /// Waits for a link that has to be disconnected because its bearer expired.
+    pub fn poll_doomed(&self, cx: &mut Context<'_>) -> Poll<LinkId> {
+        self.state.borrow_mut().poll_doomed(cx)
+    }
+
+    /// How the last attempt to connect ended. One that is told its end is forgotten.
+    pub fn take_attempt(&self) -> Attempt {
+        self.state.borrow_mut().take_attempt()
+    }
+
+    /// Waits until no attempt to connect is under way in the controller, and tells how the last
+    /// one ended.
+    pub async fn attempt_ended(&self) -> Attempt {
+        poll_fn(|cx| self.state.borrow_mut().poll_attempt(cx)).await
+    }
+
+    /// Marks the controller failed, and ends all links.
+    fn fail(&self, failure: Failure) {
+        self.state.borrow_mut().fail(failure);
+        self.links.close_all(Reason::ControllerFailed);
+    }
+
+    /// The next packet that is for trouble-host: its kind and length in `buffer`.
+    async fn next_for_host(
+        &self,
+        buffer: &mut [u8],
+    ) -> Result<(PacketKind, usize), MuxError<T::Error>> {
+        let mut taken = 0;
+        loop {
+            let read = self.transport.read::<RawPacket<'_>>(buffer);
+            let (kind, len) = match select(read, self.failed()).await {
+                Either::First(Ok(packet)) => (packet.kind, packet.bytes.len()),
+                Either::First(Err(e)) => {
+                    self.fail(Failure::Transport);
+                    return Err(MuxError::Transport(e));
+                }
+                Either::Second(failure) => return Err(MuxError::Controller(failure)),
+            };
+            let packet = buffer.get_mut(..len).unwrap_or_default();
+            let verdict = self.state.borrow_mut().inbound(kind, packet, self.links, &self.reports);
+            match verdict {
+                Inbound::ForHost(len) => return Ok((kind, len)),
+                Inbound::Taken => {}
+            }
+            taken += 1;
+            if taken % PACKETS_PER_TURN == 0 {
+                yield_now().await;
+            }
+        }
+    }
+}
+
+impl<T: Transport, L: Links, R: ReportHandler, const BUFFER: usize> embedded_io::ErrorType
+    for &Mux<'_, T, L, R, BUFFER>
+where
+    T::Error: 'static,
+{
+    type Error = MuxError<T::Error>;
+}
+
+impl<T: Transport, L: Links, R: ReportHandler, const BUFFER: usize> Transport
+    for &Mux<'_, T, L, R, BUFFER>
+where
+    T::Error: 'static,
+{
+    async fn read<'a, P: PacketToHost<'a>>(&self, rx: &'a mut [u8]) -> Result<P, Self::Error> {
+        let mut buffer = [0; BUFFER];
+        let (kind, len) = self.next_for_host(&mut buffer).await?;
+        let mut packet = buffer.get(..len).unwrap_or_default();
+        Ok(P::read_hci(kind, &mut packet, rx)?)
+    }
+
+    async fn write<P: PacketToController>(&self, packet: &P) -> Result<(), Self::Error> {
+        let mut head = Head::default();
+        let Ok(()) = packet.write_hci(&mut head);
+        if let Some(failure) = self.failure() {
+            return Err(MuxError::Controller(failure));
+        }
+        match P::KIND {
+            PacketKind::Cmd => {
+                self.state.borrow_mut().command_sent(&head, Instant::now());
+            }
+            PacketKind::AclData => {
+                let turn = poll_fn(|cx| {
+                    self.state.borrow_mut().poll_host_turn(&head, Instant::now(), cx)
+                });
+                match select(turn, self.failed()).await {
+                    Either::First(true) => {}
+                    // The connection is gone; so would the packet be.
+                    Either::First(false) => return Ok(()),
+                    Either::Second(failure) => return Err(MuxError::Controller(failure)),
+                }
+            }
+            _ => {}
+        }
+        self.transport.write(packet).await.map_err(|e| {
+            self.fail(Failure::Transport);
+            MuxError::Transport(e)
+        })
+    }
+}

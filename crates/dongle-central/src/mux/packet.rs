@@ -1,0 +1,117 @@
+//! HCI packets as bytes: any from the controller, and the beginning of any to it.
+
+use core::convert::Infallible;
+
+use bt_hci::ReadHciError;
+use bt_hci::transport::{PacketKind, PacketToHost};
+
+/// A packet from the controller, whole and unjudged, without its indicator.
+pub(super) struct RawPacket<'a> {
+    pub(super) kind: PacketKind,
+    pub(super) bytes: &'a [u8],
+}
+
+/// Length of the header, and of what the header says follows.
+fn header(kind: PacketKind) -> (usize, fn(&[u8]) -> usize) {
+    match kind {
+        PacketKind::Event => (2, |h| h.get(1).copied().map_or(0, usize::from)),
+        PacketKind::AclData => (4, |h| length16(h, 0xFFFF)),
+        PacketKind::IsoData => (4, |h| length16(h, 0x3FFF)),
+        PacketKind::Cmd | PacketKind::SyncData => (3, |h| h.get(2).copied().map_or(0, usize::from)),
+    }
+}
+
+fn length16(header: &[u8], mask: u16) -> usize {
+    match header {
+        [_, _, low, high, ..] => usize::from(u16::from_le_bytes([*low, *high]) & mask),
+        _ => 0,
+    }
+}
+
+impl<'a> PacketToHost<'a> for RawPacket<'a> {
+    fn read_hci<R: embedded_io::Read>(
+        kind: PacketKind,
+        data: &mut R,
+        buf: &'a mut [u8],
+    ) -> Result<Self, ReadHciError<R::Error>> {
+        let (header_len, payload_len) = header(kind);
+        let head = buf.get_mut(..header_len).ok_or(ReadHciError::BufferTooSmall)?;
+        data.read_exact(head)?;
+        let len = header_len + payload_len(head);
+        let payload = buf.get_mut(header_len..len).ok_or(ReadHciError::BufferTooSmall)?;
+        data.read_exact(payload)?;
+        Ok(Self { kind, bytes: buf.get(..len).unwrap_or_default() })
+    }
+
+    async fn read_hci_async<R: embedded_io_async::Read>(
+        kind: PacketKind,
+        data: &mut R,
+        buf: &'a mut [u8],
+    ) -> Result<Self, ReadHciError<R::Error>> {
+        let (header_len, payload_len) = header(kind);
+        let head = buf.get_mut(..header_len).ok_or(ReadHciError::BufferTooSmall)?;
+        data.read_exact(head).await?;
+        let len = header_len + payload_len(head);
+        let payload = buf.get_mut(header_len..len).ok_or(ReadHciError::BufferTooSmall)?;
+        data.read_exact(payload).await?;
+        Ok(Self { kind, bytes: buf.get(..len).unwrap_or_default() })
+    }
+}
+
+/// The first bytes of a packet to the controller: all that decides about it.
+#[derive(Debug, Default)]
+pub(super) struct Head {
+    bytes: [u8; 8],
+    len: usize,
+}
+
+impl Head {
+    /// The opcode of a command.
+    pub(super) fn opcode(&self) -> u16 {
+        u16::from_le_bytes([self.bytes[0], self.bytes[1]])
+    }
+
+    /// Whether a command turns scanning off: LE Set Scan Enable, LE Set Extended Scan Enable.
+    pub(super) fn turns_scan_off(&self) -> bool {
+        matches!(self.opcode(), 0x200C | 0x2042) && self.bytes[3] == 0
+    }
+
+    /// The connection handle of an ACL packet.
+    pub(super) fn handle(&self) -> u16 {
+        u16::from_le_bytes([self.bytes[0], self.bytes[1]]) & 0x0FFF
+    }
+
+    /// Whether an ACL packet goes on with a frame that an earlier one began.
+    pub(super) fn continues(&self) -> bool {
+        self.bytes[1] >> 4 & 0b11 == 0b01
+    }
+
+    /// How much of a frame an ACL packet carries.
+    pub(super) fn data_len(&self) -> usize {
+        self.len.saturating_sub(4)
+    }
+
+    /// Length of the frame that an ACL packet begins, header included.
+    pub(super) fn frame_len(&self) -> usize {
+        usize::from(u16::from_le_bytes([self.bytes[4], self.bytes[5]])) + 4
+    }
+}
+
+impl embedded_io::ErrorType for Head {
+    type Error = Infallible;
+}
+
+impl embedded_io::Write for Head {
+    fn write(&mut self, buf: &[u8]) -> Result<usize, Infallible> {
+        let room = self.bytes.get_mut(self.len.min(8)..).unwrap_or_default();
+        for (to, from) in room.iter_mut().zip(buf) {
+            *to = *from;
+        }
+        self.len += buf.len();
+        Ok(buf.len())
+    }
+
+    fn flush(&mut self) -> Result<(), Infallible> {
+        Ok(())
+    }
+}

@@ -1,0 +1,189 @@
+//! Carries what the bearers have to say to the controller, and tells them the time.
+
+use core::future::poll_fn;
+use core::task::Poll;
+
+use bt_hci::data::{AclBroadcastFlag, AclPacket, AclPacketBoundary};
+use bt_hci::param::ConnHandle;
+use bt_hci::transport::Transport;
+use embassy_futures::select::{Either3, select3};
+use embassy_futures::yield_now;
+use embassy_time::{Instant, Timer};
+
+use super::reassembly::{CID_ATT, L2CAP_HEADER};
+use super::{Failure, Mux, MuxError, ReportHandler};
+use crate::links::{LinkId, Links, MAX_LINKS, Reason};
+
+/// What the pump knows of each link.
+struct Rounds {
+    /// Links to look at, one bit each.
+    due: u32,
+    /// When each link wants to be looked at again.
+    deadlines: [Option<Instant>; MAX_LINKS],
+}
+
+impl<T: Transport, L: Links, R: ReportHandler, const BUFFER: usize> Mux<'_, T, L, R, BUFFER>
+where
+    T::Error: 'static,
+{
+    /// Serves the bearers of all links until the controller fails. One task has to run it.
+    pub async fn run(&self) -> MuxError<T::Error> {
+        let mut rounds = Rounds { due: 0, deadlines: [None; MAX_LINKS] };
+        let mut frame = [0; BUFFER];
+        loop {
+            if let Err(e) = self.round(&mut rounds, &mut frame).await {
+                return e;
+            }
+            let timer = async {
+                match rounds.deadlines.iter().flatten().copied().chain(self.deadline()).min() {
+                    Some(at) => Timer::at(at).await,
+                    None => core::future::pending().await,
+                }
+            };
+            // Checked again at each wake: whether the links that wait for a credit get one.
+            let waiting = rounds.due;
+            let work = poll_fn(|cx| {
+                self.state.borrow_mut().register_pump(cx.waker());
+                match self.links.doorbell().poll(cx) {
+                    Poll::Ready(rung) => Poll::Ready(rung),
+                    Poll::Pending if self.some_may_begin(waiting) => Poll::Ready(0),
+                    Poll::Pending => Poll::Pending,
+                }
+            });
+            match select3(self.failed(), work, timer).await {
+                Either3::First(failure) => return MuxError::Controller(failure),
+                Either3::Second(rung) => rounds.due |= rung,
+                Either3::Third(()) => rounds.expire(Instant::now()),
+            }
+            self.state.borrow_mut().handle_timeout(Instant::now());
+            if let Some(failure @ Failure::Silent(_)) = self.failure() {
+                self.links.close_all(Reason::ControllerFailed);
+                return MuxError::Controller(failure);
+            }
+        }
+    }
+
+    fn deadline(&self) -> Option<Instant> {
+        self.state.borrow().deadline()
+    }
+
+    /// Whether one of these links has something to send and may.
+    fn some_may_begin(&self, links: u32) -> bool {
+        let now = Instant::now();
+        bits(links).any(|index| {
+            self.links
+                .open_at(index)
+                .is_some_and(|(_, handle)| self.state.borrow_mut().att_may_begin(handle, now))
+        })
+    }
+
+    /// Lets each link that is due send one PDU after another in turn, as long as there are credits.
+    async fn round(&self, rounds: &mut Rounds, frame: &mut [u8]) -> Result<(), MuxError<T::Error>> {
+        loop {
+            let mut sent = false;
+            for index in bits(rounds.due) {
+                let now = Instant::now();
+                let Some((id, handle)) = self.links.open_at(index) else {
+                    rounds.due &= !(1 << index);
+                    if let Some(deadline) = rounds.deadlines.get_mut(index) {
+                        *deadline = None;
+                    }
+                    continue;
+                };
+                let (has_output, deadline, expired) = self
+                    .links
+                    .with_link(id, |link| {
+                        link.bearer.handle_timeout(now);
+                        let expired = link.bearer.take_expired();
+                        if expired {
+                            link.close(Reason::TransactionTimeout);
+                        }
+                        (link.bearer.has_output(), link.bearer.poll_timeout(), expired)
+                    })
+                    .unwrap_or((false, None, false));
+                if expired {
+                    self.state.borrow_mut().doom(id);
+                }
+                if let Some(place) = rounds.deadlines.get_mut(index) {
+                    *place = deadline;
+                }
+                if !has_output {
+                    rounds.due &= !(1 << index);
+                } else if self.state.borrow_mut().att_may_begin(handle, now) {
+                    self.send_frame(id, handle, frame, now).await?;
+                    sent = true;
+                }
+            }
+            if !sent {
+                return Ok(());
+            }
+            yield_now().await;
+        }
+    }
+
+    /// Sends one PDU of a link, cut to what the controller takes.
+    async fn send_frame(
+        &self,
+        id: LinkId,
+        handle: u16,
+        frame: &mut [u8],
+        now: Instant,
+    ) -> Result<(), MuxError<T::Error>> {
+        let Some((header, pdu)) = frame.split_first_chunk_mut::<L2CAP_HEADER>() else {
+            return Ok(());
+        };
+        self.state.borrow_mut().begin_att_frame(handle);
+        let len = self.links.with_link(id, |link| link.bearer.poll_transmit(now, pdu)).flatten();
+        let mut result = Ok(());
+        if let Some(len) = len {
+            let ([l0, l1], [c0, c1]) = ((len as u16).to_le_bytes(), CID_ATT.to_le_bytes());
+            *header = [l0, l1, c0, c1];
+            let frame = frame.get(..L2CAP_HEADER + len).unwrap_or_default();
+            result = self.send_packets(handle, frame).await;
+        }
+        self.state.borrow_mut().end_att_frame(len.is_some());
+        result
+    }
+
+    async fn send_packets(&self, handle: u16, frame: &[u8]) -> Result<(), MuxError<T::Error>> {
+        let packet_length = self.state.borrow().packet_length().max(1);
+        let mut boundary = AclPacketBoundary::FirstNonFlushable;
+        for data in frame.chunks(packet_length) {
+            let turn = poll_fn(|cx| {
+                let mut state = self.state.borrow_mut();
+                if let Poll::Ready(failure) = state.poll_failure(cx) {
+                    return Poll::Ready(Err(MuxError::Controller(failure)));
+                }
+                state.poll_att_packet(handle, cx).map(Ok)
+            });
+            if !turn.await? {
+                // Disconnected in the middle: the rest would go nowhere.
+                return Ok(());
+            }
+            let handle = ConnHandle::new(handle);
+            let packet = AclPacket::new(handle, boundary, AclBroadcastFlag::PointToPoint, data);
+            if let Err(e) = self.transport.write(&packet).await {
+                self.fail(Failure::Transport);
+                return Err(MuxError::Transport(e));
+            }
+            boundary = AclPacketBoundary::Continuing;
+        }
+        Ok(())
+    }
+}
+
+impl Rounds {
+    /// Makes those links due whose time has come.
+    fn expire(&mut self, now: Instant) {
+        for (index, deadline) in self.deadlines.iter().enumerate() {
+            if deadline.is_some_and(|d| d <= now) {
+                self.due |= 1 << index;
+            }
+        }
+    }
+}
+
+/// The numbers of the bits that are set.
+fn bits(set: u32) -> impl Iterator<Item = usize> {
+    (0..MAX_LINKS).filter(move |index| set & (1 << index) != 0)
+}

@@ -1,0 +1,47 @@
+//! HCI commands that wait for their Command Complete or Command Status.
+
+use embassy_time::{Duration, Instant};
+use heapless::Vec;
+
+/// How long a controller may take to answer a command.
+pub const COMMAND_TIMEOUT: Duration = Duration::from_secs(2);
+/// Commands that may be on their way at a time; trouble-host sends one.
+const MOST: usize = 8;
+/// Host Number Of Completed Packets, which no event answers (Core Vol 4 Part E, 7.3.40).
+const HOST_NUMBER_OF_COMPLETED_PACKETS: u16 = 0x0C35;
+
+/// The commands without answer so far.
+#[derive(Debug, Default)]
+pub struct Watchdog(Vec<(u16, Instant), MOST>);
+
+impl Watchdog {
+    /// Nothing sent yet.
+    pub const fn new() -> Self {
+        Self(Vec::new())
+    }
+
+    /// A command goes out.
+    pub fn sent(&mut self, opcode: u16, now: Instant) {
+        if opcode != HOST_NUMBER_OF_COMPLETED_PACKETS {
+            // One that finds no place is not watched; those before it are.
+            let _ = self.0.push((opcode, now + COMMAND_TIMEOUT));
+        }
+    }
+
+    /// A command was answered.
+    pub fn answered(&mut self, opcode: u16) {
+        if let Some(index) = self.0.iter().position(|(o, _)| *o == opcode) {
+            self.0.remove(index);
+        }
+    }
+
+    /// When the next answer is overdue.
+    pub fn deadline(&self) -> Option<Instant> {
+        self.0.iter().map(|(_, due)| *due).min()
+    }
+
+    /// A command whose answer is overdue.
+    pub fn overdue(&self, now: Instant) -> Option<u16> {
+        self.0.iter().find(|(_, due)| *due <= now).map(|(opcode, _)| *opcode)
+    }
+}

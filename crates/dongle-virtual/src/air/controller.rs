@@ -1,0 +1,112 @@
+//! A handle to look into a controller on the air, and to break it.
+
+use std::fmt;
+use std::time::Duration;
+
+use super::Air;
+use crate::world::{ControllerId, ControllerStats, World};
+
+/// A controller on the air, seen from outside: its counts, and what can go wrong with it.
+///
+/// On a controller that has left the air, everything here does nothing.
+#[derive(Clone)]
+pub struct AirController {
+    air: Air,
+    id: ControllerId,
+}
+
+impl AirController {
+    pub(super) fn new(air: Air, id: ControllerId) -> Self {
+        Self { air, id }
+    }
+
+    fn world<R>(&self, call: impl FnOnce(&mut World, Duration, ControllerId) -> R) -> R {
+        self.air.with_world(|world, now| call(world, now, self.id))
+    }
+
+    /// Its name in the world.
+    pub fn id(&self) -> ControllerId {
+        self.id
+    }
+
+    /// What it counted; `None` once it has left.
+    pub fn stats(&self) -> Option<ControllerStats> {
+        self.world(|world, _, id| world.stats(id))
+    }
+
+    /// What its host did against the rules of flow control and framing.
+    pub fn violations(&self) -> u64 {
+        self.stats().map_or(0, |stats| stats.violations())
+    }
+
+    /// The handles of its links.
+    pub fn links(&self) -> Vec<u16> {
+        self.world(|world, _, id| world.handles(id))
+    }
+
+    /// How likely a packet to or from it is lost: 0 never, 1 always.
+    pub fn set_loss(&self, probability: f32) {
+        self.world(|world, now, id| world.set_loss(now, id, probability));
+    }
+
+    /// How much later its ACL packets go over the air.
+    pub fn set_delay(&self, delay: Duration) {
+        self.world(|world, now, id| world.set_delay(now, id, delay));
+    }
+
+    /// It stops: no answers, no events, no radio.
+    pub fn freeze(&self) {
+        self.world(|world, now, id| world.freeze(now, id));
+    }
+
+    /// Frozen, it goes on where it was.
+    pub fn thaw(&self) {
+        self.world(|world, now, id| world.thaw(now, id));
+    }
+
+    /// The next `count` connections it initiates fail to be established (0x3E).
+    pub fn fail_establishment(&self, count: u32) {
+        self.world(|world, now, id| world.fail_establishment(now, id, count));
+    }
+
+    /// It refuses the command with `status` from now on; `None` ends that.
+    pub fn refuse(&self, opcode: u16, status: Option<u8>) {
+        self.world(|world, now, id| world.refuse(now, id, opcode, status));
+    }
+
+    /// It swallows the command without an answer from now on, or no longer.
+    pub fn leave_unanswered(&self, opcode: u16, on: bool) {
+        self.world(|world, now, id| world.leave_unanswered(now, id, opcode, on));
+    }
+
+    /// It gives its host these very bytes as a packet.
+    pub fn inject(&self, packet: &[u8]) {
+        self.world(|world, now, id| world.inject(now, id, packet));
+    }
+
+    /// It reports a Hardware Error with this code.
+    pub fn hardware_error(&self, code: u8) {
+        self.world(|world, now, id| world.hardware_error(now, id, code));
+    }
+
+    /// A link goes out of range: both sides notice by supervision timeout (0x08).
+    pub fn drop_link(&self, handle: u16) {
+        self.world(|world, now, id| world.drop_link(now, id, handle));
+    }
+
+    /// All its links go out of range.
+    pub fn drop_links(&self) {
+        self.world(|world, now, id| world.drop_links(now, id));
+    }
+
+    /// It is pulled out: its host finds the wire gone, its peers time out.
+    pub fn unplug(&self) {
+        self.air.unplug(self.id);
+    }
+}
+
+impl fmt::Debug for AirController {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("AirController").field(&self.id.0).finish()
+    }
+}

@@ -1,0 +1,157 @@
+//! The air's thread: packets from hosts into the world, the world's packets to hosts, time.
+
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+use std::thread;
+use std::time::Duration;
+
+use hci_transport::{Error, ErrorKind, HciPort};
+
+use super::Shared;
+use crate::world::{ControllerId, World};
+
+/// Packets taken from one host before the next has its turn.
+const BATCH: usize = 16;
+/// A host that doesn't read is not listened to either, past this many packets waiting for it.
+const WAITING: usize = 512;
+
+pub(super) struct Port {
+    pub(super) id: ControllerId,
+    pub(super) name: String,
+    port: HciPort,
+    gone: bool,
+}
+
+impl Port {
+    pub(super) fn new(id: ControllerId, name: String, port: HciPort) -> Self {
+        Self { id, name, port, gone: false }
+    }
+}
+
+pub(super) struct State {
+    pub(super) world: World,
+    pub(super) ports: Vec<Port>,
+    pub(super) handles_gone: bool,
+    pub(super) past_violations: u64,
+    packet: Vec<u8>,
+}
+
+impl State {
+    pub(super) fn new(world: World) -> Self {
+        Self {
+            world,
+            ports: Vec::new(),
+            handles_gone: false,
+            past_violations: 0,
+            packet: Vec::new(),
+        }
+    }
+
+    /// The controller is pulled out: its host is told, its links are lost.
+    pub(super) fn unplug(&mut self, now: Duration, id: ControllerId) {
+        if let Some(port) = self.ports.iter_mut().find(|port| port.id == id) {
+            let why = format!("{}: the controller was unplugged", port.name);
+            port.port.fail(Error::new(ErrorKind::Disconnected, why));
+            port.gone = true;
+        }
+        self.sweep(now);
+    }
+
+    /// Removes the controllers whose hosts have gone.
+    fn sweep(&mut self, now: Duration) {
+        let (world, past) = (&mut self.world, &mut self.past_violations);
+        self.ports.retain(|port| {
+            if port.gone {
+                *past += world.stats(port.id).map_or(0, |stats| stats.violations());
+                world.remove_controller(now, port.id);
+                log::debug!("{} left the air", port.name);
+            }
+            !port.gone
+        });
+    }
+
+    /// One round over everything; true if anything happened that may lead to more.
+    fn step(&mut self, now: Duration, cx: &mut Context<'_>) -> bool {
+        let mut busy = self.hear_hosts(now, cx);
+        self.world.handle_timeout(now);
+        busy |= self.tell_hosts(cx);
+        self.sweep(now);
+        busy
+    }
+
+    fn hear_hosts(&mut self, now: Duration, cx: &mut Context<'_>) -> bool {
+        let mut busy = false;
+        for port in &mut self.ports {
+            for _ in 0..BATCH {
+                if self.world.pending_output(port.id) > WAITING {
+                    break;
+                }
+                match port.port.poll_next(cx, &mut self.packet) {
+                    Poll::Ready(Ok(())) => {
+                        self.world.handle_packet(now, port.id, &self.packet);
+                        busy = true;
+                    }
+                    Poll::Ready(Err(_)) => {
+                        port.gone = true;
+                        busy = true;
+                        break;
+                    }
+                    Poll::Pending => break,
+                }
+            }
+        }
+        busy
+    }
+
+    fn tell_hosts(&mut self, cx: &mut Context<'_>) -> bool {
+        let mut busy = false;
+        for port in &mut self.ports {
+            while let Some(packet) = self.world.peek_output(port.id) {
+                match port.port.poll_deliver(cx, packet) {
+                    Poll::Ready(Ok(())) => {
+                        self.world.pop_output(port.id);
+                        busy = true;
+                    }
+                    Poll::Ready(Err(_)) => {
+                        port.gone = true;
+                        busy = true;
+                        break;
+                    }
+                    Poll::Pending => break,
+                }
+            }
+        }
+        busy
+    }
+}
+
+/// Starts the thread; it ends with the last handle and the last channel.
+pub(super) fn start(shared: Arc<Shared>) {
+    let body = move || run(&shared);
+    if let Err(error) = thread::Builder::new().name("air".into()).spawn(body) {
+        // The ports are dropped with the state, so every channel finds its wire gone.
+        log::error!("no thread for the air: {error}");
+    }
+}
+
+fn run(shared: &Shared) {
+    shared.waker.this_thread();
+    let waker = Waker::from(Arc::clone(&shared.waker));
+    let mut cx = Context::from_waker(&waker);
+    loop {
+        shared.waker.rearm();
+        let mut state = shared.state();
+        let busy = state.step(shared.now(), &mut cx);
+        if state.handles_gone && state.ports.is_empty() {
+            return;
+        }
+        let next = state.world.poll_timeout();
+        drop(state);
+        if busy {
+            // Others may want the state, and on few processors hosts want to run.
+            thread::yield_now();
+        } else {
+            shared.waker.sleep(next.map(|next| next.saturating_sub(shared.now())));
+        }
+    }
+}

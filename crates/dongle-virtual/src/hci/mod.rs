@@ -1,0 +1,18 @@
+//! The bytes of HCI: packet indicators, opcodes, error codes, a checked reader and the events.
+
+pub(crate) mod event;
+pub(crate) mod opcode;
+mod reader;
+pub(crate) mod status;
+mod supported;
+
+pub(crate) use reader::Reader;
+pub(crate) use status::Status;
+pub(crate) use supported::{is_known, supported_commands};
+
+/// Packet indicators of the UART transport (Core Vol 4 Part A 2).
+pub(crate) mod indicator {
+    pub(crate) const COMMAND: u8 = 1;
+    pub(crate) const ACL: u8 = 2;
+    pub(crate) const EVENT: u8 = 4;
+}

@@ -1,0 +1,61 @@
+//! Peripherals for the air: on trouble-host's peripheral role, or scripted to the byte.
+
+mod heart_rate;
+mod l2cap;
+mod pool;
+mod raw;
+mod waveform;
+
+use std::fmt;
+use std::future::Future;
+use std::thread::{self, JoinHandle};
+
+use futures_lite::future;
+
+pub use heart_rate::{HeartRateConfig, HeartRateSensor};
+pub use pool::{HeapPacket, HeapPool};
+pub use raw::{NotConnected, PeerEvent, ScriptedConfig, ScriptedPeripheral};
+
+/// A peripheral's thread; dropping this stops the peripheral and waits for the thread.
+struct Worker {
+    stop: async_channel::Sender<()>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Worker {
+    /// Runs `body` on a thread of its own until it ends or the worker is dropped. The future is
+    /// made there, so it need not be `Send`.
+    fn start<F: Future<Output = ()>>(
+        name: &str,
+        body: impl FnOnce() -> F + Send + 'static,
+    ) -> Self {
+        let (stop, stopped) = async_channel::bounded(1);
+        let run = move || {
+            let stopped = async {
+                // An error says that the worker was dropped.
+                let _ = stopped.recv().await;
+            };
+            future::block_on(future::or(stopped, body()));
+        };
+        let thread = thread::Builder::new().name(name.into()).spawn(run);
+        let thread = thread.inspect_err(|error| log::error!("no thread for {name}: {error}")).ok();
+        Self { stop, thread }
+    }
+}
+
+impl Drop for Worker {
+    fn drop(&mut self) {
+        self.stop.close();
+        if let Some(thread) = self.thread.take()
+            && thread.join().is_err()
+        {
+            log::error!("a simulated peripheral's thread panicked");
+        }
+    }
+}
+
+impl fmt::Debug for Worker {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Worker").finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,124 @@
+//! What can go wrong with a controller and its links, for tests to ask for.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use super::World;
+use super::controller::{ControllerId, OutgoingKind};
+use crate::hci::event;
+
+#[derive(Debug, Default)]
+pub(crate) struct Faults {
+    /// How likely a packet to or from this device is lost, 0 to 1.
+    pub(crate) loss: f32,
+    /// How much later its ACL packets go over the air.
+    pub(crate) delay: Duration,
+    pub(crate) frozen: bool,
+    /// How many of the next connections fail to be established.
+    pub(crate) establishment_failures: u32,
+    pub(crate) refusals: BTreeMap<u16, u8>,
+    pub(crate) unanswered: BTreeSet<u16>,
+}
+
+impl World {
+    /// How likely a packet to or from this device is lost: 0 never, 1 always (its links then end
+    /// by supervision timeout).
+    pub fn set_loss(&mut self, now: Duration, id: ControllerId, probability: f32) {
+        self.advance(now);
+        if let Some(controller) = self.controllers.get_mut(&id) {
+            controller.faults.loss = probability.clamp(0.0, 1.0);
+        }
+        self.silence_changed(id);
+    }
+
+    /// How much later this device's ACL packets go over the air.
+    pub fn set_delay(&mut self, now: Duration, id: ControllerId, delay: Duration) {
+        self.advance(now);
+        if let Some(controller) = self.controllers.get_mut(&id) {
+            controller.faults.delay = delay;
+        }
+    }
+
+    /// The controller stops: no answers, no events, no radio. What its host sends is swallowed.
+    pub fn freeze(&mut self, now: Duration, id: ControllerId) {
+        self.advance(now);
+        if let Some(controller) = self.controllers.get_mut(&id) {
+            controller.faults.frozen = true;
+        }
+        self.silence_changed(id);
+    }
+
+    /// A frozen controller goes on where it was.
+    pub fn thaw(&mut self, now: Duration, id: ControllerId) {
+        self.advance(now);
+        if let Some(controller) = self.controllers.get_mut(&id) {
+            controller.faults.frozen = false;
+        }
+        self.silence_changed(id);
+    }
+
+    /// The next `count` connections this device initiates are reported as made and then fail to
+    /// be established (0x3E).
+    pub fn fail_establishment(&mut self, now: Duration, id: ControllerId, count: u32) {
+        self.advance(now);
+        if let Some(controller) = self.controllers.get_mut(&id) {
+            controller.faults.establishment_failures = count;
+        }
+    }
+
+    /// The command is refused with `status` from now on; `None` ends that.
+    pub fn refuse(&mut self, now: Duration, id: ControllerId, opcode: u16, status: Option<u8>) {
+        self.advance(now);
+        if let Some(controller) = self.controllers.get_mut(&id) {
+            match status {
+                Some(status) => controller.faults.refusals.insert(opcode, status),
+                None => controller.faults.refusals.remove(&opcode),
+            };
+        }
+    }
+
+    /// The command is swallowed without an answer from now on, or no longer.
+    pub fn leave_unanswered(&mut self, now: Duration, id: ControllerId, opcode: u16, on: bool) {
+        self.advance(now);
+        if let Some(controller) = self.controllers.get_mut(&id) {
+            if on {
+                controller.faults.unanswered.insert(opcode);
+            } else {
+                controller.faults.unanswered.remove(&opcode);
+            }
+        }
+    }
+
+    /// Gives the host these very bytes as a packet: an event that can't be decoded, for one.
+    pub fn inject(&mut self, now: Duration, id: ControllerId, packet: &[u8]) {
+        self.advance(now);
+        if let Some(controller) = self.controllers.get_mut(&id) {
+            controller.push(OutgoingKind::Other, packet.to_vec());
+        }
+    }
+
+    /// The Hardware Error event with this code.
+    pub fn hardware_error(&mut self, now: Duration, id: ControllerId, code: u8) {
+        self.advance(now);
+        if let Some(controller) = self.controllers.get_mut(&id) {
+            controller.event(event::HARDWARE_ERROR, &[code]);
+        }
+    }
+
+    /// The link goes out of range: both sides notice by supervision timeout (0x08).
+    pub fn drop_link(&mut self, now: Duration, id: ControllerId, handle: u16) {
+        self.advance(now);
+        let link = self.controllers.get(&id).and_then(|c| c.handles.get(&handle)).copied();
+        if let Some(link) = link {
+            self.lose_link(link);
+        }
+    }
+
+    /// Every link of this device goes out of range.
+    pub fn drop_links(&mut self, now: Duration, id: ControllerId) {
+        self.advance(now);
+        for link in self.links_of(id) {
+            self.lose_link(link);
+        }
+    }
+}

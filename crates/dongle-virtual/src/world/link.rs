@@ -1,0 +1,389 @@
+//! A link between two controllers: its ends, its connection events, and how it ends.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use super::acl::AclPacket;
+use super::controller::{Controller, ControllerId};
+use super::encryption::Encryption;
+use super::procedures::Procedure;
+use super::timers::Timer;
+use super::{Pacing, World};
+use crate::hci::event;
+use crate::hci::status::*;
+use crate::hci::{Reader, Status};
+
+use super::commands::{Answer, Outcome};
+
+/// Names a link; never used again for another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct LinkId(pub(crate) u64);
+
+/// The longest a silent link lasts in a free-running world.
+const FREE_RUNNING_SUPERVISION: Duration = Duration::from_millis(200);
+/// When lost packets are tried again in a free-running world.
+const FREE_RUNNING_RETRY: Duration = Duration::from_millis(1);
+
+/// Which of its two ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Side {
+    Central,
+    Peripheral,
+}
+
+impl Side {
+    pub(crate) const BOTH: [Self; 2] = [Self::Central, Self::Peripheral];
+
+    pub(crate) fn other(self) -> Self {
+        match self {
+            Self::Central => Self::Peripheral,
+            Self::Peripheral => Self::Central,
+        }
+    }
+
+    pub(crate) fn role(self) -> u8 {
+        match self {
+            Self::Central => 0,
+            Self::Peripheral => 1,
+        }
+    }
+}
+
+/// Connection parameters in the units of HCI.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Parameters {
+    /// 1.25 ms.
+    pub(crate) interval: u16,
+    pub(crate) latency: u16,
+    /// 10 ms.
+    pub(crate) timeout: u16,
+}
+
+/// What one controller knows of the link.
+#[derive(Debug)]
+pub(crate) struct End {
+    pub(crate) controller: ControllerId,
+    pub(crate) handle: u16,
+    /// The peer's address as reported to the host.
+    pub(crate) peer: (u8, [u8; 6]),
+    pub(crate) queue: VecDeque<AclPacket>,
+    /// The most octets and time this side sends if the peer can take them.
+    pub(crate) want: (u16, u16),
+    /// The most it can receive.
+    pub(crate) can_receive: u16,
+    /// In effect: octets and time, sending and receiving.
+    pub(crate) tx: (u16, u16),
+    pub(crate) rx: (u16, u16),
+    pub(crate) phy_preferences: (u8, u8),
+    /// Packets given to the host and not completed by it (with host flow control).
+    pub(crate) host_outstanding: u16,
+}
+
+impl End {
+    pub(super) fn new(
+        controller: ControllerId,
+        handle: u16,
+        peer: (u8, [u8; 6]),
+        of: &Controller,
+    ) -> Self {
+        let longest = of.config.data_length;
+        Self {
+            controller,
+            handle,
+            peer,
+            queue: VecDeque::new(),
+            want: (of.suggested_octets.min(longest), of.suggested_time),
+            can_receive: longest,
+            tx: (27, 328),
+            rx: (27, 328),
+            phy_preferences: of.default_phys,
+            host_outstanding: 0,
+        }
+    }
+}
+
+#[derive(Debug)]
+pub(crate) struct Link {
+    ends: [Option<End>; 2],
+    pub(crate) parameters: Parameters,
+    /// How loud the ends hear each other, in dBm.
+    pub(crate) heard_at: i8,
+    /// PHY the central sends on, PHY the peripheral sends on: 1 1M, 2 2M, 3 Coded.
+    pub(crate) phys: (u8, u8),
+    /// The earliest time of the next connection event.
+    next_event: Duration,
+    /// A timer for the next event is on its way, if its generation is still this one.
+    scheduled: Option<Duration>,
+    generation: u32,
+    pub(crate) procedures: VecDeque<Procedure>,
+    pub(crate) encryption: Encryption,
+    /// The ends hear each other no more: by a fault, or because one has gone.
+    lost: bool,
+    silent: bool,
+    silence_generation: u32,
+    pub(crate) procedure_generation: u32,
+    /// A peripheral's request for parameters that waits for the central's host.
+    pub(crate) parameter_request: Option<Parameters>,
+}
+
+impl Link {
+    pub(super) fn new(_id: LinkId, parameters: Parameters, now: Duration, central: End) -> Self {
+        Self {
+            ends: [Some(central), None],
+            parameters,
+            heard_at: -50,
+            phys: (1, 1),
+            next_event: now + parameters.interval_duration(),
+            scheduled: None,
+            generation: 0,
+            procedures: VecDeque::new(),
+            encryption: Encryption::default(),
+            lost: false,
+            silent: false,
+            silence_generation: 0,
+            procedure_generation: 0,
+            parameter_request: None,
+        }
+    }
+
+    pub(super) fn join(&mut self, peripheral: End) {
+        self.ends[1] = Some(peripheral);
+    }
+
+    pub(crate) fn end(&self, side: Side) -> Option<&End> {
+        match side {
+            Side::Central => self.ends[0].as_ref(),
+            Side::Peripheral => self.ends[1].as_ref(),
+        }
+    }
+
+    pub(crate) fn end_mut(&mut self, side: Side) -> Option<&mut End> {
+        match side {
+            Side::Central => self.ends[0].as_mut(),
+            Side::Peripheral => self.ends[1].as_mut(),
+        }
+    }
+
+    fn take_end(&mut self, side: Side) -> Option<End> {
+        match side {
+            Side::Central => self.ends[0].take(),
+            Side::Peripheral => self.ends[1].take(),
+        }
+    }
+
+    pub(crate) fn side_of(&self, id: ControllerId) -> Option<Side> {
+        Side::BOTH
+            .into_iter()
+            .find(|&side| self.end(side).is_some_and(|end| end.controller == id))
+    }
+
+    /// When the earliest data of either side may go; `None` if there is nothing to do.
+    fn work(&self) -> Option<Duration> {
+        let procedure = self.procedures.iter().map(Procedure::not_before).min();
+        let data = Side::BOTH
+            .into_iter()
+            .filter(|_| self.encryption.data_flows())
+            .filter_map(|side| self.end(side)?.queue.front().map(|packet| packet.ready_at))
+            .min();
+        match (procedure, data) {
+            (Some(a), Some(b)) => Some(a.min(b)),
+            (a, b) => a.or(b),
+        }
+    }
+}
+
+impl World {
+    pub(super) fn links_of(&self, id: ControllerId) -> Vec<LinkId> {
+        self.controllers.get(&id).map_or_else(Vec::new, |c| c.handles.values().copied().collect())
+    }
+
+    pub(super) fn controller_at(&mut self, link: LinkId, side: Side) -> Option<&mut Controller> {
+        let id = self.links.get(&link)?.end(side)?.controller;
+        self.controllers.get_mut(&id)
+    }
+
+    /// Sets the timer of the next connection event if the link has something to do.
+    pub(super) fn schedule(&mut self, link_id: LinkId) {
+        let (now, pacing) = (self.now, self.pacing);
+        let Some(link) = self.links.get_mut(&link_id) else { return };
+        if link.silent {
+            return;
+        }
+        let Some(work) = link.work() else { return };
+        let when = match pacing {
+            Pacing::FreeRunning => work.max(now),
+            Pacing::Paced => {
+                let earliest = work.max(now);
+                let interval = link.parameters.interval_duration().max(Duration::from_micros(1));
+                if link.next_event < earliest {
+                    let behind = (earliest - link.next_event).as_micros();
+                    let events = behind.div_ceil(interval.as_micros());
+                    let ahead = interval.as_micros() * events;
+                    link.next_event += Duration::from_micros(ahead as u64);
+                }
+                link.next_event
+            }
+        };
+        self.schedule_at(link_id, when);
+    }
+
+    pub(super) fn schedule_at(&mut self, link_id: LinkId, when: Duration) {
+        let Some(link) = self.links.get_mut(&link_id) else { return };
+        if link.scheduled.is_some_and(|scheduled| scheduled <= when) {
+            return;
+        }
+        link.scheduled = Some(when);
+        link.generation = link.generation.wrapping_add(1);
+        self.timers.at(when, Timer::Link { link: link_id, generation: link.generation });
+    }
+
+    /// One connection event: control procedures first, then data both ways.
+    pub(super) fn link_event(&mut self, link_id: LinkId, generation: u32) {
+        let now = self.now;
+        let Some(link) = self.links.get_mut(&link_id) else { return };
+        if link.generation != generation || link.scheduled.is_none() {
+            return;
+        }
+        link.scheduled = None;
+        link.next_event = now + link.parameters.interval_duration();
+        if link.silent {
+            return;
+        }
+        let ids = (
+            link.end(Side::Central).map(|end| end.controller),
+            link.end(Side::Peripheral).map(|end| end.controller),
+        );
+        if let (Some(central), peripheral) = ids
+            && self.lost(central, peripheral)
+        {
+            match self.pacing {
+                Pacing::Paced => self.schedule(link_id),
+                Pacing::FreeRunning => self.schedule_at(link_id, now + FREE_RUNNING_RETRY),
+            }
+            return;
+        }
+        self.run_procedures(link_id);
+        let progress = self.move_data(link_id);
+        let more = self.links.get(&link_id).and_then(Link::work);
+        // Data that the receiver has no room for waits until its host reads.
+        if more.is_some_and(|when| when > now) || progress {
+            self.schedule(link_id);
+        }
+    }
+
+    pub(super) fn disconnect(&mut self, id: ControllerId, p: &mut Reader<'_>) -> Outcome {
+        let (handle, reason) = (p.handle()?, p.u8()?);
+        if !matches!(reason, 0x05 | 0x13 | 0x14 | 0x15 | 0x1A | 0x29 | 0x3B) {
+            return Err(INVALID_PARAMETERS);
+        }
+        let (link_id, side) = self.link_of(id, handle)?;
+        let now = self.now;
+        let Some(link) = self.links.get_mut(&link_id) else { return Err(UNKNOWN_CONNECTION) };
+        let pending = |procedure: &Procedure| matches!(procedure, Procedure::Terminate { .. });
+        if link.procedures.iter().any(pending) {
+            return Err(COMMAND_DISALLOWED);
+        }
+        link.procedures.push_front(Procedure::Terminate { side, reason, at: now });
+        self.schedule(link_id);
+        Ok(Answer::Pending)
+    }
+
+    /// Ends the link at both sides, with a reason for each host.
+    pub(super) fn close_link(&mut self, link_id: LinkId, central: Status, peripheral: Status) {
+        self.close_end(link_id, Side::Central, Some(central));
+        self.close_end(link_id, Side::Peripheral, Some(peripheral));
+    }
+
+    /// A controller leaves without a word; the other side goes on until its timeout.
+    pub(super) fn leave_link(&mut self, link_id: LinkId, id: ControllerId) {
+        let Some(side) = self.links.get(&link_id).and_then(|link| link.side_of(id)) else {
+            return;
+        };
+        self.close_end(link_id, side, None);
+        self.lose_link(link_id);
+    }
+
+    fn close_end(&mut self, link_id: LinkId, side: Side, reason: Option<Status>) {
+        let Some(link) = self.links.get_mut(&link_id) else { return };
+        if let Some(end) = link.take_end(side)
+            && let Some(controller) = self.controllers.get_mut(&end.controller)
+        {
+            controller.handles.remove(&end.handle);
+            // The host takes back the credits of what was still queued on the handle.
+            controller.in_flight = controller.in_flight.saturating_sub(end.queue.len());
+            let flow = &mut controller.host_flow;
+            flow.outstanding = flow.outstanding.saturating_sub(end.host_outstanding);
+            if let Some(reason) = reason {
+                let [low, high] = end.handle.to_le_bytes();
+                controller.event(event::DISCONNECTION_COMPLETE, &[SUCCESS, low, high, reason]);
+            }
+            self.room_for_data(end.controller);
+        }
+        if self.links.get(&link_id).is_some_and(|link| link.ends.iter().all(Option::is_none)) {
+            self.links.remove(&link_id);
+        }
+    }
+
+    /// The ends hear each other no more, for good.
+    pub(super) fn lose_link(&mut self, link_id: LinkId) {
+        if let Some(link) = self.links.get_mut(&link_id) {
+            link.lost = true;
+        }
+        self.judge_silence(link_id);
+    }
+
+    /// Something changed in what this controller can hear or say.
+    pub(super) fn silence_changed(&mut self, id: ControllerId) {
+        for link in self.links_of(id) {
+            self.judge_silence(link);
+        }
+    }
+
+    fn judge_silence(&mut self, link_id: LinkId) {
+        let now = self.now;
+        let Some(link) = self.links.get(&link_id) else { return };
+        let deaf = |side: Side| {
+            let controller = link.end(side).and_then(|end| self.controllers.get(&end.controller));
+            controller.is_some_and(|c| c.faults.frozen || c.faults.loss >= 1.0)
+        };
+        let silent = link.lost || Side::BOTH.into_iter().any(deaf);
+        let Some(link) = self.links.get_mut(&link_id) else { return };
+        if silent == link.silent {
+            return;
+        }
+        link.silent = silent;
+        link.silence_generation = link.silence_generation.wrapping_add(1);
+        if !silent {
+            link.scheduled = None;
+            self.schedule(link_id);
+            return;
+        }
+        let timeout = match self.pacing {
+            Pacing::Paced => link.parameters.timeout_duration(),
+            Pacing::FreeRunning => {
+                link.parameters.timeout_duration().min(FREE_RUNNING_SUPERVISION)
+            }
+        };
+        let generation = link.silence_generation;
+        for side in Side::BOTH {
+            self.timers.at(now + timeout, Timer::Supervision { link: link_id, side, generation });
+        }
+    }
+
+    pub(super) fn supervision_timeout(&mut self, link_id: LinkId, side: Side, generation: u32) {
+        let Some(link) = self.links.get(&link_id) else { return };
+        if link.silent && link.silence_generation == generation {
+            self.close_end(link_id, side, Some(CONNECTION_TIMEOUT));
+        }
+    }
+
+    /// A control procedure got no answer (Vol 6 Part B 5.2).
+    pub(super) fn procedure_timeout(&mut self, link_id: LinkId, generation: u32) {
+        let Some(link) = self.links.get(&link_id) else { return };
+        if link.procedure_generation == generation
+            && (link.encryption.is_waiting() || link.parameter_request.is_some())
+        {
+            self.close_link(link_id, LL_RESPONSE_TIMEOUT, LL_RESPONSE_TIMEOUT);
+        }
+    }
+}

@@ -1,0 +1,40 @@
+//! What a controller counted: traffic, and what its host did that it should not have.
+
+/// Counts since the controller entered the air.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ControllerStats {
+    /// Commands from the host.
+    pub commands: u64,
+    /// ACL packets taken from the host.
+    pub acl_from_host: u64,
+    /// ACL packets given to the host.
+    pub acl_to_host: u64,
+    /// The most ACL packets the host ever had outstanding.
+    pub max_in_flight: usize,
+    /// ACL packets outstanding now.
+    pub in_flight: usize,
+    /// ACL packets the host sent without having a credit.
+    pub overflows: u64,
+    /// ACL packets longer than the controller's buffers.
+    pub oversized: u64,
+    /// ACL packets for a handle without a link: a race with a disconnection, or an error.
+    pub unknown_handle: u64,
+    /// Packets that could not be understood at all.
+    pub malformed: u64,
+    /// Commands sent before the answer to the one before was fetched.
+    pub command_overlaps: u64,
+    /// Advertising reports given to the host.
+    pub reports: u64,
+    /// Advertising reports discarded as the host was slow to read.
+    pub reports_discarded: u64,
+    /// Links that were made.
+    pub connections: u64,
+}
+
+impl ControllerStats {
+    /// What the host did against the rules of flow control and framing, all kinds together.
+    pub fn violations(&self) -> u64 {
+        self.overflows + self.oversized + self.malformed + self.command_overlaps
+    }
+}

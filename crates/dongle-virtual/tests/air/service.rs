@@ -1,0 +1,1 @@
+//! A controller served to a foreign host.

@@ -1,0 +1,284 @@
+//! The one packet channel: the host holds one end, whatever moves the bytes holds the other.
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use crate::port::HciPort;
+use crate::pump::Pumps;
+use crate::queue::{PacketQueue, Stopped};
+use crate::waiters::WaiterKey;
+use crate::{Error, ErrorKind};
+
+/// How long a dropped channel waits for its wire to be released.
+const RELEASE: Duration = Duration::from_millis(1_500);
+
+/// Makes a channel: the host's end, and the end for what moves its packets.
+///
+/// `name` stands in front of the channel's errors. `capacity_bytes` bounds what is queued in each
+/// direction; whoever writes to a full queue waits, and nothing is lost.
+///
+/// ```
+/// let (channel, port) = hci_transport::channel("example", 4096);
+/// port.try_deliver(&[0x04, 0x0e, 0x04, 0x01, 0x03, 0x0c, 0x00])?;
+///
+/// let mut packet = Vec::new();
+/// channel.read_packet_timeout(&mut packet, std::time::Duration::ZERO)?;
+/// assert_eq!(packet, [0x04, 0x0e, 0x04, 0x01, 0x03, 0x0c, 0x00]);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub fn channel(name: impl Into<String>, capacity_bytes: usize) -> (HciChannel, HciPort) {
+    let shared = Arc::new(Shared {
+        name: name.into(),
+        to_host: PacketQueue::new(capacity_bytes),
+        to_controller: PacketQueue::new(capacity_bytes),
+        discarded: AtomicU64::new(0),
+        undecodable: AtomicU64::new(0),
+    });
+    let channel = HciChannel {
+        shared: Arc::clone(&shared),
+        pumps: None,
+    };
+    (channel, HciPort::new(shared))
+}
+
+/// What both ends see.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    pub(crate) name: String,
+    pub(crate) to_host: PacketQueue,
+    pub(crate) to_controller: PacketQueue,
+    pub(crate) discarded: AtomicU64,
+    pub(crate) undecodable: AtomicU64,
+}
+
+/// The host's end of a channel: whole HCI packets to and from one controller.
+///
+/// It is a [`Transport`](bt_hci::transport::Transport) for a host stack, and has methods for raw
+/// packets in H4 form (the packet indicator first). Every method takes `&self`, from any thread;
+/// dropping a future never loses a packet.
+///
+/// Dropping it closes the channel and waits until the device or socket is free to be opened again:
+/// milliseconds, or at most a second and a half if the other side takes nothing. What was written
+/// before still goes out.
+pub struct HciChannel {
+    pub(crate) shared: Arc<Shared>,
+    pumps: Option<Pumps>,
+}
+
+impl HciChannel {
+    /// The channel's drop waits for these.
+    pub(crate) fn attach(&mut self, pumps: Pumps) {
+        self.pumps = Some(pumps);
+    }
+
+    /// Waits for a packet from the controller and puts it into `out`, replacing its content.
+    ///
+    /// # Errors
+    ///
+    /// Once the wire is gone and everything that came before has been read, every read answers
+    /// why.
+    pub async fn read_packet(&self, out: &mut Vec<u8>) -> Result<(), Error> {
+        let mut waiter = Waiter::new(&self.shared.to_host);
+        std::future::poll_fn(|cx| {
+            let key = waiter.key();
+            waiter.queue.poll_read(cx, key, |ring| {
+                out.clear();
+                ring.pop_into(out);
+            })
+        })
+        .await
+    }
+
+    /// Writes a packet in H4 form to the controller, once there is room for it.
+    ///
+    /// # Errors
+    ///
+    /// Once the wire is gone, every write answers why.
+    pub async fn write_packet(&self, packet: &[u8]) -> Result<(), Error> {
+        self.write_with(packet.len(), |writer| {
+            let _ = embedded_io::Write::write_all(writer, packet);
+        })
+        .await
+    }
+
+    /// Waits at most `timeout` for a packet from the controller. `false`: none came, and `out` is
+    /// as it was.
+    ///
+    /// # Errors
+    ///
+    /// As [`read_packet`](Self::read_packet).
+    pub fn read_packet_timeout(&self, out: &mut Vec<u8>, timeout: Duration) -> Result<bool, Error> {
+        let read = self
+            .shared
+            .to_host
+            .read_blocking(Instant::now().checked_add(timeout), |ring| {
+                out.clear();
+                ring.pop_into(out);
+            });
+        match read {
+            Ok(()) => Ok(true),
+            Err(Stopped::TimedOut) => Ok(false),
+            Err(Stopped::Ended(error)) => Err(error),
+        }
+    }
+
+    /// Writes a packet in H4 form to the controller; the thread waits while there is no room.
+    ///
+    /// # Errors
+    ///
+    /// As [`write_packet`](Self::write_packet).
+    pub fn write_packet_blocking(&self, packet: &[u8]) -> Result<(), Error> {
+        match self.shared.to_controller.push_blocking(packet, None) {
+            Ok(()) | Err(Stopped::TimedOut) => Ok(()),
+            Err(Stopped::Ended(error)) => Err(error),
+        }
+    }
+
+    /// Writes a packet in H4 form to the controller; the thread waits at most `timeout` while there
+    /// is no room. `false`: there was none, and the packet isn't written.
+    ///
+    /// # Errors
+    ///
+    /// As [`write_packet`](Self::write_packet).
+    pub fn write_packet_timeout(&self, packet: &[u8], timeout: Duration) -> Result<bool, Error> {
+        let deadline = Instant::now().checked_add(timeout);
+        match self.shared.to_controller.push_blocking(packet, deadline) {
+            Ok(()) => Ok(true),
+            Err(Stopped::TimedOut) => Ok(false),
+            Err(Stopped::Ended(error)) => Err(error),
+        }
+    }
+
+    /// Writes a packet that `write` composes, once there is room for about `length` bytes.
+    pub(crate) async fn write_with(
+        &self,
+        length: usize,
+        write: impl FnOnce(&mut crate::ring::Writer<'_>),
+    ) -> Result<(), Error> {
+        let mut waiter = Waiter::new(&self.shared.to_controller);
+        let mut write = Some(write);
+        std::future::poll_fn(|cx| {
+            let key = waiter.key();
+            waiter.queue.poll_push_with(cx, key, length, |writer| {
+                if let Some(write) = write.take() {
+                    write(writer);
+                }
+            })
+        })
+        .await
+    }
+
+    /// The controller's name, as it stands in front of the channel's errors.
+    pub fn name(&self) -> &str {
+        &self.shared.name
+    }
+
+    /// Closes the channel: what was written still goes out, what wasn't read is thrown away, and
+    /// every later read or write gives an error ([`ErrorKind::Disconnected`], or why the wire had
+    /// failed before).
+    pub fn close(&self) {
+        let error = Error::disconnected(&self.shared.name, "closed by this program");
+        self.shared.to_host.end(&error, true);
+        self.shared.to_host.clear();
+        self.shared.to_controller.end(&error, false);
+    }
+
+    /// What has gone through the channel so far.
+    pub fn statistics(&self) -> Statistics {
+        let (to_host, to_controller) = (
+            self.shared.to_host.counts(),
+            self.shared.to_controller.counts(),
+        );
+        Statistics {
+            packets_to_host: to_host.packets,
+            bytes_to_host: to_host.bytes,
+            packets_to_controller: to_controller.packets,
+            bytes_to_controller: to_controller.bytes,
+            discarded_bytes: self.shared.discarded.load(Ordering::Relaxed),
+            undecodable_packets: self.shared.undecodable.load(Ordering::Relaxed),
+        }
+    }
+}
+
+impl Drop for HciChannel {
+    fn drop(&mut self) {
+        self.close();
+        if let Some(pumps) = self.pumps.take()
+            && !pumps.wait_for_end(RELEASE)
+        {
+            log::warn!("{}: the wire is still busy after {RELEASE:?}", self.name());
+        }
+    }
+}
+
+impl fmt::Debug for HciChannel {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("HciChannel")
+            .field("name", &self.name())
+            .field("statistics", &self.statistics())
+            .finish_non_exhaustive()
+    }
+}
+
+/// Counts of what went through a channel since it was made.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Statistics {
+    /// Packets that came from the controller.
+    pub packets_to_host: u64,
+    /// Their bytes, packet indicators included.
+    pub bytes_to_host: u64,
+    /// Packets that the host wrote.
+    pub packets_to_controller: u64,
+    /// Their bytes, packet indicators included.
+    pub bytes_to_controller: u64,
+    /// Bytes from the wire that belonged to no packet: noise, and what was lost with it.
+    pub discarded_bytes: u64,
+    /// Packets from the controller that a [`Transport`](bt_hci::transport::Transport) read skipped,
+    /// because their lengths contradict each other or the reader's buffer was too small.
+    pub undecodable_packets: u64,
+}
+
+/// A future's place among those who wait for a queue; gone with the future.
+pub(crate) struct Waiter<'a> {
+    pub(crate) queue: &'a PacketQueue,
+    key: Option<WaiterKey>,
+}
+
+impl<'a> Waiter<'a> {
+    pub(crate) fn new(queue: &'a PacketQueue) -> Self {
+        Self { queue, key: None }
+    }
+
+    pub(crate) fn key(&mut self) -> WaiterKey {
+        *self.key.get_or_insert_with(WaiterKey::new)
+    }
+}
+
+impl Drop for Waiter<'_> {
+    fn drop(&mut self) {
+        if let Some(key) = self.key {
+            self.queue.forget(key);
+        }
+    }
+}
+
+/// Nothing more crosses the channel: the other end is gone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Closed;
+
+impl fmt::Display for Closed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the channel is closed")
+    }
+}
+
+impl std::error::Error for Closed {}
+
+impl From<Closed> for Error {
+    fn from(closed: Closed) -> Self {
+        Self::new(ErrorKind::Disconnected, closed.to_string())
+    }
+}

@@ -1,0 +1,292 @@
+//! Opens a controller by its spec and brings it to a known state, within five seconds either way.
+
+use std::sync::mpsc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crate::packet::RESET;
+use crate::pump::{self, Wire};
+use crate::{Error, ErrorKind, HciChannel, Limits, Spec};
+
+/// How long a device or socket may take to open.
+pub(crate) const CONNECT: Duration = Duration::from_millis(2_500);
+/// A second HCI_Reset goes out if the first wasn't answered in this time.
+const RETRY: Duration = Duration::from_millis(700);
+/// After two resets, how long the second completion may follow the first.
+const STRAGGLER: Duration = Duration::from_millis(100);
+
+/// How to open a controller. The defaults are right for nearly everyone.
+///
+/// ```no_run
+/// use hci_transport::OpenOptions;
+///
+/// let channel = OpenOptions::default()
+///     .capacity(1024 * 1024)
+///     .open(&"serial:/dev/ttyACM0".parse()?)?;
+/// # Ok::<(), hci_transport::Error>(())
+/// ```
+#[derive(Debug, Clone)]
+pub struct OpenOptions {
+    capacity: usize,
+    limits: Limits,
+    answer_within: Duration,
+}
+
+impl Default for OpenOptions {
+    fn default() -> Self {
+        Self {
+            capacity: 64 * 1024,
+            limits: Limits::default(),
+            answer_within: Duration::from_secs(2),
+        }
+    }
+}
+
+impl OpenOptions {
+    /// Bytes of packets to hold in each direction before the wire is held back; 64 KiB by default.
+    #[must_use]
+    pub fn capacity(mut self, bytes: usize) -> Self {
+        self.capacity = bytes;
+        self
+    }
+
+    /// The most that data packets may carry; see [`Limits`].
+    #[must_use]
+    pub fn limits(mut self, limits: Limits) -> Self {
+        self.limits = limits;
+        self
+    }
+
+    /// How long the controller has to answer HCI Reset; 2 s by default, in which the reset is sent
+    /// twice.
+    #[must_use]
+    pub fn answer_within(mut self, time: Duration) -> Self {
+        self.answer_within = time;
+        self
+    }
+
+    /// Opens the controller that `spec` names; see [`open`].
+    ///
+    /// # Errors
+    ///
+    /// As [`open`].
+    pub fn open(&self, spec: &Spec) -> Result<HciChannel, Error> {
+        let (wire, hint) = match spec {
+            Spec::Serial { path, baud, rtscts } => {
+                let wire = crate::serial::open(&spec.place(), path, *baud, *rtscts)?;
+                let flow = if *rtscts {
+                    "rtscts is on"
+                } else {
+                    "rtscts is off"
+                };
+                let hint = format!(
+                    "check the baud rate ({baud}), that flow control is as the firmware expects \
+                     ({flow}), or reset the board"
+                );
+                (wire, hint)
+            }
+            Spec::TcpClient { host, port } => {
+                let wire = crate::tcp::connect(&spec.place(), host, *port)?;
+                (wire, SOCKET_HINT.to_owned())
+            }
+            Spec::UnixClient { path } => {
+                let wire = open_unix(&spec.place(), path)?;
+                (wire, SOCKET_HINT.to_owned())
+            }
+            Spec::Usb(_) => {
+                return Err(Error::new(
+                    ErrorKind::Unsupported,
+                    format!(
+                        "{spec}: USB adapters are not supported yet; use a controller on serial:, \
+                         tcp-client: or unix-client:"
+                    ),
+                ));
+            }
+            Spec::Virtual => {
+                return Err(Error::new(
+                    ErrorKind::Unsupported,
+                    "virtual: a simulated controller is no transport; open it with the dongle \
+                     crate, or reach one that is served on TCP with tcp-client:HOST:PORT",
+                ));
+            }
+        };
+        self.start(&spec.place(), wire, &hint)
+    }
+
+    /// Makes a channel of a wire of one's own, as [`open`] does of those it knows. `name` stands
+    /// in front of the channel's errors.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::NoAnswer`], [`ErrorKind::Protocol`] or [`ErrorKind::Disconnected`], when the
+    /// controller at the other end doesn't complete HCI_Reset.
+    pub fn open_wire(&self, name: &str, wire: Wire) -> Result<HciChannel, Error> {
+        self.start(
+            name,
+            wire,
+            "check that an HCI controller (H4) is at the other end",
+        )
+    }
+
+    fn start(&self, name: &str, wire: Wire, hint: &str) -> Result<HciChannel, Error> {
+        let channel = pump::start(name, wire, self.capacity, self.limits)?;
+        reset(&channel, self.answer_within, hint)?;
+        Ok(channel)
+    }
+}
+
+const SOCKET_HINT: &str = "check that an HCI controller (H4) is what listens there and that no \
+                           other host uses it, or restart it";
+
+/// Opens the controller that `spec` names, resets it, and answers the host's end of its channel.
+///
+/// Everything that the controller sent before it completed the reset is thrown away: what an
+/// earlier program left behind, a boot message, half a packet. The call ends within five seconds.
+///
+/// # Errors
+///
+/// Each is one line that says what failed, why, and what to do about it: the device or the server
+/// isn't there ([`ErrorKind::NotFound`]), may not be opened ([`ErrorKind::PermissionDenied`]), is
+/// in use ([`ErrorKind::Busy`]), hangs up ([`ErrorKind::Disconnected`]), doesn't answer
+/// ([`ErrorKind::NoAnswer`]), refuses the reset ([`ErrorKind::Protocol`]); or the transport isn't
+/// available ([`ErrorKind::Unsupported`]).
+///
+/// ```no_run
+/// let spec = "serial:/dev/ttyACM0,1000000,rtscts".parse()?;
+/// let channel = hci_transport::open(&spec)?;
+/// println!("{} is ready", channel.name());
+/// # Ok::<(), hci_transport::Error>(())
+/// ```
+pub fn open(spec: &Spec) -> Result<HciChannel, Error> {
+    OpenOptions::default().open(spec)
+}
+
+#[cfg(unix)]
+fn open_unix(name: &str, path: &std::path::Path) -> Result<Wire, Error> {
+    crate::unix::connect(name, path)
+}
+
+#[cfg(not(unix))]
+fn open_unix(name: &str, _path: &std::path::Path) -> Result<Wire, Error> {
+    Err(Error::new(
+        ErrorKind::Unsupported,
+        format!("{name}: this system has no Unix sockets; use tcp-client:HOST:PORT"),
+    ))
+}
+
+/// Resets the controller and waits for the completion. The deframer throws away all before it.
+fn reset(channel: &HciChannel, answer_within: Duration, hint: &str) -> Result<(), Error> {
+    let start = Instant::now();
+    let deadline = start + answer_within;
+    let mut send_again = Some(start + RETRY.min(answer_within / 2));
+    let mut packet = Vec::new();
+    send_reset(channel)?;
+    loop {
+        let now = Instant::now();
+        if now >= deadline {
+            return Err(no_answer(channel, answer_within, hint));
+        }
+        if send_again.take_if(|at| now >= *at).is_some() {
+            log::debug!("{}: no answer yet, resetting again", channel.name());
+            send_reset(channel)?;
+        }
+        let until = send_again
+            .unwrap_or(deadline)
+            .saturating_duration_since(now);
+        if !read(channel, &mut packet, until)? {
+            continue;
+        }
+        match (completion_of_reset(&packet), send_again) {
+            (Some(0), _) => break,
+            // Some controllers refuse the first command while they boot.
+            (Some(status), Some(_)) => {
+                log::debug!("{}: status {status:#04x} to HCI Reset", channel.name());
+            }
+            (Some(status), None) => {
+                return Err(Error::new(
+                    ErrorKind::Protocol,
+                    format!(
+                        "controller at {} refused HCI Reset with status {status:#04x}; reset the \
+                         board or restart the controller",
+                        channel.name()
+                    ),
+                ));
+            }
+            (None, _) => {}
+        }
+    }
+    if send_again.is_none() {
+        // The second reset will be completed too, and that completion answers no later command.
+        let until = Instant::now() + STRAGGLER;
+        while read(
+            channel,
+            &mut packet,
+            until.saturating_duration_since(Instant::now()),
+        )? && completion_of_reset(&packet).is_none()
+        {}
+    }
+    Ok(())
+}
+
+fn send_reset(channel: &HciChannel) -> Result<(), Error> {
+    channel
+        .write_packet_blocking(&RESET)
+        .map_err(|error| hung_up(channel, error))
+}
+
+fn read(channel: &HciChannel, packet: &mut Vec<u8>, timeout: Duration) -> Result<bool, Error> {
+    channel
+        .read_packet_timeout(packet, timeout)
+        .map_err(|error| hung_up(channel, error))
+}
+
+fn hung_up(channel: &HciChannel, error: Error) -> Error {
+    Error::new(
+        error.kind(),
+        format!(
+            "controller at {} hung up before it answered HCI Reset; check that an HCI controller \
+             (H4) is at the other end, and restart it",
+            channel.name()
+        ),
+    )
+    .with_source(error)
+}
+
+fn no_answer(channel: &HciChannel, answer_within: Duration, hint: &str) -> Error {
+    let seconds = answer_within.as_secs_f32();
+    let noise = match channel.statistics().discarded_bytes {
+        0 => String::new(),
+        count => format!(" (it sent {count} bytes that are no answer)"),
+    };
+    Error::new(
+        ErrorKind::NoAnswer,
+        format!(
+            "controller at {} did not answer HCI Reset within {seconds} s{noise}; {hint}",
+            channel.name()
+        ),
+    )
+}
+
+/// The status in the completion of HCI_Reset, if that is what `packet` is.
+fn completion_of_reset(packet: &[u8]) -> Option<u8> {
+    match packet {
+        [0x04, 0x0e, _, _, 0x03, 0x0c, status, ..] => Some(*status),
+        _ => None,
+    }
+}
+
+/// Does what may block for as long as it likes, for as long as `timeout`; what comes later is
+/// dropped.
+pub(crate) fn within<T: Send + 'static>(
+    timeout: Duration,
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Option<T> {
+    let (done, finished) = mpsc::channel();
+    let spawned = thread::Builder::new()
+        .name("hci-open".into())
+        .spawn(move || {
+            let _ = done.send(work());
+        });
+    spawned.ok()?;
+    finished.recv_timeout(timeout).ok()
+}

@@ -1,0 +1,244 @@
+//! The pump's end of a channel: for a backend, or for a simulated controller.
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
+
+use crate::Error;
+use crate::channel::{Closed, Shared};
+use crate::queue::{Packets, Stopped};
+use crate::ring::Ring;
+use crate::waiters::WaiterKey;
+
+/// The pump's end of a channel: it delivers the controller's packets to the host and takes the
+/// host's packets to the controller.
+///
+/// All packets are whole and in H4 form: the packet indicator, the header, the payload. Clones
+/// share the channel; when the last is dropped, the host reads what was delivered and then finds
+/// the wire gone. After the host has closed its end, what it wrote before can still be taken.
+pub struct HciPort {
+    shared: Arc<Shared>,
+    // Only held: the last one to go ends the channel.
+    alive: Arc<Alive>,
+    key: WaiterKey,
+}
+
+/// Why [`HciPort::try_deliver`] didn't deliver.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum TryDeliverError {
+    /// The host hasn't read what is queued; try again later.
+    Full,
+    /// The channel is closed.
+    Closed,
+}
+
+impl fmt::Display for TryDeliverError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Full => f.write_str("the host hasn't read what is queued"),
+            Self::Closed => Closed.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for TryDeliverError {}
+
+struct Alive(Arc<Shared>);
+
+impl Drop for Alive {
+    fn drop(&mut self) {
+        let name = &self.0.name;
+        fail(
+            &self.0,
+            &Error::disconnected(name, "the controller's end of the channel is gone"),
+        );
+    }
+}
+
+fn fail(shared: &Shared, error: &Error) {
+    shared.to_host.end(error, false);
+    shared.to_controller.end(error, true);
+}
+
+impl HciPort {
+    pub(crate) fn new(shared: Arc<Shared>) -> Self {
+        Self {
+            alive: Arc::new(Alive(Arc::clone(&shared))),
+            shared,
+            key: WaiterKey::new(),
+        }
+    }
+
+    /// The channel's name.
+    pub fn name(&self) -> &str {
+        &self.shared.name
+    }
+
+    /// Delivers a packet to the host if there is room for it.
+    ///
+    /// # Errors
+    ///
+    /// [`TryDeliverError::Full`] or [`TryDeliverError::Closed`]; the packet wasn't taken.
+    pub fn try_deliver(&self, packet: &[u8]) -> Result<(), TryDeliverError> {
+        match self.shared.to_host.try_push(packet) {
+            Ok(true) => Ok(()),
+            Ok(false) => Err(TryDeliverError::Full),
+            Err(_) => Err(TryDeliverError::Closed),
+        }
+    }
+
+    /// Delivers a packet to the host; the thread waits while there is no room.
+    ///
+    /// # Errors
+    ///
+    /// [`Closed`] when the host's end is closed or the channel has failed.
+    pub fn deliver_blocking(&self, packet: &[u8]) -> Result<(), Closed> {
+        match self.shared.to_host.push_blocking(packet, None) {
+            Ok(()) => Ok(()),
+            Err(_) => Err(Closed),
+        }
+    }
+
+    /// Delivers a packet to the host once there is room for it.
+    ///
+    /// One task at a time may wait with each clone of a port: a later waker replaces the earlier.
+    ///
+    /// # Errors
+    ///
+    /// As [`deliver_blocking`](Self::deliver_blocking).
+    pub fn poll_deliver(&self, cx: &mut Context<'_>, packet: &[u8]) -> Poll<Result<(), Closed>> {
+        self.shared
+            .to_host
+            .poll_push_with(cx, self.key, packet.len(), |writer| {
+                let _ = embedded_io::Write::write_all(writer, packet);
+            })
+            .map_err(|_| Closed)
+    }
+
+    /// Takes the host's next packet into `out`, replacing its content. `false`: there is none.
+    ///
+    /// # Errors
+    ///
+    /// [`Closed`] when the host's end is closed and all it wrote has been taken, or the channel
+    /// has failed.
+    pub fn try_next(&self, out: &mut Vec<u8>) -> Result<bool, Closed> {
+        match self.shared.to_controller.try_read(|ring| take(ring, out)) {
+            Ok(taken) => Ok(taken.is_some()),
+            Err(_) => Err(Closed),
+        }
+    }
+
+    /// Waits for the host's next packet, at most `timeout` if there is one, and takes it into
+    /// `out`. `false`: none came in time.
+    ///
+    /// # Errors
+    ///
+    /// As [`try_next`](Self::try_next).
+    pub fn next_blocking(
+        &self,
+        out: &mut Vec<u8>,
+        timeout: Option<Duration>,
+    ) -> Result<bool, Closed> {
+        let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
+        let next = self
+            .shared
+            .to_controller
+            .read_blocking(deadline, |ring| take(ring, out));
+        match next {
+            Ok(()) => Ok(true),
+            Err(Stopped::TimedOut) => Ok(false),
+            Err(Stopped::Ended(_)) => Err(Closed),
+        }
+    }
+
+    /// Takes the host's next packet into `out` once there is one.
+    ///
+    /// One task at a time may wait with each clone of a port: a later waker replaces the earlier.
+    ///
+    /// # Errors
+    ///
+    /// As [`try_next`](Self::try_next).
+    pub fn poll_next(&self, cx: &mut Context<'_>, out: &mut Vec<u8>) -> Poll<Result<(), Closed>> {
+        self.shared
+            .to_controller
+            .poll_read(cx, self.key, |ring| take(ring, out))
+            .map_err(|_| Closed)
+    }
+
+    /// The wire is gone. What was delivered is still readable; then every read and every write of
+    /// the host gives `error`. The first reason given stays.
+    pub fn fail(&self, error: Error) {
+        fail(&self.shared, &error);
+    }
+
+    /// Whether the channel has ended, by either side. What the host wrote before may still wait.
+    pub fn is_closed(&self) -> bool {
+        self.shared.to_controller.has_ended()
+    }
+
+    /// Counts bytes of the wire that belonged to no packet.
+    pub fn add_discarded_bytes(&self, count: u64) {
+        self.shared.discarded.fetch_add(count, Ordering::Relaxed);
+    }
+
+    /// Delivers every packet of `packets` with as few locks and wakes as the room allows.
+    pub(crate) fn deliver_all_blocking(&self, packets: &mut impl Packets) -> Result<(), Closed> {
+        let delivered = self.shared.to_host.push_all_blocking(packets);
+        delivered.map_err(|_| Closed)
+    }
+
+    /// Waits for the host's packets, and takes those there are, one behind the other, until `out`
+    /// has `enough` bytes.
+    pub(crate) fn next_batch_blocking(
+        &self,
+        out: &mut Vec<u8>,
+        enough: usize,
+    ) -> Result<(), Closed> {
+        let next = self.shared.to_controller.read_blocking(None, |ring| {
+            out.clear();
+            while out.len() < enough && !ring.is_empty() {
+                ring.pop_into(out);
+            }
+        });
+        next.map_err(|_| Closed)
+    }
+
+    /// The host can no longer write, because of `error`; it can still be delivered to.
+    pub(crate) fn fail_writes(&self, error: &Error) {
+        self.shared.to_controller.end(error, true);
+    }
+}
+
+fn take(ring: &mut Ring, out: &mut Vec<u8>) {
+    out.clear();
+    ring.pop_into(out);
+}
+
+impl Clone for HciPort {
+    fn clone(&self) -> Self {
+        Self {
+            shared: Arc::clone(&self.shared),
+            alive: Arc::clone(&self.alive),
+            key: WaiterKey::new(),
+        }
+    }
+}
+
+impl Drop for HciPort {
+    fn drop(&mut self) {
+        self.shared.to_host.forget(self.key);
+        self.shared.to_controller.forget(self.key);
+    }
+}
+
+impl fmt::Debug for HciPort {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("HciPort")
+            .field("name", &self.name())
+            .field("closed", &self.is_closed())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,230 @@
+//! Whole packets in a bounded ring of bytes, each behind its length.
+
+use std::collections::VecDeque;
+use std::convert::Infallible;
+
+const PREFIX: usize = size_of::<u32>();
+
+/// Packets in order. The memory grows up to the capacity and is then reused.
+#[derive(Debug)]
+pub(crate) struct Ring {
+    bytes: VecDeque<u8>,
+    packets: usize,
+    capacity: usize,
+}
+
+impl Ring {
+    pub(crate) fn new(capacity: usize) -> Self {
+        Self {
+            bytes: VecDeque::new(),
+            packets: 0,
+            capacity,
+        }
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.packets == 0
+    }
+
+    /// Whether there is room for a packet. An empty ring takes any: else a packet larger than the
+    /// capacity would wait for ever.
+    pub(crate) fn fits(&self, length: usize) -> bool {
+        self.is_empty() || self.bytes.len() + PREFIX + length <= self.capacity
+    }
+
+    /// Whether those who wait for room should look again. Half, not any: it lets them put in many
+    /// packets per wake.
+    pub(crate) fn has_much_room(&self) -> bool {
+        self.bytes.len() <= self.capacity / 2
+    }
+
+    pub(crate) fn clear(&mut self) {
+        self.bytes.clear();
+        self.packets = 0;
+    }
+
+    pub(crate) fn push(&mut self, packet: &[u8]) {
+        self.bytes.extend(prefix(packet.len()));
+        self.bytes.extend(packet);
+        self.packets += 1;
+    }
+
+    /// Puts in a packet that `write` composes, and answers its length.
+    pub(crate) fn push_with(&mut self, write: impl FnOnce(&mut Writer<'_>)) -> usize {
+        let mut packet = Unfinished {
+            start: self.bytes.len(),
+            bytes: &mut self.bytes,
+        };
+        packet.bytes.extend(prefix(0));
+        write(&mut Writer(packet.bytes));
+        let length = packet.bytes.len() - packet.start - PREFIX;
+        for (at, byte) in prefix(length).into_iter().enumerate() {
+            packet.bytes[packet.start + at] = byte;
+        }
+        packet.start = packet.bytes.len();
+        drop(packet);
+        self.packets += 1;
+        length
+    }
+
+    /// The length of the packet at the front.
+    fn front_length(&self) -> Option<usize> {
+        let mut bytes = self.bytes.iter().copied();
+        let prefix = [bytes.next()?, bytes.next()?, bytes.next()?, bytes.next()?];
+        Some(u32::from_le_bytes(prefix) as usize)
+    }
+
+    /// The packet at the front, in the one or two pieces it is stored in.
+    pub(crate) fn front(&self) -> Option<Reader<'_>> {
+        let length = self.front_length()?;
+        let (first, second) = self.bytes.as_slices();
+        let (start, end) = (PREFIX, PREFIX + length);
+        let first_end = end.min(first.len());
+        let reader = if start >= first.len() {
+            let (start, end) = (start - first.len(), end - first.len());
+            Reader(second.get(start..end)?, &[])
+        } else {
+            let rest = end - first_end;
+            Reader(first.get(start..first_end)?, second.get(..rest)?)
+        };
+        Some(reader)
+    }
+
+    /// Throws away the packet at the front.
+    pub(crate) fn pop(&mut self) {
+        if let Some(length) = self.front_length() {
+            let end = (PREFIX + length).min(self.bytes.len());
+            self.bytes.drain(..end);
+            self.packets -= 1;
+        }
+    }
+
+    /// Moves the packet at the front to the end of `out`.
+    pub(crate) fn pop_into(&mut self, out: &mut Vec<u8>) {
+        if let Some(Reader(first, second)) = self.front() {
+            out.extend_from_slice(first);
+            out.extend_from_slice(second);
+            self.pop();
+        }
+    }
+}
+
+fn prefix(length: usize) -> [u8; PREFIX] {
+    // A packet's length has 16 bits and a header: `u32` always holds it.
+    u32::try_from(length).unwrap_or(u32::MAX).to_le_bytes()
+}
+
+/// A packet that is being composed: taken back if composing it panics.
+struct Unfinished<'a> {
+    bytes: &'a mut VecDeque<u8>,
+    start: usize,
+}
+
+impl Drop for Unfinished<'_> {
+    fn drop(&mut self) {
+        self.bytes.truncate(self.start);
+    }
+}
+
+/// Appends to the packet that is being composed.
+pub(crate) struct Writer<'a>(&'a mut VecDeque<u8>);
+
+impl embedded_io::ErrorType for Writer<'_> {
+    type Error = Infallible;
+}
+
+impl embedded_io::Write for Writer<'_> {
+    fn write(&mut self, bytes: &[u8]) -> Result<usize, Infallible> {
+        self.0.extend(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> Result<(), Infallible> {
+        Ok(())
+    }
+}
+
+/// A packet where it lies in the ring.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Reader<'a>(&'a [u8], &'a [u8]);
+
+impl Reader<'_> {
+    pub(crate) fn len(&self) -> usize {
+        self.0.len() + self.1.len()
+    }
+
+    /// The first bytes, as many as a header needs at most.
+    pub(crate) fn head(&self) -> ([u8; 5], usize) {
+        let mut head = [0; 5];
+        let bytes = self.0.iter().chain(self.1).take(head.len());
+        let mut count = 0;
+        for (to, from) in head.iter_mut().zip(bytes) {
+            *to = *from;
+            count += 1;
+        }
+        (head, count)
+    }
+}
+
+impl embedded_io::ErrorType for Reader<'_> {
+    type Error = Infallible;
+}
+
+impl embedded_io::Read for Reader<'_> {
+    fn read(&mut self, out: &mut [u8]) -> Result<usize, Infallible> {
+        if self.0.is_empty() {
+            self.0 = std::mem::take(&mut self.1);
+        }
+        let count = self.0.len().min(out.len());
+        let (taken, left) = self.0.split_at(count);
+        out[..count].copy_from_slice(taken);
+        self.0 = left;
+        Ok(count)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn packets_come_out_as_they_went_in_wherever_they_wrap() {
+        let mut ring = Ring::new(64);
+        let mut out = Vec::new();
+        let (mut next_in, mut next_out) = (0_u8, 0_u8);
+        for _ in 0..1_000 {
+            while ring.fits(usize::from(next_in % 23)) {
+                let packet = vec![next_in; usize::from(next_in % 23)];
+                if next_in.is_multiple_of(2) {
+                    ring.push(&packet);
+                } else {
+                    let length = ring.push_with(|to| {
+                        let _ = embedded_io::Write::write_all(to, &packet);
+                    });
+                    assert_eq!(length, packet.len());
+                }
+                next_in = next_in.wrapping_add(1);
+            }
+            out.clear();
+            assert_eq!(
+                ring.front().map(|front| front.len()),
+                Some(usize::from(next_out % 23))
+            );
+            ring.pop_into(&mut out);
+            assert_eq!(out, vec![next_out; usize::from(next_out % 23)]);
+            next_out = next_out.wrapping_add(1);
+        }
+    }
+
+    #[test]
+    fn an_empty_ring_takes_a_packet_larger_than_itself() {
+        let mut ring = Ring::new(8);
+        assert!(ring.fits(1_000));
+        ring.push(&[7; 1_000]);
+        assert!(!ring.fits(0));
+        let mut out = Vec::new();
+        ring.pop_into(&mut out);
+        assert_eq!(out, [7; 1_000]);
+        assert!(ring.is_empty());
+    }
+}

@@ -1,0 +1,142 @@
+//! The other side of a transport: carries a foreign host's bytes to a controller behind a channel.
+
+use std::io::{ErrorKind as IoErrorKind, Read, Write};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::Duration;
+
+use crate::pump::is_passing;
+use crate::{Direction, Error, ErrorKind, H4Deframer, HciChannel, Limits};
+
+/// How soon one half notices that the other has ended.
+const TICK: Duration = Duration::from_millis(50);
+
+/// Serves a controller to a host at the other end of a byte stream that speaks H4, until either
+/// goes away: `Ok` when the host hung up, an error when the stream or the controller failed.
+///
+/// The stream may be a TCP connection, a Unix socket, the controlling side of a pseudo-terminal. A
+/// read or write that comes back with `TimedOut`, `WouldBlock` or `Interrupted` is tried again.
+/// `hang_up` is called when the controller is gone, and makes a read that waits come back (for a
+/// `TcpStream`, `shutdown`); if reads time out by themselves it needs to do nothing: `|| ()`.
+///
+/// The call blocks. The channel stays open, so the next host can be served the same controller.
+///
+/// # Errors
+///
+/// The channel's error, or the stream's as [`ErrorKind::Disconnected`].
+///
+/// ```no_run
+/// use std::net::{Shutdown, TcpListener};
+///
+/// # let (channel, _controller) = hci_transport::channel("simulated", 4096);
+/// let (stream, _) = TcpListener::bind("127.0.0.1:9000")?.accept()?;
+/// let (reader, handle) = (stream.try_clone()?, stream.try_clone()?);
+/// hci_transport::bridge_controller(reader, stream, move || {
+///     let _ = handle.shutdown(Shutdown::Both);
+/// }, &channel)?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub fn bridge_controller(
+    reader: impl Read + Send,
+    writer: impl Write + Send,
+    hang_up: impl FnOnce() + Send,
+    channel: &HciChannel,
+) -> Result<(), Error> {
+    let over = AtomicBool::new(false);
+    thread::scope(|scope| {
+        let to_host = scope.spawn(|| {
+            let result = to_host(writer, channel, &over);
+            over.store(true, Ordering::Release);
+            hang_up();
+            result
+        });
+        let from_host = from_host(reader, channel, &over);
+        over.store(true, Ordering::Release);
+        let to_host = to_host.join().unwrap_or_else(|_| {
+            Err(Error::new(
+                ErrorKind::Io,
+                format!("{}: the bridge broke", channel.name()),
+            ))
+        });
+        // A host that hangs up makes the other half's write fail as well: that is no error.
+        match from_host {
+            Ok(End::HostHungUp) => Ok(()),
+            Ok(End::Over) => to_host,
+            Err(error) => to_host.and(Err(error)),
+        }
+    })
+}
+
+enum End {
+    HostHungUp,
+    Over,
+}
+
+fn from_host(mut reader: impl Read, channel: &HciChannel, over: &AtomicBool) -> Result<End, Error> {
+    let mut deframer = H4Deframer::new(Direction::ToController, Limits::default());
+    let mut chunk = vec![0; 4096];
+    while !over.load(Ordering::Acquire) {
+        match reader.read(&mut chunk) {
+            Ok(0) => return Ok(hung_up_unless(over)),
+            Ok(count) => {
+                deframer.feed(chunk.get(..count).unwrap_or_default());
+                while let Some(packet) = deframer.next_packet() {
+                    while !channel.write_packet_timeout(packet, TICK)? {
+                        if over.load(Ordering::Acquire) {
+                            return Ok(End::Over);
+                        }
+                    }
+                }
+            }
+            Err(error) if is_passing(&error) => {}
+            Err(error) if hangs_up(error.kind()) => return Ok(hung_up_unless(over)),
+            Err(error) => return Err(Error::from_wire(channel.name(), "reading the host", error)),
+        }
+    }
+    Ok(End::Over)
+}
+
+fn hung_up_unless(over: &AtomicBool) -> End {
+    if over.load(Ordering::Acquire) {
+        End::Over
+    } else {
+        End::HostHungUp
+    }
+}
+
+fn to_host(mut writer: impl Write, channel: &HciChannel, over: &AtomicBool) -> Result<(), Error> {
+    let mut packet = Vec::new();
+    while !over.load(Ordering::Acquire) {
+        if !channel.read_packet_timeout(&mut packet, TICK)? {
+            continue;
+        }
+        let mut left = packet.as_slice();
+        while !left.is_empty() && !over.load(Ordering::Acquire) {
+            match writer.write(left) {
+                Ok(0) => return Ok(()),
+                Ok(count) => left = left.get(count..).unwrap_or_default(),
+                Err(error) if is_passing(&error) => {}
+                Err(error) if hangs_up(error.kind()) => return Ok(()),
+                Err(error) => {
+                    return Err(Error::from_wire(
+                        channel.name(),
+                        "writing to the host",
+                        error,
+                    ));
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Whether this is how a stream ends whose other side just went away.
+fn hangs_up(kind: IoErrorKind) -> bool {
+    matches!(
+        kind,
+        IoErrorKind::BrokenPipe
+            | IoErrorKind::ConnectionReset
+            | IoErrorKind::ConnectionAborted
+            | IoErrorKind::NotConnected
+    )
+}

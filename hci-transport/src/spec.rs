@@ -1,0 +1,249 @@
+//! The line that names a controller, such as `serial:/dev/ttyACM0,1000000,rtscts`.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::str::FromStr;
+
+use crate::{Error, ErrorKind};
+
+/// The baud rate of a serial port when its line names none: what Zephyr's samples use.
+pub const DEFAULT_BAUD: u32 = 1_000_000;
+
+/// Where a controller is, and how to reach it.
+///
+/// ```
+/// use hci_transport::Spec;
+///
+/// let spec: Spec = "serial:/dev/ttyACM0,115200,rtscts".parse()?;
+/// assert_eq!(
+///     spec,
+///     Spec::Serial { path: "/dev/ttyACM0".into(), baud: 115_200, rtscts: true }
+/// );
+/// assert_eq!(spec.to_string(), "serial:/dev/ttyACM0,115200,rtscts");
+/// # Ok::<(), hci_transport::Error>(())
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Spec {
+    /// `serial:PATH[,BAUD][,rtscts]`: H4 on a serial port. The options come in any order.
+    Serial {
+        /// The port: `/dev/ttyACM0`, `COM3`.
+        path: String,
+        /// Bits per second.
+        baud: u32,
+        /// Whether RTS and CTS hold back the sender.
+        rtscts: bool,
+    },
+    /// `tcp-client:HOST:PORT`: H4 on a TCP connection. An IPv6 address stands in brackets.
+    TcpClient {
+        /// A host name or an address, without brackets.
+        host: String,
+        /// The port.
+        port: u16,
+    },
+    /// `unix-client:PATH`: H4 on a Unix socket.
+    UnixClient {
+        /// The socket's path.
+        path: PathBuf,
+    },
+    /// `usb:INDEX` or `usb:VENDOR:PRODUCT`: a USB adapter.
+    Usb(UsbAddress),
+    /// `virtual`: a simulated controller in the same process.
+    Virtual,
+}
+
+/// Which USB adapter.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum UsbAddress {
+    /// The n-th Bluetooth adapter, from 0.
+    Index(u8),
+    /// The first adapter with these identifiers.
+    Id {
+        /// The vendor identifier (idVendor).
+        vendor: u16,
+        /// The product identifier (idProduct).
+        product: u16,
+    },
+}
+
+const SPELLINGS: &str = "serial:PATH[,BAUD][,rtscts], tcp-client:HOST:PORT, unix-client:PATH, \
+                         usb:INDEX, usb:VENDOR:PRODUCT (hexadecimal) or virtual";
+
+impl Spec {
+    /// The controller's place without the options: how messages name it.
+    pub(crate) fn place(&self) -> String {
+        match self {
+            Self::Serial { path, .. } => format!("serial:{path}"),
+            other => other.to_string(),
+        }
+    }
+}
+
+impl FromStr for Spec {
+    type Err = Error;
+
+    fn from_str(line: &str) -> Result<Self, Error> {
+        let line = line.trim();
+        let (scheme, rest) = line.split_once(':').unwrap_or((line, ""));
+        match scheme {
+            "serial" => parse_serial(line, rest),
+            "tcp-client" => parse_tcp(line, rest),
+            "unix-client" if rest.is_empty() => {
+                Err(invalid(line, "no path", "write unix-client:PATH"))
+            }
+            "unix-client" => Ok(Self::UnixClient { path: rest.into() }),
+            "usb" => parse_usb(line, rest).map(Self::Usb),
+            "virtual" if line == "virtual" => Ok(Self::Virtual),
+            "virtual" => Err(invalid(
+                line,
+                "a virtual controller takes no options",
+                "write virtual",
+            )),
+            "" => Err(invalid(
+                line,
+                "no controller is named",
+                &format!("write {SPELLINGS}"),
+            )),
+            // The likeliest slip: the device's path alone.
+            _ if line.starts_with("/dev/tty") || line.starts_with("COM") => Err(invalid(
+                line,
+                "no kind of transport",
+                &format!("write serial:{line}"),
+            )),
+            _ => Err(invalid(
+                line,
+                &format!("there is no transport '{scheme}'"),
+                &format!("write {SPELLINGS}"),
+            )),
+        }
+    }
+}
+
+fn invalid(line: &str, what: &str, cure: &str) -> Error {
+    Error::new(
+        ErrorKind::InvalidSpec,
+        format!("'{line}' names no controller: {what}; {cure}"),
+    )
+}
+
+fn parse_serial(line: &str, rest: &str) -> Result<Spec, Error> {
+    const CURE: &str = "write serial:PATH[,BAUD][,rtscts|nortscts], \
+                        for example serial:/dev/ttyACM0,1000000,rtscts";
+    let mut parts = rest.split(',').map(str::trim);
+    let path = parts.next().unwrap_or_default();
+    if path.is_empty() {
+        return Err(invalid(line, "no serial port", CURE));
+    }
+    let (mut baud, mut rtscts) = (None, None);
+    for option in parts {
+        let given_twice = match option {
+            "rtscts" => rtscts.replace(true).is_some(),
+            "nortscts" => rtscts.replace(false).is_some(),
+            _ if option.starts_with(|c: char| c.is_ascii_digit()) => {
+                let rate = option.parse().ok().filter(|rate| *rate > 0);
+                let Some(rate) = rate else {
+                    return Err(invalid(line, &format!("'{option}' is no baud rate"), CURE));
+                };
+                baud.replace(rate).is_some()
+            }
+            "" => return Err(invalid(line, "an option is empty", CURE)),
+            _ => {
+                return Err(invalid(
+                    line,
+                    &format!(
+                        "unknown option '{option}', known are a baud rate, rtscts and nortscts"
+                    ),
+                    CURE,
+                ));
+            }
+        };
+        if given_twice {
+            return Err(invalid(line, &format!("'{option}' says it twice"), CURE));
+        }
+    }
+    Ok(Spec::Serial {
+        path: path.to_owned(),
+        baud: baud.unwrap_or(DEFAULT_BAUD),
+        rtscts: rtscts.unwrap_or(false),
+    })
+}
+
+fn parse_tcp(line: &str, rest: &str) -> Result<Spec, Error> {
+    const CURE: &str = "write tcp-client:HOST:PORT, for example tcp-client:127.0.0.1:9000 \
+                        or tcp-client:[::1]:9000";
+    let Some((host, port)) = rest.rsplit_once(':') else {
+        return Err(invalid(line, "no port", CURE));
+    };
+    let bare = host
+        .strip_prefix('[')
+        .and_then(|host| host.strip_suffix(']'));
+    if bare.is_none() && host.contains([':', '[', ']']) {
+        return Err(invalid(line, "an IPv6 address stands in brackets", CURE));
+    }
+    let host = bare.unwrap_or(host);
+    if host.is_empty() {
+        return Err(invalid(line, "no host", CURE));
+    }
+    match port.parse() {
+        Ok(port) if port != 0 => Ok(Spec::TcpClient {
+            host: host.to_owned(),
+            port,
+        }),
+        _ => Err(invalid(
+            line,
+            &format!("'{port}' is no port (1 to 65535)"),
+            CURE,
+        )),
+    }
+}
+
+fn parse_usb(line: &str, rest: &str) -> Result<UsbAddress, Error> {
+    const CURE: &str = "write usb:0 for the first adapter, or usb:VENDOR:PRODUCT in hexadecimal, \
+                        for example usb:0a12:0001";
+    let hexadecimal = |text: &str| {
+        let digits = (1..=4).contains(&text.len()) && text.chars().all(|c| c.is_ascii_hexdigit());
+        let value = u16::from_str_radix(text, 16).ok().filter(|_| digits);
+        value.ok_or_else(|| invalid(line, &format!("'{text}' is no USB identifier"), CURE))
+    };
+    match rest.split_once(':') {
+        Some((vendor, product)) => Ok(UsbAddress::Id {
+            vendor: hexadecimal(vendor)?,
+            product: hexadecimal(product)?,
+        }),
+        None => match rest.parse() {
+            Ok(index) => Ok(UsbAddress::Index(index)),
+            Err(_) if rest.is_empty() => Err(invalid(line, "no USB adapter", CURE)),
+            Err(_) => Err(invalid(
+                line,
+                &format!("'{rest}' is no adapter's number"),
+                CURE,
+            )),
+        },
+    }
+}
+
+impl fmt::Display for Spec {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Serial { path, baud, rtscts } => {
+                write!(f, "serial:{path},{baud}")?;
+                if *rtscts {
+                    f.write_str(",rtscts")
+                } else {
+                    Ok(())
+                }
+            }
+            Self::TcpClient { host, port } if host.contains(':') => {
+                write!(f, "tcp-client:[{host}]:{port}")
+            }
+            Self::TcpClient { host, port } => write!(f, "tcp-client:{host}:{port}"),
+            Self::UnixClient { path } => write!(f, "unix-client:{}", path.display()),
+            Self::Usb(UsbAddress::Index(index)) => write!(f, "usb:{index}"),
+            Self::Usb(UsbAddress::Id { vendor, product }) => {
+                write!(f, "usb:{vendor:04x}:{product:04x}")
+            }
+            Self::Virtual => f.write_str("virtual"),
+        }
+    }
+}

@@ -1,0 +1,103 @@
+//! H4 on a TCP connection.
+
+use std::io::{self, ErrorKind as IoErrorKind};
+use std::net::{IpAddr, Shutdown, SocketAddr, TcpStream, ToSocketAddrs};
+use std::time::{Duration, Instant};
+
+use crate::open::{CONNECT, within};
+use crate::pump::Wire;
+use crate::{Error, ErrorKind};
+
+/// How often a write that the other side holds back looks whether it is still wanted.
+const TICK: Duration = Duration::from_millis(100);
+
+pub(crate) fn connect(name: &str, host: &str, port: u16) -> Result<Wire, Error> {
+    let stream = connect_within(name, host, port)?;
+    wire(stream).map_err(|error| {
+        Error::new(
+            ErrorKind::Io,
+            format!("{name}: the connection can't be used: {error}"),
+        )
+        .with_source(error)
+    })
+}
+
+fn connect_within(name: &str, host: &str, port: u16) -> Result<TcpStream, Error> {
+    let deadline = Instant::now() + CONNECT;
+    let mut last = None;
+    for address in resolve(name, host, port)? {
+        let left = deadline.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            break;
+        }
+        match TcpStream::connect_timeout(&address, left) {
+            Ok(stream) => return Ok(stream),
+            Err(error) => last = Some(error),
+        }
+    }
+    let error = last.unwrap_or_else(|| IoErrorKind::TimedOut.into());
+    let (kind, line) = match error.kind() {
+        IoErrorKind::ConnectionRefused => (
+            ErrorKind::NotFound,
+            format!(
+                "{name}: nothing listens there; start the controller's server, or check the port"
+            ),
+        ),
+        IoErrorKind::TimedOut => (
+            ErrorKind::NotFound,
+            format!(
+                "{name}: no answer from that host within {} s; check the address and the network",
+                CONNECT.as_secs_f32()
+            ),
+        ),
+        IoErrorKind::HostUnreachable | IoErrorKind::NetworkUnreachable => (
+            ErrorKind::NotFound,
+            format!(
+                "{name}: that host can't be reached ({error}); check the address and the network"
+            ),
+        ),
+        IoErrorKind::PermissionDenied => (
+            ErrorKind::PermissionDenied,
+            format!("{name}: connecting is not permitted; check the firewall"),
+        ),
+        _ => (ErrorKind::Io, format!("{name}: connecting failed: {error}")),
+    };
+    Err(Error::new(kind, line).with_source(error))
+}
+
+fn resolve(name: &str, host: &str, port: u16) -> Result<Vec<SocketAddr>, Error> {
+    if let Ok(address) = host.parse::<IpAddr>() {
+        return Ok(vec![SocketAddr::new(address, port)]);
+    }
+    let unknown = |why: &str| {
+        Error::new(
+            ErrorKind::NotFound,
+            format!(
+                "{name}: there is no host '{host}' ({why}); check its name, or use its address"
+            ),
+        )
+    };
+    // The system's resolver knows no deadline.
+    let question = (host.to_owned(), port);
+    let answer = within(CONNECT, move || {
+        question.to_socket_addrs().map(Iterator::collect::<Vec<_>>)
+    });
+    match answer {
+        Some(Ok(addresses)) if !addresses.is_empty() => Ok(addresses),
+        Some(Ok(_)) => Err(unknown("it has no address")),
+        Some(Err(error)) => Err(unknown(&error.to_string()).with_source(error)),
+        None => Err(unknown("the name server does not answer")),
+    }
+}
+
+/// HCI packets are small and wait for each other, so they aren't held back to be sent together. Of
+/// keep-alive the standard library knows nothing: a host that vanishes without a word is found out
+/// when the next command isn't answered.
+fn wire(stream: TcpStream) -> io::Result<Wire> {
+    stream.set_nodelay(true)?;
+    stream.set_write_timeout(Some(TICK))?;
+    let (reader, handle) = (stream.try_clone()?, stream.try_clone()?);
+    Ok(Wire::new(reader, stream, move || {
+        let _ = handle.shutdown(Shutdown::Both);
+    }))
+}

@@ -1,0 +1,69 @@
+//! The tasks that wait for a queue: each at most once, forgotten when it goes away.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::Waker;
+
+/// Names one waiting future, or one end of a channel that is polled by hand.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct WaiterKey(u64);
+
+impl WaiterKey {
+    pub(crate) fn new() -> Self {
+        static NEXT: AtomicU64 = AtomicU64::new(0);
+        Self(NEXT.fetch_add(1, Ordering::Relaxed))
+    }
+}
+
+/// Almost always there is one waiter, so the first is held without allocating.
+#[derive(Debug, Default)]
+pub(crate) struct Waiters {
+    first: Option<(WaiterKey, Waker)>,
+    rest: Vec<(WaiterKey, Waker)>,
+}
+
+impl Waiters {
+    /// `waker` is to be woken for `key`, in place of the one it had.
+    pub(crate) fn register(&mut self, key: WaiterKey, waker: &Waker) {
+        let mut all = self.first.iter_mut().chain(&mut self.rest);
+        if let Some((_, known)) = all.find(|(known, _)| *known == key) {
+            known.clone_from(waker);
+        } else if self.first.is_none() {
+            self.first = Some((key, waker.clone()));
+        } else {
+            self.rest.push((key, waker.clone()));
+        }
+    }
+
+    pub(crate) fn remove(&mut self, key: WaiterKey) {
+        self.first.take_if(|(known, _)| *known == key);
+        self.rest.retain(|(known, _)| *known != key);
+    }
+
+    /// Everyone who waits, to be woken once no lock is held.
+    pub(crate) fn take(&mut self) -> Woken {
+        Woken {
+            first: self.first.take(),
+            rest: std::mem::take(&mut self.rest),
+        }
+    }
+}
+
+/// Waiters taken out of the list.
+#[derive(Debug, Default)]
+#[must_use]
+pub(crate) struct Woken {
+    first: Option<(WaiterKey, Waker)>,
+    rest: Vec<(WaiterKey, Waker)>,
+}
+
+impl Woken {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.first.is_none() && self.rest.is_empty()
+    }
+
+    pub(crate) fn wake(self) {
+        for (_, waker) in self.first.into_iter().chain(self.rest) {
+            waker.wake();
+        }
+    }
+}
