@@ -59,8 +59,9 @@ impl Drop for Alive {
 }
 
 fn fail(shared: &Shared, error: &Error) {
-    shared.to_host.end(error, false);
+    // In this order: whoever has read the error can't write any more.
     shared.to_controller.end(error, true);
+    shared.to_host.end(error, false);
 }
 
 impl HciPort {

@@ -29,7 +29,15 @@ const STALE: &[u8] = b"\x18\xc8*** Booting ***\r\n\x04\x0e\x04\x01\x05\x10\x00\x
 const MINUTE: Duration = Duration::from_secs(60);
 
 /// Reads a host's packets from `stream`, and answers each with what `answer` gives.
-fn controller<S: Read + Write>(mut stream: S, mut answer: impl FnMut(&[u8]) -> Vec<u8>) {
+fn controller<S: Read + Write>(stream: S, mut answer: impl FnMut(&[u8]) -> Vec<u8>) {
+    controller_until(stream, |packet| Some(answer(packet)));
+}
+
+/// As [`controller`], until `answer` gives nothing.
+fn controller_until<S: Read + Write>(
+    mut stream: S,
+    mut answer: impl FnMut(&[u8]) -> Option<Vec<u8>>,
+) {
     let mut deframer = H4Deframer::new(Direction::ToController, Limits::default());
     let mut chunk = [0; 1024];
     loop {
@@ -40,10 +48,9 @@ fn controller<S: Read + Write>(mut stream: S, mut answer: impl FnMut(&[u8]) -> V
             Err(_) => return,
         }
         while let Some(packet) = deframer.next_packet() {
-            let reply = answer(packet);
-            if reply.is_empty() {
+            let Some(reply) = answer(packet) else {
                 return;
-            }
+            };
             // Who has hung up may have written more before.
             let _ = stream.write_all(&reply);
         }
@@ -166,6 +173,48 @@ fn a_controller_on_a_serial_port_is_opened_twice_in_a_row() {
 }
 
 #[test]
+fn thousands_of_packets_cross_a_serial_port_both_ways_and_none_is_lost() {
+    const COUNT: usize = 5_000;
+    let (master, slave, spec) = pty();
+    let server = thread::spawn(move || {
+        let mut writer = answer_once(master.try_clone_native().unwrap());
+        writer.set_timeout(MINUTE).unwrap();
+        let sender = thread::spawn(move || {
+            for number in 0..COUNT as u32 {
+                let [a, b, c, d] = number.to_le_bytes();
+                let event = [0x04, 0xff, 0x08, a, b, c, d, 0x11, 0x13, 0x0a, 0x03];
+                writer.write_all(&event).unwrap();
+            }
+        });
+        let mut commands = 0;
+        controller_until(master.try_clone_native().unwrap(), |packet| {
+            assert_eq!(packet, SET_EVENT_MASK);
+            commands += 1;
+            (commands < COUNT).then(Vec::new)
+        });
+        sender.join().unwrap();
+        // A pseudo-terminal that is closed takes with it what wasn't read.
+        (commands, master)
+    });
+    let channel = open(&spec).unwrap();
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            for _ in 0..COUNT {
+                channel.write_packet_blocking(SET_EVENT_MASK).unwrap();
+            }
+        });
+        let mut packet = Vec::new();
+        for number in 0..COUNT as u32 {
+            assert!(channel.read_packet_timeout(&mut packet, MINUTE).unwrap());
+            assert_eq!(packet[3..7], number.to_le_bytes());
+        }
+    });
+    assert_eq!(channel.statistics().discarded_bytes, 0);
+    assert_eq!(server.join().unwrap().0, COUNT);
+    drop(slave);
+}
+
+#[test]
 fn a_serial_port_held_by_another_is_busy() {
     let (master, slave, spec) = pty();
     let server = thread::spawn(move || controller(master, answer));
@@ -217,12 +266,12 @@ fn what_a_controller_sent_before_it_hung_up_is_still_read() {
     let server = thread::spawn(move || {
         let (stream, _) = listener.accept().unwrap();
         let mut commands = 0;
-        controller(stream, |packet| {
+        controller_until(stream, |packet| {
             commands += 1;
             match commands {
-                1 => answer(packet),
-                2 => COMPLETED.repeat(1000),
-                _ => Vec::new(),
+                1 => Some(answer(packet)),
+                2 => Some(COMPLETED.repeat(1000)),
+                _ => None,
             }
         });
     });

@@ -20,7 +20,7 @@ mod fmt;
 pub mod adv;
 pub mod att;
 pub mod bearer;
-//CE
+pub mod central;
 pub mod client;
 pub mod gatt;
 pub mod links;

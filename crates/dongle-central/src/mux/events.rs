@@ -29,15 +29,18 @@ pub mod code {
 const LE_READ_BUFFER_SIZE: u16 = 0x2002;
 const LE_READ_BUFFER_SIZE_V2: u16 = 0x2060;
 pub const RESET: u16 = 0x0C03;
-/// LE Create Connection (7.8.12), LE Extended Create Connection (7.8.66).
-pub const LE_CREATE_CONNECTION: u16 = 0x200D;
-pub const LE_EXTENDED_CREATE_CONNECTION: u16 = 0x2043;
+
+/// Whether a command is LE Create Connection (7.8.12) or its extended sibling (7.8.66).
+pub fn is_create_connection(opcode: u16) -> bool {
+    matches!(opcode, 0x200D | 0x2043)
+}
+
 
 /// An event that concerns the mux.
 #[derive(Debug)]
 pub enum Event {
     /// A command was answered, with success or without.
-    Answered { opcode: u16, success: bool },
+    Answered { opcode: u16, status: u8 },
     /// The controller told its ACL buffers.
     Buffers { opcode: u16, packet_length: u16, total: u16 },
     /// A connection begins.
@@ -79,7 +82,7 @@ pub fn judge(event: &[u8]) -> Option<Judgement> {
         code::COMMAND_COMPLETE => command_complete(parameters),
         code::COMMAND_STATUS => {
             let &[status, _, o0, o1] = parameters else { return None };
-            news(Event::Answered { opcode: u16::from_le_bytes([o0, o1]), success: status == 0 })
+            news(Event::Answered { opcode: u16::from_le_bytes([o0, o1]), status })
         }
         code::DISCONNECTION_COMPLETE => {
             let e = DisconnectionComplete::from_hci_bytes_complete(parameters).ok()?;
@@ -131,7 +134,7 @@ fn command_complete(parameters: &[u8]) -> Option<Judgement> {
             let packet_length = u16::from_le_bytes([l0, l1]);
             Event::Buffers { opcode, packet_length, total: u16::from(total) }
         }
-        _ => Event::Answered { opcode, success: status == 0 },
+        _ => Event::Answered { opcode, status },
     };
     Some(Judgement { event: Some(event), pass: true })
 }

@@ -147,7 +147,25 @@ impl<'l, T: Transport, L: Links, R: ReportHandler, const BUFFER: usize> Mux<'l, 
     /// Waits until no attempt to connect is under way in the controller, and tells how the last
     /// one ended.
     pub async fn attempt_ended(&self) -> Attempt {
-        poll_fn(|cx| self.state.borrow_mut().poll_attempt(cx)).await
+        poll_fn(|cx| match self.take_attempt() {
+            Attempt::Running => {
+                self.state.borrow_mut().watch_attempt(cx.waker());
+                Poll::Pending
+            }
+            ended => Poll::Ready(ended),
+        })
+        .await
+    }
+
+    /// Waits for an attempt to end.
+    pub fn poll_attempt(&self, cx: &mut Context<'_>) -> Poll<Attempt> {
+        match self.take_attempt() {
+            Attempt::Running | Attempt::Idle => {
+                self.state.borrow_mut().watch_attempt(cx.waker());
+                Poll::Pending
+            }
+            ended => Poll::Ready(ended),
+        }
     }
 
     /// Marks the controller failed, and ends all links.

@@ -115,7 +115,7 @@ pub struct MuxState {
     writers: MultiWakerRegistration<4>,
     failure_watchers: MultiWakerRegistration<8>,
     doom_watcher: WakerRegistration,
-    attempt_watcher: WakerRegistration,
+    attempt_watchers: MultiWakerRegistration<4>,
 }
 
 impl MuxState {
@@ -145,7 +145,7 @@ impl MuxState {
             writers: MultiWakerRegistration::new(),
             failure_watchers: MultiWakerRegistration::new(),
             doom_watcher: WakerRegistration::new(),
-            attempt_watcher: WakerRegistration::new(),
+            attempt_watchers: MultiWakerRegistration::new(),
         }
     }
 
@@ -209,21 +209,14 @@ impl MuxState {
         }
     }
 
-    /// Waits until no attempt to connect is under way in the controller, and tells how the last
-    /// one ended.
-    pub fn poll_attempt(&mut self, cx: &mut Context<'_>) -> Poll<Attempt> {
-        match self.take_attempt() {
-            Attempt::Running => {
-                self.attempt_watcher.register(cx.waker());
-                Poll::Pending
-            }
-            ended => Poll::Ready(ended),
-        }
+    /// Wakes `waker` when an attempt ends.
+    pub fn watch_attempt(&mut self, waker: &Waker) {
+        self.attempt_watchers.register(waker);
     }
 
     fn end_attempt(&mut self, end: Attempt) {
         self.attempt = end;
-        self.attempt_watcher.wake();
+        self.attempt_watchers.wake();
     }
 
     /// Takes a packet from the controller; `packet` may be rewritten on its way to trouble-host.
@@ -248,6 +241,9 @@ impl MuxState {
     /// A command goes to the controller.
     pub(super) fn command_sent(&mut self, head: &Head, now: Instant) {
         self.scan_turned_off = head.turns_scan_off();
+        if events::is_create_connection(head.opcode()) {
+            self.attempt = Attempt::Running;
+        }
         self.watchdog.sent(head.opcode(), now);
         self.pump.wake();
     }
@@ -461,16 +457,15 @@ impl MuxState {
             }
         };
         match event {
-            Event::Answered { opcode, success } => {
+            Event::Answered { opcode, status } => {
                 self.watchdog.answered(opcode);
-                match opcode {
-                    events::LE_CREATE_CONNECTION | events::LE_EXTENDED_CREATE_CONNECTION if success => {
-                        self.attempt = Attempt::Running;
+                match status {
+                    0 if opcode == events::RESET => self.credits = Credits::new(),
+                    0 => {}
+                    status if events::is_create_connection(opcode) => {
+                        self.end_attempt(Attempt::Failed(status));
                     }
                     _ => {}
-                }
-                if opcode == events::RESET && success {
-                    self.credits = Credits::new();
                 }
             }
             Event::Buffers { opcode, packet_length, total } => {

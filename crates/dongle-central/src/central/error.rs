@@ -1,0 +1,75 @@
+//! How scanning, connecting and the whole can fail.
+
+use core::fmt;
+
+use bt_hci::param::Error as HciError;
+use trouble_host::BleHostError;
+
+use crate::mux::{Failure, MuxError};
+
+/// Why a call failed, or why all of it ended.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Error<E> {
+    /// The transport failed.
+    Transport(E),
+    /// The controller failed.
+    Controller(Failure),
+    /// The controller refused, with this status (Core Vol 1 Part F).
+    Hci(u8),
+    /// trouble-host could not do it.
+    Host(trouble_host::Error),
+    /// The time given was up.
+    Timeout,
+    /// No more connections fit, here or in the controller.
+    ConnectionLimit,
+    /// A parameter is outside of what the specification allows; which, and its bounds.
+    InvalidParameter(&'static str),
+    /// The stack does not run any more.
+    Ended,
+}
+
+impl<E: fmt::Display> fmt::Display for Error<E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Transport(e) => fmt::Display::fmt(e, f),
+            Self::Controller(failure) => fmt::Display::fmt(failure, f),
+            Self::Hci(status) => write!(f, "the controller refused (0x{status:02X})"),
+            Self::Host(e) => write!(f, "{e:?}"),
+            Self::Timeout => f.write_str("timed out"),
+            Self::ConnectionLimit => f.write_str("no more connections are possible"),
+            Self::InvalidParameter(what) => write!(f, "invalid parameter: {what}"),
+            Self::Ended => f.write_str("the host stack has ended"),
+        }
+    }
+}
+
+impl<E: core::error::Error + 'static> core::error::Error for Error<E> {
+    fn source(&self) -> Option<&(dyn core::error::Error + 'static)> {
+        match self {
+            Self::Transport(e) => Some(e),
+            Self::Controller(failure) => Some(failure),
+            _ => None,
+        }
+    }
+}
+
+impl<E> From<BleHostError<MuxError<E>>> for Error<E> {
+    fn from(error: BleHostError<MuxError<E>>) -> Self {
+        match error {
+            BleHostError::Controller(MuxError::Transport(e)) => Self::Transport(e),
+            BleHostError::Controller(MuxError::Controller(failure)) => Self::Controller(failure),
+            BleHostError::Controller(MuxError::Decode(_)) => Self::Ended,
+            BleHostError::BleHost(trouble_host::Error::Hci(HciError::CONN_LIMIT_EXCEEDED)) => {
+                Self::ConnectionLimit
+            }
+            BleHostError::BleHost(trouble_host::Error::Hci(e)) => {
+                Self::Hci(e.to_status().into_inner())
+            }
+            BleHostError::BleHost(trouble_host::Error::ConnectionLimitReached) => {
+                Self::ConnectionLimit
+            }
+            BleHostError::BleHost(e) => Self::Host(e),
+        }
+    }
+}

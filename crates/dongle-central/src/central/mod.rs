@@ -1,0 +1,281 @@
+//! The central role: scan, connect, and hold connections, on trouble-host.
+//!
+//! [`Central`] shares the radio between its users: a connect pauses the scan and resumes it. All
+//! of it lives on one task's executor; what a [`Client`](crate::client::Client) does may run
+//! elsewhere.
+
+mod connect;
+mod error;
+mod link;
+mod radio;
+mod scan;
+
+use core::cell::{Cell, RefCell};
+use core::fmt;
+use core::future::poll_fn;
+use core::pin::pin;
+use core::task::Poll;
+
+use bt_hci::cmd::info::ReadLocalVersionInformation;
+use bt_hci::cmd::le::{LeReadLocalSupportedFeatures, LeSetEventMask};
+use bt_hci::controller::ExternalController;
+use bt_hci::param::LeEventMask;
+use bt_hci::transport::Transport;
+use embassy_futures::select::{Either, Either3, select, select3};
+use trouble_host::connection::{Connection as HostConnection, ConnectionEvent};
+use trouble_host::{BleHostError, PacketPool, Stack};
+
+pub use connect::ConnectConfig;
+pub use error::Error;
+pub use link::{Bounds, Connection};
+pub use scan::{Phys, ScanConfig};
+
+use crate::links::{LinkId, Links, Reason};
+use crate::mux::{Mux, MuxError, ReportHandler};
+use radio::Radio;
+
+/// The controller as trouble-host sees it: commands, on top of the mux.
+pub type Controller<'a, T, L, R, const BUFFER: usize> =
+    ExternalController<&'a Mux<'a, T, L, R, BUFFER>, 4>;
+
+/// trouble-host on such a controller.
+pub type HostStack<'a, T, L, P, R, const BUFFER: usize> =
+    Stack<'a, Controller<'a, T, L, R, BUFFER>, P>;
+
+/// What the controller says about itself.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ControllerInfo {
+    /// HCI version as assigned by the Bluetooth SIG: 13 is Core 5.4. None: it would not tell.
+    pub hci_version: Option<u8>,
+    /// Company identifier of the manufacturer.
+    pub manufacturer: Option<u16>,
+    /// LE features (Core Vol 6 Part B, 4.6), bit by bit.
+    pub features: u64,
+}
+
+impl ControllerInfo {
+    /// Whether an LE feature is there.
+    pub fn has(&self, feature: Feature) -> bool {
+        self.features & (1 << feature as u8) != 0
+    }
+}
+
+/// LE features that matter to a central, by their bit (Core Vol 6 Part B, 4.6).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+#[allow(missing_docs)]
+pub enum Feature {
+    Encryption = 0,
+    DataLengthExtension = 5,
+    Privacy = 6,
+    Phy2M = 8,
+    PhyCoded = 11,
+    ExtendedAdvertising = 12,
+}
+
+/// The central role on one controller.
+pub struct Central<'a, T: Transport, L, P: PacketPool, R = (), const BUFFER: usize = 259>
+where
+    T::Error: 'static,
+{
+    mux: &'a Mux<'a, T, L, R, BUFFER>,
+    stack: &'a HostStack<'a, T, L, P, R, BUFFER>,
+    radio: RefCell<Radio>,
+    info: Cell<Option<ControllerInfo>>,
+    bounds: Cell<Bounds>,
+}
+
+impl<T: Transport, L, P: PacketPool, R, const BUFFER: usize> fmt::Debug
+    for Central<'_, T, L, P, R, BUFFER>
+where
+    T::Error: 'static,
+{
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Central").field("info", &self.info.get()).finish_non_exhaustive()
+    }
+}
+
+impl<'a, T, L, P, R, const BUFFER: usize> Central<'a, T, L, P, R, BUFFER>
+where
+    T: Transport,
+    T::Error: 'static,
+    L: Links,
+    P: PacketPool,
+    R: ReportHandler,
+{
+    /// The central role of `stack`, which has to run on `mux`.
+    pub fn new(
+        mux: &'a Mux<'a, T, L, R, BUFFER>,
+        stack: &'a HostStack<'a, T, L, P, R, BUFFER>,
+    ) -> Self {
+        Self {
+            mux,
+            stack,
+            radio: RefCell::new(Radio::new()),
+            info: Cell::new(None),
+            bounds: Cell::new(Bounds::default()),
+        }
+    }
+
+    /// Runs everything, until the controller fails: that is the only way it ends.
+    ///
+    /// # Panics
+    /// When called twice.
+    pub async fn run(&self) -> Error<T::Error> {
+        let mut runner = self.stack.runner();
+        let host = async {
+            match runner.run().await {
+                Ok(()) => Error::Ended,
+                Err(BleHostError::Controller(MuxError::Transport(e))) => Error::Transport(e),
+                Err(BleHostError::Controller(MuxError::Controller(f))) => Error::Controller(f),
+                Err(BleHostError::Controller(MuxError::Decode(_))) => Error::Ended,
+                Err(BleHostError::BleHost(e)) => Error::Host(e),
+            }
+        };
+        let att = async {
+            match self.mux.run().await {
+                MuxError::Transport(e) => Error::Transport(e),
+                MuxError::Controller(f) => Error::Controller(f),
+                MuxError::Decode(_) => Error::Ended,
+            }
+        };
+        let gap = async {
+            match self.learn().await {
+                Err(e) => e,
+                Ok(()) => {
+                    let ends = select(self.end_doomed(), self.end_orphans());
+                    match select3(self.run_scans(), self.serve_links(), ends).await {
+                        Either3::First(e) | Either3::Second(e) => e,
+                        Either3::Third(Either::First(e) | Either::Second(e)) => e,
+                    }
+                }
+            }
+        };
+        let error = match select3(host, att, gap).await {
+            Either3::First(e) | Either3::Second(e) | Either3::Third(e) => e,
+        };
+        self.mux.links().close_all(Reason::ControllerFailed);
+        self.radio.borrow_mut().end();
+        error
+    }
+
+    /// What the controller says about itself. Waits until it was asked.
+    pub async fn controller_info(&self) -> ControllerInfo {
+        poll_fn(|cx| match self.info.get() {
+            Some(info) => Poll::Ready(info),
+            None => {
+                self.radio.borrow_mut().register(cx.waker());
+                Poll::Pending
+            }
+        })
+        .await
+    }
+
+    /// The mux below.
+    pub fn mux(&self) -> &'a Mux<'a, T, L, R, BUFFER> {
+        self.mux
+    }
+
+    /// trouble-host, for what is not wrapped here.
+    pub fn stack(&self) -> &'a HostStack<'a, T, L, P, R, BUFFER> {
+        self.stack
+    }
+
+    /// Which connection parameters a peer may ask for; others are refused. Default: whatever the
+    /// specification allows.
+    pub fn set_bounds(&self, bounds: Bounds) {
+        self.bounds.set(bounds);
+    }
+
+    async fn learn(&self) -> Result<(), Error<T::Error>> {
+        let features = self.stack.command(LeReadLocalSupportedFeatures::new()).await?;
+        let version = self.stack.command(ReadLocalVersionInformation::new()).await.ok();
+        // trouble-host's own events, and Read Remote Features Complete, which the mux reads.
+        let mask = LeEventMask::new()
+            .enable_le_conn_complete(true)
+            .enable_le_enhanced_conn_complete_v1(true)
+            .enable_le_conn_update_complete(true)
+            .enable_le_adv_report(true)
+            .enable_le_scan_timeout(true)
+            .enable_le_ext_adv_report(true)
+            .enable_le_long_term_key_request(true)
+            .enable_le_phy_update_complete(true)
+            .enable_le_data_length_change(true)
+            .enable_le_read_remote_features_page_0_complete(true);
+        if let Err(e) = self.stack.command(LeSetEventMask::new(mask)).await {
+            warn!("the controller refuses our LE event mask: {:?}", e);
+        }
+        let info = ControllerInfo {
+            hci_version: version.as_ref().map(|v| v.hci_version.into_inner()),
+            manufacturer: version.as_ref().map(|v| v.company_identifier),
+            features: u64::from_le_bytes(features.into_inner()),
+        };
+        debug!("{:?}", info);
+        self.info.set(Some(info));
+        self.radio.borrow_mut().changed();
+        Ok(())
+    }
+
+    /// Whether extended commands have to be used: a controller that knows them must not be given
+    /// a mix of both families (Core Vol 4 Part E, 3.1.1).
+    async fn extended(&self) -> bool {
+        self.controller_info().await.has(Feature::ExtendedAdvertising)
+    }
+
+    /// Answers what peers ask of the link layer.
+    async fn serve_links(&self) -> Error<T::Error> {
+        loop {
+            let (connection, event) = poll_fn(|cx| {
+                for connection in self.stack.connections() {
+                    let event = pin!(connection.next()).poll(cx);
+                    if let Poll::Ready(event) = event {
+                        return Poll::Ready((connection, event));
+                    }
+                }
+                // A new connection has to be listened to, too.
+                self.radio.borrow_mut().register(cx.waker());
+                Poll::Pending
+            })
+            .await;
+            self.serve(connection, event).await;
+        }
+    }
+
+    async fn serve(&self, connection: HostConnection<'_, P>, event: ConnectionEvent) {
+        let ConnectionEvent::RequestConnectionParams(request) = event else {
+            trace!("{:?}: {:?}", connection, event);
+            return;
+        };
+        let allowed = self.bounds.get().allow(request.params());
+        let answered = match allowed {
+            true => request.accept(None, self.stack).await,
+            false => request.reject(self.stack).await,
+        };
+        if let Err(e) = answered {
+            debug!("a request for connection parameters was not answered: {:?}", e);
+        }
+    }
+
+    /// Disconnects links whose bearer expired.
+    async fn end_doomed(&self) -> Error<T::Error> {
+        loop {
+            let id = poll_fn(|cx| self.mux.poll_doomed(cx)).await;
+            self.disconnect(id).await;
+        }
+    }
+
+    /// Ends a link, whether anybody holds it or not.
+    async fn disconnect(&self, id: LinkId) {
+        use bt_hci::cmd::link_control::Disconnect;
+        use bt_hci::param::{ConnHandle, DisconnectReason};
+        let handle = self.mux.links().with_link(id, |link| link.info.handle);
+        if let Some(handle) = handle {
+            let reason = DisconnectReason::RemoteUserTerminatedConn;
+            let command = Disconnect::new(ConnHandle::new(handle), reason);
+            if let Err(e) = self.stack.command(command).await {
+                debug!("disconnecting 0x{:04X}: {:?}", handle, e);
+            }
+        }
+    }
+}

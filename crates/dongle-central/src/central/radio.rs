@@ -1,0 +1,79 @@
+//! Who uses the radio: one scan, or one attempt to connect, or nobody.
+
+use core::task::Waker;
+
+use embassy_sync::waitqueue::MultiWakerRegistration;
+
+use super::scan::ScanConfig;
+
+/// What is wanted of the radio, and what it does.
+#[derive(Debug)]
+pub(super) struct Radio {
+    /// The scan that is wanted, and its number.
+    pub(super) wanted: Option<(ScanConfig, u32)>,
+    number: u32,
+    /// Whether the controller scans.
+    pub(super) scanning: bool,
+    /// Attempts to connect that wait for silence or have it.
+    pub(super) connecting: u32,
+    /// One of them has it.
+    pub(super) busy: bool,
+    /// The scan that could not be started, and the controller's status.
+    pub(super) refused: Option<(u32, u8)>,
+    /// Nothing goes any more.
+    pub(super) ended: bool,
+    waiters: MultiWakerRegistration<8>,
+}
+
+impl Radio {
+    pub(super) const fn new() -> Self {
+        Self {
+            wanted: None,
+            number: 0,
+            scanning: false,
+            connecting: 0,
+            busy: false,
+            refused: None,
+            ended: false,
+            waiters: MultiWakerRegistration::new(),
+        }
+    }
+
+    /// Wants this scan from now on; its number.
+    pub(super) fn want(&mut self, config: ScanConfig) -> u32 {
+        self.number = self.number.wrapping_add(1);
+        self.wanted = Some((config, self.number));
+        self.changed();
+        self.number
+    }
+
+    /// Does not want that scan any more.
+    pub(super) fn stop(&mut self, number: u32) {
+        if self.wanted.is_some_and(|(_, n)| n == number) {
+            self.wanted = None;
+        }
+        self.changed();
+    }
+
+    /// The scan that may run now.
+    pub(super) fn next_scan(&self) -> Option<(ScanConfig, u32)> {
+        match self.connecting {
+            0 => self.wanted.filter(|(_, n)| self.refused.is_none_or(|(r, _)| r != *n)),
+            _ => None,
+        }
+    }
+
+    pub(super) fn end(&mut self) {
+        self.ended = true;
+        self.scanning = false;
+        self.changed();
+    }
+
+    pub(super) fn changed(&mut self) {
+        self.waiters.wake();
+    }
+
+    pub(super) fn register(&mut self, waker: &Waker) {
+        self.waiters.register(waker);
+    }
+}

@@ -1,0 +1,210 @@
+//! Scanning: what is asked of the controller, and keeping it at that.
+
+use core::future::poll_fn;
+use core::task::Poll;
+
+use bt_hci::param::FilterDuplicates;
+use bt_hci::transport::Transport;
+use embassy_time::Duration;
+use trouble_host::PacketPool;
+use trouble_host::connection::{PhySet, ScanConfig as HostScanConfig};
+use trouble_host::scan::Scanner;
+
+use super::{Central, Error};
+use crate::links::Links;
+use crate::mux::ReportHandler;
+
+/// PHYs to listen on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Phys {
+    /// LE 1M.
+    #[default]
+    OneM,
+    /// LE Coded.
+    Coded,
+    /// LE 1M and LE Coded in turn.
+    Both,
+}
+
+impl Phys {
+    pub(super) fn for_host(self) -> PhySet {
+        match self {
+            Self::OneM => PhySet::M1,
+            Self::Coded => PhySet::Coded,
+            Self::Both => PhySet::M1Coded,
+        }
+    }
+}
+
+/// How to scan (Core Vol 4 Part E, 7.8.10 and 7.8.64).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ScanConfig {
+    /// Ask for scan responses.
+    pub active: bool,
+    /// Time from one scan window to the next: 2.5 ms to 10.24 s.
+    pub interval: Duration,
+    /// How long to listen in each interval: 2.5 ms to the interval.
+    pub window: Duration,
+    /// PHYs to listen on. Only extended scanning knows others than 1M.
+    pub phys: Phys,
+    /// Let the controller leave out reports it has given before.
+    pub filter_duplicates: bool,
+}
+
+impl Default for ScanConfig {
+    /// Passive, listening all the time.
+    fn default() -> Self {
+        Self {
+            active: false,
+            interval: Duration::from_millis(30),
+            window: Duration::from_millis(30),
+            phys: Phys::OneM,
+            filter_duplicates: false,
+        }
+    }
+}
+
+impl ScanConfig {
+    fn check<E>(&self) -> Result<(), Error<E>> {
+        let bounds = Duration::from_micros(2500)..=Duration::from_micros(10_240_000);
+        if !bounds.contains(&self.interval) || !bounds.contains(&self.window) {
+            return Err(Error::InvalidParameter("scan interval and window: 2.5 ms to 10.24 s"));
+        }
+        if self.window > self.interval {
+            return Err(Error::InvalidParameter("scan window: at most the interval"));
+        }
+        Ok(())
+    }
+
+    fn for_host(&self) -> HostScanConfig<'static> {
+        HostScanConfig {
+            active: self.active,
+            filter_accept_list: &[],
+            phys: self.phys.for_host(),
+            interval: self.interval,
+            window: self.window,
+            timeout: Duration::from_ticks(0),
+            filter_duplicates: match self.filter_duplicates {
+                true => FilterDuplicates::Enabled,
+                false => FilterDuplicates::Disabled,
+            },
+        }
+    }
+}
+
+/// A scan that runs; dropped, it stops.
+#[derive(Debug)]
+pub struct Scan<'c, 'a, T: Transport, L, P: PacketPool, R, const BUFFER: usize>
+where
+    T::Error: 'static,
+{
+    central: &'c Central<'a, T, L, P, R, BUFFER>,
+    number: u32,
+}
+
+impl<'a, T, L, P, R, const BUFFER: usize> Central<'a, T, L, P, R, BUFFER>
+where
+    T: Transport,
+    T::Error: 'static,
+    L: Links,
+    P: PacketPool,
+    R: ReportHandler,
+{
+    /// Starts to scan. There is one scan at a time: a new one takes the place of the last.
+    /// Reports go to the mux's handler until the result is dropped.
+    ///
+    /// # Errors
+    /// [`Error::Hci`] with the controller's status if it refuses.
+    pub async fn scan(
+        &self,
+        config: ScanConfig,
+    ) -> Result<Scan<'_, 'a, T, L, P, R, BUFFER>, Error<T::Error>> {
+        config.check()?;
+        let number = self.radio.borrow_mut().want(config);
+        let scan = Scan { central: self, number };
+        poll_fn(|cx| {
+            let mut radio = self.radio.borrow_mut();
+            match radio.refused {
+                _ if radio.ended => Poll::Ready(Err(Error::Ended)),
+                Some((n, status)) if n == number => Poll::Ready(Err(Error::Hci(status))),
+                // A scan that waits for an attempt to connect has begun, too.
+                _ if radio.scanning || radio.connecting > 0 => Poll::Ready(Ok(())),
+                _ => {
+                    radio.register(cx.waker());
+                    Poll::Pending
+                }
+            }
+        })
+        .await?;
+        Ok(scan)
+    }
+
+    /// Keeps the controller at the scan that is wanted.
+    pub(super) async fn run_scans(&self) -> Error<T::Error> {
+        let extended = self.extended().await;
+        loop {
+            let (config, number) = poll_fn(|cx| {
+                let mut radio = self.radio.borrow_mut();
+                radio.register(cx.waker());
+                radio.next_scan().map_or(Poll::Pending, Poll::Ready)
+            })
+            .await;
+            let mut central = self.stack.central();
+            let mut scanner = Scanner::new(&mut central);
+            let config = config.for_host();
+            // Two types of session, for two families of commands.
+            let result = if extended {
+                match scanner.scan_ext(&config).await {
+                    Ok(session) => {
+                        self.while_wanted(number).await;
+                        session.stop().await;
+                        Ok(())
+                    }
+                    Err(e) => Err(e),
+                }
+            } else {
+                match scanner.scan(&config).await {
+                    Ok(session) => {
+                        self.while_wanted(number).await;
+                        session.stop().await;
+                        Ok(())
+                    }
+                    Err(e) => Err(e),
+                }
+            };
+            let mut radio = self.radio.borrow_mut();
+            radio.scanning = false;
+            match result.map_err(Error::from) {
+                Ok(()) => {}
+                Err(Error::Hci(status)) => radio.refused = Some((number, status)),
+                Err(e) => return e,
+            }
+            radio.changed();
+        }
+    }
+
+    async fn while_wanted(&self, number: u32) {
+        let mut radio = self.radio.borrow_mut();
+        radio.scanning = true;
+        radio.changed();
+        drop(radio);
+        poll_fn(|cx| {
+            let mut radio = self.radio.borrow_mut();
+            radio.register(cx.waker());
+            match radio.next_scan() {
+                Some((_, n)) if n == number => Poll::Pending,
+                _ => Poll::Ready(()),
+            }
+        })
+        .await;
+    }
+}
+
+impl<T: Transport, L, P: PacketPool, R, const BUFFER: usize> Drop for Scan<'_, '_, T, L, P, R, BUFFER>
+where
+    T::Error: 'static,
+{
+    fn drop(&mut self) {
+        self.central.radio.borrow_mut().stop(self.number);
+    }
+}
