@@ -33,12 +33,18 @@ pub struct Address {
 impl Address {
     /// A public address; `bytes` are least significant first.
     pub const fn public(bytes: [u8; 6]) -> Self {
-        Self { kind: AddressKind::Public, bytes }
+        Self {
+            kind: AddressKind::Public,
+            bytes,
+        }
     }
 
     /// A random address, taken as it is; `bytes` are least significant first.
     pub const fn random(bytes: [u8; 6]) -> Self {
-        Self { kind: AddressKind::Random, bytes }
+        Self {
+            kind: AddressKind::Random,
+            bytes,
+        }
     }
 
     /// A random static address whose lower bytes are `number`: handy for telling many apart.
@@ -57,7 +63,11 @@ impl Address {
 
     /// From the address type of HCI, identity address types (2 and 3) included.
     pub(crate) const fn from_hci(kind: u8, bytes: [u8; 6]) -> Self {
-        if kind & 1 == 0 { Self::public(bytes) } else { Self::random(bytes) }
+        if kind & 1 == 0 {
+            Self::public(bytes)
+        } else {
+            Self::random(bytes)
+        }
     }
 
     /// A resolvable private address: random, with 0b01 as its two upper bits.

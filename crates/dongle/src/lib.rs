@@ -1,1 +1,57 @@
-//! Placeholder.
+//! Dongle: the Bluetooth LE central for programs that own their radio.
+//!
+//! Plug any HCI controller in (a Zephyr board on a UART, one across TCP, a simulated one), and
+//! scan, connect, discover, read, write and subscribe. No OS stack, no daemon; any async runtime,
+//! or none.
+//!
+//! ```
+//! use dongle::{Dongle, Uuid};
+//! # futures_lite::future::block_on(async {
+//! let dongle = Dongle::open("virtual").await?; // or "serial:/dev/ttyACM0,1000000"
+//! let mut scan = dongle.scan().service(Uuid::from_u16(0x180D)).start()?;
+//! let sensor = scan.next().await?.ok_or("no sensor")?;
+//! let connection = sensor.device().connect().await?;
+//! connection.exchange_mtu(247).await?;
+//! let service = connection.service(Uuid::from_u16(0x180D)).await?;
+//! let measurement = service.characteristic(Uuid::from_u16(0x2A37)).await?;
+//! let mut values = measurement.subscribe().await?;
+//! println!("{:?}", values.notified().await?);
+//! connection.disconnect().await;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! # }).unwrap();
+//! ```
+#![forbid(unsafe_code)]
+
+mod address;
+mod call;
+mod connection;
+mod device;
+mod dongle;
+mod error;
+mod found;
+mod gatt;
+mod host;
+mod links;
+mod scan;
+#[cfg(feature = "virtual")]
+mod world;
+
+// With `std`, it gives embassy's locks something to stand on.
+use critical_section as _;
+
+pub use dongle_central::adv;
+pub use dongle_central::att::{AttError, AttributeHandle, ErrorCode, HandleRange, Uuid};
+pub use dongle_central::central::{ControllerInfo, Feature, Phys};
+pub use dongle_central::gatt::{ProcedureError, Properties};
+pub use dongle_central::links::{ConnectionParameters, Reason};
+pub use hci_transport;
+
+pub use crate::address::{Address, AddressKind, ParseAddressError};
+pub use crate::call::Call;
+pub use crate::connection::DeviceConnection;
+pub use crate::device::{Connect, Device};
+pub use crate::dongle::{Dongle, Open};
+pub use crate::error::{Error, Wanted};
+pub use crate::found::Found;
+pub use crate::gatt::{Characteristic, Descriptor, Notified, Service, Subscribe, Subscription, Write};
+pub use crate::scan::{Advertisement, Scan, ScanBuilder, ScanResult};

@@ -29,9 +29,14 @@ pub struct Call {
 enum Phase {
     #[default]
     Free,
-    Queued { sequence: u16, len: u16 },
+    Queued {
+        sequence: u16,
+        len: u16,
+    },
     InFlight,
-    Answered { len: u16 },
+    Answered {
+        len: u16,
+    },
     Failed(CallError),
 }
 
@@ -84,10 +89,18 @@ impl core::error::Error for CallError {}
 
 impl Call {
     /// A place that nobody uses.
-    pub const FREE: Self = Self { generation: 0, phase: Phase::Free, deadline: None, waker: None };
+    pub const FREE: Self = Self {
+        generation: 0,
+        phase: Phase::Free,
+        deadline: None,
+        waker: None,
+    };
 
     pub(super) fn reset(&mut self) {
-        *self = Self { generation: self.generation.wrapping_add(1), ..Self::FREE };
+        *self = Self {
+            generation: self.generation.wrapping_add(1),
+            ..Self::FREE
+        };
     }
 
     /// Ends the call for its caller, if it still waits.
@@ -141,7 +154,8 @@ impl Bearer<'_> {
             Err(e) => return Ok(Err(e)),
         };
         if opcode_of(self.call_room(index)) == Opcode::EXCHANGE_MTU_REQUEST {
-            let queued = (0..self.calls.len()).any(|i| self.is_queued(i, Opcode::EXCHANGE_MTU_REQUEST));
+            let queued =
+                (0..self.calls.len()).any(|i| self.is_queued(i, Opcode::EXCHANGE_MTU_REQUEST));
             if queued || self.state.mtu_exchange != MtuExchange::NotYet {
                 return Err(StartError::MtuAsked);
             }
@@ -151,7 +165,10 @@ impl Bearer<'_> {
         call.generation = call.generation.wrapping_add(1);
         call.phase = Phase::Queued { sequence, len };
         call.deadline = deadline;
-        Ok(Ok(CallId { index: index as u8, generation: call.generation }))
+        Ok(Ok(CallId {
+            index: index as u8,
+            generation: call.generation,
+        }))
     }
 
     /// The response to a call, copied to `out` (its length, or what it would have been if that is
@@ -204,26 +221,43 @@ impl Bearer<'_> {
         oldest
     }
 
-    pub(super) fn send_call(&mut self, index: usize, now: Instant, out: &mut [u8]) -> Option<usize> {
+    pub(super) fn send_call(
+        &mut self,
+        index: usize,
+        now: Instant,
+        out: &mut [u8],
+    ) -> Option<usize> {
         let call = self.calls.get_mut(index)?;
-        let Phase::Queued { len, .. } = call.phase else { return None };
+        let Phase::Queued { len, .. } = call.phase else {
+            return None;
+        };
         call.phase = Phase::InFlight;
-        let room = self.call_room(index).get(..usize::from(len)).unwrap_or_default();
+        let room = self
+            .call_room(index)
+            .get(..usize::from(len))
+            .unwrap_or_default();
         let opcode = opcode_of(room);
         let offered = match (opcode, room.get(1..3)) {
-            (Opcode::EXCHANGE_MTU_REQUEST, Some(&[low, high])) => Some(u16::from_le_bytes([low, high])),
+            (Opcode::EXCHANGE_MTU_REQUEST, Some(&[low, high])) => {
+                Some(u16::from_le_bytes([low, high]))
+            }
             _ => None,
         };
         let len = copy(room, out);
-        if let Some(offered) = offered {
-            self.state.mtu_exchange = MtuExchange::Asked { offered };
+        if offered.is_some() {
+            self.state.mtu_exchange = MtuExchange::Asked;
+            self.state.offered = offered;
         }
         self.note_request(opcode, now, Some(index));
         Some(len)
     }
 
     pub(super) fn note_request(&mut self, opcode: Opcode, sent_at: Instant, call: Option<usize>) {
-        self.state.in_flight = Some(InFlight { opcode, sent_at, call });
+        self.state.in_flight = Some(InFlight {
+            opcode,
+            sent_at,
+            call,
+        });
         self.state.counters.requests = self.state.counters.requests.wrapping_add(1);
     }
 
@@ -256,7 +290,11 @@ impl Bearer<'_> {
     }
 
     pub(super) fn time_out_call(&mut self, index: usize, now: Instant) {
-        let due = self.calls.get(index).and_then(Call::deadline).is_some_and(|d| d <= now);
+        let due = self
+            .calls
+            .get(index)
+            .and_then(Call::deadline)
+            .is_some_and(|d| d <= now);
         if due {
             self.detach(index);
             if let Some(call) = self.calls.get_mut(index) {
@@ -267,16 +305,24 @@ impl Bearer<'_> {
 
     /// Bytes that each call has.
     pub(super) fn call_share(&self) -> usize {
-        self.call_bytes.len().checked_div(self.calls.len()).unwrap_or(0)
+        self.call_bytes
+            .len()
+            .checked_div(self.calls.len())
+            .unwrap_or(0)
     }
 
     fn call_room(&mut self, index: usize) -> &mut [u8] {
         let share = self.call_share();
-        self.call_bytes.get_mut(index * share..(index + 1) * share).unwrap_or_default()
+        self.call_bytes
+            .get_mut(index * share..(index + 1) * share)
+            .unwrap_or_default()
     }
 
     fn is_queued(&mut self, index: usize, opcode: Opcode) -> bool {
-        let queued = self.calls.get(index).is_some_and(|c| matches!(c.phase, Phase::Queued { .. }));
+        let queued = self
+            .calls
+            .get(index)
+            .is_some_and(|c| matches!(c.phase, Phase::Queued { .. }));
         queued && opcode_of(self.call_room(index)) == opcode
     }
 
@@ -304,4 +350,15 @@ impl Bearer<'_> {
 
 fn opcode_of(pdu: &[u8]) -> Opcode {
     Opcode(pdu.first().copied().unwrap_or(0))
+}
+
+#[cfg(test)]
+impl CallId {
+    /// Whatever call is in this place.
+    pub(super) fn any(index: u8, calls: &[Call]) -> Self {
+        Self {
+            index,
+            generation: calls.get(usize::from(index)).map_or(0, |call| call.generation),
+        }
+    }
 }

@@ -39,7 +39,7 @@ impl Bearer<'_> {
             opcode if opcode.is_command() => {
                 trace!("ignoring a command of the peer: {:?}", pdu);
             }
-            opcode if opcode.wants_response() => self.answer(opcode, parameters),
+            opcode if opcode.wants_response() => self.answer(pdu),
             _ => self.violation("an unknown PDU", pdu),
         }
     }
@@ -55,41 +55,48 @@ impl Bearer<'_> {
             tuples = rest;
         }
         if !tuples.is_empty() {
-            self.violation("bytes behind the last value of a multiple notification", pdu);
+            self.violation(
+                "bytes behind the last value of a multiple notification",
+                pdu,
+            );
         }
     }
 
-    /// The peer asks for our MTU. Ours is one whoever asks (Core Vol 3 Part F, 3.4.2.2).
+    /// The peer asks for our MTU. Ours is one whoever asks (Core Vol 3 Part F, 3.4.2.2). When both
+    /// ask at once, what the peer asked holds, whatever becomes of our own request.
     fn handle_mtu_request(&mut self, parameters: &[u8], pdu: &[u8]) {
         let Ok(&theirs) = <&[u8; 2]>::try_from(parameters) else {
             self.violation("an MTU request of the wrong length", pdu);
             return self.refuse_invalid_pdu(Opcode::EXCHANGE_MTU_REQUEST);
         };
-        let ours = match self.state.mtu_exchange {
-            MtuExchange::Asked { offered } => offered,
-            _ => self.largest_mtu().get(),
-        };
+        let largest = self.largest_mtu().get();
+        let ours = *self.state.offered.get_or_insert(largest);
         self.answer_mtu(ours);
-        if self.state.mtu_exchange == MtuExchange::NotYet {
-            self.settle(ours, u16::from_le_bytes(theirs));
+        let agreed = Mtu::agreed(ours, u16::from_le_bytes(theirs));
+        match self.state.mtu_exchange {
+            MtuExchange::NotYet => self.settle(agreed),
+            MtuExchange::Asked => self.state.mtu = agreed,
+            MtuExchange::Done => {}
         }
     }
 
     /// The answer to our own MTU request, if `pdu` is one.
     pub(super) fn settle_mtu(&mut self, pdu: &[u8]) {
-        let MtuExchange::Asked { offered } = self.state.mtu_exchange else { return };
-        match *pdu {
-            [opcode, low, high] if opcode == Opcode::EXCHANGE_MTU_RESPONSE.0 => {
-                self.settle(offered, u16::from_le_bytes([low, high]));
+        if self.state.mtu_exchange != MtuExchange::Asked {
+            return;
+        }
+        match (pdu, self.state.offered) {
+            (&[opcode, low, high], Some(ours)) if opcode == Opcode::EXCHANGE_MTU_RESPONSE.0 => {
+                self.settle(Mtu::agreed(ours, u16::from_le_bytes([low, high])));
             }
-            // A server that does not know the request keeps to the default (3.4.2.2); for one whose
-            // answer makes no sense it is the only MTU that is safe.
-            _ => self.settle(Mtu::DEFAULT.get(), Mtu::DEFAULT.get()),
+            // A server that does not know the request, or whose answer makes no sense, changes
+            // nothing: the default stays (3.4.2.2), or what it asked of us itself.
+            _ => self.settle(self.state.mtu),
         }
     }
 
-    fn settle(&mut self, ours: u16, theirs: u16) {
-        self.state.mtu = Mtu::agreed(ours, theirs);
+    fn settle(&mut self, mtu: Mtu) {
+        self.state.mtu = mtu;
         self.state.mtu_exchange = MtuExchange::Done;
         debug!("ATT MTU is {}", self.state.mtu.get());
         self.waiters.wake_all();

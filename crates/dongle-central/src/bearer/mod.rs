@@ -44,6 +44,8 @@ pub struct BearerState {
     open: bool,
     mtu: Mtu,
     mtu_exchange: MtuExchange,
+    /// What the peer was told that we can receive. It is told the same each time.
+    offered: Option<u16>,
     sequence: u16,
     in_flight: Option<InFlight>,
     reply: Reply,
@@ -64,7 +66,7 @@ pub struct BearerState {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum MtuExchange {
     NotYet,
-    Asked { offered: u16 },
+    Asked,
     Done,
 }
 
@@ -75,6 +77,7 @@ impl BearerState {
             open: false,
             mtu: Mtu::DEFAULT,
             mtu_exchange: MtuExchange::NotYet,
+            offered: None,
             sequence: 0,
             in_flight: None,
             reply: Reply::new(),
@@ -187,7 +190,10 @@ impl<'a> Bearer<'a> {
     /// Starts over for a new connection: default MTU, nothing queued, nobody subscribed.
     pub fn open(&mut self) {
         self.close();
-        *self.state = BearerState { open: true, ..BearerState::closed() };
+        *self.state = BearerState {
+            open: true,
+            ..BearerState::closed()
+        };
         for call in self.calls.iter_mut() {
             call.reset();
         }
@@ -205,6 +211,7 @@ impl<'a> Bearer<'a> {
         self.state.confirmation_held = false;
         self.state.cancel_write = None;
         self.state.queued_write_running = false;
+        self.state.alarm = None;
         self.state.commands = RingState::new();
         for call in self.calls.iter_mut() {
             call.fail(CallError::Closed);
@@ -234,10 +241,13 @@ impl<'a> Bearer<'a> {
     /// The largest MTU this bearer's memory can serve. It is what the peer is offered.
     pub fn largest_mtu(&self) -> Mtu {
         let value = usize::min(
-            self.notifications.len().saturating_sub(ring::RECORD_OVERHEAD),
+            self.notifications
+                .len()
+                .saturating_sub(ring::RECORD_OVERHEAD),
             (self.indications.len() / 2).saturating_sub(ring::RECORD_OVERHEAD),
         );
-        Mtu::clamped(usize::min(self.call_share(), value + 3) as u16)
+        let octets = usize::min(self.call_share(), value + 3);
+        Mtu::clamped(u16::try_from(octets).unwrap_or(u16::MAX))
     }
 
     /// Whether both sides have settled on an MTU, whoever asked. It can't be asked for again
@@ -270,7 +280,10 @@ impl<'a> Bearer<'a> {
         }
         match self.next_source()? {
             Source::Command => {
-                let mut ring = Ring { state: &mut self.state.commands, bytes: self.commands };
+                let mut ring = Ring {
+                    state: &mut self.state.commands,
+                    bytes: self.commands,
+                };
                 let len = copy(ring.front()?.data, out);
                 ring.pop();
                 self.state.counters.commands = self.state.counters.commands.wrapping_add(1);
@@ -288,13 +301,25 @@ impl<'a> Bearer<'a> {
 
     /// When [`Bearer::handle_timeout`] wants to be called next.
     pub fn poll_timeout(&self) -> Option<Instant> {
-        let transaction = self.state.in_flight.map(|f| f.sent_at + TRANSACTION_TIMEOUT);
-        self.calls.iter().filter_map(Call::deadline).chain(transaction).chain(self.state.alarm).min()
+        let transaction = self
+            .state
+            .in_flight
+            .map(|f| f.sent_at + TRANSACTION_TIMEOUT);
+        self.calls
+            .iter()
+            .filter_map(Call::deadline)
+            .chain(transaction)
+            .chain(self.state.alarm)
+            .min()
     }
 
     /// Ends what has waited too long.
     pub fn handle_timeout(&mut self, now: Instant) {
-        if self.state.in_flight.is_some_and(|f| f.sent_at + TRANSACTION_TIMEOUT <= now) {
+        if self
+            .state
+            .in_flight
+            .is_some_and(|f| f.sent_at + TRANSACTION_TIMEOUT <= now)
+        {
             self.state.expired = true;
             for call in self.calls.iter_mut() {
                 call.fail(CallError::TransactionTimeout);
@@ -363,14 +388,18 @@ impl<'a> Bearer<'a> {
         }
         let [head, tail] = *pdu;
         let sequence = self.state.sequence;
-        let mut ring = Ring { state: &mut self.state.commands, bytes: self.commands };
+        let mut ring = Ring {
+            state: &mut self.state.commands,
+            bytes: self.commands,
+        };
         if !ring.could_ever_fit(head.len() + tail.len()) {
             return Err(StartError::TooLong);
         }
+        // The number of the next request, which it goes out before. Only requests count it up: so
+        // many commands may overtake the one in flight that the count would come round.
         if !ring.push(sequence, head, tail) {
             return Err(StartError::Full);
         }
-        self.next_sequence();
         Ok(())
     }
 
@@ -386,14 +415,24 @@ impl<'a> Bearer<'a> {
         let requests = match self.state.in_flight {
             Some(_) => [None, None],
             None => [
-                self.oldest_queued_call().map(|(index, s)| (s, Source::Call(index))),
+                self.oldest_queued_call()
+                    .map(|(index, s)| (s, Source::Call(index))),
                 self.state.cancel_write.map(|s| (s, Source::CancelWrite)),
             ],
         };
+        // Of equals the first, which is the command.
         let older = |a: (u16, Source), b: (u16, Source)| {
-            if (b.0.wrapping_sub(a.0) as i16) < 0 { b } else { a }
+            if (b.0.wrapping_sub(a.0) as i16) < 0 {
+                b
+            } else {
+                a
+            }
         };
-        command.into_iter().chain(requests.into_iter().flatten()).reduce(older).map(|(_, s)| s)
+        command
+            .into_iter()
+            .chain(requests.into_iter().flatten())
+            .reduce(older)
+            .map(|(_, s)| s)
     }
 }
 
@@ -412,3 +451,6 @@ fn copy(from: &[u8], to: &mut [u8]) -> usize {
     }
     len
 }
+
+#[cfg(test)]
+mod tests;

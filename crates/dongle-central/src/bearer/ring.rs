@@ -22,7 +22,13 @@ pub struct RingState {
 impl RingState {
     /// An empty ring.
     pub const fn new() -> Self {
-        Self { read: 0, write: 0, used: 0, first: 0, next: 0 }
+        Self {
+            read: 0,
+            write: 0,
+            used: 0,
+            first: 0,
+            next: 0,
+        }
     }
 }
 
@@ -93,16 +99,29 @@ impl Ring<'_> {
     #[must_use]
     pub fn push(&mut self, tag: u16, head: &[u8], tail: &[u8]) -> bool {
         let len = head.len() + tail.len();
-        let Some((at, padding)) = self.place(len) else { return false };
+        let Some((at, padding)) = self.place(len) else {
+            return false;
+        };
         if self.is_empty() {
-            *self.state = RingState { read: at, write: at, used: 0, ..*self.state };
+            *self.state = RingState {
+                read: at,
+                write: at,
+                used: 0,
+                ..*self.state
+            };
         } else if padding > 0 {
-            if let Some(mark) = self.bytes.get_mut(self.state.write..).and_then(|b| b.get_mut(..2)) {
+            if let Some(mark) = self
+                .bytes
+                .get_mut(self.state.write..)
+                .and_then(|b| b.get_mut(..2))
+            {
                 mark.copy_from_slice(&PADDING.to_le_bytes());
             }
             self.state.used += padding;
         }
-        let Some(room) = self.bytes.get_mut(at..at + RECORD_OVERHEAD + len) else { return false };
+        let Some(room) = self.bytes.get_mut(at..at + RECORD_OVERHEAD + len) else {
+            return false;
+        };
         let (length, room) = room.split_at_mut(2);
         let (tag_room, room) = room.split_at_mut(2);
         let (head_room, tail_room) = room.split_at_mut(head.len());
@@ -125,25 +144,42 @@ impl Ring<'_> {
     pub fn pop(&mut self) {
         let Some(record) = self.front() else { return };
         let (at, len) = (record.cursor.at, record.data.len());
-        let padding = if at < self.state.read { self.bytes.len() - self.state.read } else { 0 };
+        let padding = if at < self.state.read {
+            self.bytes.len() - self.state.read
+        } else {
+            0
+        };
         self.state.read = at + RECORD_OVERHEAD + len;
-        self.state.used = self.state.used.saturating_sub(padding + RECORD_OVERHEAD + len);
+        self.state.used = self
+            .state
+            .used
+            .saturating_sub(padding + RECORD_OVERHEAD + len);
         self.state.first = self.state.first.wrapping_add(1);
     }
 
     /// Where the oldest record is.
     pub fn start(&self) -> Cursor {
-        Cursor { number: self.state.first, at: self.state.read }
+        Cursor {
+            number: self.state.first,
+            at: self.state.read,
+        }
     }
 
     /// Where the next record will be.
     pub fn end(&self) -> Cursor {
-        Cursor { number: self.state.next, at: self.state.write }
+        Cursor {
+            number: self.state.next,
+            at: self.state.write,
+        }
     }
 
     /// The record at `cursor`, or the oldest if that one is gone; None: nothing there yet.
     pub fn get(&self, cursor: Cursor) -> Option<Record<'_>> {
-        let cursor = if self.start().is_before(cursor) { cursor } else { self.start() };
+        let cursor = if self.start().is_before(cursor) {
+            cursor
+        } else {
+            self.start()
+        };
         if !cursor.is_before(self.end()) {
             return None;
         }
@@ -191,6 +227,18 @@ impl Ring<'_> {
             Some((write, 0))
         } else {
             (need <= read).then_some((0, end - write))
+        }
+    }
+}
+
+#[cfg(test)]
+impl RingState {
+    /// An empty ring that has seen so many records.
+    pub(super) fn empty_at(number: u32) -> Self {
+        Self {
+            first: number,
+            next: number,
+            ..Self::new()
         }
     }
 }

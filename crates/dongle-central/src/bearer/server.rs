@@ -6,7 +6,8 @@
 use heapless::Vec;
 
 use super::{Bearer, copy};
-use crate::att::{ErrorCode, Opcode};
+use crate::att::{AttributeHandle, ErrorCode, HandleRange, Opcode, Pdu, Request, Uuid};
+use crate::gatt::uuids;
 
 /// The longest answer: it fits the default MTU, so that no exchange is needed for it.
 const REPLY_BYTES: usize = 23;
@@ -32,7 +33,10 @@ pub struct LocalServices {
 
 impl LocalServices {
     /// A generic device named "Dongle".
-    pub const DEFAULT: Self = Self { name: "Dongle", appearance: 0 };
+    pub const DEFAULT: Self = Self {
+        name: "Dongle",
+        appearance: 0,
+    };
 }
 
 /// The answer that waits to be sent.
@@ -63,18 +67,29 @@ type Refusal = (u16, ErrorCode);
 
 impl Bearer<'_> {
     /// Answers a request.
-    pub(super) fn answer(&mut self, opcode: Opcode, parameters: &[u8]) {
+    pub(super) fn answer(&mut self, pdu: &[u8]) {
         let counters = &mut self.state.counters;
         counters.peer_requests = counters.peer_requests.wrapping_add(1);
         if !self.state.reply.is_empty() {
             // The peer must wait for its answer before it asks again (Core Vol 3 Part F, 3.3.2).
-            return self.violation("a request before the last one was answered", parameters);
+            return self.violation("a request before the last one was answered", pdu);
         }
         let mut out = Vec::new();
-        if let Err((handle, code)) = respond(opcode, parameters, &LocalServices::DEFAULT, &mut out) {
+        let refused = match Pdu::parse(pdu) {
+            Ok(Pdu::Request(request)) => {
+                let opcode = request.opcode();
+                let answered = respond(request, &LocalServices::DEFAULT, &mut out);
+                answered.err().map(|(handle, code)| (opcode, handle, code))
+            }
+            Ok(_) => return,
+            Err(malformed) => malformed.answer().map(|error| {
+                (error.request, error.handle.map_or(0, AttributeHandle::get), error.code)
+            }),
+        };
+        if let Some((request, handle, code)) = refused {
             let [low, high] = handle.to_le_bytes();
             out.clear();
-            let _ = out.extend_from_slice(&[Opcode::ERROR_RESPONSE.0, opcode.0, low, high, code.0]);
+            append(&mut out, &[Opcode::ERROR_RESPONSE.0, request.0, low, high, code.0]);
         }
         self.state.reply = Reply(out);
     }
@@ -97,83 +112,83 @@ impl Bearer<'_> {
 }
 
 fn respond(
-    opcode: Opcode,
-    parameters: &[u8],
+    request: Request<'_>,
     local: &LocalServices,
     out: &mut Vec<u8, REPLY_BYTES>,
 ) -> Result<(), Refusal> {
-    match opcode {
-        Opcode::READ_BY_GROUP_TYPE_REQUEST => {
-            let (start, _, attribute_type) = typed_range(parameters)?;
-            if attribute_type != Some(PRIMARY_SERVICE) {
-                return Err((start, ErrorCode::UNSUPPORTED_GROUP_TYPE));
+    match request {
+        Request::ReadByGroupType { range, group_type } => {
+            let start = range.start().get();
+            match group_type {
+                uuids::PRIMARY_SERVICE if start == 1 => {}
+                uuids::PRIMARY_SERVICE | uuids::SECONDARY_SERVICE => {
+                    return Err((start, ErrorCode::ATTRIBUTE_NOT_FOUND));
+                }
+                _ => return Err((start, ErrorCode::UNSUPPORTED_GROUP_TYPE)),
             }
-            found(start == 1, start)?;
             append(out, &[Opcode::READ_BY_GROUP_TYPE_RESPONSE.0, 6]);
             append(out, &group());
         }
-        Opcode::FIND_BY_TYPE_VALUE_REQUEST => {
-            let (start, _, attribute_type) = typed_range(parameters)?;
-            let wanted = parameters.get(6..) == Some(&GENERIC_ACCESS.to_le_bytes());
-            found(start == 1 && attribute_type == Some(PRIMARY_SERVICE) && wanted, start)?;
+        Request::FindByTypeValue { range, attribute_type, value } => {
+            let start = range.start().get();
+            if start != 1 || attribute_type != PRIMARY_SERVICE || value != GENERIC_ACCESS.to_le_bytes() {
+                return Err((start, ErrorCode::ATTRIBUTE_NOT_FOUND));
+            }
             append(out, &[Opcode::FIND_BY_TYPE_VALUE_RESPONSE.0]);
             append(out, group().get(..4).unwrap_or_default());
         }
-        Opcode::READ_BY_TYPE_REQUEST => {
-            let (start, end, attribute_type) = typed_range(parameters)?;
-            let mut matching = (start..=end.min(LAST_HANDLE))
-                .filter(|h| attribute_type.is_some() && type_of(*h) == attribute_type);
-            let first = matching.next().ok_or((start, ErrorCode::ATTRIBUTE_NOT_FOUND))?;
+        Request::ReadByType { range, attribute_type } => {
+            let mut matching =
+                within(range).filter(|h| type_of(*h).map(Uuid::from_u16) == Some(attribute_type));
+            let first =
+                matching.next().ok_or((range.start().get(), ErrorCode::ATTRIBUTE_NOT_FOUND))?;
             let value = value_of(first, local);
             append(out, &[Opcode::READ_BY_TYPE_RESPONSE.0, value.len() as u8 + 2]);
             append(out, &first.to_le_bytes());
             append(out, &value);
             // Only declarations are of one length and may share a response.
-            for handle in matching.filter(|_| attribute_type == Some(CHARACTERISTIC)) {
+            for handle in matching.filter(|_| attribute_type == uuids::CHARACTERISTIC) {
                 append(out, &handle.to_le_bytes());
                 append(out, &value_of(handle, local));
             }
         }
-        Opcode::FIND_INFORMATION_REQUEST => {
-            let (start, end) = range(parameters.get(..4).unwrap_or_default())?;
-            found(parameters.len() == 4 && start <= LAST_HANDLE, start)?;
+        Request::FindInformation { range } => {
+            if range.start().get() > LAST_HANDLE {
+                return Err((range.start().get(), ErrorCode::ATTRIBUTE_NOT_FOUND));
+            }
             append(out, &[Opcode::FIND_INFORMATION_RESPONSE.0, 1]);
-            for handle in start..=end.min(LAST_HANDLE) {
+            for handle in within(range) {
                 append(out, &handle.to_le_bytes());
                 append(out, &type_of(handle).unwrap_or(0).to_le_bytes());
             }
         }
-        Opcode::READ_REQUEST => {
-            let value = readable(parameters, local)?;
+        Request::Read { handle } => {
+            let value = readable(handle, local)?;
             append(out, &[Opcode::READ_RESPONSE.0]);
             append(out, &value);
         }
-        Opcode::READ_BLOB_REQUEST => {
-            let (handle, offset) = parameters.split_at_checked(2).unwrap_or_default();
+        Request::ReadBlob { handle, offset } => {
             let value = readable(handle, local)?;
-            let Ok(&offset) = <&[u8; 2]>::try_from(offset) else {
-                return Err((0, ErrorCode::INVALID_PDU));
-            };
-            let rest = value
-                .get(usize::from(u16::from_le_bytes(offset))..)
-                .ok_or((handle_of(handle), ErrorCode::INVALID_OFFSET))?;
+            let rest =
+                value.get(usize::from(offset)..).ok_or((handle.get(), ErrorCode::INVALID_OFFSET))?;
             append(out, &[Opcode::READ_BLOB_RESPONSE.0]);
             append(out, rest);
         }
-        Opcode::WRITE_REQUEST | Opcode::PREPARE_WRITE_REQUEST => {
-            let handle = handle_of(parameters);
-            return Err(match type_of(handle) {
-                Some(_) => (handle, ErrorCode::WRITE_NOT_PERMITTED),
-                None => (handle, ErrorCode::INVALID_HANDLE),
-            });
+        Request::Write { handle, .. } | Request::PrepareWrite { handle, .. } => {
+            let code = match type_of(handle.get()) {
+                Some(_) => ErrorCode::WRITE_NOT_PERMITTED,
+                None => ErrorCode::INVALID_HANDLE,
+            };
+            return Err((handle.get(), code));
         }
         _ => return Err((0, ErrorCode::REQUEST_NOT_SUPPORTED)),
     }
     Ok(())
 }
 
-fn found(yes: bool, start: u16) -> Result<(), Refusal> {
-    if yes { Ok(()) } else { Err((start, ErrorCode::ATTRIBUTE_NOT_FOUND)) }
+/// The handles of a range that are ours.
+fn within(range: HandleRange) -> impl Iterator<Item = u16> {
+    range.start().get()..=range.end().get().min(LAST_HANDLE)
 }
 
 fn append(out: &mut Vec<u8, REPLY_BYTES>, bytes: &[u8]) {
@@ -209,7 +224,14 @@ fn value_of(handle: u16, local: &LocalServices) -> Vec<u8, REPLY_BYTES> {
         1 => append(&mut value, &GENERIC_ACCESS.to_le_bytes()),
         2 => append(&mut value, &declaration(DEVICE_NAME)),
         // Room for a Read By Type Response, the longest header there is.
-        3 => append(&mut value, local.name.as_bytes().get(..REPLY_BYTES - 4).unwrap_or(local.name.as_bytes())),
+        3 => append(
+            &mut value,
+            local
+                .name
+                .as_bytes()
+                .get(..REPLY_BYTES - 4)
+                .unwrap_or(local.name.as_bytes()),
+        ),
         4 => append(&mut value, &declaration(APPEARANCE)),
         5 => append(&mut value, &local.appearance.to_le_bytes()),
         _ => {}
@@ -217,40 +239,12 @@ fn value_of(handle: u16, local: &LocalServices) -> Vec<u8, REPLY_BYTES> {
     value
 }
 
-fn readable(parameters: &[u8], local: &LocalServices) -> Result<Vec<u8, REPLY_BYTES>, Refusal> {
-    if parameters.len() != 2 {
-        return Err((0, ErrorCode::INVALID_PDU));
+fn readable(
+    handle: AttributeHandle,
+    local: &LocalServices,
+) -> Result<Vec<u8, REPLY_BYTES>, Refusal> {
+    match type_of(handle.get()) {
+        Some(_) => Ok(value_of(handle.get(), local)),
+        None => Err((handle.get(), ErrorCode::INVALID_HANDLE)),
     }
-    let handle = handle_of(parameters);
-    match type_of(handle) {
-        Some(_) => Ok(value_of(handle, local)),
-        None => Err((handle, ErrorCode::INVALID_HANDLE)),
-    }
-}
-
-fn handle_of(parameters: &[u8]) -> u16 {
-    parameters.first_chunk().map_or(0, |h| u16::from_le_bytes(*h))
-}
-
-fn range(parameters: &[u8]) -> Result<(u16, u16), Refusal> {
-    let Ok(&[s0, s1, e0, e1]) = <&[u8; 4]>::try_from(parameters) else {
-        return Err((0, ErrorCode::INVALID_PDU));
-    };
-    let (start, end) = (u16::from_le_bytes([s0, s1]), u16::from_le_bytes([e0, e1]));
-    if start == 0 || start > end {
-        return Err((start, ErrorCode::INVALID_HANDLE));
-    }
-    Ok((start, end))
-}
-
-/// A range of handles and a 16-bit type; a 128-bit type is none of ours.
-fn typed_range(parameters: &[u8]) -> Result<(u16, u16, Option<u16>), Refusal> {
-    let (bounds, attribute_type) = parameters.split_at_checked(4).unwrap_or_default();
-    let (start, end) = range(bounds)?;
-    let attribute_type = match attribute_type {
-        // Find By Type Value goes on with the value.
-        [low, high, ..] if attribute_type.len() != 16 => Some(u16::from_le_bytes([*low, *high])),
-        _ => None,
-    };
-    Ok((start, end, attribute_type))
 }

@@ -87,7 +87,10 @@ impl Subscriber {
 
     pub(super) fn reset(&mut self) {
         self.wake();
-        *self = Self { generation: self.generation.wrapping_add(1), ..Self::FREE };
+        *self = Self {
+            generation: self.generation.wrapping_add(1),
+            ..Self::FREE
+        };
     }
 
     pub(super) fn wake(&mut self) {
@@ -118,7 +121,10 @@ impl Bearer<'_> {
         place.reset();
         place.interest = Some((handle, kind));
         place.cursor = cursor;
-        Ok(SubscriptionId { index: index as u8, generation: place.generation })
+        Ok(SubscriptionId {
+            index: index as u8,
+            generation: place.generation,
+        })
     }
 
     /// Closes a subscription's queue, with what it still holds.
@@ -131,7 +137,10 @@ impl Bearer<'_> {
 
     /// How many subscriptions there are to an attribute's values of this kind.
     pub fn subscriptions_to(&self, handle: AttributeHandle, kind: ValueKind) -> usize {
-        self.subscribers.iter().filter(|s| s.interest == Some((handle, kind))).count()
+        self.subscribers
+            .iter()
+            .filter(|s| s.interest == Some((handle, kind)))
+            .count()
     }
 
     /// How many values a subscription has not read yet.
@@ -148,7 +157,10 @@ impl Bearer<'_> {
     ) -> Poll<Result<Received, ValueError>> {
         let open = self.state.open;
         let index = usize::from(id.index);
-        let Some(subscriber) = self.subscribers.get_mut(index).filter(|s| s.generation == id.generation)
+        let Some(subscriber) = self
+            .subscribers
+            .get_mut(index)
+            .filter(|s| s.generation == id.generation)
         else {
             // The place was given up when the next connection began, or by unsubscribing.
             return Poll::Ready(Err(match open {
@@ -188,6 +200,7 @@ impl Bearer<'_> {
             }
         }
         subscriber.pending = 0;
+        set(&mut subscriber.waker, cx.waker());
         Poll::Pending
     }
 
@@ -199,10 +212,14 @@ impl Bearer<'_> {
             counters.unclaimed = counters.unclaimed.wrapping_add(1);
             return;
         }
-        let mut ring = Ring { state: &mut self.state.notifications, bytes: self.notifications };
+        let mut ring = Ring {
+            state: &mut self.state.notifications,
+            bytes: self.notifications,
+        };
         if !ring.could_ever_fit(value.len()) {
             return self.violation("a notification longer than the MTU", value);
         }
+        let place = ring.end();
         while !ring.push(handle, &[], value) {
             let Some(oldest) = ring.front() else { return };
             for subscriber in self.subscribers.iter_mut() {
@@ -214,7 +231,7 @@ impl Bearer<'_> {
             }
             ring.pop();
         }
-        announce(self.subscribers, handle, ValueKind::Notification);
+        announce(self.subscribers, handle, ValueKind::Notification, place);
     }
 
     /// An indicated value: confirmed once it is queued and the next one has room.
@@ -227,12 +244,16 @@ impl Bearer<'_> {
             return;
         }
         self.discard_read_indications();
-        let mut ring = Ring { state: &mut self.state.indications, bytes: self.indications };
+        let mut ring = Ring {
+            state: &mut self.state.indications,
+            bytes: self.indications,
+        };
+        let place = ring.end();
         if !ring.push(handle, &[], value) {
             // The peer may not send another before the confirmation, for which we waited.
             return self.violation("an indication before the last one was confirmed", value);
         }
-        announce(self.subscribers, handle, ValueKind::Indication);
+        announce(self.subscribers, handle, ValueKind::Indication, place);
         if self.room_for_an_indication() {
             self.state.confirmation_due = true;
         } else {
@@ -249,10 +270,17 @@ impl Bearer<'_> {
     }
 
     fn discard_read_indications(&mut self) {
-        let mut ring = Ring { state: &mut self.state.indications, bytes: self.indications };
+        let mut ring = Ring {
+            state: &mut self.state.indications,
+            bytes: self.indications,
+        };
         while let Some(oldest) = ring.front() {
             let (tag, cursor) = (oldest.tag, oldest.cursor);
-            if self.subscribers.iter().any(|s| s.has_yet_to_read(tag, ValueKind::Indication, cursor)) {
+            if self
+                .subscribers
+                .iter()
+                .any(|s| s.has_yet_to_read(tag, ValueKind::Indication, cursor))
+            {
                 break;
             }
             ring.pop();
@@ -260,18 +288,21 @@ impl Bearer<'_> {
     }
 
     fn room_for_an_indication(&mut self) -> bool {
-        let longest = self.state.mtu.max_write();
+        // Not the MTU in force: that may grow before the next one comes.
+        let longest = self.largest_mtu().max_write();
         self.ring(ValueKind::Indication).fits(longest)
     }
 
     fn ring(&mut self, kind: ValueKind) -> Ring<'_> {
         match kind {
-            ValueKind::Notification => {
-                Ring { state: &mut self.state.notifications, bytes: self.notifications }
-            }
-            ValueKind::Indication => {
-                Ring { state: &mut self.state.indications, bytes: self.indications }
-            }
+            ValueKind::Notification => Ring {
+                state: &mut self.state.notifications,
+                bytes: self.notifications,
+            },
+            ValueKind::Indication => Ring {
+                state: &mut self.state.indications,
+                bytes: self.indications,
+            },
         }
     }
 
@@ -284,7 +315,8 @@ impl Bearer<'_> {
 
 impl Subscriber {
     fn wants(&self, handle: u16, kind: ValueKind) -> bool {
-        self.interest.is_some_and(|(h, k)| h.get() == handle && k == kind)
+        self.interest
+            .is_some_and(|(h, k)| h.get() == handle && k == kind)
     }
 
     fn has_yet_to_read(&self, handle: u16, kind: ValueKind, record: Cursor) -> bool {
@@ -296,10 +328,14 @@ fn wanted(subscribers: &[Subscriber], handle: u16, kind: ValueKind) -> bool {
     subscribers.iter().any(|s| s.wants(handle, kind))
 }
 
-fn announce(subscribers: &mut [Subscriber], handle: u16, kind: ValueKind) {
+fn announce(subscribers: &mut [Subscriber], handle: u16, kind: ValueKind, place: Cursor) {
     for subscriber in subscribers.iter_mut().filter(|s| s.wants(handle, kind)) {
+        // A reader who was through begins here, however long ago that was: a cursor left behind
+        // would come round in the end.
+        if subscriber.pending == 0 {
+            subscriber.cursor = place;
+        }
         subscriber.pending = subscriber.pending.saturating_add(1);
         subscriber.wake();
     }
 }
-

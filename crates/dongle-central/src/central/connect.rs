@@ -60,7 +60,7 @@ impl Default for ConnectConfig {
     }
 }
 
-impl<'a, T, L, P, R, const BUFFER: usize> Central<'a, T, L, P, R, BUFFER>
+impl<'s, 'a: 's, T, L, P, R, const BUFFER: usize> Central<'s, 'a, T, L, P, R, BUFFER>
 where
     T: Transport,
     T::Error: 'static,
@@ -77,9 +77,11 @@ where
         &self,
         peer: Address,
         config: &ConnectConfig,
-    ) -> Result<Connection<'_, 'a, T, L, P, R, BUFFER>, Error<T::Error>> {
+    ) -> Result<Connection<'_, 's, 'a, T, L, P, R, BUFFER>, Error<T::Error>> {
         if !config.parameters.is_valid() {
-            return Err(Error::InvalidParameter("connection parameters (Core Vol 3 Part A, 4.20)"));
+            return Err(Error::InvalidParameter(
+                "connection parameters (Core Vol 3 Part A, 4.20)",
+            ));
         }
         let silence = self.silence();
         let work = async {
@@ -117,7 +119,7 @@ where
         &self,
         peer: Address,
         config: &ConnectConfig,
-    ) -> Result<Connection<'_, 'a, T, L, P, R, BUFFER>, Error<T::Error>> {
+    ) -> Result<Connection<'_, 's, 'a, T, L, P, R, BUFFER>, Error<T::Error>> {
         let extended = self.extended().await;
         let mut central = self.stack.central();
         let host_config = HostConnectConfig {
@@ -162,25 +164,32 @@ where
     /// controller can't ask, the connection is taken as it is.
     async fn established(
         &self,
-        host: &HostConnection<'a, P>,
+        host: &HostConnection<'s, P>,
         id: LinkId,
     ) -> Result<(), Error<T::Error>> {
         let links = self.mux.links();
         let handle = ConnHandle::new(host.handle().raw());
-        let asked = self.stack.async_command(LeReadRemoteFeatures::new(handle)).await.is_ok();
+        let asked = self
+            .stack
+            .async_command(LeReadRemoteFeatures::new(handle))
+            .await
+            .is_ok();
         let interval = links.with_link(id, |link| link.info.parameters.interval);
         // The link layer gives the peer six intervals (Core Vol 6 Part B, 4.5.2), then a reply.
         let patience = interval.unwrap_or_default() * 8 + Duration::from_millis(500);
         let told = poll_fn(|cx| {
-            links.with_link(id, |link| match (link.info.phase(), link.info.remote_features) {
-                (LinkPhase::Open, None) if asked => {
-                    link.bearer.wait_for_change(cx.waker());
-                    Poll::Pending
-                }
-                (LinkPhase::Open, _) => Poll::Ready(None),
-                _ => Poll::Ready(Some(link.info.reason().unwrap_or(Reason::Unknown))),
-            })
-            .unwrap_or(Poll::Ready(Some(Reason::Unknown)))
+            links
+                .with_link(id, |link| {
+                    match (link.info.phase(), link.info.remote_features) {
+                        (LinkPhase::Open, None) if asked => {
+                            link.bearer.wait_for_change(cx.waker());
+                            Poll::Pending
+                        }
+                        (LinkPhase::Open, _) => Poll::Ready(None),
+                        _ => Poll::Ready(Some(link.info.reason().unwrap_or(Reason::Unknown))),
+                    }
+                })
+                .unwrap_or(Poll::Ready(Some(Reason::Unknown)))
         });
         match select(told, Timer::after(patience)).await {
             Either::First(None) | Either::Second(()) => Ok(()),
@@ -221,23 +230,26 @@ where
         }
     }
 
-    fn silence(&self) -> Silence<'_, 'a, T, L, P, R, BUFFER> {
+    fn silence(&self) -> Silence<'_, 's, 'a, T, L, P, R, BUFFER> {
         self.radio.borrow_mut().connecting += 1;
         self.radio.borrow_mut().changed();
-        Silence { central: self, claimed: Cell::new(false) }
+        Silence {
+            central: self,
+            claimed: Cell::new(false),
+        }
     }
 }
 
 /// Keeps scans away while it lives, and other attempts to connect once it is claimed.
-struct Silence<'c, 'a, T: Transport, L, P: PacketPool, R, const BUFFER: usize>
+struct Silence<'c, 's, 'a, T: Transport, L, P: PacketPool, R, const BUFFER: usize>
 where
     T::Error: 'static,
 {
-    central: &'c Central<'a, T, L, P, R, BUFFER>,
+    central: &'c Central<'s, 'a, T, L, P, R, BUFFER>,
     claimed: Cell<bool>,
 }
 
-impl<T: Transport, L, P: PacketPool, R, const BUFFER: usize> Silence<'_, '_, T, L, P, R, BUFFER>
+impl<T: Transport, L, P: PacketPool, R, const BUFFER: usize> Silence<'_, '_, '_, T, L, P, R, BUFFER>
 where
     T::Error: 'static,
 {
@@ -261,7 +273,7 @@ where
 }
 
 impl<T: Transport, L, P: PacketPool, R, const BUFFER: usize> Drop
-    for Silence<'_, '_, T, L, P, R, BUFFER>
+    for Silence<'_, '_, '_, T, L, P, R, BUFFER>
 where
     T::Error: 'static,
 {

@@ -14,17 +14,17 @@ use crate::links::{Address, ConnectionParameters, LinkId, Links, Reason};
 use crate::mux::ReportHandler;
 
 /// A connection. Dropped, it is disconnected.
-pub struct Connection<'c, 'a, T: Transport, L, P: PacketPool, R, const BUFFER: usize>
+pub struct Connection<'c, 's, 'a, T: Transport, L, P: PacketPool, R, const BUFFER: usize>
 where
     T::Error: 'static,
 {
-    central: &'c Central<'a, T, L, P, R, BUFFER>,
-    host: HostConnection<'a, P>,
+    central: &'c Central<'s, 'a, T, L, P, R, BUFFER>,
+    host: HostConnection<'s, P>,
     id: LinkId,
 }
 
 impl<T: Transport, L, P: PacketPool, R, const BUFFER: usize> fmt::Debug
-    for Connection<'_, '_, T, L, P, R, BUFFER>
+    for Connection<'_, '_, '_, T, L, P, R, BUFFER>
 where
     T::Error: 'static,
 {
@@ -68,7 +68,7 @@ impl Bounds {
     }
 }
 
-impl<'c, 'a, T, L, P, R, const BUFFER: usize> Connection<'c, 'a, T, L, P, R, BUFFER>
+impl<'c, 's, 'a: 's, T, L, P, R, const BUFFER: usize> Connection<'c, 's, 'a, T, L, P, R, BUFFER>
 where
     T: Transport,
     T::Error: 'static,
@@ -77,8 +77,8 @@ where
     R: ReportHandler,
 {
     pub(super) fn new(
-        central: &'c Central<'a, T, L, P, R, BUFFER>,
-        host: HostConnection<'a, P>,
+        central: &'c Central<'s, 'a, T, L, P, R, BUFFER>,
+        host: HostConnection<'s, P>,
         id: LinkId,
     ) -> Self {
         Self { central, host, id }
@@ -90,7 +90,7 @@ where
     }
 
     /// Its GATT client.
-    pub fn client(&self) -> Client<'a, L> {
+    pub fn client(&self) -> Client<&'a L> {
         Client::new(self.central.mux.links(), self.id)
     }
 
@@ -101,11 +101,14 @@ where
 
     /// The parameters in force.
     pub fn parameters(&self) -> Option<ConnectionParameters> {
-        self.central.mux.links().with_link(self.id, |link| link.info.parameters)
+        self.central
+            .mux
+            .links()
+            .with_link(self.id, |link| link.info.parameters)
     }
 
     /// trouble-host's own handle of it.
-    pub fn host(&self) -> &HostConnection<'a, P> {
+    pub fn host(&self) -> &HostConnection<'s, P> {
         &self.host
     }
 
@@ -121,15 +124,23 @@ where
         parameters: &RequestedConnParams,
     ) -> Result<(), Error<T::Error>> {
         if !parameters.is_valid() {
-            return Err(Error::InvalidParameter("connection parameters (Core Vol 3 Part A, 4.20)"));
+            return Err(Error::InvalidParameter(
+                "connection parameters (Core Vol 3 Part A, 4.20)",
+            ));
         }
-        Ok(self.host.update_connection_params(self.central.stack, parameters).await?)
+        Ok(self
+            .host
+            .update_connection_params(self.central.stack, parameters)
+            .await?)
     }
 
     /// Asks for packets of up to `octets` (27 to 251) in both directions.
     pub async fn set_data_length(&self, octets: u16) -> Result<(), Error<T::Error>> {
         let time = (octets.clamp(27, 251) + 14) * 8;
-        Ok(self.host.update_data_length(self.central.stack, octets, time).await?)
+        Ok(self
+            .host
+            .update_data_length(self.central.stack, octets, time)
+            .await?)
     }
 
     /// Asks for another PHY in both directions.
@@ -150,7 +161,7 @@ where
 }
 
 impl<T: Transport, L, P: PacketPool, R, const BUFFER: usize> Drop
-    for Connection<'_, '_, T, L, P, R, BUFFER>
+    for Connection<'_, '_, '_, T, L, P, R, BUFFER>
 where
     T::Error: 'static,
 {

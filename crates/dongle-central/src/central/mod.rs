@@ -75,28 +75,30 @@ pub enum Feature {
 }
 
 /// The central role on one controller.
-pub struct Central<'a, T: Transport, L, P: PacketPool, R = (), const BUFFER: usize = 259>
+pub struct Central<'s, 'a, T: Transport, L, P: PacketPool, R = (), const BUFFER: usize = 259>
 where
     T::Error: 'static,
 {
     mux: &'a Mux<'a, T, L, R, BUFFER>,
-    stack: &'a HostStack<'a, T, L, P, R, BUFFER>,
+    stack: &'s HostStack<'a, T, L, P, R, BUFFER>,
     radio: RefCell<Radio>,
     info: Cell<Option<ControllerInfo>>,
     bounds: Cell<Bounds>,
 }
 
 impl<T: Transport, L, P: PacketPool, R, const BUFFER: usize> fmt::Debug
-    for Central<'_, T, L, P, R, BUFFER>
+    for Central<'_, '_, T, L, P, R, BUFFER>
 where
     T::Error: 'static,
 {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Central").field("info", &self.info.get()).finish_non_exhaustive()
+        f.debug_struct("Central")
+            .field("info", &self.info.get())
+            .finish_non_exhaustive()
     }
 }
 
-impl<'a, T, L, P, R, const BUFFER: usize> Central<'a, T, L, P, R, BUFFER>
+impl<'s, 'a: 's, T, L, P, R, const BUFFER: usize> Central<'s, 'a, T, L, P, R, BUFFER>
 where
     T: Transport,
     T::Error: 'static,
@@ -107,7 +109,7 @@ where
     /// The central role of `stack`, which has to run on `mux`.
     pub fn new(
         mux: &'a Mux<'a, T, L, R, BUFFER>,
-        stack: &'a HostStack<'a, T, L, P, R, BUFFER>,
+        stack: &'s HostStack<'a, T, L, P, R, BUFFER>,
     ) -> Self {
         Self {
             mux,
@@ -178,7 +180,7 @@ where
     }
 
     /// trouble-host, for what is not wrapped here.
-    pub fn stack(&self) -> &'a HostStack<'a, T, L, P, R, BUFFER> {
+    pub fn stack(&self) -> &'s HostStack<'a, T, L, P, R, BUFFER> {
         self.stack
     }
 
@@ -189,8 +191,15 @@ where
     }
 
     async fn learn(&self) -> Result<(), Error<T::Error>> {
-        let features = self.stack.command(LeReadLocalSupportedFeatures::new()).await?;
-        let version = self.stack.command(ReadLocalVersionInformation::new()).await.ok();
+        let features = self
+            .stack
+            .command(LeReadLocalSupportedFeatures::new())
+            .await?;
+        let version = self
+            .stack
+            .command(ReadLocalVersionInformation::new())
+            .await
+            .ok();
         // trouble-host's own events, and Read Remote Features Complete, which the mux reads.
         let mask = LeEventMask::new()
             .enable_le_conn_complete(true)
@@ -220,7 +229,9 @@ where
     /// Whether extended commands have to be used: a controller that knows them must not be given
     /// a mix of both families (Core Vol 4 Part E, 3.1.1).
     async fn extended(&self) -> bool {
-        self.controller_info().await.has(Feature::ExtendedAdvertising)
+        self.controller_info()
+            .await
+            .has(Feature::ExtendedAdvertising)
     }
 
     /// Answers what peers ask of the link layer.
@@ -253,7 +264,10 @@ where
             false => request.reject(self.stack).await,
         };
         if let Err(e) = answered {
-            debug!("a request for connection parameters was not answered: {:?}", e);
+            debug!(
+                "a request for connection parameters was not answered: {:?}",
+                e
+            );
         }
     }
 

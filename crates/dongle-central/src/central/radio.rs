@@ -58,7 +58,9 @@ impl Radio {
     /// The scan that may run now.
     pub(super) fn next_scan(&self) -> Option<(ScanConfig, u32)> {
         match self.connecting {
-            0 => self.wanted.filter(|(_, n)| self.refused.is_none_or(|(r, _)| r != *n)),
+            0 => self
+                .wanted
+                .filter(|(_, n)| self.refused.is_none_or(|(r, _)| r != *n)),
             _ => None,
         }
     }

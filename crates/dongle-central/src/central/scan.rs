@@ -68,7 +68,9 @@ impl ScanConfig {
     fn check<E>(&self) -> Result<(), Error<E>> {
         let bounds = Duration::from_micros(2500)..=Duration::from_micros(10_240_000);
         if !bounds.contains(&self.interval) || !bounds.contains(&self.window) {
-            return Err(Error::InvalidParameter("scan interval and window: 2.5 ms to 10.24 s"));
+            return Err(Error::InvalidParameter(
+                "scan interval and window: 2.5 ms to 10.24 s",
+            ));
         }
         if self.window > self.interval {
             return Err(Error::InvalidParameter("scan window: at most the interval"));
@@ -94,15 +96,15 @@ impl ScanConfig {
 
 /// A scan that runs; dropped, it stops.
 #[derive(Debug)]
-pub struct Scan<'c, 'a, T: Transport, L, P: PacketPool, R, const BUFFER: usize>
+pub struct Scan<'c, 's, 'a, T: Transport, L, P: PacketPool, R, const BUFFER: usize>
 where
     T::Error: 'static,
 {
-    central: &'c Central<'a, T, L, P, R, BUFFER>,
+    central: &'c Central<'s, 'a, T, L, P, R, BUFFER>,
     number: u32,
 }
 
-impl<'a, T, L, P, R, const BUFFER: usize> Central<'a, T, L, P, R, BUFFER>
+impl<'s, 'a: 's, T, L, P, R, const BUFFER: usize> Central<'s, 'a, T, L, P, R, BUFFER>
 where
     T: Transport,
     T::Error: 'static,
@@ -118,10 +120,13 @@ where
     pub async fn scan(
         &self,
         config: ScanConfig,
-    ) -> Result<Scan<'_, 'a, T, L, P, R, BUFFER>, Error<T::Error>> {
+    ) -> Result<Scan<'_, 's, 'a, T, L, P, R, BUFFER>, Error<T::Error>> {
         config.check()?;
         let number = self.radio.borrow_mut().want(config);
-        let scan = Scan { central: self, number };
+        let scan = Scan {
+            central: self,
+            number,
+        };
         poll_fn(|cx| {
             let mut radio = self.radio.borrow_mut();
             match radio.refused {
@@ -200,7 +205,8 @@ where
     }
 }
 
-impl<T: Transport, L, P: PacketPool, R, const BUFFER: usize> Drop for Scan<'_, '_, T, L, P, R, BUFFER>
+impl<T: Transport, L, P: PacketPool, R, const BUFFER: usize> Drop
+    for Scan<'_, '_, '_, T, L, P, R, BUFFER>
 where
     T::Error: 'static,
 {

@@ -12,19 +12,19 @@ use crate::gatt::ProcedureError;
 use crate::links::{Link, Links, Reason};
 
 /// A request that is queued or in flight; dropped before its end, it is abandoned.
-pub(super) struct Pending<'l, L: Links> {
-    client: Client<'l, L>,
+pub(super) struct Pending<L: Links + Clone> {
+    client: Client<L>,
     id: CallId,
     over: bool,
 }
 
-impl<'l, L: Links> Client<'l, L> {
+impl<L: Links + Clone> Client<L> {
     /// Queues the request that `write` writes, when there is room for it. `write` is called once.
     pub(super) async fn begin<E>(
         &self,
         deadline: Option<Instant>,
         mut write: impl FnMut(Mtu, &mut [u8]) -> Result<usize, E>,
-    ) -> Result<Result<Pending<'l, L>, E>, Error> {
+    ) -> Result<Result<Pending<L>, E>, Error> {
         let started = self.attempt(deadline, |link| {
             match link.bearer.start(deadline, &mut write) {
                 Err(StartError::Full | StartError::MtuAsked) => Poll::Pending,
@@ -36,12 +36,20 @@ impl<'l, L: Links> Client<'l, L> {
             Ok(Err(e)) => return Ok(Err(e)),
             Err(StartError::TooLong) => {
                 let limit = self.mtu().size();
-                return Err(ProcedureError::ValueTooLong { length: limit + 1, limit }.into());
+                return Err(ProcedureError::ValueTooLong {
+                    length: limit + 1,
+                    limit,
+                }
+                .into());
             }
             Err(_) => return Err(self.gone()),
         };
         self.ring();
-        Ok(Ok(Pending { client: *self, id, over: false }))
+        Ok(Ok(Pending {
+            client: self.clone(),
+            id,
+            over: false,
+        }))
     }
 
     /// Calls `f` with the link until it is ready: now, and at each change on the link.
@@ -83,12 +91,14 @@ impl<'l, L: Links> Client<'l, L> {
     }
 }
 
-impl<L: Links> Pending<'_, L> {
+impl<L: Links + Clone> Pending<L> {
     /// Waits for the response; its length in `response`.
     pub(super) async fn response(mut self, response: &mut [u8]) -> Result<usize, Error> {
-        let client = self.client;
         let result = poll_fn(|cx| {
-            match client.with(|link| link.bearer.poll_call(self.id, cx, response)) {
+            match self
+                .client
+                .with(|link| link.bearer.poll_call(self.id, cx, response))
+            {
                 Ok(poll) => poll.map(Ok),
                 Err(gone) => Poll::Ready(Err(gone)),
             }
@@ -101,7 +111,7 @@ impl<L: Links> Pending<'_, L> {
             Err(CallError::TransactionTimeout) => {
                 return Err(Error::Disconnected(Reason::TransactionTimeout));
             }
-            Err(CallError::Closed) => return Err(client.gone()),
+            Err(CallError::Closed) => return Err(self.client.gone()),
         };
         let available = response.len();
         if needed > available {
@@ -111,7 +121,7 @@ impl<L: Links> Pending<'_, L> {
     }
 }
 
-impl<L: Links> Drop for Pending<'_, L> {
+impl<L: Links + Clone> Drop for Pending<L> {
     fn drop(&mut self) {
         if !self.over {
             let _ = self.client.with(|link| link.bearer.abandon(self.id));

@@ -1,7 +1,7 @@
 //! The GATT client a program calls: each method a GATT procedure (Core Vol 3 Part G, 4).
 //!
-//! A [`Client`] is a name for a connection and a reference to the [links](crate::links); copy it as
-//! you like. Its futures only touch the bearer, so they run in any task, and any of them may be
+//! A [`Client`] is a name for a connection and a handle of the [links](crate::links), a reference or
+//! an `Arc`; clone it as you like. Its futures only touch the bearer, so they run in any task, and any of them may be
 //! dropped at any point. Each ends with a response, with its timeout, or with the link.
 
 mod call;
@@ -28,30 +28,29 @@ use crate::gatt::{
 use crate::links::{Link, LinkId, Links, Reason};
 
 /// The GATT client of one connection.
-#[derive(Debug)]
-pub struct Client<'l, L> {
-    links: &'l L,
+#[derive(Debug, Clone, Copy)]
+pub struct Client<L> {
+    links: L,
     id: LinkId,
     timeout: Option<Duration>,
 }
 
-impl<L> Clone for Client<'_, L> {
-    fn clone(&self) -> Self {
-        *self
-    }
-}
-
-impl<L> Copy for Client<'_, L> {}
-
-impl<'l, L: Links> Client<'l, L> {
+impl<L: Links + Clone> Client<L> {
     /// The client of a link. Its calls wait as long as the specification lets them: 30 s.
-    pub fn new(links: &'l L, id: LinkId) -> Self {
-        Self { links, id, timeout: None }
+    pub fn new(links: L, id: LinkId) -> Self {
+        Self {
+            links,
+            id,
+            timeout: None,
+        }
     }
 
     /// The same client, with calls that give up after `timeout`. The call ends, the link stays.
     pub fn timeout(self, timeout: Duration) -> Self {
-        Self { timeout: Some(timeout), ..self }
+        Self {
+            timeout: Some(timeout),
+            ..self
+        }
     }
 
     /// Which link it is.
@@ -61,12 +60,16 @@ impl<'l, L: Links> Client<'l, L> {
 
     /// The ATT MTU in force.
     pub fn mtu(&self) -> Mtu {
-        self.links.with_link(self.id, |link| link.bearer.mtu()).unwrap_or_default()
+        self.links
+            .with_link(self.id, |link| link.bearer.mtu())
+            .unwrap_or_default()
     }
 
     /// How many requests were sent on this link so far.
     pub fn requests(&self) -> u32 {
-        self.links.with_link(self.id, |link| link.bearer.counters().requests).unwrap_or(0)
+        self.links
+            .with_link(self.id, |link| link.bearer.counters().requests)
+            .unwrap_or(0)
     }
 
     /// Settles on an MTU (4.3.1): the lesser of `mtu`, what the memory holds, and what the server
@@ -76,7 +79,9 @@ impl<'l, L: Links> Client<'l, L> {
         let deadline = self.deadline();
         let ours = self.with(|link| link.bearer.largest_mtu())?;
         let client_rx_mtu = Mtu::clamped(mtu).min(ours).get();
-        let begun = self.begin(deadline, |_, out| Request::ExchangeMtu { client_rx_mtu }.emit(out));
+        let begun = self.begin(deadline, |_, out| {
+            Request::ExchangeMtu { client_rx_mtu }.emit(out)
+        });
         // Where another is asking already, its result is ours.
         let wait = self.attempt(deadline, |link| match link.bearer.mtu_is_settled() {
             true => Poll::Ready(()),
@@ -93,16 +98,12 @@ impl<'l, L: Links> Client<'l, L> {
 
     /// Discovers all primary services (4.4.1), one by one. `buffer` holds a response: as long as
     /// the MTU.
-    pub fn services<B>(&self, buffer: B) -> Run<'l, L, DiscoverServices, B> {
+    pub fn services<B>(&self, buffer: B) -> Run<L, DiscoverServices, B> {
         self.run(DiscoverServices::primary(HandleRange::ALL), buffer)
     }
 
     /// Discovers the primary services with a UUID (4.4.2).
-    pub fn services_by_uuid<B>(
-        &self,
-        uuid: Uuid,
-        buffer: B,
-    ) -> Run<'l, L, DiscoverServicesByUuid, B> {
+    pub fn services_by_uuid<B>(&self, uuid: Uuid, buffer: B) -> Run<L, DiscoverServicesByUuid, B> {
         self.run(DiscoverServicesByUuid::new(HandleRange::ALL, uuid), buffer)
     }
 
@@ -111,7 +112,7 @@ impl<'l, L: Links> Client<'l, L> {
         &self,
         service: HandleRange,
         buffer: B,
-    ) -> Run<'l, L, DiscoverIncluded, B> {
+    ) -> Run<L, DiscoverIncluded, B> {
         self.run(DiscoverIncluded::new(service), buffer)
     }
 
@@ -121,7 +122,7 @@ impl<'l, L: Links> Client<'l, L> {
         service: HandleRange,
         uuid: Option<Uuid>,
         buffer: B,
-    ) -> Run<'l, L, DiscoverCharacteristics, B> {
+    ) -> Run<L, DiscoverCharacteristics, B> {
         let procedure = match uuid {
             None => DiscoverCharacteristics::all(service),
             Some(uuid) => DiscoverCharacteristics::by_uuid(service, uuid),
@@ -134,7 +135,7 @@ impl<'l, L: Links> Client<'l, L> {
         &self,
         range: Option<HandleRange>,
         buffer: B,
-    ) -> Run<'l, L, DiscoverDescriptors, B> {
+    ) -> Run<L, DiscoverDescriptors, B> {
         self.run(DiscoverDescriptors::new(range), buffer)
     }
 
@@ -148,7 +149,9 @@ impl<'l, L: Links> Client<'l, L> {
         out: &mut [u8],
     ) -> Result<usize, Error> {
         let mut value = ValueBuffer::new(out);
-        self.run(ReadLong::new(handle), buffer).each(|piece| value.push(piece)).await?;
+        self.run(ReadLong::new(handle), buffer)
+            .each(|piece| value.push(piece))
+            .await?;
         Ok(value.finish()?.len())
     }
 
@@ -158,7 +161,7 @@ impl<'l, L: Links> Client<'l, L> {
         range: HandleRange,
         uuid: Uuid,
         buffer: B,
-    ) -> Run<'l, L, ReadByUuid, B> {
+    ) -> Run<L, ReadByUuid, B> {
         self.run(ReadByUuid::new(range, uuid), buffer)
     }
 
@@ -167,7 +170,7 @@ impl<'l, L: Links> Client<'l, L> {
         &self,
         handles: &'h [AttributeHandle],
         buffer: B,
-    ) -> Run<'l, L, ReadMultiple<'h>, B> {
+    ) -> Run<L, ReadMultiple<'h>, B> {
         self.run(ReadMultiple::new(handles), buffer)
     }
 
@@ -176,14 +179,16 @@ impl<'l, L: Links> Client<'l, L> {
         &self,
         handles: &'h [AttributeHandle],
         buffer: B,
-    ) -> Run<'l, L, ReadMultipleVariable<'h>, B> {
+    ) -> Run<L, ReadMultipleVariable<'h>, B> {
         self.run(ReadMultipleVariable::new(handles), buffer)
     }
 
     /// Writes a value of up to MTU - 3 octets and waits for the response (4.9.3, 4.12.3).
     pub async fn write(&self, handle: AttributeHandle, value: &[u8]) -> Result<(), Error> {
         let mut procedure = Write::new(handle, value);
-        let write = |mtu, out: &mut [u8]| Ok::<_, ProcedureError>(procedure.request(mtu, out)?.unwrap_or(0));
+        let write = |mtu, out: &mut [u8]| {
+            Ok::<_, ProcedureError>(procedure.request(mtu, out)?.unwrap_or(0))
+        };
         let begun = self.begin(self.deadline(), write);
         let mut response = [0; Mtu::DEFAULT.size()];
         let len = begun.await??.response(&mut response).await?;
@@ -213,9 +218,11 @@ impl<'l, L: Links> Client<'l, L> {
         let length = value.len();
         match queued.await? {
             Err(limit) => Err(ProcedureError::ValueTooLong { length, limit }.into()),
-            Ok(Err(StartError::TooLong)) => {
-                Err(ProcedureError::BufferTooSmall { needed: length, available: 0 }.into())
+            Ok(Err(StartError::TooLong)) => Err(ProcedureError::BufferTooSmall {
+                needed: length,
+                available: 0,
             }
+            .into()),
             Ok(Err(_)) => Err(self.gone()),
             Ok(Ok(())) => {
                 self.ring();
@@ -241,9 +248,12 @@ impl<'l, L: Links> Client<'l, L> {
         &self,
         value: AttributeHandle,
         kind: ValueKind,
-    ) -> Result<Subscription<'l, L>, Error> {
+    ) -> Result<Subscription<L>, Error> {
         let id = self.with(|link| link.bearer.subscribe(value, kind))?;
-        Ok(Subscription::new(*self, id.map_err(|_| Error::NoRoom)?))
+        Ok(Subscription::new(
+            self.clone(),
+            id.map_err(|_| Error::NoRoom)?,
+        ))
     }
 
     /// Waits until the link has ended, and tells why.
@@ -252,8 +262,8 @@ impl<'l, L: Links> Client<'l, L> {
     }
 
     /// Runs any procedure. `buffer` holds its requests and responses: as long as the MTU.
-    pub fn run<P: Procedure, B>(&self, procedure: P, buffer: B) -> Run<'l, L, P, B> {
-        Run::new(*self, procedure, buffer, self.deadline())
+    pub fn run<P: Procedure, B>(&self, procedure: P, buffer: B) -> Run<L, P, B> {
+        Run::new(self.clone(), procedure, buffer, self.deadline())
     }
 
     async fn write_queued(&self, procedure: QueuedWrite<'_>) -> Result<(), Error> {
@@ -264,7 +274,8 @@ impl<'l, L: Links> Client<'l, L> {
         })
         .await?;
         // From here on it is the run's drop that gives the queue back.
-        let mut run = Run::new(*self, procedure, [0; Mtu::MAX.size()], deadline).queued_write();
+        let mut run =
+            Run::new(self.clone(), procedure, [0; Mtu::MAX.size()], deadline).queued_write();
         run.each(|_| {}).await
     }
 
@@ -274,12 +285,17 @@ impl<'l, L: Links> Client<'l, L> {
 
     /// Uses the link; an error if its place belongs to another connection by now.
     fn with<R>(&self, f: impl FnOnce(&mut Link<'_>) -> R) -> Result<R, Error> {
-        self.links.with_link(self.id, f).ok_or(Error::Disconnected(Reason::Unknown))
+        self.links
+            .with_link(self.id, f)
+            .ok_or(Error::Disconnected(Reason::Unknown))
     }
 
     /// The error of a link that has ended.
     fn gone(&self) -> Error {
-        let reason = self.links.with_link(self.id, |link| link.info.reason()).flatten();
+        let reason = self
+            .links
+            .with_link(self.id, |link| link.info.reason())
+            .flatten();
         Error::Disconnected(reason.unwrap_or(Reason::Unknown))
     }
 }

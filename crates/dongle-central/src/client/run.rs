@@ -9,8 +9,8 @@ use crate::links::Links;
 /// A procedure at work. Its results come one by one; between two of them anything else may be
 /// asked of the server. Dropped before its end, it just stops.
 #[derive(Debug)]
-pub struct Run<'l, L: Links, P: Procedure, B> {
-    client: Client<'l, L>,
+pub struct Run<L: Links + Clone, P: Procedure, B> {
+    client: Client<L>,
     procedure: P,
     buffer: B,
     /// Length of the response in `buffer` that results are taken from.
@@ -21,14 +21,22 @@ pub struct Run<'l, L: Links, P: Procedure, B> {
     queued_write: bool,
 }
 
-impl<'l, L: Links, P: Procedure, B> Run<'l, L, P, B> {
+impl<L: Links + Clone, P: Procedure, B> Run<L, P, B> {
     pub(super) fn new(
-        client: Client<'l, L>,
+        client: Client<L>,
         procedure: P,
         buffer: B,
         deadline: Option<Instant>,
     ) -> Self {
-        Self { client, procedure, buffer, len: 0, deadline, over: false, queued_write: false }
+        Self {
+            client,
+            procedure,
+            buffer,
+            len: 0,
+            deadline,
+            over: false,
+            queued_write: false,
+        }
     }
 
     pub(super) fn queued_write(mut self) -> Self {
@@ -37,7 +45,7 @@ impl<'l, L: Links, P: Procedure, B> Run<'l, L, P, B> {
     }
 }
 
-impl<L: Links, P: Procedure, B: AsRef<[u8]> + AsMut<[u8]>> Run<'_, L, P, B> {
+impl<L: Links + Clone, P: Procedure, B: AsRef<[u8]> + AsMut<[u8]>> Run<L, P, B> {
     /// Calls `f` with each result, to the end.
     pub async fn each(&mut self, mut f: impl FnMut(P::Item<'_>)) -> Result<(), Error> {
         while self.advance().await? {
@@ -82,7 +90,13 @@ impl<L: Links, P: Procedure, B: AsRef<[u8]> + AsMut<[u8]>> Run<'_, L, P, B> {
     }
 
     async fn exchange(&mut self) -> Result<Option<usize>, Error> {
-        let Self { client, procedure, buffer, deadline, .. } = self;
+        let Self {
+            client,
+            procedure,
+            buffer,
+            deadline,
+            ..
+        } = self;
         let begun = client.begin(*deadline, |mtu, out| match procedure.request(mtu, out) {
             Ok(Some(len)) => Ok(len),
             Ok(None) => Err(None),
@@ -98,11 +112,13 @@ impl<L: Links, P: Procedure, B: AsRef<[u8]> + AsMut<[u8]>> Run<'_, L, P, B> {
     }
 }
 
-impl<L: Links, P: Procedure, B> Drop for Run<'_, L, P, B> {
+impl<L: Links + Clone, P: Procedure, B> Drop for Run<L, P, B> {
     fn drop(&mut self) {
         if self.queued_write {
             let cancel = self.procedure.cancel().is_some();
-            let _ = self.client.with(|link| link.bearer.end_queued_write(cancel));
+            let _ = self
+                .client
+                .with(|link| link.bearer.end_queued_write(cancel));
             self.client.ring();
         }
     }

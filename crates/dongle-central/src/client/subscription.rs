@@ -1,7 +1,7 @@
 //! Values the server sends: a subscription, and waiting for the next one.
 
 use core::future::poll_fn;
-use core::task::Poll;
+use core::task::{Context, Poll};
 
 use embassy_time::Instant;
 
@@ -11,8 +11,8 @@ use crate::links::Links;
 
 /// The values of one characteristic, as they come. Dropped, it ends; the server is not told.
 #[derive(Debug)]
-pub struct Subscription<'l, L: Links> {
-    client: Client<'l, L>,
+pub struct Subscription<L: Links + Clone> {
+    client: Client<L>,
     id: SubscriptionId,
 }
 
@@ -25,8 +25,8 @@ pub enum Notified {
     Missed(u32),
 }
 
-impl<'l, L: Links> Subscription<'l, L> {
-    pub(super) fn new(client: Client<'l, L>, id: SubscriptionId) -> Self {
+impl<L: Links + Clone> Subscription<L> {
+    pub(super) fn new(client: Client<L>, id: SubscriptionId) -> Self {
         Self { client, id }
     }
 
@@ -35,46 +35,55 @@ impl<'l, L: Links> Subscription<'l, L> {
     /// Values received before the link ended are still told; then it is [`Error::Disconnected`].
     pub async fn notified(&mut self, out: &mut [u8]) -> Result<Notified, Error> {
         let deadline = self.client.deadline();
-        poll_fn(|cx| {
-            let polled = self.client.with(|link| {
-                let polled = link.bearer.poll_value(self.id, cx, out);
-                let alarm = polled.is_pending()
-                    && deadline.is_some_and(|at| at > Instant::now() && link.bearer.set_alarm(at));
-                (polled, alarm)
-            });
-            let (polled, alarm) = match polled {
-                Ok(polled) => polled,
-                Err(gone) => return Poll::Ready(Err(gone)),
-            };
-            if alarm {
-                self.client.ring();
+        poll_fn(|cx| self.poll_notified(cx, deadline, out)).await
+    }
+
+    /// The same for a future of one's own: `deadline` is looked at when this is called.
+    pub fn poll_notified(
+        &mut self,
+        cx: &mut Context<'_>,
+        deadline: Option<Instant>,
+        out: &mut [u8],
+    ) -> Poll<Result<Notified, Error>> {
+        let polled = self.client.with(|link| {
+            let polled = link.bearer.poll_value(self.id, cx, out);
+            let alarm = polled.is_pending()
+                && deadline.is_some_and(|at| at > Instant::now() && link.bearer.set_alarm(at));
+            (polled, alarm)
+        });
+        let (polled, alarm) = match polled {
+            Ok(polled) => polled,
+            Err(gone) => return Poll::Ready(Err(gone)),
+        };
+        if alarm {
+            self.client.ring();
+        }
+        match polled {
+            Poll::Ready(Ok(Received::Value(needed))) if needed > out.len() => {
+                let available = out.len();
+                Poll::Ready(Err(crate::att::BufferTooSmall { needed, available }.into()))
             }
-            match polled {
-                Poll::Ready(Ok(Received::Value(needed))) if needed > out.len() => {
-                    let available = out.len();
-                    Poll::Ready(Err(crate::att::BufferTooSmall { needed, available }.into()))
-                }
-                Poll::Ready(Ok(Received::Value(len))) => Poll::Ready(Ok(Notified::Value(len))),
-                Poll::Ready(Ok(Received::Missed(n))) => Poll::Ready(Ok(Notified::Missed(n))),
-                Poll::Ready(Err(ValueError::Closed | ValueError::Unsubscribed)) => {
-                    Poll::Ready(Err(self.client.gone()))
-                }
-                Poll::Pending if deadline.is_some_and(|at| at <= Instant::now()) => {
-                    Poll::Ready(Err(Error::Timeout))
-                }
-                Poll::Pending => Poll::Pending,
+            Poll::Ready(Ok(Received::Value(len))) => Poll::Ready(Ok(Notified::Value(len))),
+            Poll::Ready(Ok(Received::Missed(n))) => Poll::Ready(Ok(Notified::Missed(n))),
+            Poll::Ready(Err(ValueError::Closed | ValueError::Unsubscribed)) => {
+                Poll::Ready(Err(self.client.gone()))
             }
-        })
-        .await
+            Poll::Pending if deadline.is_some_and(|at| at <= Instant::now()) => {
+                Poll::Ready(Err(Error::Timeout))
+            }
+            Poll::Pending => Poll::Pending,
+        }
     }
 
     /// How many values wait to be read.
     pub fn pending(&self) -> u32 {
-        self.client.with(|link| link.bearer.pending(self.id)).unwrap_or(0)
+        self.client
+            .with(|link| link.bearer.pending(self.id))
+            .unwrap_or(0)
     }
 }
 
-impl<L: Links> Drop for Subscription<'_, L> {
+impl<L: Links + Clone> Drop for Subscription<L> {
     fn drop(&mut self) {
         let rung = self.client.with(|link| {
             link.bearer.unsubscribe(self.id);

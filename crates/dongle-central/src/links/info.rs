@@ -137,7 +137,14 @@ impl LinkInfo {
         let generation = self.generation.wrapping_add(1);
         let phase = LinkPhase::Open;
         let peer = Some(peer);
-        *self = Self { generation, phase, handle, peer, parameters, ..Self::FREE };
+        *self = Self {
+            generation,
+            phase,
+            handle,
+            peer,
+            parameters,
+            ..Self::FREE
+        };
     }
 
     /// Where the link stands.
@@ -165,6 +172,9 @@ pub struct Link<'a> {
 impl Link<'_> {
     /// Ends the link. The first reason stays.
     pub fn close(&mut self, reason: Reason) {
+        if self.info.phase != LinkPhase::Open {
+            return;
+        }
         self.info.phase = LinkPhase::Closed;
         self.info.reason.get_or_insert(reason);
         self.bearer.close();

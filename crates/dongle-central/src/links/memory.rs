@@ -16,7 +16,12 @@ use crate::bearer::{Bearer, BearerState, BearerStorage, Call, Subscriber};
 /// - `SUBSCRIPTIONS`: as many.
 /// - `QUEUE`: bytes for notified values, and as many for commands.
 #[derive(Debug)]
-pub struct LinkMemory<const PDU: usize, const CALLS: usize, const SUBSCRIPTIONS: usize, const QUEUE: usize> {
+pub struct LinkMemory<
+    const PDU: usize,
+    const CALLS: usize,
+    const SUBSCRIPTIONS: usize,
+    const QUEUE: usize,
+> {
     info: LinkInfo,
     state: BearerState,
     calls: [Call; CALLS],

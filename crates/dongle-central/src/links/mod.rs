@@ -48,13 +48,18 @@ pub trait Links {
 
     /// Calls `f` with the link of this name, if it is still that link (it may be closed).
     fn with_link<R>(&self, id: LinkId, f: impl FnOnce(&mut Link<'_>) -> R) -> Option<R> {
-        self.with(id.index(), |link| (link.info.generation == id.generation).then(|| f(link)))?
+        self.with(id.index(), |link| {
+            (link.info.generation == id.generation).then(|| f(link))
+        })?
     }
 
     /// The open link at `index`, and its HCI connection handle.
     fn open_at(&self, index: usize) -> Option<(LinkId, u16)> {
         self.with(index, |link| {
-            let id = LinkId { index: index as u8, generation: link.info.generation };
+            let id = LinkId {
+                index: index as u8,
+                generation: link.info.generation,
+            };
             (link.info.phase == LinkPhase::Open).then_some((id, link.info.handle))
         })?
     }
@@ -70,13 +75,17 @@ pub trait Links {
     /// connections are open.
     fn open(&self, handle: u16, peer: Address, parameters: ConnectionParameters) -> Option<LinkId> {
         let free = |phase: LinkPhase| {
-            (0..self.capacity()).find(|index| self.with(*index, |l| l.info.phase == phase) == Some(true))
+            (0..self.capacity())
+                .find(|index| self.with(*index, |l| l.info.phase == phase) == Some(true))
         };
         let index = free(LinkPhase::Free).or_else(|| free(LinkPhase::Closed))?;
         self.with(index, |link| {
             link.info.open(handle, peer, parameters);
             link.bearer.open();
-            LinkId { index: index as u8, generation: link.info.generation }
+            LinkId {
+                index: index as u8,
+                generation: link.info.generation,
+            }
         })
     }
 
@@ -121,5 +130,19 @@ pub trait Links {
                 None => Poll::Ready(Reason::Unknown),
             }
         })
+    }
+}
+
+impl<L: Links> Links for &L {
+    fn capacity(&self) -> usize {
+        (**self).capacity()
+    }
+
+    fn with<R>(&self, index: usize, f: impl FnOnce(&mut Link<'_>) -> R) -> Option<R> {
+        (**self).with(index, f)
+    }
+
+    fn doorbell(&self) -> &Doorbell {
+        (**self).doorbell()
     }
 }

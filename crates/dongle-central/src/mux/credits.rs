@@ -42,12 +42,22 @@ pub struct Credits {
 impl Credits {
     /// No buffers: nothing can be sent before the controller told how many it has.
     pub const fn new() -> Self {
-        Self { packet_length: 0, total: 0, used: 0, most_used: 0, links: Vec::new() }
+        Self {
+            packet_length: 0,
+            total: 0,
+            used: 0,
+            most_used: 0,
+            links: Vec::new(),
+        }
     }
 
     /// The controller has `total` buffers of `packet_length` bytes. All are free.
     pub fn configure(&mut self, packet_length: u16, total: u16) {
-        *self = Self { packet_length, total, ..Self::new() };
+        *self = Self {
+            packet_length,
+            total,
+            ..Self::new()
+        };
     }
 
     /// Bytes of data that fit a packet.
@@ -64,7 +74,11 @@ impl Credits {
     pub fn connected(&mut self, handle: u16) {
         self.disconnected(handle);
         // As many connections as there are bits in the doorbell; more could not be served anyway.
-        let _ = self.links.push(Outstanding { handle, hosts: 0, count: 0 });
+        let _ = self.links.push(Outstanding {
+            handle,
+            hosts: 0,
+            count: 0,
+        });
     }
 
     /// A connection is over: its packets are gone, and their buffers free.
@@ -83,7 +97,10 @@ impl Credits {
     /// Whether a packet could be sent now.
     pub fn available(&self, handle: u16) -> bool {
         self.used < self.total
-            && self.links.iter().any(|l| l.handle == handle && l.count < MOST_PER_LINK)
+            && self
+                .links
+                .iter()
+                .any(|l| l.handle == handle && l.count < MOST_PER_LINK)
     }
 
     /// Takes a credit for a packet; false if there is none.
@@ -92,7 +109,9 @@ impl Credits {
         if !self.available(handle) {
             return false;
         }
-        let Some(link) = self.links.iter_mut().find(|l| l.handle == handle) else { return false };
+        let Some(link) = self.links.iter_mut().find(|l| l.handle == handle) else {
+            return false;
+        };
         if owner == Owner::Host {
             link.hosts |= 1 << link.count;
         }
@@ -105,10 +124,14 @@ impl Credits {
     /// The controller is done with the `count` oldest packets of a connection; how many of them
     /// were trouble-host's.
     pub fn completed(&mut self, handle: u16, count: u16) -> u16 {
-        let Some(link) = self.links.iter_mut().find(|l| l.handle == handle) else { return 0 };
+        let Some(link) = self.links.iter_mut().find(|l| l.handle == handle) else {
+            return 0;
+        };
         // More than were sent can't be done, whatever the controller says.
         let count = count.min(u16::from(link.count));
-        let mask = 1u64.checked_shl(u32::from(count)).map_or(u64::MAX, |bit| bit - 1);
+        let mask = 1u64
+            .checked_shl(u32::from(count))
+            .map_or(u64::MAX, |bit| bit - 1);
         let hosts = (link.hosts & mask).count_ones() as u16;
         link.hosts = link.hosts.checked_shr(u32::from(count)).unwrap_or(0);
         link.count -= count as u8;
@@ -156,7 +179,13 @@ mod tests {
     #[test]
     fn each_owner_hears_of_its_own_packets_in_the_order_they_were_sent() {
         let mut credits = credits(8);
-        for owner in [Owner::Att, Owner::Host, Owner::Host, Owner::Att, Owner::Host] {
+        for owner in [
+            Owner::Att,
+            Owner::Host,
+            Owner::Host,
+            Owner::Att,
+            Owner::Host,
+        ] {
             assert!(credits.take(1, owner));
         }
         assert_eq!(credits.completed(1, 2), 1);

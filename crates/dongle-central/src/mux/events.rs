@@ -35,22 +35,32 @@ pub fn is_create_connection(opcode: u16) -> bool {
     matches!(opcode, 0x200D | 0x2043)
 }
 
-
 /// An event that concerns the mux.
 #[derive(Debug)]
 pub enum Event {
     /// A command was answered, with success or without.
     Answered { opcode: u16, status: u8 },
     /// The controller told its ACL buffers.
-    Buffers { opcode: u16, packet_length: u16, total: u16 },
+    Buffers {
+        opcode: u16,
+        packet_length: u16,
+        total: u16,
+    },
     /// A connection begins.
-    Connected { handle: u16, peer: Address, parameters: ConnectionParameters },
+    Connected {
+        handle: u16,
+        peer: Address,
+        parameters: ConnectionParameters,
+    },
     /// A connection did not come about.
     NotConnected { status: u8 },
     /// A connection is over.
     Disconnected { handle: u16, reason: u8 },
     /// A connection runs with other parameters.
-    Updated { handle: u16, parameters: ConnectionParameters },
+    Updated {
+        handle: u16,
+        parameters: ConnectionParameters,
+    },
     /// Packets of another length may be sent.
     DataLength { handle: u16, octets: (u16, u16) },
     /// A connection is on another PHY.
@@ -77,47 +87,75 @@ pub fn judge(event: &[u8]) -> Option<Judgement> {
     if parameters.len() != usize::from(len) {
         return None;
     }
-    let news = |event| Some(Judgement { event: Some(event), pass: true });
+    let news = |event| {
+        Some(Judgement {
+            event: Some(event),
+            pass: true,
+        })
+    };
     match code {
         code::COMMAND_COMPLETE => command_complete(parameters),
         code::COMMAND_STATUS => {
-            let &[status, _, o0, o1] = parameters else { return None };
-            news(Event::Answered { opcode: u16::from_le_bytes([o0, o1]), status })
+            let &[status, _, o0, o1] = parameters else {
+                return None;
+            };
+            news(Event::Answered {
+                opcode: u16::from_le_bytes([o0, o1]),
+                status,
+            })
         }
         code::DISCONNECTION_COMPLETE => {
             let e = DisconnectionComplete::from_hci_bytes_complete(parameters).ok()?;
             let handle = e.handle.raw();
             match e.status.into_inner() {
-                0 => news(Event::Disconnected { handle, reason: e.reason.into_inner() }),
+                0 => news(Event::Disconnected {
+                    handle,
+                    reason: e.reason.into_inner(),
+                }),
                 _ => pass(),
             }
         }
         code::NUMBER_OF_COMPLETED_PACKETS => {
             let (&count, entries) = parameters.split_first()?;
-            (entries.len() == usize::from(count) * 4).then_some(Judgement { event: None, pass: true })
+            (entries.len() == usize::from(count) * 4).then_some(Judgement {
+                event: None,
+                pass: true,
+            })
         }
         code::LE_META => le_meta(parameters),
-        code::ENCRYPTION_CHANGE_V1 => {
-            EncryptionChangeV1::from_hci_bytes_complete(parameters).ok().and(pass())
-        }
+        code::ENCRYPTION_CHANGE_V1 => EncryptionChangeV1::from_hci_bytes_complete(parameters)
+            .ok()
+            .and(pass()),
         code::ENCRYPTION_CHANGE_V2 => (parameters.len() == 5).then(pass)?,
         code::ENCRYPTION_KEY_REFRESH_COMPLETE => {
-            EncryptionKeyRefreshComplete::from_hci_bytes_complete(parameters).ok().and(pass())
+            EncryptionKeyRefreshComplete::from_hci_bytes_complete(parameters)
+                .ok()
+                .and(pass())
         }
-        code::DATA_BUFFER_OVERFLOW => {
-            Some(Judgement { event: Some(Event::BufferOverflow), pass: false })
-        }
+        code::DATA_BUFFER_OVERFLOW => Some(Judgement {
+            event: Some(Event::BufferOverflow),
+            pass: false,
+        }),
         code::HARDWARE_ERROR => {
             let event = Event::HardwareError(parameters.first().copied().unwrap_or(0));
-            Some(Judgement { event: Some(event), pass: false })
+            Some(Judgement {
+                event: Some(event),
+                pass: false,
+            })
         }
         // trouble-host has no use for the rest.
-        _ => Some(Judgement { event: None, pass: false }),
+        _ => Some(Judgement {
+            event: None,
+            pass: false,
+        }),
     }
 }
 
 fn pass() -> Option<Judgement> {
-    Some(Judgement { event: None, pass: true })
+    Some(Judgement {
+        event: None,
+        pass: true,
+    })
 }
 
 fn command_complete(parameters: &[u8]) -> Option<Judgement> {
@@ -132,11 +170,18 @@ fn command_complete(parameters: &[u8]) -> Option<Judgement> {
         (LE_READ_BUFFER_SIZE, 0, &[l0, l1, total])
         | (LE_READ_BUFFER_SIZE_V2, 0, &[l0, l1, total, ..]) => {
             let packet_length = u16::from_le_bytes([l0, l1]);
-            Event::Buffers { opcode, packet_length, total: u16::from(total) }
+            Event::Buffers {
+                opcode,
+                packet_length,
+                total: u16::from(total),
+            }
         }
         _ => Event::Answered { opcode, status },
     };
-    Some(Judgement { event: Some(event), pass: true })
+    Some(Judgement {
+        event: Some(event),
+        pass: true,
+    })
 }
 
 fn le_meta(parameters: &[u8]) -> Option<Judgement> {
@@ -163,16 +208,34 @@ fn le_meta(parameters: &[u8]) -> Option<Judgement> {
             connection(e.status.into_inner(), e.handle.raw(), peer, parameters)
         }
         0x04 => {
-            let &[status, h0, h1, ref features @ ..] = data else { return None };
+            let &[status, h0, h1, ref features @ ..] = data else {
+                return None;
+            };
             let features = u64::from_le_bytes(*<&[u8; 8]>::try_from(features).ok()?);
             let handle = u16::from_le_bytes([h0, h1]) & 0x0FFF;
-            let event = Event::RemoteFeatures { handle, features: (status == 0).then_some(features) };
-            return Some(Judgement { event: Some(event), pass: false });
+            let event = Event::RemoteFeatures {
+                handle,
+                features: (status == 0).then_some(features),
+            };
+            return Some(Judgement {
+                event: Some(event),
+                pass: false,
+            });
         }
-        0x12 => return LeAdvertisingSetTerminated::from_hci_bytes_complete(data).ok().and(pass()),
-        0x05 => return LeLongTermKeyRequest::from_hci_bytes_complete(data).ok().and(pass()),
+        0x12 => {
+            return LeAdvertisingSetTerminated::from_hci_bytes_complete(data)
+                .ok()
+                .and(pass());
+        }
+        0x05 => {
+            return LeLongTermKeyRequest::from_hci_bytes_complete(data)
+                .ok()
+                .and(pass());
+        }
         0x06 => {
-            return LeRemoteConnectionParameterRequest::from_hci_bytes_complete(data).ok().and(pass());
+            return LeRemoteConnectionParameterRequest::from_hci_bytes_complete(data)
+                .ok()
+                .and(pass());
         }
         0x11 => return data.is_empty().then(pass)?,
         0x03 => {
@@ -185,33 +248,49 @@ fn le_meta(parameters: &[u8]) -> Option<Judgement> {
                 e.peripheral_latency,
                 e.supervision_timeout.as_u16(),
             );
-            Event::Updated { handle: e.handle.raw(), parameters }
+            Event::Updated {
+                handle: e.handle.raw(),
+                parameters,
+            }
         }
         0x07 => {
             let e = LeDataLengthChange::from_hci_bytes_complete(data).ok()?;
-            Event::DataLength { handle: e.handle.raw(), octets: (e.max_tx_octets, e.max_rx_octets) }
+            Event::DataLength {
+                handle: e.handle.raw(),
+                octets: (e.max_tx_octets, e.max_rx_octets),
+            }
         }
         0x0C => {
             let e = LePhyUpdateComplete::from_hci_bytes_complete(data).ok()?;
             if e.status.into_inner() != 0 {
                 return pass();
             }
-            Event::Phy { handle: e.handle.raw(), phy: (e.tx_phy as u8, e.rx_phy as u8) }
+            Event::Phy {
+                handle: e.handle.raw(),
+                phy: (e.tx_phy as u8, e.rx_phy as u8),
+            }
         }
         // trouble-host would not know them, and panic.
-        _ => return Some(Judgement { event: None, pass: false }),
+        _ => {
+            return Some(Judgement {
+                event: None,
+                pass: false,
+            });
+        }
     };
-    Some(Judgement { event: Some(event), pass: true })
+    Some(Judgement {
+        event: Some(event),
+        pass: true,
+    })
 }
 
-fn connection(
-    status: u8,
-    handle: u16,
-    peer: Address,
-    parameters: ConnectionParameters,
-) -> Event {
+fn connection(status: u8, handle: u16, peer: Address, parameters: ConnectionParameters) -> Event {
     match status {
-        0 => Event::Connected { handle, peer, parameters },
+        0 => Event::Connected {
+            handle,
+            peer,
+            parameters,
+        },
         _ => Event::NotConnected { status },
     }
 }
@@ -231,7 +310,9 @@ pub fn soften(event: &mut [u8], scan_was_turned_off: bool) {
     const DISCONNECT: [u8; 2] = [0x06, 0x04];
     const UNKNOWN_CONNECTION: u8 = 0x02;
     match event {
-        [code::COMMAND_STATUS, _, status, _, o0, o1] if [*o0, *o1] == DISCONNECT && *status != 0 => {
+        [code::COMMAND_STATUS, _, status, _, o0, o1]
+            if [*o0, *o1] == DISCONNECT && *status != 0 =>
+        {
             *status = UNKNOWN_CONNECTION;
         }
         [code::COMMAND_COMPLETE, _, _, 0x0C | 0x42, 0x20, status, ..] if scan_was_turned_off => {
@@ -245,8 +326,12 @@ pub fn soften(event: &mut [u8], scan_was_turned_off: bool) {
 /// a buffer of just that size. The length of the event as it may pass.
 pub fn trim(event: &mut [u8]) -> usize {
     let whole = event.len();
-    let &mut [code::COMMAND_COMPLETE, ref mut len, _, o0, o1, _, ..] = event else { return whole };
-    let Some(most) = return_length(u16::from_le_bytes([o0, o1])) else { return whole };
+    let &mut [code::COMMAND_COMPLETE, ref mut len, _, o0, o1, _, ..] = event else {
+        return whole;
+    };
+    let Some(most) = return_length(u16::from_le_bytes([o0, o1])) else {
+        return whole;
+    };
     let allowed = 4 + most;
     if *len > allowed {
         warn!("command 0x{:02X}{:02X} returned too much: cut", o1, o0);

@@ -26,8 +26,8 @@ use core::fmt;
 use core::future::poll_fn;
 use core::task::{Context, Poll};
 
-use bt_hci::transport::{PacketKind, PacketToController, PacketToHost, Transport};
 use bt_hci::ReadHciError;
+use bt_hci::transport::{PacketKind, PacketToController, PacketToHost, Transport};
 use embassy_futures::select::{Either, select};
 use embassy_futures::yield_now;
 use embassy_time::Instant;
@@ -106,12 +106,22 @@ impl<E> From<ReadHciError<Infallible>> for MuxError<E> {
 impl<'l, T: Transport, L: Links, R: ReportHandler, const BUFFER: usize> Mux<'l, T, L, R, BUFFER> {
     /// Wraps `transport`. Advertising reports go to `reports`.
     pub fn new(transport: T, links: &'l L, reports: R) -> Self {
-        Self { transport, links, reports, state: RefCell::new(MuxState::new()) }
+        Self {
+            transport,
+            links,
+            reports,
+            state: RefCell::new(MuxState::new()),
+        }
     }
 
     /// Where the bearers are.
     pub fn links(&self) -> &'l L {
         self.links
+    }
+
+    /// Who hears of advertising reports.
+    pub fn reports(&self) -> &R {
+        &self.reports
     }
 
     /// The wrapped transport.
@@ -191,7 +201,10 @@ impl<'l, T: Transport, L: Links, R: ReportHandler, const BUFFER: usize> Mux<'l, 
                 Either::Second(failure) => return Err(MuxError::Controller(failure)),
             };
             let packet = buffer.get_mut(..len).unwrap_or_default();
-            let verdict = self.state.borrow_mut().inbound(kind, packet, self.links, &self.reports);
+            let verdict = self
+                .state
+                .borrow_mut()
+                .inbound(kind, packet, self.links, &self.reports);
             match verdict {
                 Inbound::ForHost(len) => return Ok((kind, len)),
                 Inbound::Taken => {}
@@ -236,7 +249,9 @@ where
             }
             PacketKind::AclData => {
                 let turn = poll_fn(|cx| {
-                    self.state.borrow_mut().poll_host_turn(&head, Instant::now(), cx)
+                    self.state
+                        .borrow_mut()
+                        .poll_host_turn(&head, Instant::now(), cx)
                 });
                 match select(turn, self.failed()).await {
                     Either::First(true) => {}

@@ -35,12 +35,19 @@ impl<'a> PacketToHost<'a> for RawPacket<'a> {
         buf: &'a mut [u8],
     ) -> Result<Self, ReadHciError<R::Error>> {
         let (header_len, payload_len) = header(kind);
-        let head = buf.get_mut(..header_len).ok_or(ReadHciError::BufferTooSmall)?;
+        let head = buf
+            .get_mut(..header_len)
+            .ok_or(ReadHciError::BufferTooSmall)?;
         data.read_exact(head)?;
         let len = header_len + payload_len(head);
-        let payload = buf.get_mut(header_len..len).ok_or(ReadHciError::BufferTooSmall)?;
+        let payload = buf
+            .get_mut(header_len..len)
+            .ok_or(ReadHciError::BufferTooSmall)?;
         data.read_exact(payload)?;
-        Ok(Self { kind, bytes: buf.get(..len).unwrap_or_default() })
+        Ok(Self {
+            kind,
+            bytes: buf.get(..len).unwrap_or_default(),
+        })
     }
 
     async fn read_hci_async<R: embedded_io_async::Read>(
@@ -49,12 +56,19 @@ impl<'a> PacketToHost<'a> for RawPacket<'a> {
         buf: &'a mut [u8],
     ) -> Result<Self, ReadHciError<R::Error>> {
         let (header_len, payload_len) = header(kind);
-        let head = buf.get_mut(..header_len).ok_or(ReadHciError::BufferTooSmall)?;
+        let head = buf
+            .get_mut(..header_len)
+            .ok_or(ReadHciError::BufferTooSmall)?;
         data.read_exact(head).await?;
         let len = header_len + payload_len(head);
-        let payload = buf.get_mut(header_len..len).ok_or(ReadHciError::BufferTooSmall)?;
+        let payload = buf
+            .get_mut(header_len..len)
+            .ok_or(ReadHciError::BufferTooSmall)?;
         data.read_exact(payload).await?;
-        Ok(Self { kind, bytes: buf.get(..len).unwrap_or_default() })
+        Ok(Self {
+            kind,
+            bytes: buf.get(..len).unwrap_or_default(),
+        })
     }
 }
 

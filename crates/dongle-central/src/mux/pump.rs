@@ -28,14 +28,24 @@ where
 {
     /// Serves the bearers of all links until the controller fails. One task has to run it.
     pub async fn run(&self) -> MuxError<T::Error> {
-        let mut rounds = Rounds { due: 0, deadlines: [None; MAX_LINKS] };
+        let mut rounds = Rounds {
+            due: 0,
+            deadlines: [None; MAX_LINKS],
+        };
         let mut frame = [0; BUFFER];
         loop {
             if let Err(e) = self.round(&mut rounds, &mut frame).await {
                 return e;
             }
             let timer = async {
-                match rounds.deadlines.iter().flatten().copied().chain(self.deadline()).min() {
+                match rounds
+                    .deadlines
+                    .iter()
+                    .flatten()
+                    .copied()
+                    .chain(self.deadline())
+                    .min()
+                {
                     Some(at) => Timer::at(at).await,
                     None => core::future::pending().await,
                 }
@@ -98,7 +108,11 @@ where
                         if expired {
                             link.close(Reason::TransactionTimeout);
                         }
-                        (link.bearer.has_output(), link.bearer.poll_timeout(), expired)
+                        (
+                            link.bearer.has_output(),
+                            link.bearer.poll_timeout(),
+                            expired,
+                        )
                     })
                     .unwrap_or((false, None, false));
                 if expired {
@@ -133,7 +147,10 @@ where
             return Ok(());
         };
         self.state.borrow_mut().begin_att_frame(handle);
-        let len = self.links.with_link(id, |link| link.bearer.poll_transmit(now, pdu)).flatten();
+        let len = self
+            .links
+            .with_link(id, |link| link.bearer.poll_transmit(now, pdu))
+            .flatten();
         let mut result = Ok(());
         if let Some(len) = len {
             let ([l0, l1], [c0, c1]) = ((len as u16).to_le_bytes(), CID_ATT.to_le_bytes());

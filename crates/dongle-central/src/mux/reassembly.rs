@@ -61,7 +61,11 @@ impl Reassembly {
         let len = usize::from(u16::from_le_bytes([l0, l1]));
         let left = len.saturating_sub(payload.len());
         if u16::from_le_bytes([c0, c1]) != CID_ATT {
-            *self = if left > 0 { Self::Foreign { left } } else { Self::Idle };
+            *self = if left > 0 {
+                Self::Foreign { left }
+            } else {
+                Self::Idle
+            };
             return Step::Foreign;
         }
         if payload.len() > len {
@@ -77,7 +81,10 @@ impl Reassembly {
             return Step::Dropped("an ATT PDU longer than the MTU offered");
         }
         put(pdu, 0, payload);
-        *self = Self::Att { have: payload.len(), len };
+        *self = Self::Att {
+            have: payload.len(),
+            len,
+        };
         Step::More
     }
 
@@ -86,12 +93,20 @@ impl Reassembly {
             Self::Idle => Step::Dropped("a continuing fragment of nothing"),
             Self::Foreign { left } => {
                 let left = left.saturating_sub(data.len());
-                *self = if left > 0 { Self::Foreign { left } } else { Self::Idle };
+                *self = if left > 0 {
+                    Self::Foreign { left }
+                } else {
+                    Self::Idle
+                };
                 Step::Foreign
             }
             Self::Skip { left } => {
                 let left = left.saturating_sub(data.len());
-                *self = if left > 0 { Self::Skip { left } } else { Self::Idle };
+                *self = if left > 0 {
+                    Self::Skip { left }
+                } else {
+                    Self::Idle
+                };
                 Step::More
             }
             Self::Att { have, len } if have + data.len() > len => {
@@ -101,8 +116,16 @@ impl Reassembly {
             Self::Att { have, len } => {
                 put(pdu, have, data);
                 let have = have + data.len();
-                *self = if have < len { Self::Att { have, len } } else { Self::Idle };
-                if have < len { Step::More } else { Step::Assembled(len) }
+                *self = if have < len {
+                    Self::Att { have, len }
+                } else {
+                    Self::Idle
+                };
+                if have < len {
+                    Step::More
+                } else {
+                    Step::Assembled(len)
+                }
             }
         }
     }
@@ -142,7 +165,11 @@ mod tests {
         let mut frame = std::vec![20, 0, 4, 0];
         frame.extend(1..=20);
         for size in 4..=24 {
-            assert_eq!(in_fragments(&frame, size).as_deref(), Some(&frame[4..]), "by {size}");
+            assert_eq!(
+                in_fragments(&frame, size).as_deref(),
+                Some(&frame[4..]),
+                "by {size}"
+            );
         }
     }
 
@@ -154,7 +181,10 @@ mod tests {
     #[test]
     fn other_channels_pass_through() {
         let mut state = Reassembly::IDLE;
-        assert_eq!(state.feed(true, &[5, 0, 6, 0, 1, 2], &mut []), Step::Foreign);
+        assert_eq!(
+            state.feed(true, &[5, 0, 6, 0, 1, 2], &mut []),
+            Step::Foreign
+        );
         assert_eq!(state.feed(false, &[3, 4, 5], &mut []), Step::Foreign);
         assert_eq!(state, Reassembly::Idle);
     }
@@ -163,14 +193,32 @@ mod tests {
     fn nonsense_is_dropped_and_the_next_frame_is_whole() {
         let mut state = Reassembly::IDLE;
         let mut pdu = [0; 8];
-        assert!(matches!(state.feed(false, &[1], &mut pdu), Step::Dropped(_)));
-        assert!(matches!(state.feed(true, &[1, 0], &mut pdu), Step::Dropped(_)));
-        assert!(matches!(state.feed(true, &[1, 0, 4, 0, 1, 2], &mut pdu), Step::Dropped(_)));
+        assert!(matches!(
+            state.feed(false, &[1], &mut pdu),
+            Step::Dropped(_)
+        ));
+        assert!(matches!(
+            state.feed(true, &[1, 0], &mut pdu),
+            Step::Dropped(_)
+        ));
+        assert!(matches!(
+            state.feed(true, &[1, 0, 4, 0, 1, 2], &mut pdu),
+            Step::Dropped(_)
+        ));
         assert_eq!(state.feed(true, &[4, 0, 4, 0, 1, 2], &mut pdu), Step::More);
-        assert!(matches!(state.feed(false, &[3, 4, 5], &mut pdu), Step::Dropped(_)));
-        assert!(matches!(state.feed(true, &[9, 0, 4, 0, 1], &mut pdu), Step::Dropped(_)));
+        assert!(matches!(
+            state.feed(false, &[3, 4, 5], &mut pdu),
+            Step::Dropped(_)
+        ));
+        assert!(matches!(
+            state.feed(true, &[9, 0, 4, 0, 1], &mut pdu),
+            Step::Dropped(_)
+        ));
         assert_eq!(state.feed(false, &[0; 8], &mut pdu), Step::More);
-        assert_eq!(state.feed(true, &[2, 0, 4, 0, 7, 8], &mut pdu), Step::Pdu(&[7, 8]));
+        assert_eq!(
+            state.feed(true, &[2, 0, 4, 0, 7, 8], &mut pdu),
+            Step::Pdu(&[7, 8])
+        );
     }
 
     #[test]
@@ -178,6 +226,9 @@ mod tests {
         let mut state = Reassembly::IDLE;
         let mut pdu = [0; 8];
         assert_eq!(state.feed(true, &[4, 0, 4, 0, 1, 2], &mut pdu), Step::More);
-        assert_eq!(state.feed(true, &[1, 0, 4, 0, 9], &mut pdu), Step::Pdu(&[9]));
+        assert_eq!(
+            state.feed(true, &[1, 0, 4, 0, 9], &mut pdu),
+            Step::Pdu(&[9])
+        );
     }
 }

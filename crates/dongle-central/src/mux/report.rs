@@ -59,14 +59,21 @@ impl<F: Fn(&Report<'_>)> ReportHandler for F {
 /// Takes apart the parameters of an LE Advertising Report event, behind the subevent code; false:
 /// they end in the middle of a report.
 pub fn legacy(parameters: &[u8], mut each: impl FnMut(&Report<'_>)) -> bool {
-    let Some((&count, mut rest)) = parameters.split_first() else { return false };
+    let Some((&count, mut rest)) = parameters.split_first() else {
+        return false;
+    };
     for _ in 0..count {
-        let Some((&[kind, address_kind, ref whose @ .., len], tail)) = rest.split_first_chunk::<9>()
+        let Some((&[kind, address_kind, ref whose @ .., len], tail)) =
+            rest.split_first_chunk::<9>()
         else {
             return false;
         };
-        let Some((data, tail)) = tail.split_at_checked(usize::from(len)) else { return false };
-        let Some((&rssi, tail)) = tail.split_first() else { return false };
+        let Some((data, tail)) = tail.split_at_checked(usize::from(len)) else {
+            return false;
+        };
+        let Some((&rssi, tail)) = tail.split_first() else {
+            return false;
+        };
         rest = tail;
         each(&Report {
             address: Some(address(address_kind, whose)),
@@ -91,9 +98,13 @@ pub fn legacy(parameters: &[u8], mut each: impl FnMut(&Report<'_>)) -> bool {
 /// Takes apart the parameters of an LE Extended Advertising Report event, behind the subevent code;
 /// false: they end in the middle of a report.
 pub fn extended(parameters: &[u8], mut each: impl FnMut(&Report<'_>)) -> bool {
-    let Some((&count, mut rest)) = parameters.split_first() else { return false };
+    let Some((&count, mut rest)) = parameters.split_first() else {
+        return false;
+    };
     for _ in 0..count {
-        let Some((head, tail)) = rest.split_first_chunk::<24>() else { return false };
+        let Some((head, tail)) = rest.split_first_chunk::<24>() else {
+            return false;
+        };
         let &[
             kind,
             _,
@@ -115,7 +126,9 @@ pub fn extended(parameters: &[u8], mut each: impl FnMut(&Report<'_>)) -> bool {
             ref direct @ ..,
             len,
         ] = head;
-        let Some((data, tail)) = tail.split_at_checked(usize::from(len)) else { return false };
+        let Some((data, tail)) = tail.split_at_checked(usize::from(len)) else {
+            return false;
+        };
         rest = tail;
         let directed = kind & 0b100 != 0;
         each(&Report {
@@ -141,7 +154,11 @@ pub fn extended(parameters: &[u8], mut each: impl FnMut(&Report<'_>)) -> bool {
 
 fn address(kind: u8, bytes: &[u8; 6]) -> Address {
     // Identity addresses (2, 3) are public or random static ones that the controller resolved.
-    let kind = if kind & 1 == 0 { AddrKind::PUBLIC } else { AddrKind::RANDOM };
+    let kind = if kind & 1 == 0 {
+        AddrKind::PUBLIC
+    } else {
+        AddrKind::RANDOM
+    };
     Address::new(kind, BdAddr::new(*bytes))
 }
 
@@ -158,7 +175,23 @@ mod tests {
     const LEGACY: [u8; 14] = [1, 0, 1, 1, 2, 3, 4, 5, 0xC6, 3, 2, 1, 6, 0xC8];
 
     fn extended_report() -> Vec<u8> {
-        let mut r = std::vec![1, 0b0010_0001, 0, 1, 1, 2, 3, 4, 5, 0xC6, 1, 2, 7, 127, 0xD0];
+        let mut r = std::vec![
+            1,
+            0b0010_0001,
+            0,
+            1,
+            1,
+            2,
+            3,
+            4,
+            5,
+            0xC6,
+            1,
+            2,
+            7,
+            127,
+            0xD0
+        ];
         r.extend([0, 0, 0, 0, 0, 0, 0, 0, 0, 3, 2, 1, 6]);
         r
     }
@@ -179,7 +212,10 @@ mod tests {
     fn an_extended_report_tells_set_and_phy() {
         assert!(extended(&extended_report(), |r| {
             assert!(r.connectable && !r.scannable && !r.legacy && r.more_follows);
-            assert_eq!((r.sid, r.phys, r.tx_power, r.rssi), (Some(7), (1, 2), None, Some(-48)));
+            assert_eq!(
+                (r.sid, r.phys, r.tx_power, r.rssi),
+                (Some(7), (1, 2), None, Some(-48))
+            );
             assert_eq!(r.data, [2, 1, 6]);
         }));
     }

@@ -11,8 +11,8 @@ use heapless::Vec;
 use super::credits::{Credits, Owner};
 use super::events::{self, Event, code, judge};
 use super::packet::Head;
-use super::report::ReportHandler;
 use super::reassembly::Step;
+use super::report::ReportHandler;
 use super::watchdog::Watchdog;
 use crate::links::{LinkId, LinkInfo, Links, MAX_LINKS, Reason};
 
@@ -36,7 +36,10 @@ impl fmt::Display for Failure {
         match self {
             Self::Transport => f.write_str("the controller is gone"),
             Self::Silent(opcode) => {
-                write!(f, "the controller did not answer HCI command 0x{opcode:04X} within 2 s")
+                write!(
+                    f,
+                    "the controller did not answer HCI command 0x{opcode:04X} within 2 s"
+                )
             }
             Self::Hardware(code) => {
                 write!(f, "the controller reported hardware error 0x{code:02X}")
@@ -151,7 +154,10 @@ impl MuxState {
 
     /// What was counted so far.
     pub fn counters(&self) -> MuxCounters {
-        MuxCounters { most_in_flight: self.credits.in_use().1, ..self.counters }
+        MuxCounters {
+            most_in_flight: self.credits.in_use().1,
+            ..self.counters
+        }
     }
 
     /// Why the controller failed, if it did.
@@ -374,7 +380,11 @@ impl MuxState {
         let left = left.saturating_sub(head.data_len());
         if left > 0 {
             // One for each connection at most, so there is room.
-            let _ = self.host_frames.push(HostFrame { handle, left, since });
+            let _ = self.host_frames.push(HostFrame {
+                handle,
+                left,
+                since,
+            });
         }
         if self.att_waits {
             self.pump.wake();
@@ -401,14 +411,17 @@ impl MuxState {
                     Step::Assembled(pdu.len())
                 }
                 Step::Assembled(len) => {
-                    link.bearer.handle_pdu(link.pdu.get(..len).unwrap_or_default());
+                    link.bearer
+                        .handle_pdu(link.pdu.get(..len).unwrap_or_default());
                     Step::Assembled(len)
                 }
                 step => step,
             };
             (step, link.bearer.has_output())
         });
-        let Some((step, has_output)) = step else { return Inbound::Taken };
+        let Some((step, has_output)) = step else {
+            return Inbound::Taken;
+        };
         if has_output {
             links.doorbell().ring(id.index());
         }
@@ -468,12 +481,20 @@ impl MuxState {
                     _ => {}
                 }
             }
-            Event::Buffers { opcode, packet_length, total } => {
+            Event::Buffers {
+                opcode,
+                packet_length,
+                total,
+            } => {
                 self.watchdog.answered(opcode);
                 self.credits.configure(packet_length, total);
                 debug!("{} ACL buffers of {} bytes", total, packet_length);
             }
-            Event::Connected { handle, peer, parameters } => {
+            Event::Connected {
+                handle,
+                peer,
+                parameters,
+            } => {
                 self.forget(handle, Reason::Unknown, links);
                 self.credits.connected(handle);
                 match links.open(handle, peer, parameters) {
@@ -518,7 +539,10 @@ impl MuxState {
     }
 
     fn link(&self, handle: u16) -> Option<LinkId> {
-        self.links.iter().find(|(h, _)| *h == handle).map(|(_, id)| *id)
+        self.links
+            .iter()
+            .find(|(h, _)| *h == handle)
+            .map(|(_, id)| *id)
     }
 
     /// A connection is over, and all that was kept for it.
@@ -538,13 +562,19 @@ impl MuxState {
         for entry in entries.chunks_exact_mut(4) {
             let (handle, count) = entry.split_at_mut(2);
             let number = |bytes: &[u8]| bytes.first_chunk().map_or(0, |b| u16::from_le_bytes(*b));
-            let hosts = self.credits.completed(number(handle) & 0x0FFF, number(count));
+            let hosts = self
+                .credits
+                .completed(number(handle) & 0x0FFF, number(count));
             count.copy_from_slice(&hosts.to_le_bytes());
             any |= hosts > 0;
         }
         self.pump.wake();
         self.writers.wake();
-        if any { Inbound::ForHost(packet.len()) } else { Inbound::Taken }
+        if any {
+            Inbound::ForHost(packet.len())
+        } else {
+            Inbound::Taken
+        }
     }
 
     fn dropped(&mut self, what: &str, packet: &[u8]) -> Inbound {

@@ -42,6 +42,9 @@ impl Watchdog {
 
     /// A command whose answer is overdue.
     pub fn overdue(&self, now: Instant) -> Option<u16> {
-        self.0.iter().find(|(_, due)| *due <= now).map(|(opcode, _)| *opcode)
+        self.0
+            .iter()
+            .find(|(_, due)| *due <= now)
+            .map(|(opcode, _)| *opcode)
     }
 }

@@ -1,6 +1,7 @@
 //! The air's thread: packets from hosts into the world, the world's packets to hosts, time.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::task::{Context, Poll, Waker};
 use std::thread;
 use std::time::Duration;
@@ -15,6 +16,9 @@ const BATCH: usize = 16;
 /// A host that doesn't read is not listened to either, past this many packets waiting for it.
 const WAITING: usize = 512;
 
+/// How often a busy thread gives way to a caller who waits for the state.
+const PATIENCE: usize = 200;
+
 pub(super) struct Port {
     pub(super) id: ControllerId,
     pub(super) name: String,
@@ -24,7 +28,12 @@ pub(super) struct Port {
 
 impl Port {
     pub(super) fn new(id: ControllerId, name: String, port: HciPort) -> Self {
-        Self { id, name, port, gone: false }
+        Self {
+            id,
+            name,
+            port,
+            gone: false,
+        }
     }
 }
 
@@ -148,10 +157,18 @@ fn run(shared: &Shared) {
         let next = state.world.poll_timeout();
         drop(state);
         if busy {
-            // Others may want the state, and on few processors hosts want to run.
+            // Hosts want to run, on few processors; and a mutex is not fair by itself.
             thread::yield_now();
+            for _ in 0..PATIENCE {
+                if shared.waiting.load(Ordering::SeqCst) == 0 {
+                    break;
+                }
+                thread::yield_now();
+            }
         } else {
-            shared.waker.sleep(next.map(|next| next.saturating_sub(shared.now())));
+            shared
+                .waker
+                .sleep(next.map(|next| next.saturating_sub(shared.now())));
         }
     }
 }

@@ -5,6 +5,7 @@ mod engine;
 mod wake;
 
 use std::fmt;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -30,7 +31,11 @@ pub struct AirConfig {
 
 impl Default for AirConfig {
     fn default() -> Self {
-        Self { pacing: Pacing::FreeRunning, seed: 1, queue_bytes: 4096 }
+        Self {
+            pacing: Pacing::FreeRunning,
+            seed: 1,
+            queue_bytes: 4096,
+        }
     }
 }
 
@@ -42,7 +47,10 @@ impl AirConfig {
 
     /// Connection events and advertising at their real intervals.
     pub fn paced() -> Self {
-        Self { pacing: Pacing::Paced, ..Self::default() }
+        Self {
+            pacing: Pacing::Paced,
+            ..Self::default()
+        }
     }
 
     /// The same with another seed.
@@ -81,6 +89,8 @@ struct Shared {
     waker: Arc<ThreadWaker>,
     began: Instant,
     queue_bytes: usize,
+    /// Callers from outside who want the state; the thread lets them before it goes on.
+    waiting: AtomicUsize,
 }
 
 struct Handle(Arc<Shared>);
@@ -94,7 +104,10 @@ impl Drop for Handle {
 
 impl Shared {
     fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.waiting.fetch_add(1, Ordering::SeqCst);
+        let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        self.waiting.fetch_sub(1, Ordering::SeqCst);
+        state
     }
 
     fn now(&self) -> Duration {
@@ -115,9 +128,13 @@ impl Air {
             waker: Arc::default(),
             began: Instant::now(),
             queue_bytes: config.queue_bytes.max(1024),
+            waiting: AtomicUsize::new(0),
         });
         engine::start(Arc::clone(&shared));
-        Self { _handle: Arc::new(Handle(Arc::clone(&shared))), shared }
+        Self {
+            _handle: Arc::new(Handle(Arc::clone(&shared))),
+            shared,
+        }
     }
 
     /// Puts a controller into the air and gives the channel for its host.
@@ -150,8 +167,16 @@ impl Air {
 
     /// All controllers in the air, in the order they came.
     pub fn controllers(&self) -> Vec<AirController> {
-        let ids: Vec<_> = self.shared.state().ports.iter().map(|port| port.id).collect();
-        ids.into_iter().map(|id| AirController::new(self.clone(), id)).collect()
+        let ids: Vec<_> = self
+            .shared
+            .state()
+            .ports
+            .iter()
+            .map(|port| port.id)
+            .collect();
+        ids.into_iter()
+            .map(|id| AirController::new(self.clone(), id))
+            .collect()
     }
 
     /// Puts an advertiser without a host into the air.
@@ -178,7 +203,10 @@ impl Air {
     /// of flow control and framing.
     pub fn violations(&self) -> u64 {
         let state = self.shared.state();
-        let here = state.ports.iter().filter_map(|port| state.world.stats(port.id));
+        let here = state
+            .ports
+            .iter()
+            .filter_map(|port| state.world.stats(port.id));
         state.past_violations + here.map(|stats| stats.violations()).sum::<u64>()
     }
 
@@ -210,8 +238,39 @@ impl Default for Air {
 
 impl fmt::Debug for Air {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let names: Vec<_> =
-            self.shared.state().ports.iter().map(|port| port.name.clone()).collect();
-        f.debug_struct("Air").field("controllers", &names).finish_non_exhaustive()
+        let names: Vec<_> = self
+            .shared
+            .state()
+            .ports
+            .iter()
+            .map(|port| port.name.clone())
+            .collect();
+        f.debug_struct("Air")
+            .field("controllers", &names)
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_air_nobody_holds_ends() {
+        let air = Air::new();
+        let shared = Arc::downgrade(&air.shared);
+        let channel = air.controller(ControllerConfig::default());
+        let sensor = crate::HeartRateSensor::start(&air, crate::HeartRateConfig::default());
+        drop((air, sensor));
+        std::thread::sleep(Duration::from_millis(20));
+        assert!(shared.upgrade().is_some(), "a host still has its channel");
+        drop(channel);
+        for _ in 0..1000 {
+            if shared.strong_count() == 0 {
+                return;
+            }
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        panic!("the thread has not ended");
     }
 }

@@ -38,7 +38,8 @@ impl<'a> Reader<'a> {
     }
 
     pub(crate) fn u24(&mut self) -> Result<u32, Status> {
-        self.array().map(|[a, b, c]| u32::from_le_bytes([a, b, c, 0]))
+        self.array()
+            .map(|[a, b, c]| u32::from_le_bytes([a, b, c, 0]))
     }
 
     pub(crate) fn u64(&mut self) -> Result<u64, Status> {

@@ -66,7 +66,10 @@ impl Default for HeartRateConfig {
 impl HeartRateConfig {
     /// The default sensor with another name.
     pub fn named(name: impl Into<String>) -> Self {
-        Self { name: name.into(), ..Self::default() }
+        Self {
+            name: name.into(),
+            ..Self::default()
+        }
     }
 
     /// The same, advertising from `address`.
@@ -100,6 +103,7 @@ impl HeartRateConfig {
 /// advertises again once the client has gone.
 #[derive(Debug)]
 pub struct HeartRateSensor {
+    address: Address,
     controller: AirController,
     _worker: Worker,
 }
@@ -111,9 +115,19 @@ impl HeartRateSensor {
         if config.address.kind == AddressKind::Public {
             of_controller.public_address = config.address.bytes;
         }
+        let address = config.address;
         let (controller, channel) = air.attach(of_controller);
         let worker = Worker::start("heart-rate", move || run(channel, config));
-        Self { controller, _worker: worker }
+        Self {
+            address,
+            controller,
+            _worker: worker,
+        }
+    }
+
+    /// The address it advertises from.
+    pub fn address(&self) -> Address {
+        self.address
     }
 
     /// Its controller, to look into and to break.
@@ -127,8 +141,7 @@ async fn run(channel: HciChannel, config: HeartRateConfig) {
     let mut resources: HostResources<HeapPool, 1, 2> = HostResources::new();
     let mut builder = trouble_host::new(controller, &mut resources);
     if config.address.kind == AddressKind::Random {
-        builder = builder
-            .set_random_address(trouble_host::Address::random(config.address.bytes));
+        builder = builder.set_random_address(trouble_host::Address::random(config.address.bytes));
     }
     let stack = builder.build();
     let mut runner = stack.runner();
@@ -171,13 +184,22 @@ async fn serve(
             )
             .await?;
         let connection = match advertiser.accept().await {
-            Ok(connection) => connection.with_attribute_server(&server)?,
+            Ok(connection) => {
+                #[cfg(feature = "security")]
+                connection.set_bondable(true)?;
+                connection.with_attribute_server(&server)?
+            }
             Err(error) => {
                 log::debug!("{}: advertising ended: {error:?}", config.name);
                 continue;
             }
         };
-        let client = Client { config, handles: &handles, heart: &heart, battery: &battery };
+        let client = Client {
+            config,
+            handles: &handles,
+            heart: &heart,
+            battery: &battery,
+        };
         select(client.answer(&connection), client.notify(&connection)).await;
     }
 }
@@ -200,7 +222,9 @@ impl Client<'_> {
                     return;
                 }
                 GattConnectionEvent::Gatt { event } => match event {
-                    GattEvent::Write(write) if write.handle() == self.handles.control_point.handle => {
+                    GattEvent::Write(write)
+                        if write.handle() == self.handles.control_point.handle =>
+                    {
                         if write.with_data(|_, value| value == [1]) {
                             self.heart.borrow_mut().reset_energy();
                             write.accept()
@@ -221,7 +245,11 @@ impl Client<'_> {
 
     /// Notifies the client of what it has subscribed to.
     async fn notify(&self, connection: &Connected<'_, '_>) {
-        join(self.notify_heart_rate(connection), self.notify_battery(connection)).await;
+        join(
+            self.notify_heart_rate(connection),
+            self.notify_battery(connection),
+        )
+        .await;
     }
 
     async fn notify_heart_rate(&self, connection: &Connected<'_, '_>) {
@@ -243,7 +271,10 @@ impl Client<'_> {
                     Timer::after_millis(5).await;
                 }
                 None => {
-                    let value = self.heart.borrow_mut().measure(self.config.interval.as_secs_f32());
+                    let value = self
+                        .heart
+                        .borrow_mut()
+                        .measure(self.config.interval.as_secs_f32());
                     count += 1;
                     let value = value.encode(count % 10 == 1);
                     self.sent(measurement.notify(connection, &value[..], false).await);
@@ -257,8 +288,14 @@ impl Client<'_> {
     async fn notify_battery(&self, connection: &Connected<'_, '_>) {
         loop {
             Timer::after_secs(60).await;
-            self.battery.set(self.battery.get().saturating_sub(1).max(1));
-            self.sent(self.handles.battery.notify(connection, &self.battery.get(), true).await);
+            self.battery
+                .set(self.battery.get().saturating_sub(1).max(1));
+            self.sent(
+                self.handles
+                    .battery
+                    .notify(connection, &self.battery.get(), true)
+                    .await,
+            );
         }
     }
 
@@ -290,7 +327,7 @@ fn services<'v>(
     let measurement = heart_rate
         .add_characteristic(
             0x2A37_u16,
-            &[CharacteristicProp::Notify],
+            [CharacteristicProp::Notify],
             heapless::Vec::<u8, 20>::new(),
             measurement_store,
         )
@@ -298,11 +335,11 @@ fn services<'v>(
         .build();
     heart_rate.add_characteristic_small(
         0x2A38_u16,
-        &[CharacteristicProp::Read],
+        [CharacteristicProp::Read],
         BODY_LOCATION_CHEST,
     );
     let control_point = heart_rate
-        .add_characteristic_small(0x2A39_u16, &[CharacteristicProp::Write], 0_u8)
+        .add_characteristic_small(0x2A39_u16, [CharacteristicProp::Write], 0_u8)
         .build();
     heart_rate.build();
 
@@ -310,7 +347,7 @@ fn services<'v>(
     let battery = battery_service
         .add_characteristic_small(
             0x2A19_u16,
-            &[CharacteristicProp::Read, CharacteristicProp::Notify],
+            [CharacteristicProp::Read, CharacteristicProp::Notify],
             config.battery.min(100),
         )
         .build();
@@ -322,7 +359,14 @@ fn services<'v>(
     information.add_characteristic_ro(0x2A26_u16, env!("CARGO_PKG_VERSION"));
     information.build();
 
-    (table, Handles { measurement, control_point, battery })
+    (
+        table,
+        Handles {
+            measurement,
+            control_point,
+            battery,
+        },
+    )
 }
 
 /// Advertising data and scan response: a name that fits goes into the first.
@@ -338,7 +382,11 @@ fn advertisement(name: &str) -> (Vec<u8>, Vec<u8>) {
     while !name.is_char_boundary(shown) {
         shown -= 1;
     }
-    let kind = if shown == name.len() { COMPLETE_NAME } else { SHORTENED_NAME };
+    let kind = if shown == name.len() {
+        COMPLETE_NAME
+    } else {
+        SHORTENED_NAME
+    };
     let mut structure = vec![shown as u8 + 1, kind];
     structure.extend_from_slice(&name.as_bytes()[..shown]);
     if data.len() + structure.len() <= 31 {

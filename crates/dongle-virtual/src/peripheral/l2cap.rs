@@ -42,7 +42,9 @@ impl Reassembly {
         self.frame.extend_from_slice(data);
         let (header, payload) = self.frame.split_first_chunk::<4>()?;
         let [l0, l1, c0, c1] = *header;
-        let payload = payload.get(..usize::from(u16::from_le_bytes([l0, l1])))?.to_vec();
+        let payload = payload
+            .get(..usize::from(u16::from_le_bytes([l0, l1])))?
+            .to_vec();
         self.frame.clear();
         Some((u16::from_le_bytes([c0, c1]), payload))
     }
@@ -68,6 +70,9 @@ mod tests {
     #[test]
     fn an_empty_frame_is_a_frame() {
         let packet = fragments(5, ATT, &[], 27).next().unwrap();
-        assert_eq!(Reassembly::default().push(true, &packet[5..]), Some((ATT, vec![])));
+        assert_eq!(
+            Reassembly::default().push(true, &packet[5..]),
+            Some((ATT, vec![]))
+        );
     }
 }

@@ -3,7 +3,8 @@
 mod heart_rate;
 mod l2cap;
 mod pool;
-mod raw;
+mod script;
+mod scripted;
 mod waveform;
 
 use std::fmt;
@@ -14,7 +15,7 @@ use futures_lite::future;
 
 pub use heart_rate::{HeartRateConfig, HeartRateSensor};
 pub use pool::{HeapPacket, HeapPool};
-pub use raw::{NotConnected, PeerEvent, ScriptedConfig, ScriptedPeripheral};
+pub use scripted::{NotConnected, PeerEvent, ScriptedConfig, ScriptedPeripheral};
 
 /// A peripheral's thread; dropping this stops the peripheral and waits for the thread.
 struct Worker {
@@ -38,7 +39,9 @@ impl Worker {
             future::block_on(future::or(stopped, body()));
         };
         let thread = thread::Builder::new().name(name.into()).spawn(run);
-        let thread = thread.inspect_err(|error| log::error!("no thread for {name}: {error}")).ok();
+        let thread = thread
+            .inspect_err(|error| log::error!("no thread for {name}: {error}"))
+            .ok();
         Self { stop, thread }
     }
 }

@@ -27,7 +27,13 @@ pub(super) struct Measurement {
 impl Heart {
     pub(super) fn new(seed: u64) -> Self {
         let rng = fastrand::Rng::with_seed(seed);
-        Self { rng, time: 0.0, next_beat: 0.5, last_beat: 0.0, energy: 0.0 }
+        Self {
+            rng,
+            time: 0.0,
+            next_beat: 0.5,
+            last_beat: 0.0,
+            energy: 0.0,
+        }
     }
 
     fn rate_at(&self, time: f32) -> f32 {
@@ -56,7 +62,11 @@ impl Heart {
         intervals.drain(..surplus);
         self.energy += seconds * 0.15;
         let rate = self.rate_at(self.time).round().clamp(30.0, 220.0) as u8;
-        Measurement { rate, intervals, energy: self.energy as u16 }
+        Measurement {
+            rate,
+            intervals,
+            energy: self.energy as u16,
+        }
     }
 }
 
@@ -69,7 +79,11 @@ impl Measurement {
         const INTERVALS: u8 = 1 << 4;
         let mut flags = CONTACT;
         flags |= if with_energy { ENERGY } else { 0 };
-        flags |= if self.intervals.is_empty() { 0 } else { INTERVALS };
+        flags |= if self.intervals.is_empty() {
+            0
+        } else {
+            INTERVALS
+        };
         let mut value = vec![flags, self.rate];
         if with_energy {
             value.extend_from_slice(&self.energy.to_le_bytes());

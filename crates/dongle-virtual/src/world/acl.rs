@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::controller::{Controller, ControllerId, OutgoingKind};
 use super::commands::{Answer, Outcome};
+use super::controller::{Controller, ControllerId, OutgoingKind};
 use super::link::{LinkId, Side};
 use super::{Pacing, World};
 use crate::hci::event;
@@ -46,7 +46,9 @@ impl World {
     pub(super) fn handle_acl(&mut self, id: ControllerId, word: u16, data: &[u8]) {
         let (handle, boundary, broadcast) = (word & 0x0FFF, word >> 12 & 0b11, word >> 14);
         let now = self.now;
-        let Some(controller) = self.controllers.get_mut(&id) else { return };
+        let Some(controller) = self.controllers.get_mut(&id) else {
+            return;
+        };
         let name = &controller.config.name;
         let Some(&link_id) = controller.handles.get(&handle) else {
             log::debug!("{name}: data for handle {handle:#05x}, which has no link");
@@ -59,13 +61,20 @@ impl World {
             return;
         }
         if data.len() > usize::from(controller.config.acl_length) {
-            log::warn!("{name}: {} octets for a buffer of {}", data.len(), controller.config.acl_length);
+            log::warn!(
+                "{name}: {} octets for a buffer of {}",
+                data.len(),
+                controller.config.acl_length
+            );
             controller.stats.oversized += 1;
             controller.overflow();
             return;
         }
         if controller.in_flight >= usize::from(controller.config.acl_buffers) {
-            log::warn!("{name}: more than {} packets outstanding", controller.config.acl_buffers);
+            log::warn!(
+                "{name}: more than {} packets outstanding",
+                controller.config.acl_buffers
+            );
             controller.stats.overflows += 1;
             controller.overflow();
             return;
@@ -79,7 +88,9 @@ impl World {
             first: boundary != 0b01,
             ready_at: now + controller.faults.delay,
         };
-        let Some(link) = self.links.get_mut(&link_id) else { return };
+        let Some(link) = self.links.get_mut(&link_id) else {
+            return;
+        };
         if let Some(end) = link.side_of(id).and_then(|side| link.end_mut(side)) {
             end.queue.push_back(packet);
         }
@@ -118,19 +129,32 @@ impl World {
         completed: &mut BTreeMap<Side, u16>,
     ) -> bool {
         let now = self.now;
-        let Some(link) = self.links.get_mut(&link_id) else { return false };
+        let Some(link) = self.links.get_mut(&link_id) else {
+            return false;
+        };
         if !link.encryption.data_flows() {
             return false;
         }
-        let Some(to) = link.end(side.other()).map(|end| (end.controller, end.handle)) else {
+        let Some(to) = link
+            .end(side.other())
+            .map(|end| (end.controller, end.handle))
+        else {
             return false;
         };
-        let Some(end) = link.end_mut(side) else { return false };
+        let Some(end) = link.end_mut(side) else {
+            return false;
+        };
         let octets = usize::from(end.tx.0);
-        let Some(packet) = end.queue.front_mut().filter(|packet| packet.ready_at <= now) else {
+        let Some(packet) = end
+            .queue
+            .front_mut()
+            .filter(|packet| packet.ready_at <= now)
+        else {
             return false;
         };
-        let Some(receiver) = self.controllers.get_mut(&to.0) else { return false };
+        let Some(receiver) = self.controllers.get_mut(&to.0) else {
+            return false;
+        };
         if !receiver.takes_data() {
             return false;
         }
@@ -148,7 +172,8 @@ impl World {
             bytes.extend_from_slice(piece);
             receiver.push(OutgoingKind::Acl, bytes);
             let counted = receiver.host_flow.enabled;
-            receiver.host_flow.outstanding += u16::from(counted);
+            let outstanding = &mut receiver.host_flow.outstanding;
+            *outstanding = outstanding.saturating_add(u16::from(counted));
             packet.sent += piece.len();
             let done = packet.sent >= packet.data.len();
             if done {
@@ -166,7 +191,11 @@ impl World {
     }
 
     fn report_completed(&mut self, link_id: LinkId, side: Side, count: u16) {
-        let handle = self.links.get(&link_id).and_then(|link| link.end(side)).map(|e| e.handle);
+        let handle = self
+            .links
+            .get(&link_id)
+            .and_then(|link| link.end(side))
+            .map(|e| e.handle);
         let (Some(handle), Some(controller)) = (handle, self.controller_at(link_id, side)) else {
             return;
         };
@@ -177,7 +206,9 @@ impl World {
 
     /// This host has read, or a link of it has ended: peers that were held back go on.
     pub(super) fn room_for_data(&mut self, id: ControllerId) {
-        let Some(controller) = self.controllers.get_mut(&id) else { return };
+        let Some(controller) = self.controllers.get_mut(&id) else {
+            return;
+        };
         if !controller.held_back {
             return;
         }
@@ -195,7 +226,10 @@ impl World {
         for _ in 0..p.u8()? {
             let (handle, count) = (p.handle()?, p.u16()?);
             let (link_id, side) = self.link_of(id, handle)?;
-            let end = self.links.get_mut(&link_id).and_then(|link| link.end_mut(side));
+            let end = self
+                .links
+                .get_mut(&link_id)
+                .and_then(|link| link.end_mut(side));
             let Some(end) = end else { continue };
             if count > end.host_outstanding {
                 return Err(INVALID_PARAMETERS);

@@ -1,160 +1,18 @@
-//! Advertising commands, legacy and extended, and the sets they describe.
+//! Advertising commands, legacy and extended.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::World;
+use super::advertising_set::{AdvertisingSet, LEGACY_SET, Properties};
 use super::commands::{Answer, DONE, Outcome};
-use super::controller::{Controller, ControllerId};
+use super::controller::ControllerId;
 use super::local::TRANSMIT_POWER;
-use super::timers::Timer;
-use crate::address::Address;
-use crate::hci::event::le;
+use crate::hci::Reader;
 use crate::hci::status::*;
-use crate::hci::{Reader, Status};
-
-/// The set that the legacy commands mean: beyond the handles of extended advertising.
-pub(crate) const LEGACY_SET: u8 = 0xFF;
-
-/// What kind of advertising a set does.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Properties {
-    pub(crate) connectable: bool,
-    pub(crate) scannable: bool,
-    pub(crate) directed: bool,
-    pub(crate) high_duty: bool,
-    /// Legacy advertising PDUs, from whichever family of commands.
-    pub(crate) legacy: bool,
-    pub(crate) anonymous: bool,
-    pub(crate) with_tx_power: bool,
-}
-
-impl Properties {
-    fn from_legacy(kind: u8) -> Option<Self> {
-        let (connectable, scannable, directed, high_duty) = match kind {
-            0 => (true, true, false, false),
-            1 => (true, false, true, true),
-            2 => (false, true, false, false),
-            3 => (false, false, false, false),
-            4 => (true, false, true, false),
-            _ => return None,
-        };
-        Some(Self {
-            connectable,
-            scannable,
-            directed,
-            high_duty,
-            legacy: true,
-            anonymous: false,
-            with_tx_power: false,
-        })
-    }
-
-    fn from_extended(bits: u16) -> Option<Self> {
-        let has = |bit: u16| bits & (1 << bit) != 0;
-        let properties = Self {
-            connectable: has(0),
-            scannable: has(1),
-            directed: has(2),
-            high_duty: has(3),
-            legacy: has(4),
-            anonymous: has(5),
-            with_tx_power: has(6),
-        };
-        let possible = if properties.legacy {
-            matches!(bits, 0x13 | 0x15 | 0x1D | 0x12 | 0x10)
-        } else {
-            // Extended PDUs are connectable or scannable, not both (Vol 4 Part E 7.8.53).
-            !(properties.connectable && properties.scannable) && !properties.high_duty
-        };
-        (possible && bits & !0x7F == 0).then_some(properties)
-    }
-}
-
-#[derive(Debug)]
-pub(crate) struct AdvertisingSet {
-    pub(crate) handle: u8,
-    pub(crate) properties: Properties,
-    pub(crate) interval: Duration,
-    pub(crate) own_kind: u8,
-    pub(crate) peer: (u8, [u8; 6]),
-    /// Bit 0: scan requests, bit 1: connections, only from the accept list.
-    pub(crate) filter_policy: u8,
-    pub(crate) primary_phy: u8,
-    pub(crate) secondary_phy: u8,
-    pub(crate) sid: u8,
-    pub(crate) report_scan_requests: bool,
-    pub(crate) random_address: Option<[u8; 6]>,
-    pub(crate) data: Arc<[u8]>,
-    pub(crate) scan_response: Arc<[u8]>,
-    partial: Option<Vec<u8>>,
-    pub(crate) enabled: bool,
-    pub(crate) generation: u32,
-    pub(crate) max_events: u8,
-    pub(crate) events: u8,
-    /// A timer for the next event is on its way.
-    pub(crate) ticking: bool,
-    timed: bool,
-}
-
-impl AdvertisingSet {
-    pub(super) fn new(handle: u8) -> Self {
-        Self {
-            handle,
-            properties: Properties {
-                connectable: true,
-                scannable: true,
-                directed: false,
-                high_duty: false,
-                legacy: true,
-                anonymous: false,
-                with_tx_power: false,
-            },
-            interval: Duration::from_millis(1280),
-            own_kind: 0,
-            peer: (0, [0; 6]),
-            filter_policy: 0,
-            primary_phy: 1,
-            secondary_phy: 1,
-            sid: 0,
-            report_scan_requests: false,
-            random_address: None,
-            data: Arc::from([]),
-            scan_response: Arc::from([]),
-            partial: None,
-            enabled: false,
-            generation: 0,
-            max_events: 0,
-            events: 0,
-            ticking: false,
-            timed: false,
-        }
-    }
-
-    pub(crate) fn legacy_commands(&self) -> bool {
-        self.handle == LEGACY_SET
-    }
-
-    /// Whether its events have to be counted even when nobody listens.
-    pub(crate) fn must_tick(&self) -> bool {
-        self.max_events > 0 || self.properties.high_duty
-    }
-
-    pub(crate) fn stop(&mut self) {
-        self.enabled = false;
-        self.ticking = false;
-        self.generation = self.generation.wrapping_add(1);
-    }
-}
 
 fn interval(slots: u32) -> Duration {
     Duration::from_micros(u64::from(slots) * 625)
-}
-
-impl Controller {
-    fn set_mut(&mut self, handle: u8) -> Result<&mut AdvertisingSet, Status> {
-        self.advertising.get_mut(&handle).ok_or(UNKNOWN_ADVERTISING_IDENTIFIER)
-    }
 }
 
 impl World {
@@ -177,7 +35,9 @@ impl World {
         {
             return Err(INVALID_PARAMETERS);
         }
-        let Some(controller) = self.controllers.get_mut(&id) else { return DONE };
+        let Some(controller) = self.controllers.get_mut(&id) else {
+            return DONE;
+        };
         let set = controller
             .advertising
             .entry(LEGACY_SET)
@@ -186,7 +46,11 @@ impl World {
             return Err(COMMAND_DISALLOWED);
         }
         set.properties = properties;
-        set.interval = if properties.high_duty { interval(6) } else { interval(min.into()) };
+        set.interval = if properties.high_duty {
+            interval(6)
+        } else {
+            interval(min.into())
+        };
         set.own_kind = own_kind;
         set.peer = peer;
         set.filter_policy = filter_policy;
@@ -200,13 +64,22 @@ impl World {
         response: bool,
     ) -> Outcome {
         let len = p.u8()?;
-        let data = p.slice(31)?.get(..usize::from(len)).ok_or(INVALID_PARAMETERS)?;
-        let Some(controller) = self.controllers.get_mut(&id) else { return DONE };
+        let data = p
+            .slice(31)?
+            .get(..usize::from(len))
+            .ok_or(INVALID_PARAMETERS)?;
+        let Some(controller) = self.controllers.get_mut(&id) else {
+            return DONE;
+        };
         let set = controller
             .advertising
             .entry(LEGACY_SET)
             .or_insert_with(|| AdvertisingSet::new(LEGACY_SET));
-        *(if response { &mut set.scan_response } else { &mut set.data }) = Arc::from(data);
+        *(if response {
+            &mut set.scan_response
+        } else {
+            &mut set.data
+        }) = Arc::from(data);
         DONE
     }
 
@@ -216,7 +89,9 @@ impl World {
         p: &mut Reader<'_>,
     ) -> Outcome {
         let enable = p.flag()?;
-        let Some(controller) = self.controllers.get_mut(&id) else { return DONE };
+        let Some(controller) = self.controllers.get_mut(&id) else {
+            return DONE;
+        };
         let random_address = controller.random_address;
         let set = controller
             .advertising
@@ -233,7 +108,10 @@ impl World {
             return DONE;
         }
         // High duty cycle directed advertising lasts 1.28 s (Vol 6 Part B 4.4.2.4.3).
-        let limit = set.properties.high_duty.then(|| Duration::from_millis(1280));
+        let limit = set
+            .properties
+            .high_duty
+            .then(|| Duration::from_millis(1280));
         self.start_set(id, LEGACY_SET, limit, 0);
         DONE
     }
@@ -244,7 +122,9 @@ impl World {
         p: &mut Reader<'_>,
     ) -> Outcome {
         let (handle, address) = (p.u8()?, p.array()?);
-        let Some(controller) = self.controllers.get_mut(&id) else { return DONE };
+        let Some(controller) = self.controllers.get_mut(&id) else {
+            return DONE;
+        };
         let set = controller.set_mut(handle)?;
         if set.enabled && set.properties.connectable {
             return Err(COMMAND_DISALLOWED);
@@ -279,10 +159,16 @@ impl World {
         {
             return Err(INVALID_PARAMETERS);
         }
-        let Some(controller) = self.controllers.get_mut(&id) else { return DONE };
+        let Some(controller) = self.controllers.get_mut(&id) else {
+            return DONE;
+        };
         let phys = controller.config.phys();
         let phy_bit = |phy: u8| 1_u8 << (phy.max(1) - 1);
-        let secondary_needed = if properties.legacy { 0 } else { phy_bit(secondary_phy) };
+        let secondary_needed = if properties.legacy {
+            0
+        } else {
+            phy_bit(secondary_phy)
+        };
         if (phy_bit(primary_phy) | secondary_needed) & !phys != 0 {
             return Err(UNSUPPORTED_FEATURE);
         }
@@ -318,7 +204,9 @@ impl World {
         let (handle, operation, _fragment) = (p.u8()?, p.u8()?, p.u8()?);
         let len = p.u8()?;
         let data = p.slice(usize::from(len))?;
-        let Some(controller) = self.controllers.get_mut(&id) else { return DONE };
+        let Some(controller) = self.controllers.get_mut(&id) else {
+            return DONE;
+        };
         let longest = usize::from(controller.config.advertising_data_length);
         let set = controller.set_mut(handle)?;
         let whole = match operation {
@@ -339,7 +227,11 @@ impl World {
                     return Err(MEMORY_CAPACITY_EXCEEDED);
                 }
                 partial.extend_from_slice(data);
-                if operation == 2 { set.partial.take() } else { None }
+                if operation == 2 {
+                    set.partial.take()
+                } else {
+                    None
+                }
             }
             _ => return Err(INVALID_PARAMETERS),
         };
@@ -351,7 +243,11 @@ impl World {
             return Err(MEMORY_CAPACITY_EXCEEDED);
         }
         set.partial = None;
-        *(if response { &mut set.scan_response } else { &mut set.data }) = Arc::from(whole);
+        *(if response {
+            &mut set.scan_response
+        } else {
+            &mut set.data
+        }) = Arc::from(whole);
         DONE
     }
 
@@ -365,10 +261,15 @@ impl World {
             }
             sets.push((handle, duration, max_events));
         }
-        let Some(controller) = self.controllers.get_mut(&id) else { return DONE };
+        let Some(controller) = self.controllers.get_mut(&id) else {
+            return DONE;
+        };
         if !enable {
             if sets.is_empty() {
-                controller.advertising.values_mut().for_each(AdvertisingSet::stop);
+                controller
+                    .advertising
+                    .values_mut()
+                    .for_each(AdvertisingSet::stop);
             }
             for &(handle, ..) in &sets {
                 controller.set_mut(handle)?;
@@ -395,8 +296,7 @@ impl World {
             }
         }
         for (handle, duration, max_events) in sets {
-            let limit =
-                (duration > 0).then(|| Duration::from_millis(u64::from(duration) * 10));
+            let limit = (duration > 0).then(|| Duration::from_millis(u64::from(duration) * 10));
             self.start_set(id, handle, limit, max_events);
         }
         DONE
@@ -404,7 +304,9 @@ impl World {
 
     pub(super) fn remove_set(&mut self, id: ControllerId, p: &mut Reader<'_>) -> Outcome {
         let handle = p.u8()?;
-        let Some(controller) = self.controllers.get_mut(&id) else { return DONE };
+        let Some(controller) = self.controllers.get_mut(&id) else {
+            return DONE;
+        };
         if controller.set_mut(handle)?.enabled {
             return Err(COMMAND_DISALLOWED);
         }
@@ -413,70 +315,13 @@ impl World {
     }
 
     pub(super) fn clear_sets(&mut self, id: ControllerId) -> Outcome {
-        let Some(controller) = self.controllers.get_mut(&id) else { return DONE };
+        let Some(controller) = self.controllers.get_mut(&id) else {
+            return DONE;
+        };
         if controller.advertising.values().any(|set| set.enabled) {
             return Err(COMMAND_DISALLOWED);
         }
         controller.advertising.clear();
         DONE
-    }
-
-    /// Starts (or, with a new duration, restarts) a set.
-    fn start_set(&mut self, id: ControllerId, handle: u8, limit: Option<Duration>, events: u8) {
-        let now = self.now;
-        let Some(set) = self.controllers.get_mut(&id).and_then(|c| c.set_mut(handle).ok()) else {
-            return;
-        };
-        set.stop();
-        set.enabled = true;
-        set.events = 0;
-        set.max_events = events;
-        set.timed = limit.is_some();
-        let generation = set.generation;
-        if let Some(limit) = limit {
-            self.timers.at(
-                now + limit,
-                Timer::AdvertisingEnds { controller: id, set: handle, generation },
-            );
-        }
-        self.tick_set(id, handle, Duration::ZERO);
-    }
-
-    /// Sets the timer of the set's next event, if anybody listens or the event must be counted.
-    pub(super) fn tick_set(&mut self, id: ControllerId, handle: u8, after: Duration) {
-        let silent = self.listeners.is_empty();
-        let when = self.now + after;
-        let Some(set) = self.controllers.get_mut(&id).and_then(|c| c.set_mut(handle).ok()) else {
-            return;
-        };
-        if !set.enabled || set.ticking || silent && !set.must_tick() {
-            return;
-        }
-        set.ticking = true;
-        let generation = set.generation;
-        self.timers.at(when, Timer::Advertise { controller: id, set: handle, generation });
-    }
-
-    /// The duration of a set is over, or its events are.
-    pub(super) fn advertising_ends(&mut self, id: ControllerId, handle: u8, generation: u32) {
-        let Some(controller) = self.controllers.get_mut(&id) else { return };
-        let Ok(set) = controller.set_mut(handle) else { return };
-        if !set.enabled || set.generation != generation {
-            return;
-        }
-        let by_count = set.max_events > 0 && set.events >= set.max_events;
-        let events = set.events;
-        let own_kind = set.own_kind;
-        set.stop();
-        if handle != LEGACY_SET {
-            let status = if by_count { LIMIT_REACHED } else { ADVERTISING_TIMEOUT };
-            controller
-                .le_event(le::ADVERTISING_SET_TERMINATED, &[status, handle, 0, 0, events]);
-        } else {
-            // High duty cycle directed advertising ends with a failed connection.
-            let local = controller.plain_address(own_kind, None);
-            let local = local.unwrap_or(Address::public([0; 6]));
-            controller.connection_failed(ADVERTISING_TIMEOUT, 1, local);
-        }
     }
 }

@@ -25,7 +25,9 @@ pub(crate) const DONE: Outcome = Ok(Answer::Complete(Vec::new()));
 
 impl World {
     pub(super) fn handle_command(&mut self, id: ControllerId, opcode: u16, parameters: &[u8]) {
-        let Some(controller) = self.controllers.get_mut(&id) else { return };
+        let Some(controller) = self.controllers.get_mut(&id) else {
+            return;
+        };
         controller.stats.commands += 1;
         if controller.waiting_answers > 0
             && opcode != RESET
@@ -59,7 +61,9 @@ impl World {
     }
 
     fn answer(&mut self, id: ControllerId, opcode: u16, outcome: Outcome) {
-        let Some(controller) = self.controllers.get_mut(&id) else { return };
+        let Some(controller) = self.controllers.get_mut(&id) else {
+            return;
+        };
         match outcome {
             Ok(Answer::Complete(parameters)) => {
                 controller.command_complete(opcode, SUCCESS, &parameters);
@@ -124,7 +128,9 @@ impl World {
             }
             _ => {
                 let now = self.now;
-                let Some(controller) = self.controllers.get_mut(&id) else { return DONE };
+                let Some(controller) = self.controllers.get_mut(&id) else {
+                    return DONE;
+                };
                 controller.execute_local(now, opcode, p, &mut self.rng)
             }
         }

@@ -96,7 +96,10 @@ impl Default for ControllerConfig {
 impl ControllerConfig {
     /// A controller without extended advertising.
     pub fn legacy() -> Self {
-        Self { extended_advertising: false, ..Self::default() }
+        Self {
+            extended_advertising: false,
+            ..Self::default()
+        }
     }
 
     /// What a stock Zephyr `hci_uart` board is like: no public address, seven ACL buffers of 27

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
-use super::advertising::AdvertisingSet;
+use super::advertising_set::AdvertisingSet;
 use super::config::ControllerConfig;
 use super::faults::Faults;
 use super::initiating::Initiator;
@@ -182,7 +182,12 @@ impl Controller {
     pub(crate) fn command_complete(&mut self, opcode: u16, status: Status, parameters: &[u8]) {
         let [low, high] = opcode.to_le_bytes();
         let kind = OutgoingKind::CommandAnswer;
-        self.push_event(kind, event::COMMAND_COMPLETE, &[1, low, high, status], parameters);
+        self.push_event(
+            kind,
+            event::COMMAND_COMPLETE,
+            &[1, low, high, status],
+            parameters,
+        );
     }
 
     pub(crate) fn command_status(&mut self, opcode: u16, status: Status) {
@@ -221,7 +226,9 @@ impl Controller {
 
     /// Whether an address, as reported to the host, is in the filter accept list.
     pub(crate) fn accepts(&self, kind: u8, bytes: [u8; 6]) -> bool {
-        self.accept_list.iter().any(|&(k, b)| k & 1 == kind & 1 && b == bytes)
+        self.accept_list
+            .iter()
+            .any(|&(k, b)| k & 1 == kind & 1 && b == bytes)
     }
 
     pub(crate) fn is_listening(&self) -> bool {
@@ -230,6 +237,8 @@ impl Controller {
 
     /// The lowest connection handle that is free.
     pub(crate) fn free_handle(&self) -> u16 {
-        (0..0x0F00).find(|handle| !self.handles.contains_key(handle)).unwrap_or(0)
+        (0..0x0F00)
+            .find(|handle| !self.handles.contains_key(handle))
+            .unwrap_or(0)
     }
 }

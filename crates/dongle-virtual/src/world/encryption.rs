@@ -53,17 +53,26 @@ impl World {
         let key = Key(p.array()?);
         let (link_id, side) = self.link_of(id, handle)?;
         let now = self.now;
-        let Some(link) = self.links.get_mut(&link_id) else { return Err(UNKNOWN_CONNECTION) };
+        let Some(link) = self.links.get_mut(&link_id) else {
+            return Err(UNKNOWN_CONNECTION);
+        };
         if side != Side::Central || link.encryption.is_waiting() {
             return Err(COMMAND_DISALLOWED);
         }
         link.encryption.central = Some(key);
         link.encryption.asked = false;
-        let request = Procedure::EncryptionRequest { random, diversifier, at: now };
+        let request = Procedure::EncryptionRequest {
+            random,
+            diversifier,
+            at: now,
+        };
         link.procedures.push_back(request);
         link.procedure_generation = link.procedure_generation.wrapping_add(1);
         let generation = link.procedure_generation;
-        let timer = Timer::ProcedureTimeout { link: link_id, generation };
+        let timer = Timer::ProcedureTimeout {
+            link: link_id,
+            generation,
+        };
         self.timers.at(now + PROCEDURE_RESPONSE_TIMEOUT, timer);
         self.schedule(link_id);
         Ok(Answer::Pending)
@@ -76,7 +85,11 @@ impl World {
         random: [u8; 8],
         diversifier: [u8; 2],
     ) {
-        let handle = self.links.get(&link_id).and_then(|l| l.end(Side::Peripheral)).map(|e| e.handle);
+        let handle = self
+            .links
+            .get(&link_id)
+            .and_then(|l| l.end(Side::Peripheral))
+            .map(|e| e.handle);
         let (Some(handle), Some(peripheral)) =
             (handle, self.controller_at(link_id, Side::Peripheral))
         else {
@@ -103,23 +116,34 @@ impl World {
         positive: bool,
     ) -> Outcome {
         let handle = p.handle()?;
-        let key = if positive { Some(Key(p.array()?)) } else { None };
+        let key = if positive {
+            Some(Key(p.array()?))
+        } else {
+            None
+        };
         let (link_id, side) = self.link_of(id, handle)?;
         let now = self.now;
-        let Some(link) = self.links.get_mut(&link_id) else { return Err(UNKNOWN_CONNECTION) };
+        let Some(link) = self.links.get_mut(&link_id) else {
+            return Err(UNKNOWN_CONNECTION);
+        };
         if side != Side::Peripheral || !link.encryption.asked {
             return Err(COMMAND_DISALLOWED);
         }
         link.encryption.asked = false;
-        link.procedures.push_back(Procedure::EncryptionAnswer { key, at: now });
+        link.procedures
+            .push_back(Procedure::EncryptionAnswer { key, at: now });
         self.schedule(link_id);
         Ok(Answer::Complete(handle.to_le_bytes().to_vec()))
     }
 
     /// Both keys are known, or the peripheral has none.
     pub(super) fn encryption_answer(&mut self, link_id: LinkId, peripheral: Option<Key>) {
-        let Some(link) = self.links.get_mut(&link_id) else { return };
-        let Some(central) = link.encryption.central.take() else { return };
+        let Some(link) = self.links.get_mut(&link_id) else {
+            return;
+        };
+        let Some(central) = link.encryption.central.take() else {
+            return;
+        };
         let refresh = link.encryption.on;
         match peripheral {
             Some(key) if key == central => {
@@ -141,7 +165,11 @@ impl World {
     }
 
     fn encryption_event(&mut self, link_id: LinkId, side: Side, status: u8, refresh: bool) {
-        let handle = self.links.get(&link_id).and_then(|link| link.end(side)).map(|e| e.handle);
+        let handle = self
+            .links
+            .get(&link_id)
+            .and_then(|link| link.end(side))
+            .map(|e| e.handle);
         let (Some(handle), Some(controller)) = (handle, self.controller_at(link_id, side)) else {
             return;
         };

@@ -108,7 +108,11 @@ impl World {
     /// The link goes out of range: both sides notice by supervision timeout (0x08).
     pub fn drop_link(&mut self, now: Duration, id: ControllerId, handle: u16) {
         self.advance(now);
-        let link = self.controllers.get(&id).and_then(|c| c.handles.get(&handle)).copied();
+        let link = self
+            .controllers
+            .get(&id)
+            .and_then(|c| c.handles.get(&handle))
+            .copied();
         if let Some(link) = link {
             self.lose_link(link);
         }

@@ -51,14 +51,21 @@ impl Controller {
         event.extend_from_slice(&parameters.latency.to_le_bytes());
         event.extend_from_slice(&parameters.timeout.to_le_bytes());
         event.push(0);
-        let subevent =
-            if enhanced { le::ENHANCED_CONNECTION_COMPLETE } else { le::CONNECTION_COMPLETE };
+        let subevent = if enhanced {
+            le::ENHANCED_CONNECTION_COMPLETE
+        } else {
+            le::CONNECTION_COMPLETE
+        };
         self.le_event(subevent, &event);
     }
 
     /// A connection complete event that says no connection was made.
     pub(crate) fn connection_failed(&mut self, status: Status, role: u8, peer: Address) {
-        let side = if role == 0 { Side::Central } else { Side::Peripheral };
+        let side = if role == 0 {
+            Side::Central
+        } else {
+            Side::Peripheral
+        };
         let peer = (peer.hci_kind(), peer.bytes);
         self.connection_complete(
             status,
@@ -66,7 +73,11 @@ impl Controller {
             side,
             peer,
             Default::default(),
-            Parameters { interval: 0, latency: 0, timeout: 0 },
+            Parameters {
+                interval: 0,
+                latency: 0,
+                timeout: 0,
+            },
         );
     }
 }
@@ -83,7 +94,13 @@ impl World {
             return Err(INVALID_PARAMETERS);
         }
         let target = (!by_list).then_some(target);
-        let initiator = Initiator { target, own_kind, extended: false, parameters, phys: 1 };
+        let initiator = Initiator {
+            target,
+            own_kind,
+            extended: false,
+            parameters,
+            phys: 1,
+        };
         self.initiate(id, initiator)
     }
 
@@ -119,11 +136,22 @@ impl World {
         }
         let parameters = parameters.ok_or(INVALID_PARAMETERS)?;
         let target = (!by_list).then_some(target);
-        self.initiate(id, Initiator { target, own_kind, extended: true, parameters, phys })
+        self.initiate(
+            id,
+            Initiator {
+                target,
+                own_kind,
+                extended: true,
+                parameters,
+                phys,
+            },
+        )
     }
 
     fn initiate(&mut self, id: ControllerId, initiator: Initiator) -> Outcome {
-        let Some(controller) = self.controllers.get_mut(&id) else { return DONE };
+        let Some(controller) = self.controllers.get_mut(&id) else {
+            return DONE;
+        };
         if initiator.own_kind > 3 || initiator.target.is_some_and(|(kind, _)| kind > 3) {
             return Err(INVALID_PARAMETERS);
         }
@@ -149,15 +177,23 @@ impl World {
     }
 
     fn connected_to(&self, id: ControllerId, (kind, bytes): (u8, [u8; 6])) -> bool {
-        let Some(controller) = self.controllers.get(&id) else { return false };
-        controller.handles.values().filter_map(|link| self.links.get(link)).any(|link| {
-            let end = link.side_of(id).and_then(|side| link.end(side));
-            end.is_some_and(|end| end.peer.0 & 1 == kind & 1 && end.peer.1 == bytes)
-        })
+        let Some(controller) = self.controllers.get(&id) else {
+            return false;
+        };
+        controller
+            .handles
+            .values()
+            .filter_map(|link| self.links.get(link))
+            .any(|link| {
+                let end = link.side_of(id).and_then(|side| link.end(side));
+                end.is_some_and(|end| end.peer.0 & 1 == kind & 1 && end.peer.1 == bytes)
+            })
     }
 
     pub(super) fn create_connection_cancel(&mut self, id: ControllerId) -> Outcome {
-        let Some(controller) = self.controllers.get_mut(&id) else { return DONE };
+        let Some(controller) = self.controllers.get_mut(&id) else {
+            return DONE;
+        };
         if controller.initiator.is_none() {
             return Err(COMMAND_DISALLOWED);
         }
@@ -166,8 +202,12 @@ impl World {
 
     /// After the cancel's own answer: the event that ends the connection attempt.
     pub(super) fn report_cancelled(&mut self, id: ControllerId) {
-        let Some(controller) = self.controllers.get_mut(&id) else { return };
-        let Some(initiator) = controller.initiator.take() else { return };
+        let Some(controller) = self.controllers.get_mut(&id) else {
+            return;
+        };
+        let Some(initiator) = controller.initiator.take() else {
+            return;
+        };
         let (kind, bytes) = initiator.target.unwrap_or_default();
         controller.connection_failed(UNKNOWN_CONNECTION, 0, Address::from_hci(kind, bytes));
         self.listeners_changed();
@@ -176,16 +216,24 @@ impl World {
     /// An initiator hears an advertising event; true if it made a connection of it.
     pub(super) fn initiator_hears(&mut self, id: ControllerId, advert: &Advert) -> bool {
         let now = self.now;
-        let Some(advertiser) = advert.sender else { return false };
-        let Some(controller) = self.controllers.get_mut(&id) else { return false };
-        let Some(initiator) = &controller.initiator else { return false };
+        let Some(advertiser) = advert.sender else {
+            return false;
+        };
+        let Some(controller) = self.controllers.get_mut(&id) else {
+            return false;
+        };
+        let Some(initiator) = &controller.initiator else {
+            return false;
+        };
         let heard = advert.properties.connectable
             && (advert.properties.legacy || initiator.extended)
             && initiator.phys & (1 << (advert.primary_phy - 1)) != 0;
         if !heard {
             return false;
         }
-        let Some(reported) = controller.resolving.resolve(advert.address) else { return false };
+        let Some(reported) = controller.resolving.resolve(advert.address) else {
+            return false;
+        };
         let wanted = match initiator.target {
             Some((kind, bytes)) => kind & 1 == reported.0 & 1 && bytes == reported.1,
             None => controller.accepts(reported.0, reported.1),
@@ -213,14 +261,20 @@ impl World {
         own: Address,
         peer: (u8, [u8; 6]),
     ) -> bool {
-        let Some(peripheral) = self.controllers.get_mut(&advertiser) else { return false };
-        let Some(seen) = peripheral.resolving.resolve(own) else { return false };
+        let Some(peripheral) = self.controllers.get_mut(&advertiser) else {
+            return false;
+        };
+        let Some(seen) = peripheral.resolving.resolve(own) else {
+            return false;
+        };
         if advert.filter_policy & 2 != 0 && !peripheral.accepts(seen.0, seen.1)
             || peripheral.handles.len() >= peripheral.config.connections
         {
             return false;
         }
-        let Some(controller) = self.controllers.get_mut(&central) else { return false };
+        let Some(controller) = self.controllers.get_mut(&central) else {
+            return false;
+        };
         controller.initiator = None;
         controller.stats.connections += 1;
         let fails = controller.faults.establishment_failures > 0;
@@ -229,8 +283,13 @@ impl World {
 
         let link_id = LinkId(self.next_link);
         self.next_link += 1;
-        let private =
-            |address: Address| if address.is_resolvable() { address.bytes } else { [0; 6] };
+        let private = |address: Address| {
+            if address.is_resolvable() {
+                address.bytes
+            } else {
+                [0; 6]
+            }
+        };
         let privates = (private(own), private(advert.address));
 
         let handle = controller.free_handle();
@@ -245,7 +304,8 @@ impl World {
             // Six intervals without an answer (Vol 6 Part B 4.5.2).
             let after = parameters.interval_duration() * 6;
             self.links.insert(link_id, link);
-            self.timers.at(self.now + after, Timer::NotEstablished { link: link_id });
+            self.timers
+                .at(self.now + after, Timer::NotEstablished { link: link_id });
             return true;
         }
         if let Some(peripheral) = self.controllers.get_mut(&advertiser) {
@@ -299,7 +359,11 @@ impl Parameters {
     /// Interval range, latency and supervision timeout of a command, with their rules checked.
     pub(super) fn read(p: &mut Reader<'_>) -> Result<Self, Status> {
         let (min, max, latency, timeout) = (p.u16()?, p.u16()?, p.u16()?, p.u16()?);
-        let parameters = Self { interval: max, latency, timeout };
+        let parameters = Self {
+            interval: max,
+            latency,
+            timeout,
+        };
         let range = 6..=3200;
         let enough = parameters.timeout_duration()
             > parameters.interval_duration() * 2 * (u32::from(latency) + 1);

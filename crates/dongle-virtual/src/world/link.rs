@@ -177,24 +177,38 @@ impl Link {
             .find(|&side| self.end(side).is_some_and(|end| end.controller == id))
     }
 
-    /// When the earliest data of either side may go; `None` if there is nothing to do.
-    fn work(&self) -> Option<Duration> {
-        let procedure = self.procedures.iter().map(Procedure::not_before).min();
+    fn drained(&self, side: Side) -> bool {
+        self.end(side).is_none_or(|end| end.queue.is_empty())
+    }
+
+    /// When each procedure and each side's data may go.
+    fn all_work(&self) -> impl Iterator<Item = Duration> {
         let data = Side::BOTH
             .into_iter()
             .filter(|_| self.encryption.data_flows())
-            .filter_map(|side| self.end(side)?.queue.front().map(|packet| packet.ready_at))
-            .min();
-        match (procedure, data) {
-            (Some(a), Some(b)) => Some(a.min(b)),
-            (a, b) => a.or(b),
-        }
+            .filter_map(|side| Some(self.end(side)?.queue.front()?.ready_at));
+        self.procedures
+            .iter()
+            .map(Procedure::not_before)
+            .chain(data)
+    }
+
+    /// When the earliest of them may go; `None` if there is nothing to do.
+    fn work(&self) -> Option<Duration> {
+        self.all_work().min()
+    }
+
+    /// The same, of what may not go yet.
+    fn work_after(&self, now: Duration) -> Option<Duration> {
+        self.all_work().filter(|&when| when > now).min()
     }
 }
 
 impl World {
     pub(super) fn links_of(&self, id: ControllerId) -> Vec<LinkId> {
-        self.controllers.get(&id).map_or_else(Vec::new, |c| c.handles.values().copied().collect())
+        self.controllers
+            .get(&id)
+            .map_or_else(Vec::new, |c| c.handles.values().copied().collect())
     }
 
     pub(super) fn controller_at(&mut self, link: LinkId, side: Side) -> Option<&mut Controller> {
@@ -205,7 +219,9 @@ impl World {
     /// Sets the timer of the next connection event if the link has something to do.
     pub(super) fn schedule(&mut self, link_id: LinkId) {
         let (now, pacing) = (self.now, self.pacing);
-        let Some(link) = self.links.get_mut(&link_id) else { return };
+        let Some(link) = self.links.get_mut(&link_id) else {
+            return;
+        };
         if link.silent {
             return;
         }
@@ -214,7 +230,10 @@ impl World {
             Pacing::FreeRunning => work.max(now),
             Pacing::Paced => {
                 let earliest = work.max(now);
-                let interval = link.parameters.interval_duration().max(Duration::from_micros(1));
+                let interval = link
+                    .parameters
+                    .interval_duration()
+                    .max(Duration::from_micros(1));
                 if link.next_event < earliest {
                     let behind = (earliest - link.next_event).as_micros();
                     let events = behind.div_ceil(interval.as_micros());
@@ -228,19 +247,29 @@ impl World {
     }
 
     pub(super) fn schedule_at(&mut self, link_id: LinkId, when: Duration) {
-        let Some(link) = self.links.get_mut(&link_id) else { return };
+        let Some(link) = self.links.get_mut(&link_id) else {
+            return;
+        };
         if link.scheduled.is_some_and(|scheduled| scheduled <= when) {
             return;
         }
         link.scheduled = Some(when);
         link.generation = link.generation.wrapping_add(1);
-        self.timers.at(when, Timer::Link { link: link_id, generation: link.generation });
+        self.timers.at(
+            when,
+            Timer::Link {
+                link: link_id,
+                generation: link.generation,
+            },
+        );
     }
 
     /// One connection event: control procedures first, then data both ways.
     pub(super) fn link_event(&mut self, link_id: LinkId, generation: u32) {
         let now = self.now;
-        let Some(link) = self.links.get_mut(&link_id) else { return };
+        let Some(link) = self.links.get_mut(&link_id) else {
+            return;
+        };
         if link.generation != generation || link.scheduled.is_none() {
             return;
         }
@@ -264,10 +293,16 @@ impl World {
         }
         self.run_procedures(link_id);
         let progress = self.move_data(link_id);
-        let more = self.links.get(&link_id).and_then(Link::work);
-        // Data that the receiver has no room for waits until its host reads.
-        if more.is_some_and(|when| when > now) || progress {
+        self.terminate_if_drained(link_id);
+        if progress {
             self.schedule(link_id);
+        } else if let Some(when) = self
+            .links
+            .get(&link_id)
+            .and_then(|link| link.work_after(now))
+        {
+            // Data that the receiver has no room for waits until its host reads.
+            self.schedule_at(link_id, when);
         }
     }
 
@@ -277,15 +312,45 @@ impl World {
             return Err(INVALID_PARAMETERS);
         }
         let (link_id, side) = self.link_of(id, handle)?;
-        let now = self.now;
-        let Some(link) = self.links.get_mut(&link_id) else { return Err(UNKNOWN_CONNECTION) };
+        let (now, pacing) = (self.now, self.pacing);
+        let Some(link) = self.links.get_mut(&link_id) else {
+            return Err(UNKNOWN_CONNECTION);
+        };
         let pending = |procedure: &Procedure| matches!(procedure, Procedure::Terminate { .. });
         if link.procedures.iter().any(pending) {
             return Err(COMMAND_DISALLOWED);
         }
-        link.procedures.push_front(Procedure::Terminate { side, reason, at: now });
+        // What was sent before goes first, if it goes soon.
+        let patience = match pacing {
+            Pacing::Paced => link.parameters.interval_duration() * 6,
+            Pacing::FreeRunning => FREE_RUNNING_SUPERVISION,
+        };
+        let at = if link.drained(side) {
+            now
+        } else {
+            now + patience
+        };
+        link.procedures
+            .push_front(Procedure::Terminate { side, reason, at });
         self.schedule(link_id);
         Ok(Answer::Pending)
+    }
+
+    /// A side that wants to leave and has nothing left to send need not wait longer.
+    fn terminate_if_drained(&mut self, link_id: LinkId) {
+        let now = self.now;
+        let Some(link) = self.links.get_mut(&link_id) else {
+            return;
+        };
+        let leaving = link.procedures.iter().position(
+            |p| matches!(*p, Procedure::Terminate { side, at, .. } if at > now && link.drained(side)),
+        );
+        if let Some(Procedure::Terminate { at, .. }) =
+            leaving.and_then(|index| link.procedures.get_mut(index))
+        {
+            *at = now;
+            self.run_procedures(link_id);
+        }
     }
 
     /// Ends the link at both sides, with a reason for each host.
@@ -304,7 +369,9 @@ impl World {
     }
 
     fn close_end(&mut self, link_id: LinkId, side: Side, reason: Option<Status>) {
-        let Some(link) = self.links.get_mut(&link_id) else { return };
+        let Some(link) = self.links.get_mut(&link_id) else {
+            return;
+        };
         if let Some(end) = link.take_end(side)
             && let Some(controller) = self.controllers.get_mut(&end.controller)
         {
@@ -319,7 +386,11 @@ impl World {
             }
             self.room_for_data(end.controller);
         }
-        if self.links.get(&link_id).is_some_and(|link| link.ends.iter().all(Option::is_none)) {
+        if self
+            .links
+            .get(&link_id)
+            .is_some_and(|link| link.ends.iter().all(Option::is_none))
+        {
             self.links.remove(&link_id);
         }
     }
@@ -341,13 +412,19 @@ impl World {
 
     fn judge_silence(&mut self, link_id: LinkId) {
         let now = self.now;
-        let Some(link) = self.links.get(&link_id) else { return };
+        let Some(link) = self.links.get(&link_id) else {
+            return;
+        };
         let deaf = |side: Side| {
-            let controller = link.end(side).and_then(|end| self.controllers.get(&end.controller));
+            let controller = link
+                .end(side)
+                .and_then(|end| self.controllers.get(&end.controller));
             controller.is_some_and(|c| c.faults.frozen || c.faults.loss >= 1.0)
         };
         let silent = link.lost || Side::BOTH.into_iter().any(deaf);
-        let Some(link) = self.links.get_mut(&link_id) else { return };
+        let Some(link) = self.links.get_mut(&link_id) else {
+            return;
+        };
         if silent == link.silent {
             return;
         }
@@ -360,18 +437,28 @@ impl World {
         }
         let timeout = match self.pacing {
             Pacing::Paced => link.parameters.timeout_duration(),
-            Pacing::FreeRunning => {
-                link.parameters.timeout_duration().min(FREE_RUNNING_SUPERVISION)
-            }
+            Pacing::FreeRunning => link
+                .parameters
+                .timeout_duration()
+                .min(FREE_RUNNING_SUPERVISION),
         };
         let generation = link.silence_generation;
         for side in Side::BOTH {
-            self.timers.at(now + timeout, Timer::Supervision { link: link_id, side, generation });
+            self.timers.at(
+                now + timeout,
+                Timer::Supervision {
+                    link: link_id,
+                    side,
+                    generation,
+                },
+            );
         }
     }
 
     pub(super) fn supervision_timeout(&mut self, link_id: LinkId, side: Side, generation: u32) {
-        let Some(link) = self.links.get(&link_id) else { return };
+        let Some(link) = self.links.get(&link_id) else {
+            return;
+        };
         if link.silent && link.silence_generation == generation {
             self.close_end(link_id, side, Some(CONNECTION_TIMEOUT));
         }
@@ -379,7 +466,9 @@ impl World {
 
     /// A control procedure got no answer (Vol 6 Part B 5.2).
     pub(super) fn procedure_timeout(&mut self, link_id: LinkId, generation: u32) {
-        let Some(link) = self.links.get(&link_id) else { return };
+        let Some(link) = self.links.get(&link_id) else {
+            return;
+        };
         if link.procedure_generation == generation
             && (link.encryption.is_waiting() || link.parameter_request.is_some())
         {

@@ -113,7 +113,10 @@ impl Controller {
             LE_SET_RANDOM_ADDRESS => {
                 let address = p.array()?;
                 let busy = self.is_listening()
-                    || self.advertising.values().any(|set| set.enabled && set.legacy_commands());
+                    || self
+                        .advertising
+                        .values()
+                        .any(|set| set.enabled && set.legacy_commands());
                 if busy {
                     return Err(COMMAND_DISALLOWED);
                 }
@@ -180,8 +183,14 @@ impl Controller {
     /// Whether something runs that looks at the accept list.
     fn accept_list_in_use(&self) -> bool {
         self.scanner.enabled && self.scanner.uses_accept_list()
-            || self.initiator.as_ref().is_some_and(|initiator| initiator.target.is_none())
-            || self.advertising.values().any(|set| set.enabled && set.filter_policy != 0)
+            || self
+                .initiator
+                .as_ref()
+                .is_some_and(|initiator| initiator.target.is_none())
+            || self
+                .advertising
+                .values()
+                .any(|set| set.enabled && set.filter_policy != 0)
     }
 
     fn accept_list_command(&mut self, opcode: u16, p: &mut Reader<'_>) -> Outcome {
@@ -231,8 +240,11 @@ impl Controller {
                 let peer @ (kind, identity) = (p.u8()?, p.array()?);
                 let local = list.local_address(now, peer, rng);
                 let entry = list.find(kind, identity).ok_or(UNKNOWN_CONNECTION)?;
-                let wanted =
-                    if opcode == LE_READ_PEER_RESOLVABLE_ADDRESS { entry.peer } else { local };
+                let wanted = if opcode == LE_READ_PEER_RESOLVABLE_ADDRESS {
+                    entry.peer
+                } else {
+                    local
+                };
                 return Ok(Answer::Complete(wanted.unwrap_or_default().to_vec()));
             }
             _ => {}
@@ -268,12 +280,15 @@ impl Controller {
             LE_REMOVE_FROM_RESOLVING_LIST => {
                 let (kind, identity) = (p.u8()?, p.array()?);
                 list.find(kind, identity).ok_or(UNKNOWN_CONNECTION)?;
-                list.entries.retain(|e| e.kind & 1 != kind & 1 || e.identity != identity);
+                list.entries
+                    .retain(|e| e.kind & 1 != kind & 1 || e.identity != identity);
                 DONE
             }
             LE_SET_PRIVACY_MODE => {
                 let (kind, identity, mode) = (p.u8()?, p.array()?, p.flag()?);
-                list.find(kind, identity).ok_or(UNKNOWN_CONNECTION)?.device_privacy = mode;
+                list.find(kind, identity)
+                    .ok_or(UNKNOWN_CONNECTION)?
+                    .device_privacy = mode;
                 DONE
             }
             _ => Err(UNKNOWN_COMMAND),

@@ -18,6 +18,7 @@
 
 mod acl;
 mod advertising;
+mod advertising_set;
 mod commands;
 mod config;
 mod controller;
@@ -114,7 +115,9 @@ impl World {
     /// Takes one packet from the controller's host, packet indicator first.
     pub fn handle_packet(&mut self, now: Duration, id: ControllerId, packet: &[u8]) {
         self.advance(now);
-        let Some(controller) = self.controllers.get_mut(&id) else { return };
+        let Some(controller) = self.controllers.get_mut(&id) else {
+            return;
+        };
         if controller.faults.frozen {
             return;
         }
@@ -151,7 +154,11 @@ impl World {
 
     /// The next packet for this controller's host, left where it is.
     pub fn peek_output(&self, id: ControllerId) -> Option<&[u8]> {
-        self.controllers.get(&id)?.outbox.front().map(|out| out.bytes.as_slice())
+        self.controllers
+            .get(&id)?
+            .outbox
+            .front()
+            .map(|out| out.bytes.as_slice())
     }
 
     /// Takes the next packet for this controller's host.
@@ -174,7 +181,9 @@ impl World {
 
     /// How many packets wait for this controller's host.
     pub fn pending_output(&self, id: ControllerId) -> usize {
-        self.controllers.get(&id).map_or(0, |controller| controller.outbox.len())
+        self.controllers
+            .get(&id)
+            .map_or(0, |controller| controller.outbox.len())
     }
 
     /// When [`World::handle_timeout`] wants to be called; `None` when nothing is due ever.
@@ -194,12 +203,17 @@ impl World {
     /// What this controller counted.
     pub fn stats(&self, id: ControllerId) -> Option<ControllerStats> {
         let controller = self.controllers.get(&id)?;
-        Some(ControllerStats { in_flight: controller.in_flight, ..controller.stats })
+        Some(ControllerStats {
+            in_flight: controller.in_flight,
+            ..controller.stats
+        })
     }
 
     /// The handles of this controller's links.
     pub fn handles(&self, id: ControllerId) -> Vec<u16> {
-        self.controllers.get(&id).map_or_else(Vec::new, |c| c.handles.keys().copied().collect())
+        self.controllers
+            .get(&id)
+            .map_or_else(Vec::new, |c| c.handles.keys().copied().collect())
     }
 
     fn advance(&mut self, now: Duration) {
@@ -208,19 +222,37 @@ impl World {
 
     fn handle_timer(&mut self, timer: Timer) {
         match timer {
-            Timer::Advertise { controller, set, generation } => {
+            Timer::Advertise {
+                controller,
+                set,
+                generation,
+            } => {
                 self.advertise(controller, set, generation);
             }
-            Timer::AdvertisingEnds { controller, set, generation } => {
+            Timer::AdvertisingEnds {
+                controller,
+                set,
+                generation,
+            } => {
                 self.advertising_ends(controller, set, generation);
             }
-            Timer::ScanEnds { controller, generation } => self.scan_ends(controller, generation),
-            Timer::DuplicatesForgotten { controller, generation } => {
+            Timer::ScanEnds {
+                controller,
+                generation,
+            } => self.scan_ends(controller, generation),
+            Timer::DuplicatesForgotten {
+                controller,
+                generation,
+            } => {
                 self.duplicates_forgotten(controller, generation);
             }
             Timer::Beacon { index, epoch } => self.beacon(index, epoch),
             Timer::Link { link, generation } => self.link_event(link, generation),
-            Timer::Supervision { link, side, generation } => {
+            Timer::Supervision {
+                link,
+                side,
+                generation,
+            } => {
                 self.supervision_timeout(link, side, generation);
             }
             Timer::NotEstablished { link } => self.not_established(link),

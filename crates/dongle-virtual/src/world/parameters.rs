@@ -17,9 +17,14 @@ impl World {
         let parameters = Parameters::read(p)?;
         let _event_lengths = (p.u16()?, p.u16()?);
         let (link_id, side) = self.link_of(id, handle)?;
-        let Some(link) = self.links.get(&link_id) else { return Err(UNKNOWN_CONNECTION) };
+        let Some(link) = self.links.get(&link_id) else {
+            return Err(UNKNOWN_CONNECTION);
+        };
         let update = |procedure: &Procedure| {
-            matches!(procedure, Procedure::Update { .. } | Procedure::ParameterRequest { .. })
+            matches!(
+                procedure,
+                Procedure::Update { .. } | Procedure::ParameterRequest { .. }
+            )
         };
         if link.procedures.iter().any(update) || link.parameter_request.is_some() {
             return Err(if side == Side::Central {
@@ -32,7 +37,9 @@ impl World {
             Side::Central => self.indicate_update(link_id, parameters),
             Side::Peripheral => {
                 let able = |id: ControllerId| {
-                    self.controllers.get(&id).is_some_and(|c| c.config.connection_parameter_request)
+                    self.controllers
+                        .get(&id)
+                        .is_some_and(|c| c.config.connection_parameter_request)
                 };
                 let peer = link.end(Side::Central).map(|end| end.controller);
                 if !able(id) {
@@ -50,7 +57,9 @@ impl World {
 
     /// LL_CONNECTION_UPDATE_IND: in force at an instant six events away.
     fn indicate_update(&mut self, link_id: LinkId, parameters: Parameters) {
-        let Some(link) = self.links.get(&link_id) else { return };
+        let Some(link) = self.links.get(&link_id) else {
+            return;
+        };
         let at = match self.pacing {
             Pacing::FreeRunning => self.now,
             Pacing::Paced => self.now + link.parameters.interval_duration() * 6,
@@ -72,8 +81,12 @@ impl World {
     }
 
     fn update_event(&mut self, link_id: LinkId, side: Side, status: Status) {
-        let Some(parameters) = self.links.get(&link_id).map(|link| link.parameters) else { return };
-        let Some([low, high]) = self.handle_bytes(link_id, side) else { return };
+        let Some(parameters) = self.links.get(&link_id).map(|link| link.parameters) else {
+            return;
+        };
+        let Some([low, high]) = self.handle_bytes(link_id, side) else {
+            return;
+        };
         let mut event = vec![status, low, high];
         event.extend_from_slice(&parameters.interval.to_le_bytes());
         event.extend_from_slice(&parameters.latency.to_le_bytes());
@@ -85,8 +98,12 @@ impl World {
 
     /// LL_CONNECTION_PARAM_REQ of the peripheral has arrived at the central.
     pub(super) fn parameters_requested(&mut self, link_id: LinkId, parameters: Parameters) {
-        let Some(handle) = self.handle_bytes(link_id, Side::Central) else { return };
-        let Some(central) = self.controller_at(link_id, Side::Central) else { return };
+        let Some(handle) = self.handle_bytes(link_id, Side::Central) else {
+            return;
+        };
+        let Some(central) = self.controller_at(link_id, Side::Central) else {
+            return;
+        };
         if !central.le_event_enabled(le::REMOTE_PARAMETER_REQUEST) {
             // The host does not want to be asked (Vol 6 Part B 5.1.7.1).
             let reason = UNSUPPORTED_REMOTE_FEATURE;
@@ -94,17 +111,29 @@ impl World {
             return;
         }
         let mut event = handle.to_vec();
-        let Parameters { interval, latency, timeout } = parameters;
+        let Parameters {
+            interval,
+            latency,
+            timeout,
+        } = parameters;
         for field in [interval, interval, latency, timeout] {
             event.extend_from_slice(&field.to_le_bytes());
         }
         central.le_event(le::REMOTE_PARAMETER_REQUEST, &event);
         let when = self.now + PROCEDURE_RESPONSE_TIMEOUT;
-        let Some(link) = self.links.get_mut(&link_id) else { return };
+        let Some(link) = self.links.get_mut(&link_id) else {
+            return;
+        };
         link.parameter_request = Some(parameters);
         link.procedure_generation = link.procedure_generation.wrapping_add(1);
         let generation = link.procedure_generation;
-        self.timers.at(when, Timer::ProcedureTimeout { link: link_id, generation });
+        self.timers.at(
+            when,
+            Timer::ProcedureTimeout {
+                link: link_id,
+                generation,
+            },
+        );
     }
 
     pub(super) fn parameter_request_reply(
@@ -125,9 +154,19 @@ impl World {
         p: &mut Reader<'_>,
     ) -> Outcome {
         let (handle, reason) = (p.handle()?, p.u8()?);
-        let reason = if reason == SUCCESS { UNACCEPTABLE_PARAMETERS } else { reason };
+        let reason = if reason == SUCCESS {
+            UNACCEPTABLE_PARAMETERS
+        } else {
+            reason
+        };
         let link_id = self.take_request(id, handle)?;
-        self.begin(link_id, Procedure::ParameterReject { reason, at: self.now });
+        self.begin(
+            link_id,
+            Procedure::ParameterReject {
+                reason,
+                at: self.now,
+            },
+        );
         Ok(Answer::Complete(handle.to_le_bytes().to_vec()))
     }
 

@@ -52,11 +52,18 @@ pub(crate) struct ResolvingList {
 
 impl ResolvingList {
     pub(crate) fn new(capacity: u8) -> Self {
-        Self { capacity, entries: Vec::new(), enabled: false, timeout: Duration::from_secs(900) }
+        Self {
+            capacity,
+            entries: Vec::new(),
+            enabled: false,
+            timeout: Duration::from_secs(900),
+        }
     }
 
     pub(crate) fn find(&mut self, kind: u8, identity: [u8; 6]) -> Option<&mut Entry> {
-        self.entries.iter_mut().find(|e| e.kind & 1 == kind & 1 && e.identity == identity)
+        self.entries
+            .iter_mut()
+            .find(|e| e.kind & 1 == kind & 1 && e.identity == identity)
     }
 
     /// False when the list is full or has the device already.
@@ -94,7 +101,9 @@ impl ResolvingList {
             return None;
         }
         let timeout = self.timeout;
-        let entry = self.find(kind, identity).filter(|entry| entry.local_irk != [0; 16])?;
+        let entry = self
+            .find(kind, identity)
+            .filter(|entry| entry.local_irk != [0; 16])?;
         match entry.local {
             Some((made, address)) if now < made + timeout => Some(address),
             _ => {
@@ -131,7 +140,11 @@ impl ResolvingList {
 
     /// Whether `address` is one of our own private addresses towards `peer`.
     pub(crate) fn is_local(&self, address: [u8; 6]) -> bool {
-        self.enabled && self.entries.iter().any(|entry| resolves(entry.local_irk, address))
+        self.enabled
+            && self
+                .entries
+                .iter()
+                .any(|entry| resolves(entry.local_irk, address))
     }
 }
 
@@ -160,6 +173,10 @@ mod tests {
         assert!(theirs.add(0, [7; 6], [9; 16], [0; 16]));
         let address = ours.local_address(Duration::ZERO, peer, &mut rng).unwrap();
         assert_eq!(theirs.resolve(Address::random(address)), Some((2, [7; 6])));
-        assert_eq!(theirs.resolve(Address::public([7; 6])), None, "network privacy mode");
+        assert_eq!(
+            theirs.resolve(Address::public([7; 6])),
+            None,
+            "network privacy mode"
+        );
     }
 }

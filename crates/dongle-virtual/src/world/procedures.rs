@@ -15,16 +15,47 @@ use crate::hci::{Reader, Status};
 /// A control procedure that waits for its turn; `at` is the earliest time of it.
 #[derive(Debug)]
 pub(crate) enum Procedure {
-    Terminate { side: Side, reason: Status, at: Duration },
-    Features { side: Side, at: Duration },
-    Version { side: Side, at: Duration },
-    Length { at: Duration },
-    Phy { side: Side, at: Duration },
-    Update { parameters: Parameters, at: Duration },
-    ParameterRequest { parameters: Parameters, at: Duration },
-    ParameterReject { reason: Status, at: Duration },
-    EncryptionRequest { random: [u8; 8], diversifier: [u8; 2], at: Duration },
-    EncryptionAnswer { key: Option<Key>, at: Duration },
+    Terminate {
+        side: Side,
+        reason: Status,
+        at: Duration,
+    },
+    Features {
+        side: Side,
+        at: Duration,
+    },
+    Version {
+        side: Side,
+        at: Duration,
+    },
+    Length {
+        at: Duration,
+    },
+    Phy {
+        side: Side,
+        at: Duration,
+    },
+    Update {
+        parameters: Parameters,
+        at: Duration,
+    },
+    ParameterRequest {
+        parameters: Parameters,
+        at: Duration,
+    },
+    ParameterReject {
+        reason: Status,
+        at: Duration,
+    },
+    EncryptionRequest {
+        random: [u8; 8],
+        diversifier: [u8; 2],
+        at: Duration,
+    },
+    EncryptionAnswer {
+        key: Option<Key>,
+        at: Duration,
+    },
 }
 
 impl Procedure {
@@ -54,10 +85,18 @@ impl World {
                 break;
             };
             match procedure {
-                Procedure::Terminate { side: Side::Central, reason, .. } => {
+                Procedure::Terminate {
+                    side: Side::Central,
+                    reason,
+                    ..
+                } => {
                     self.close_link(link_id, TERMINATED_BY_LOCAL_HOST, reason);
                 }
-                Procedure::Terminate { side: Side::Peripheral, reason, .. } => {
+                Procedure::Terminate {
+                    side: Side::Peripheral,
+                    reason,
+                    ..
+                } => {
                     self.close_link(link_id, reason, TERMINATED_BY_LOCAL_HOST);
                 }
                 Procedure::Features { side, .. } => self.features_exchanged(link_id, side),
@@ -71,7 +110,11 @@ impl World {
                 Procedure::ParameterReject { reason, .. } => {
                     self.update_refused(link_id, Side::Peripheral, reason);
                 }
-                Procedure::EncryptionRequest { random, diversifier, .. } => {
+                Procedure::EncryptionRequest {
+                    random,
+                    diversifier,
+                    ..
+                } => {
                     self.encryption_request(link_id, random, diversifier);
                 }
                 Procedure::EncryptionAnswer { key, .. } => self.encryption_answer(link_id, key),
@@ -106,7 +149,9 @@ impl World {
     }
 
     fn features_exchanged(&mut self, link_id: LinkId, side: Side) {
-        let Some([low, high]) = self.handle_bytes(link_id, side) else { return };
+        let Some([low, high]) = self.handle_bytes(link_id, side) else {
+            return;
+        };
         let features = self.features_at(link_id, side.other());
         let mut parameters = vec![SUCCESS, low, high];
         parameters.extend_from_slice(&features.to_le_bytes());
@@ -122,7 +167,9 @@ impl World {
     }
 
     fn versions_exchanged(&mut self, link_id: LinkId, side: Side) {
-        let Some([low, high]) = self.handle_bytes(link_id, side) else { return };
+        let Some([low, high]) = self.handle_bytes(link_id, side) else {
+            return;
+        };
         let [c0, c1] = COMPANY.to_le_bytes();
         if let Some(controller) = self.controller_at(link_id, side) {
             let parameters = [SUCCESS, low, high, VERSION, c0, c1, 0, 0];
@@ -137,8 +184,15 @@ impl World {
             return Err(INVALID_PARAMETERS);
         }
         let (link_id, side) = self.link_of(id, handle)?;
-        let longest = self.controllers.get(&id).map_or(27, |c| c.config.data_length);
-        if let Some(end) = self.links.get_mut(&link_id).and_then(|link| link.end_mut(side)) {
+        let longest = self
+            .controllers
+            .get(&id)
+            .map_or(27, |c| c.config.data_length);
+        if let Some(end) = self
+            .links
+            .get_mut(&link_id)
+            .and_then(|link| link.end_mut(side))
+        {
             end.want = (octets.min(longest), time);
         }
         self.begin(link_id, Procedure::Length { at: self.now });
@@ -147,7 +201,9 @@ impl World {
 
     /// A new link starts with what the hosts suggested for all links.
     pub(super) fn offer_suggested_length(&mut self, link_id: LinkId) {
-        let Some(link) = self.links.get(&link_id) else { return };
+        let Some(link) = self.links.get(&link_id) else {
+            return;
+        };
         let more = |side| link.end(side).is_some_and(|end| end.want.0 > 27);
         if Side::BOTH.into_iter().any(more) {
             self.begin(link_id, Procedure::Length { at: self.now });
@@ -160,14 +216,21 @@ impl World {
             return;
         }
         let mut changed = Vec::new();
-        let Some(link) = self.links.get_mut(&link_id) else { return };
+        let Some(link) = self.links.get_mut(&link_id) else {
+            return;
+        };
         for side in Side::BOTH {
-            let Some(peer) = link.end(side.other()).map(|peer| (peer.want, peer.can_receive))
+            let Some(peer) = link
+                .end(side.other())
+                .map(|peer| (peer.want, peer.can_receive))
             else {
                 return;
             };
-            let Some(end) = link.end_mut(side) else { return };
-            let with_time = |octets: u16, limit: u16| (octets, air_time(octets).min(limit).max(328));
+            let Some(end) = link.end_mut(side) else {
+                return;
+            };
+            let with_time =
+                |octets: u16, limit: u16| (octets, air_time(octets).min(limit).max(328));
             let tx = with_time(end.want.0.min(peer.1), end.want.1);
             let rx = with_time(end.can_receive.min(peer.0.0), peer.0.1);
             if (end.tx, end.rx) != (tx, rx) {
@@ -209,7 +272,11 @@ impl World {
         let controller = self.controllers.get(&id).ok_or(UNKNOWN_CONNECTION)?;
         let preferences = controller.phy_preferences(p)?;
         let _coding = p.u16()?;
-        if let Some(end) = self.links.get_mut(&link_id).and_then(|link| link.end_mut(side)) {
+        if let Some(end) = self
+            .links
+            .get_mut(&link_id)
+            .and_then(|link| link.end_mut(side))
+        {
             end.phy_preferences = preferences;
         }
         self.begin(link_id, Procedure::Phy { side, at: self.now });
@@ -218,7 +285,10 @@ impl World {
 
     fn phys_exchanged(&mut self, link_id: LinkId, initiator: Side) {
         let preferences = |side| {
-            self.links.get(&link_id).and_then(|link| link.end(side)).map(|e| e.phy_preferences)
+            self.links
+                .get(&link_id)
+                .and_then(|link| link.end(side))
+                .map(|e| e.phy_preferences)
         };
         let (Some(central), Some(peripheral)) =
             (preferences(Side::Central), preferences(Side::Peripheral))
@@ -232,7 +302,9 @@ impl World {
             common if common & 0b100 != 0 => 3,
             _ => now,
         };
-        let Some(link) = self.links.get_mut(&link_id) else { return };
+        let Some(link) = self.links.get_mut(&link_id) else {
+            return;
+        };
         let before = link.phys;
         link.phys = (
             choose(central.0, peripheral.1, before.0),
@@ -244,7 +316,9 @@ impl World {
                 continue;
             }
             let (tx, rx) = self.phys_of(link_id, side);
-            let Some([low, high]) = self.handle_bytes(link_id, side) else { continue };
+            let Some([low, high]) = self.handle_bytes(link_id, side) else {
+                continue;
+            };
             if let Some(controller) = self.controller_at(link_id, side) {
                 controller.le_event(le::PHY_UPDATE_COMPLETE, &[SUCCESS, low, high, tx, rx]);
             }
@@ -254,7 +328,10 @@ impl World {
     pub(super) fn read_rssi(&mut self, id: ControllerId, p: &mut Reader<'_>) -> Outcome {
         let handle = p.handle()?;
         let (link_id, side) = self.link_of(id, handle)?;
-        let peer = self.links.get(&link_id).and_then(|link| link.end(side.other()));
+        let peer = self
+            .links
+            .get(&link_id)
+            .and_then(|link| link.end(side.other()));
         let peer = peer.and_then(|end| self.controllers.get(&end.controller));
         let rssi = peer.map_or(-127, |peer| peer.config.rssi);
         let rssi = self.jittered(rssi);
@@ -277,6 +354,8 @@ impl World {
         let handle = p.handle()?;
         self.link_of(id, handle)?;
         let [low, high] = handle.to_le_bytes();
-        Ok(Answer::Complete(vec![low, high, 0xFF, 0xFF, 0xFF, 0xFF, 0x1F]))
+        Ok(Answer::Complete(vec![
+            low, high, 0xFF, 0xFF, 0xFF, 0xFF, 0x1F,
+        ]))
     }
 }

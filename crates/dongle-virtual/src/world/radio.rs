@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::advertising::{LEGACY_SET, Properties};
+use super::advertising_set::{LEGACY_SET, Properties};
 use super::config::BeaconConfig;
 use super::controller::ControllerId;
 use super::timers::Timer;
@@ -79,7 +79,10 @@ impl World {
     pub fn add_beacon(&mut self, now: Duration, config: BeaconConfig) {
         self.advance(now);
         let legacy = config.data.len() <= 31
-            && config.scan_response.as_ref().is_none_or(|response| response.len() <= 31);
+            && config
+                .scan_response
+                .as_ref()
+                .is_none_or(|response| response.len() <= 31);
         let index = self.beacons.all.len();
         let advert = Advert {
             sender: None,
@@ -107,7 +110,10 @@ impl World {
         if config.interval.is_zero() {
             self.beacons.eager.push(index);
         }
-        self.beacons.all.push(Beacon { advert, interval: config.interval });
+        self.beacons.all.push(Beacon {
+            advert,
+            interval: config.interval,
+        });
         if self.beacons.running {
             self.start_beacon(index);
         }
@@ -117,19 +123,28 @@ impl World {
     pub fn clear_beacons(&mut self) {
         let epoch = self.beacons.epoch.wrapping_add(1);
         let running = self.beacons.running;
-        self.beacons = Beacons { epoch, running, ..Beacons::default() };
+        self.beacons = Beacons {
+            epoch,
+            running,
+            ..Beacons::default()
+        };
     }
 
     fn start_beacon(&mut self, index: usize) {
         let epoch = self.beacons.epoch;
-        let Some(beacon) = self.beacons.all.get(index) else { return };
+        let Some(beacon) = self.beacons.all.get(index) else {
+            return;
+        };
         if beacon.interval.is_zero() {
             self.eager_beacons();
             return;
         }
-        let micros = u64::try_from(beacon.interval.as_micros()).unwrap_or(u64::MAX).max(1);
+        let micros = u64::try_from(beacon.interval.as_micros())
+            .unwrap_or(u64::MAX)
+            .max(1);
         let after = Duration::from_micros(self.rng.u64(0..micros));
-        self.timers.at(self.now + after, Timer::Beacon { index, epoch });
+        self.timers
+            .at(self.now + after, Timer::Beacon { index, epoch });
     }
 
     /// Somebody began or ended scanning or initiating.
@@ -141,7 +156,11 @@ impl World {
         let advertising: Vec<_> = self
             .controllers
             .iter()
-            .flat_map(|(id, c)| c.advertising.values().map(|set| (*id, set.handle, set.interval)))
+            .flat_map(|(id, c)| {
+                c.advertising
+                    .values()
+                    .map(|set| (*id, set.handle, set.interval))
+            })
             .collect();
         if !self.listeners.is_empty() {
             for (id, handle, interval) in advertising {
@@ -170,7 +189,9 @@ impl World {
         match self.pacing {
             Pacing::FreeRunning => Duration::ZERO,
             Pacing::Paced => {
-                let micros = u64::try_from(interval.as_micros()).unwrap_or(u64::MAX).max(1);
+                let micros = u64::try_from(interval.as_micros())
+                    .unwrap_or(u64::MAX)
+                    .max(1);
                 Duration::from_micros(self.rng.u64(0..micros))
             }
         }
@@ -180,11 +201,14 @@ impl World {
         if !self.beacons.running || epoch != self.beacons.epoch {
             return;
         }
-        let Some(beacon) = self.beacons.all.get(index) else { return };
+        let Some(beacon) = self.beacons.all.get(index) else {
+            return;
+        };
         let next = self.now + beacon.interval;
         let advert = beacon.advert.clone();
         let jitter = Duration::from_micros(self.rng.u64(0..10_000));
-        self.timers.at(next + jitter, Timer::Beacon { index, epoch });
+        self.timers
+            .at(next + jitter, Timer::Beacon { index, epoch });
         self.transmit(&advert);
     }
 
@@ -205,7 +229,11 @@ impl World {
             }
             let turn = self.beacons.turn % self.beacons.eager.len();
             self.beacons.turn = turn + 1;
-            let beacon = self.beacons.eager.get(turn).and_then(|&i| self.beacons.all.get(i));
+            let beacon = self
+                .beacons
+                .eager
+                .get(turn)
+                .and_then(|&i| self.beacons.all.get(i));
             if let Some(beacon) = beacon {
                 let advert = beacon.advert.clone();
                 self.transmit(&advert);
@@ -218,7 +246,9 @@ impl World {
         if self.beacons.eager.is_empty() {
             return;
         }
-        let Some(controller) = self.controllers.get(&id) else { return };
+        let Some(controller) = self.controllers.get(&id) else {
+            return;
+        };
         if controller.scanner.enabled
             && controller.waiting_reports <= controller.config.report_buffers / 2
         {
@@ -230,8 +260,12 @@ impl World {
     pub(super) fn advertise(&mut self, id: ControllerId, handle: u8, generation: u32) {
         let now = self.now;
         let silent = self.listeners.is_empty();
-        let Some(controller) = self.controllers.get_mut(&id) else { return };
-        let Some(set) = controller.advertising.get_mut(&handle) else { return };
+        let Some(controller) = self.controllers.get_mut(&id) else {
+            return;
+        };
+        let Some(set) = controller.advertising.get_mut(&handle) else {
+            return;
+        };
         if set.generation != generation || !set.enabled {
             return;
         }
@@ -254,7 +288,11 @@ impl World {
             peer,
             filter_policy: set.filter_policy,
             primary_phy: set.primary_phy,
-            secondary_phy: if set.properties.legacy { 0 } else { set.secondary_phy },
+            secondary_phy: if set.properties.legacy {
+                0
+            } else {
+                set.secondary_phy
+            },
             sid: set.sid,
             tx_power: if set.properties.with_tx_power { 0 } else { 127 },
             rssi: controller.config.rssi,
@@ -282,7 +320,9 @@ impl World {
     fn transmit(&mut self, advert: &Advert) {
         let mut taken = false;
         for index in 0..self.listeners.len() {
-            let Some(&id) = self.listeners.get(index) else { break };
+            let Some(&id) = self.listeners.get(index) else {
+                break;
+            };
             if Some(id) == advert.sender
                 || self.controllers.get(&id).is_none_or(|c| c.faults.frozen)
             {
@@ -305,16 +345,23 @@ impl World {
         scanner: ControllerId,
         from: Address,
     ) -> bool {
-        let Some(sender) = advert.sender else { return true };
+        let Some(sender) = advert.sender else {
+            return true;
+        };
         if self.lost(sender, Some(scanner)) {
             return false;
         }
-        let Some(controller) = self.controllers.get_mut(&sender) else { return false };
+        let Some(controller) = self.controllers.get_mut(&sender) else {
+            return false;
+        };
         if advert.filter_policy & 1 != 0 && !controller.accepts(from.hci_kind(), from.bytes) {
             return false;
         }
         let asked = advert.set != LEGACY_SET
-            && controller.advertising.get(&advert.set).is_some_and(|s| s.report_scan_requests);
+            && controller
+                .advertising
+                .get(&advert.set)
+                .is_some_and(|s| s.report_scan_requests);
         if asked {
             let mut parameters = vec![advert.set, from.hci_kind()];
             parameters.extend_from_slice(&from.bytes);

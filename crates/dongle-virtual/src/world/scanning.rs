@@ -68,7 +68,14 @@ impl Scanner {
         self.generation = self.generation.wrapping_add(1);
         if self.phys.is_empty() {
             // What the specification gives as defaults of LE Set Scan Parameters.
-            self.phys.insert(1, PhyScan { active: false, interval: 0x10, window: 0x10 });
+            self.phys.insert(
+                1,
+                PhyScan {
+                    active: false,
+                    interval: 0x10,
+                    window: 0x10,
+                },
+            );
         }
     }
 }
@@ -78,7 +85,11 @@ fn phy_scan(p: &mut Reader<'_>) -> Result<PhyScan, u8> {
     if kind > 1 || !(4..=interval).contains(&window) {
         return Err(INVALID_PARAMETERS);
     }
-    Ok(PhyScan { active: kind == 1, interval, window })
+    Ok(PhyScan {
+        active: kind == 1,
+        interval,
+        window,
+    })
 }
 
 impl World {
@@ -88,7 +99,9 @@ impl World {
         if own_kind > 3 || filter_policy > 3 || scan.interval > 0x4000 {
             return Err(INVALID_PARAMETERS);
         }
-        let Some(controller) = self.controllers.get_mut(&id) else { return DONE };
+        let Some(controller) = self.controllers.get_mut(&id) else {
+            return DONE;
+        };
         let scanner = &mut controller.scanner;
         if scanner.enabled {
             return Err(COMMAND_DISALLOWED);
@@ -119,7 +132,9 @@ impl World {
                 phys.insert(phy, phy_scan(p)?);
             }
         }
-        let Some(controller) = self.controllers.get_mut(&id) else { return DONE };
+        let Some(controller) = self.controllers.get_mut(&id) else {
+            return DONE;
+        };
         if phys.contains_key(&3) && !controller.config.phy_coded {
             return Err(UNSUPPORTED_FEATURE);
         }
@@ -156,7 +171,9 @@ impl World {
         period: u16,
     ) -> Outcome {
         let now = self.now;
-        let Some(controller) = self.controllers.get_mut(&id) else { return DONE };
+        let Some(controller) = self.controllers.get_mut(&id) else {
+            return DONE;
+        };
         if !enable {
             controller.scanner.enabled = false;
             controller.scanner.generation = controller.scanner.generation.wrapping_add(1);
@@ -178,10 +195,19 @@ impl World {
         scanner.start();
         let generation = scanner.generation;
         if !duration.is_zero() && period.is_zero() {
-            self.timers.at(now + duration, Timer::ScanEnds { controller: id, generation });
+            self.timers.at(
+                now + duration,
+                Timer::ScanEnds {
+                    controller: id,
+                    generation,
+                },
+            );
         }
         if filter == 2 {
-            let timer = Timer::DuplicatesForgotten { controller: id, generation };
+            let timer = Timer::DuplicatesForgotten {
+                controller: id,
+                generation,
+            };
             self.timers.at(now + period, timer);
         }
         self.listeners_changed();
@@ -189,7 +215,9 @@ impl World {
     }
 
     pub(super) fn scan_ends(&mut self, id: ControllerId, generation: u32) {
-        let Some(controller) = self.controllers.get_mut(&id) else { return };
+        let Some(controller) = self.controllers.get_mut(&id) else {
+            return;
+        };
         if controller.scanner.enabled && controller.scanner.generation == generation {
             controller.scanner.enabled = false;
             controller.le_event(le::SCAN_TIMEOUT, &[]);
@@ -199,20 +227,32 @@ impl World {
 
     pub(super) fn duplicates_forgotten(&mut self, id: ControllerId, generation: u32) {
         let now = self.now;
-        let Some(controller) = self.controllers.get_mut(&id) else { return };
+        let Some(controller) = self.controllers.get_mut(&id) else {
+            return;
+        };
         let scanner = &mut controller.scanner;
         if scanner.enabled && scanner.generation == generation {
             scanner.forget();
             let next = now + scanner.period;
-            self.timers.at(next, Timer::DuplicatesForgotten { controller: id, generation });
+            self.timers.at(
+                next,
+                Timer::DuplicatesForgotten {
+                    controller: id,
+                    generation,
+                },
+            );
         }
     }
 
     /// One advertising event in the air, as this scanner hears it.
     pub(super) fn scanner_hears(&mut self, id: ControllerId, advert: &Advert) {
-        let Some(controller) = self.controllers.get(&id) else { return };
+        let Some(controller) = self.controllers.get(&id) else {
+            return;
+        };
         let scanner = &controller.scanner;
-        let Some(&scan) = scanner.phys.get(&advert.primary_phy) else { return };
+        let Some(&scan) = scanner.phys.get(&advert.primary_phy) else {
+            return;
+        };
         if !scanner.enabled || !advert.properties.legacy && !scanner.extended {
             return;
         }
@@ -227,8 +267,12 @@ impl World {
             return;
         }
         let rssi = self.jittered(advert.rssi);
-        let Some(controller) = self.controllers.get_mut(&id) else { return };
-        let Some(reported) = controller.scanner_takes(advert) else { return };
+        let Some(controller) = self.controllers.get_mut(&id) else {
+            return;
+        };
+        let Some(reported) = controller.scanner_takes(advert) else {
+            return;
+        };
         controller.report(advert, reported, false, rssi);
         let asks = scan.active && advert.scan_response.is_some();
         let Some(address) = controller.plain_address(controller.scanner.own_kind, None) else {
@@ -278,7 +322,11 @@ impl Controller {
         } else {
             advert.legacy_event_type(response)
         };
-        let data = if response { advert.scan_response.as_deref() } else { Some(&*advert.data) };
+        let data = if response {
+            advert.scan_response.as_deref()
+        } else {
+            Some(&*advert.data)
+        };
         let data = data.unwrap_or_default();
 
         if self.waiting_reports >= self.config.report_buffers {
@@ -287,8 +335,11 @@ impl Controller {
         }
         if self.scanner.filter_duplicates != 0 {
             // Legacy: one report for each address and type. Extended: new data is new.
-            let (set, hash) =
-                if properties.legacy { (0, 0) } else { (advert.sid, fingerprint(data)) };
+            let (set, hash) = if properties.legacy {
+                (0, 0)
+            } else {
+                (advert.sid, fingerprint(data))
+            };
             let seen = (reported.0, reported.1, event_type, set, hash);
             if self.scanner.seen_before(seen, self.config.duplicate_cache) {
                 return;
@@ -301,7 +352,13 @@ impl Controller {
         }
     }
 
-    fn legacy_report(&mut self, (kind, address): (u8, [u8; 6]), event_type: u16, rssi: i8, data: &[u8]) {
+    fn legacy_report(
+        &mut self,
+        (kind, address): (u8, [u8; 6]),
+        event_type: u16,
+        rssi: i8,
+        data: &[u8],
+    ) {
         let data = data.get(..data.len().min(31)).unwrap_or_default();
         let mut report = Vec::with_capacity(12 + data.len());
         report.extend_from_slice(&[1, event_type as u8, kind]);
@@ -325,14 +382,22 @@ impl Controller {
         let mut chunks = data.chunks(229).peekable();
         loop {
             let chunk = chunks.next().unwrap_or_default();
-            let more = if chunks.peek().is_some() { MORE_TO_COME } else { 0 };
+            let more = if chunks.peek().is_some() {
+                MORE_TO_COME
+            } else {
+                0
+            };
             let mut report = Vec::with_capacity(25 + chunk.len());
             report.push(1);
             report.extend_from_slice(&(event_type | more).to_le_bytes());
             let anonymous = advert.properties.anonymous;
             report.push(if anonymous { 0xFF } else { kind });
             report.extend_from_slice(if anonymous { &[0; 6] } else { &address });
-            let sid = if advert.properties.legacy { 0xFF } else { advert.sid };
+            let sid = if advert.properties.legacy {
+                0xFF
+            } else {
+                advert.sid
+            };
             report.extend_from_slice(&[advert.primary_phy, advert.secondary_phy, sid]);
             report.extend_from_slice(&advert.tx_power.to_le_bytes());
             report.extend_from_slice(&rssi.to_le_bytes());

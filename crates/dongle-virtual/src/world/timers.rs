@@ -11,15 +11,44 @@ use super::link::{LinkId, Side};
 /// means something when it comes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Timer {
-    Advertise { controller: ControllerId, set: u8, generation: u32 },
-    AdvertisingEnds { controller: ControllerId, set: u8, generation: u32 },
-    ScanEnds { controller: ControllerId, generation: u32 },
-    DuplicatesForgotten { controller: ControllerId, generation: u32 },
-    Beacon { index: usize, epoch: u32 },
-    Link { link: LinkId, generation: u32 },
-    Supervision { link: LinkId, side: Side, generation: u32 },
-    NotEstablished { link: LinkId },
-    ProcedureTimeout { link: LinkId, generation: u32 },
+    Advertise {
+        controller: ControllerId,
+        set: u8,
+        generation: u32,
+    },
+    AdvertisingEnds {
+        controller: ControllerId,
+        set: u8,
+        generation: u32,
+    },
+    ScanEnds {
+        controller: ControllerId,
+        generation: u32,
+    },
+    DuplicatesForgotten {
+        controller: ControllerId,
+        generation: u32,
+    },
+    Beacon {
+        index: usize,
+        epoch: u32,
+    },
+    Link {
+        link: LinkId,
+        generation: u32,
+    },
+    Supervision {
+        link: LinkId,
+        side: Side,
+        generation: u32,
+    },
+    NotEstablished {
+        link: LinkId,
+    },
+    ProcedureTimeout {
+        link: LinkId,
+        generation: u32,
+    },
 }
 
 #[derive(Debug, Default)]
@@ -42,6 +71,8 @@ impl Timers {
         if self.next()? > now {
             return None;
         }
-        self.heap.pop().map(|Reverse((when, _, timer))| (when, timer))
+        self.heap
+            .pop()
+            .map(|Reverse((when, _, timer))| (when, timer))
     }
 }

@@ -1,7 +1,6 @@
 //! A central on trouble-host, for tests that want a host that nobody here wrote.
 
 use std::future::Future;
-use std::time::Duration;
 
 use bt_hci::controller::ExternalController;
 use dongle_virtual::peripheral::HeapPool;
@@ -15,7 +14,11 @@ pub type HostController = ExternalController<HciChannel, 10>;
 pub type HostStack<'r> = Stack<'r, HostController, HeapPool>;
 
 /// Runs a host on a controller of its own and `body` with it; panics if that takes a minute.
-pub fn with_host<R>(air: &Air, config: ControllerConfig, body: impl AsyncFnOnce(&HostStack<'_>) -> R) -> R {
+pub fn with_host<R>(
+    air: &Air,
+    config: ControllerConfig,
+    body: impl AsyncFnOnce(&HostStack<'_>) -> R,
+) -> R {
     let mut resources: HostResources<HeapPool, 2, 4> = HostResources::new();
     let controller = HostController::new(air.controller(config));
     let stack = trouble_host::new(controller, &mut resources)
@@ -39,20 +42,28 @@ pub fn block_on<R>(body: impl Future<Output = R>) -> R {
     future::block_on(future::or(body, late))
 }
 
-/// Connects to a peripheral by its address.
-pub async fn connect<'s>(stack: &'s HostStack<'_>, address: Address) -> Connection<'s, HeapPool> {
+/// Connects to a peripheral by its address, by the legacy or the extended commands.
+pub async fn connect<'s>(
+    stack: &'s HostStack<'_>,
+    address: Address,
+    extended: bool,
+) -> Connection<'s, HeapPool> {
     let config = ConnectConfig {
         connect_params: RequestedConnParams {
             min_connection_interval: embassy_time::Duration::from_micros(7500),
             max_connection_interval: embassy_time::Duration::from_micros(7500),
             ..Default::default()
         },
-        scan_config: ScanConfig { filter_accept_list: &[address], ..Default::default() },
+        scan_config: ScanConfig {
+            filter_accept_list: &[address],
+            ..Default::default()
+        },
     };
-    stack.central().connect(&config).await.expect("connects")
-}
-
-#[allow(dead_code)]
-pub fn millis(millis: u64) -> Duration {
-    Duration::from_millis(millis)
+    let mut central = stack.central();
+    let connected = if extended {
+        central.connect_ext(&config).await
+    } else {
+        central.connect(&config).await
+    };
+    connected.expect("connects")
 }

@@ -1,0 +1,144 @@
+//! Device addresses: six octets and what they are.
+
+use std::fmt;
+use std::str::FromStr;
+
+use bt_hci::param::{AddrKind, BdAddr};
+
+/// A device address (Core Vol 6 Part B, 1.3).
+///
+/// ```
+/// use dongle::{Address, AddressKind};
+///
+/// let address: Address = "C6:05:04:03:02:01".parse()?;
+/// assert_eq!(address.kind(), AddressKind::RandomStatic);
+/// assert_eq!(address.to_string(), "C6:05:04:03:02:01");
+/// let address: Address = "C6:05:04:03:02:01/public".parse()?;
+/// assert_eq!(address.kind(), AddressKind::Public);
+/// # Ok::<(), dongle::ParseAddressError>(())
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Address {
+    /// Most significant octet first, as it is written.
+    octets: [u8; 6],
+    random: bool,
+}
+
+/// What an address is (Core Vol 6 Part B, 1.3).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum AddressKind {
+    /// Assigned by the manufacturer.
+    Public,
+    /// Random, the same at least until the device is switched off.
+    RandomStatic,
+    /// Changing, and recognised by those who have the device's identity resolving key.
+    ResolvablePrivate,
+    /// Changing, and recognised by nobody.
+    NonResolvablePrivate,
+}
+
+impl Address {
+    /// A public address, most significant octet first.
+    pub const fn public(octets: [u8; 6]) -> Self {
+        Self { octets, random: false }
+    }
+
+    /// A random address, most significant octet first.
+    pub const fn random(octets: [u8; 6]) -> Self {
+        Self { octets, random: true }
+    }
+
+    /// The octets, most significant first.
+    pub const fn octets(&self) -> [u8; 6] {
+        self.octets
+    }
+
+    /// Whether it is a random address, of whatever kind.
+    pub const fn is_random(&self) -> bool {
+        self.random
+    }
+
+    /// What it is.
+    pub const fn kind(&self) -> AddressKind {
+        match (self.random, self.octets[0] >> 6) {
+            (false, _) => AddressKind::Public,
+            (true, 0b11) => AddressKind::RandomStatic,
+            (true, 0b01) => AddressKind::ResolvablePrivate,
+            (true, _) => AddressKind::NonResolvablePrivate,
+        }
+    }
+
+    pub(crate) fn from_host(address: dongle_central::links::Address) -> Self {
+        let mut octets = address.addr.into_inner();
+        octets.reverse();
+        Self { octets, random: address.kind.as_raw() & 1 == 1 }
+    }
+
+    pub(crate) fn for_host(self) -> dongle_central::links::Address {
+        let mut octets = self.octets;
+        octets.reverse();
+        let kind = if self.random { AddrKind::RANDOM } else { AddrKind::PUBLIC };
+        dongle_central::links::Address::new(kind, BdAddr::new(octets))
+    }
+}
+
+impl fmt::Display for Address {
+    /// `C6:05:04:03:02:01`; the alternate form tells `/public` or `/random`, too.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let [a, b, c, d, e, g] = self.octets;
+        write!(f, "{a:02X}:{b:02X}:{c:02X}:{d:02X}:{e:02X}:{g:02X}")?;
+        match (f.alternate(), self.random) {
+            (true, true) => f.write_str("/random"),
+            (true, false) => f.write_str("/public"),
+            (false, _) => Ok(()),
+        }
+    }
+}
+
+impl fmt::Debug for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{self:#}")
+    }
+}
+
+impl FromStr for Address {
+    type Err = ParseAddressError;
+
+    /// Six octets in hexadecimal with colons, then `/public` or `/random`. Without that, an address
+    /// is random if its two most significant bits are set, as in a random static address, and
+    /// public otherwise.
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let (digits, kind) = match text.split_once('/') {
+            Some((digits, kind)) => (digits, Some(kind)),
+            None => (text, None),
+        };
+        let mut octets = [0; 6];
+        let mut parts = digits.split(':');
+        for octet in &mut octets {
+            let part = parts.next().filter(|p| p.len() == 2).ok_or(ParseAddressError(()))?;
+            *octet = u8::from_str_radix(part, 16).map_err(|_| ParseAddressError(()))?;
+        }
+        if parts.next().is_some() {
+            return Err(ParseAddressError(()));
+        }
+        let random = match kind {
+            None => octets[0] >> 6 == 0b11,
+            Some("random") => true,
+            Some("public") => false,
+            Some(_) => return Err(ParseAddressError(())),
+        };
+        Ok(Self { octets, random })
+    }
+}
+
+/// Text that is not an address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ParseAddressError(());
+
+impl fmt::Display for ParseAddressError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("not a device address; write it like C6:05:04:03:02:01 or C6:05:04:03:02:01/public")
+    }
+}
+
+impl std::error::Error for ParseAddressError {}

@@ -1,0 +1,50 @@
+//! A call that can be given a timeout before it is awaited.
+
+use std::fmt;
+use std::future::{Future, IntoFuture};
+use std::pin::Pin;
+use std::time::Duration;
+
+use crate::error::Error;
+
+/// A future that may be sent between threads.
+pub(crate) type Boxed<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// A call; await it. Without a timeout it may take as long as the specification allows: 30 s for
+/// each request.
+#[must_use = "nothing is asked before this is awaited"]
+pub struct Call<'a, T> {
+    timeout: Option<Duration>,
+    start: Box<dyn FnOnce(Option<Duration>) -> Boxed<'a, Result<T, Error>> + Send + 'a>,
+}
+
+impl<'a, T> Call<'a, T> {
+    pub(crate) fn new<F>(start: impl FnOnce(Option<Duration>) -> F + Send + 'a) -> Self
+    where
+        F: Future<Output = Result<T, Error>> + Send + 'a,
+    {
+        Self { timeout: None, start: Box::new(|timeout| Box::pin(start(timeout))) }
+    }
+
+    /// Give up after this time, with [`Error::Timeout`]. The connection stays, and a late response
+    /// answers nobody else.
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = Some(timeout);
+        self
+    }
+}
+
+impl<T> fmt::Debug for Call<'_, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Call").field("timeout", &self.timeout).finish_non_exhaustive()
+    }
+}
+
+impl<'a, T> IntoFuture for Call<'a, T> {
+    type Output = Result<T, Error>;
+    type IntoFuture = Boxed<'a, Result<T, Error>>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        (self.start)(self.timeout)
+    }
+}

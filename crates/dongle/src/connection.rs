@@ -1,0 +1,193 @@
+//! A connection to a device, and its services.
+
+use std::fmt;
+use std::ops::RangeInclusive;
+use std::sync::Arc;
+use std::time::Duration;
+
+use dongle_central::att::{Mtu, Uuid};
+use dongle_central::client::Client;
+use dongle_central::links::{ConnectionParameters, LinkId, LinkInfo, LinkPhase, Links as _, Reason};
+use futures_channel::{mpsc, oneshot};
+use trouble_host::connection::RequestedConnParams;
+
+use crate::address::Address;
+use crate::call::Call;
+use crate::device::{Device, for_host};
+use crate::dongle::Inner;
+use crate::error::{Error, Wanted};
+use crate::found::Found;
+use crate::gatt::{self, Service};
+use crate::host::HoldCommand;
+use crate::links::SharedLinks;
+
+/// A connection to a device. When the last handle of it is gone, clones, services,
+/// characteristics and subscriptions included, the device is disconnected.
+#[derive(Clone)]
+pub struct DeviceConnection {
+    held: Arc<Held>,
+}
+
+/// What the handles of a connection have in common.
+pub(crate) struct Held {
+    dongle: Arc<Inner>,
+    peer: Address,
+    id: LinkId,
+    commands: mpsc::UnboundedSender<HoldCommand>,
+}
+
+impl Held {
+    pub(crate) fn new(
+        dongle: Arc<Inner>,
+        peer: Address,
+        id: LinkId,
+    ) -> (Self, mpsc::UnboundedReceiver<HoldCommand>) {
+        let (commands, received) = mpsc::unbounded();
+        (Self { dongle, peer, id, commands }, received)
+    }
+
+    pub(crate) fn is_connected(&self) -> bool {
+        self.info(|info| info.phase()) == Some(LinkPhase::Open)
+    }
+
+    /// Asks the host thread. Nobody listens any more when the connection is over.
+    pub(crate) fn command(&self, command: HoldCommand) {
+        let _ = self.commands.unbounded_send(command);
+    }
+
+    pub(crate) fn client(&self, timeout: Option<Duration>) -> Client<SharedLinks> {
+        let client = Client::new(self.dongle.shared.links.clone(), self.id);
+        match timeout {
+            Some(timeout) => client.timeout(for_host(timeout)),
+            None => client,
+        }
+    }
+
+    pub(crate) fn explain(&self, error: dongle_central::client::Error) -> Error {
+        self.dongle.shared.explain(error)
+    }
+
+    fn info<R>(&self, f: impl FnOnce(&LinkInfo) -> R) -> Option<R> {
+        self.dongle.shared.links.with_link(self.id, |link| f(link.info))
+    }
+
+    /// Why the connection ended; only meaningful if it did.
+    fn gone(&self) -> Error {
+        let reason = self.info(LinkInfo::reason).flatten().unwrap_or(Reason::Unknown);
+        self.explain(dongle_central::client::Error::Disconnected(reason))
+    }
+}
+
+impl DeviceConnection {
+    pub(crate) fn new(held: Arc<Held>) -> Self {
+        Self { held }
+    }
+
+    /// The device at the other end.
+    pub fn device(&self) -> Device {
+        Device::new(Arc::clone(&self.held.dongle), self.held.peer)
+    }
+
+    /// Whether it is still connected.
+    pub fn is_connected(&self) -> bool {
+        self.held.is_connected()
+    }
+
+    /// Settles on an ATT MTU: the lesser of `mtu` (23 to 517) and what the device can. It can be
+    /// asked for once on each connection; after that this is the MTU in force.
+    pub fn exchange_mtu(&self, mtu: u16) -> Call<'_, u16> {
+        Call::new(move |timeout| async move {
+            let client = self.held.client(timeout);
+            let mtu = client.exchange_mtu(mtu).await.map_err(|e| self.held.explain(e))?;
+            Ok(mtu.get())
+        })
+    }
+
+    /// The ATT MTU in force: 23 until it was exchanged.
+    pub fn mtu(&self) -> u16 {
+        self.held.client(None).mtu().get()
+    }
+
+    /// The primary service with this UUID, the first if there are several.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] if the device has none.
+    pub fn service(&self, uuid: Uuid) -> Call<'_, Service> {
+        Call::new(move |timeout| async move {
+            let buffer = vec![0; Mtu::MAX.size()];
+            let mut found = self.held.client(timeout).services_by_uuid(uuid, buffer);
+            let service = found.next().await.map_err(|e| self.held.explain(e))?;
+            let service = service.ok_or(Error::NotFound(Wanted::Service(uuid)))?;
+            Ok(Service::new(Arc::clone(&self.held), service))
+        })
+    }
+
+    /// All primary services, one by one.
+    pub fn services(&self) -> Found<Service> {
+        let held = Arc::clone(&self.held);
+        let run = held.client(None).services(vec![0; Mtu::MAX.size()]);
+        gatt::found(held, run, Service::new)
+    }
+
+    /// The connection parameters in force.
+    pub fn parameters(&self) -> Option<ConnectionParameters> {
+        self.held.info(|info| info.parameters)
+    }
+
+    /// Time between two connection events.
+    pub fn interval(&self) -> Option<Duration> {
+        self.parameters().map(|p| p.interval.into())
+    }
+
+    /// How strongly the device is received, in dBm.
+    pub async fn rssi(&self) -> Result<i8, Error> {
+        let (reply, result) = oneshot::channel();
+        self.held.command(HoldCommand::Rssi(reply));
+        result.await.unwrap_or_else(|_| Err(self.held.gone()))
+    }
+
+    /// Asks for other connection parameters. They are in force when
+    /// [`DeviceConnection::parameters`] shows them.
+    pub async fn update_parameters(
+        &self,
+        interval: RangeInclusive<Duration>,
+        latency: u16,
+        supervision_timeout: Duration,
+    ) -> Result<(), Error> {
+        let parameters = RequestedConnParams {
+            min_connection_interval: for_host(*interval.start()),
+            max_connection_interval: for_host(*interval.end()),
+            max_latency: latency,
+            supervision_timeout: for_host(supervision_timeout),
+            ..Default::default()
+        };
+        let (reply, result) = oneshot::channel();
+        self.held.command(HoldCommand::UpdateParameters(parameters, reply));
+        result.await.unwrap_or_else(|_| Err(self.held.gone()))
+    }
+
+    /// Disconnects, and waits until it is. Values that were received can still be read.
+    pub async fn disconnect(&self) -> Reason {
+        self.held.command(HoldCommand::Disconnect);
+        self.disconnected().await
+    }
+
+    /// Waits until the connection has ended, and tells why.
+    pub async fn disconnected(&self) -> Reason {
+        self.held.dongle.shared.links.closed(self.held.id).await
+    }
+
+    /// How many ATT requests were made on this connection.
+    pub fn requests(&self) -> u32 {
+        self.held.client(None).requests()
+    }
+}
+
+impl fmt::Debug for DeviceConnection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("DeviceConnection")
+            .field("peer", &self.held.peer)
+            .field("connected", &self.is_connected())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,328 @@
+//! The dongle: a controller that this program owns, and the host thread that runs it.
+
+use std::fmt;
+use std::future::{Future, IntoFuture, poll_fn};
+use std::pin::Pin;
+use std::str::FromStr as _;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::task::{Poll, Waker};
+use std::thread::{self, ThreadId};
+use std::time::Duration;
+
+use dongle_central::central::ControllerInfo;
+use dongle_central::links::{Links as _, Reason};
+use futures_channel::mpsc;
+use hci_transport::{HciChannel, Spec};
+
+use crate::address::Address;
+use crate::device::Device;
+use crate::error::Error;
+use crate::host::{self, Command, Opened};
+use crate::links::SharedLinks;
+use crate::scan::ScanBuilder;
+
+/// How long the last handle waits for its connections to be ended in order.
+const FAREWELL: Duration = Duration::from_millis(500);
+
+/// A controller that this program owns: a board on a UART, a stick, one across TCP, or a simulated
+/// one.
+///
+/// It is open until the last handle is gone: clones of it, and the [`Device`]s, connections and
+/// scans that came from it. All of them can be shared between threads and used under any async
+/// runtime, or none.
+///
+/// ```
+/// use dongle::{Dongle, Uuid};
+/// # futures_lite::future::block_on(async {
+/// let dongle = Dongle::open("virtual").await?;
+/// let mut scan = dongle.scan().service(Uuid::from_u16(0x180D)).start()?;
+/// let found = scan.next().await?.ok_or("nothing there")?;
+/// let connection = found.device().connect().await?;
+/// let heart_rate = connection.service(Uuid::from_u16(0x180D)).await?;
+/// let measurement = heart_rate.characteristic(Uuid::from_u16(0x2A37)).await?;
+/// let mut values = measurement.subscribe().await?;
+/// println!("{:?}", values.notified().await?);
+/// dongle.close().await;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # }).unwrap();
+/// ```
+#[derive(Clone)]
+pub struct Dongle {
+    inner: Arc<Inner>,
+}
+
+/// What all handles have in common with each other.
+pub(crate) struct Inner {
+    pub(crate) shared: Arc<Shared>,
+    commands: mpsc::UnboundedSender<Command>,
+    name: String,
+    opened: OnceLock<Opened>,
+    next_scan: AtomicU64,
+    /// What has to live as long as the dongle: the simulated world around it.
+    _world: Option<Box<dyn Send + Sync>>,
+}
+
+/// What the handles have in common with the host thread.
+pub(crate) struct Shared {
+    pub(crate) links: SharedLinks,
+    end: Mutex<End>,
+    ended: Condvar,
+}
+
+#[derive(Default)]
+struct End {
+    why: Option<Error>,
+    waiters: Vec<Waker>,
+    host: Option<ThreadId>,
+}
+
+impl Dongle {
+    /// Opens a dongle: `"serial:/dev/ttyACM0,1000000,rtscts"`, `"tcp-client:host:port"`,
+    /// `"unix-client:path"`, `"virtual"`.
+    ///
+    /// # Errors
+    /// [`Error::Transport`], with a line that says what is wrong and what to do about it: within
+    /// 5 s in any case.
+    pub fn open(spec: impl AsRef<str>) -> Open {
+        Open { source: Source::Spec(spec.as_ref().into()), address: None }
+    }
+
+    /// Opens a controller at the other end of any packet channel. It must have been reset.
+    pub fn on(channel: HciChannel) -> Open {
+        Open { source: Source::Channel(Box::new(channel)), address: None }
+    }
+
+    /// Looks for devices that advertise.
+    pub fn scan(&self) -> ScanBuilder {
+        ScanBuilder::new(Arc::clone(&self.inner))
+    }
+
+    /// A device by its address, whether it is there or not.
+    pub fn device(&self, address: Address) -> Device {
+        Device::new(Arc::clone(&self.inner), address)
+    }
+
+    /// How it was opened.
+    pub fn name(&self) -> &str {
+        &self.inner.name
+    }
+
+    /// What the controller says about itself.
+    pub fn info(&self) -> ControllerInfo {
+        self.inner.opened.get().map(|o| o.info).unwrap_or_default()
+    }
+
+    /// The address it goes by: the controller's own, or a random static one.
+    pub fn address(&self) -> Option<Address> {
+        self.inner.opened.get().map(|o| o.address)
+    }
+
+    /// Why it is down, if it is.
+    pub fn failure(&self) -> Option<Error> {
+        self.inner.shared.lock().why.clone()
+    }
+
+    /// Waits until it is down, and tells why.
+    pub async fn failed(&self) -> Error {
+        self.inner.shared.wait_for_end().await
+    }
+
+    /// Ends all connections in order, then the host thread. Every other handle is of no use
+    /// afterwards.
+    pub async fn close(&self) {
+        // Where the host thread has ended already, there is nobody to tell.
+        let _ = self.inner.commands.unbounded_send(Command::Close);
+        self.inner.shared.wait_for_end().await;
+    }
+}
+
+impl fmt::Debug for Dongle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Dongle").field("name", &self.name()).finish_non_exhaustive()
+    }
+}
+
+/// An opening dongle; await it.
+#[must_use = "nothing is opened before this is awaited"]
+pub struct Open {
+    source: Source,
+    address: Option<Address>,
+}
+
+enum Source {
+    Spec(String),
+    Channel(Box<HciChannel>),
+}
+
+impl Open {
+    /// The random static address to go by, instead of the controller's own.
+    pub fn address(mut self, address: Address) -> Self {
+        self.address = Some(address);
+        self
+    }
+
+    async fn open(self) -> Result<Dongle, Error> {
+        let address = self.address;
+        match self.source {
+            Source::Channel(channel) => {
+                let name = channel.name().to_owned();
+                start(name, None, address, move || Ok(*channel)).await
+            }
+            Source::Spec(text) => match Spec::from_str(&text)? {
+                #[cfg(feature = "virtual")]
+                Spec::Virtual => {
+                    let (world, channel) = crate::world::simulated();
+                    start(text, Some(world), address, move || Ok(channel)).await
+                }
+                spec => {
+                    start(text, None, address, move || Ok(hci_transport::open(&spec)?)).await
+                }
+            },
+        }
+    }
+}
+
+impl IntoFuture for Open {
+    type Output = Result<Dongle, Error>;
+    type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send>>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        Box::pin(self.open())
+    }
+}
+
+async fn start(
+    name: String,
+    world: Option<Box<dyn Send + Sync>>,
+    address: Option<Address>,
+    open: impl FnOnce() -> Result<HciChannel, Error> + Send + 'static,
+) -> Result<Dongle, Error> {
+    let shared = Arc::new(Shared {
+        links: SharedLinks::new(),
+        end: Mutex::default(),
+        ended: Condvar::new(),
+    });
+    let (commands, received) = mpsc::unbounded();
+    let opened = host::start(open, address, Arc::clone(&shared), received);
+    let inner = Inner {
+        shared,
+        commands,
+        name,
+        opened: OnceLock::new(),
+        next_scan: AtomicU64::new(0),
+        _world: world,
+    };
+    let dongle = Dongle { inner: Arc::new(inner) };
+    match opened.await {
+        Ok(Ok(opened)) => {
+            log::info!(
+                "{} is open: {:#}, {:?}",
+                dongle.name(),
+                opened.address,
+                opened.info
+            );
+            _ = dongle.inner.opened.set(opened);
+            Ok(dongle)
+        }
+        Ok(Err(error)) => Err(error),
+        // The host thread ended before it was up, and has left word why.
+        Err(_) => Err(dongle.inner.shared.wait_for_end().await),
+    }
+}
+
+impl Inner {
+    /// Asks the host thread.
+    pub(crate) fn command(&self, command: Command) -> Result<(), Error> {
+        self.commands.unbounded_send(command).map_err(|_| self.shared.why_ended())
+    }
+
+    pub(crate) fn next_scan(&self) -> u64 {
+        self.next_scan.fetch_add(1, Ordering::Relaxed)
+    }
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        self.commands.close_channel();
+        // A program that lets go of its last handle and exits should not leave devices behind
+        // that believe to be connected. The host thread itself can't wait for its own end.
+        let mut end = self.shared.lock();
+        if end.host == Some(thread::current().id()) {
+            return;
+        }
+        let mut left = FAREWELL;
+        while end.why.is_none() && self.shared.links.any_open() {
+            let (guard, timeout) = self
+                .shared
+                .ended
+                .wait_timeout(end, left)
+                .unwrap_or_else(PoisonError::into_inner);
+            end = guard;
+            if timeout.timed_out() {
+                break;
+            }
+            left = FAREWELL;
+        }
+    }
+}
+
+impl Shared {
+    /// The host thread is up.
+    pub(crate) fn begin(&self) {
+        self.lock().host = Some(thread::current().id());
+    }
+
+    /// The host thread has ended. The first reason stays.
+    pub(crate) fn end(&self, why: Error) {
+        if !matches!(why, Error::Closed) {
+            log::warn!("the dongle is down: {why}");
+        }
+        self.links.close_all(Reason::ControllerFailed);
+        let mut end = self.lock();
+        end.why.get_or_insert(why);
+        for waiter in end.waiters.drain(..) {
+            waiter.wake();
+        }
+        self.ended.notify_all();
+    }
+
+    /// Why the dongle is down.
+    pub(crate) fn why_ended(&self) -> Error {
+        self.lock().why.clone().unwrap_or(Error::Closed)
+    }
+
+    pub(crate) async fn wait_for_end(&self) -> Error {
+        poll_fn(|cx| {
+            let mut end = self.lock();
+            match &end.why {
+                Some(why) => Poll::Ready(why.clone()),
+                None => {
+                    end.waiters.retain(|w| !w.will_wake(cx.waker()));
+                    end.waiters.push(cx.waker().clone());
+                    Poll::Pending
+                }
+            }
+        })
+        .await
+    }
+
+    /// An error of a call on a connection, with the dongle's own fault where that is behind it.
+    pub(crate) fn explain(&self, error: dongle_central::client::Error) -> Error {
+        use dongle_central::client::Error as Client;
+        match error {
+            Client::Timeout => Error::Timeout,
+            Client::Disconnected(Reason::ControllerFailed) => {
+                self.lock().why.clone().unwrap_or(Error::Disconnected(Reason::ControllerFailed))
+            }
+            Client::Disconnected(reason) => Error::Disconnected(reason),
+            Client::Procedure(error) => Error::Gatt(error),
+            Client::NoRoom => Error::SubscriptionLimit,
+            _ => Error::Closed,
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, End> {
+        self.end.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,240 @@
+//! A characteristic of a connected device: read, write, subscribe.
+
+use std::fmt;
+use std::future::{Future, IntoFuture};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use dongle_central::att::{AttributeHandle, MAX_VALUE_LENGTH, Mtu, Uuid};
+use dongle_central::bearer::ValueKind;
+use dongle_central::gatt::{self, ClientConfiguration, Properties, WriteMode, uuids};
+
+use crate::call::Call;
+use crate::connection::Held;
+use crate::error::{Error, Wanted};
+use crate::found::Found;
+use crate::gatt::{Descriptor, Subscription, found};
+
+/// A characteristic.
+#[derive(Clone)]
+pub struct Characteristic {
+    held: Arc<Held>,
+    characteristic: gatt::Characteristic,
+}
+
+impl Characteristic {
+    pub(crate) fn new(held: Arc<Held>, characteristic: gatt::Characteristic) -> Self {
+        Self { held, characteristic }
+    }
+
+    /// What it is.
+    pub fn uuid(&self) -> Uuid {
+        self.characteristic.uuid
+    }
+
+    /// What can be done with it.
+    pub fn properties(&self) -> Properties {
+        self.characteristic.properties
+    }
+
+    /// Where its value is.
+    pub fn handle(&self) -> AttributeHandle {
+        self.characteristic.value_handle
+    }
+
+    /// Reads the value, however long it is.
+    pub fn read(&self) -> Call<'_, Vec<u8>> {
+        Call::new(move |timeout| read_value(&self.held, self.characteristic.value_handle, timeout))
+    }
+
+    /// Writes the value. Without another word it is written without response if the
+    /// characteristic allows that, and with one otherwise.
+    pub fn write<'a>(&'a self, value: &'a [u8]) -> Write<'a> {
+        Write { characteristic: self, value, response: None, timeout: None }
+    }
+
+    /// Asks the server to send the value whenever it changes: notified where the characteristic
+    /// can, else indicated. Nothing sent from then on is missed, as long as it is read in time.
+    pub fn subscribe(&self) -> Subscribe<'_> {
+        Subscribe { characteristic: self, kind: None, timeout: None }
+    }
+
+    /// The descriptor with this UUID, the first if there are several.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] if the characteristic has none.
+    pub fn descriptor(&self, uuid: Uuid) -> Call<'_, Descriptor> {
+        Call::new(move |timeout| async move {
+            let found = self.find_descriptor(uuid, timeout).await?;
+            let descriptor = found.ok_or(Error::NotFound(Wanted::Descriptor(uuid)))?;
+            Ok(Descriptor::new(Arc::clone(&self.held), descriptor))
+        })
+    }
+
+    /// All descriptors, one by one.
+    pub fn descriptors(&self) -> Found<Descriptor> {
+        let held = Arc::clone(&self.held);
+        let range = self.characteristic.descriptors();
+        let run = held.client(None).descriptors(range, vec![0; Mtu::MAX.size()]);
+        found(held, run, Descriptor::new)
+    }
+
+    async fn find_descriptor(
+        &self,
+        uuid: Uuid,
+        timeout: Option<Duration>,
+    ) -> Result<Option<gatt::Descriptor>, Error> {
+        let range = self.characteristic.descriptors();
+        let client = self.held.client(timeout);
+        let mut run = client.descriptors(range, vec![0; Mtu::MAX.size()]);
+        while let Some(found) = run.next().await.map_err(|e| self.held.explain(e))? {
+            if found.uuid == uuid {
+                return Ok(Some(found));
+            }
+        }
+        Ok(None)
+    }
+}
+
+impl fmt::Debug for Characteristic {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let gatt::Characteristic { uuid, value_handle, properties, .. } = self.characteristic;
+        write!(f, "Characteristic({uuid} at {value_handle}, {properties:?})")
+    }
+}
+
+/// Reads a value of any length.
+pub(crate) async fn read_value(
+    held: &Held,
+    handle: AttributeHandle,
+    timeout: Option<Duration>,
+) -> Result<Vec<u8>, Error> {
+    let client = held.client(timeout);
+    let mut value = vec![0; MAX_VALUE_LENGTH];
+    let mut response = vec![0; client.mtu().size()];
+    let len = client.read(handle, &mut response, &mut value).await.map_err(|e| held.explain(e))?;
+    value.truncate(len);
+    Ok(value)
+}
+
+/// A write in the making; await it.
+#[derive(Debug)]
+#[must_use = "nothing is written before this is awaited"]
+pub struct Write<'a> {
+    characteristic: &'a Characteristic,
+    value: &'a [u8],
+    response: Option<bool>,
+    timeout: Option<Duration>,
+}
+
+impl<'a> Write<'a> {
+    /// Whether the server has to answer. With an answer, a value of up to 512 octets is written,
+    /// in parts if it does not fit the MTU. Without, it is up to MTU - 3 octets.
+    pub fn response(mut self, response: bool) -> Self {
+        self.response = Some(response);
+        self
+    }
+
+    /// Give up after this time, with [`Error::Timeout`].
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = Some(timeout);
+        self
+    }
+
+    async fn write(self) -> Result<(), Error> {
+        let Characteristic { held, characteristic } = self.characteristic;
+        let mode = WriteMode::choose(characteristic.properties, self.response)
+            .ok_or(Error::NotPermitted("the characteristic can not be written"))?;
+        let client = held.client(self.timeout);
+        let handle = characteristic.value_handle;
+        let written = match mode {
+            WriteMode::WithoutResponse => client.write_without_response(handle, self.value).await,
+            WriteMode::WithResponse if self.value.len() <= client.mtu().max_write() => {
+                client.write(handle, self.value).await
+            }
+            WriteMode::WithResponse => client.write_long(handle, self.value).await,
+        };
+        written.map_err(|e| held.explain(e))
+    }
+}
+
+impl<'a> IntoFuture for Write<'a> {
+    type Output = Result<(), Error>;
+    type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send + 'a>>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        Box::pin(self.write())
+    }
+}
+
+/// A subscription in the making; await it.
+#[derive(Debug)]
+#[must_use = "nothing is asked before this is awaited"]
+pub struct Subscribe<'a> {
+    characteristic: &'a Characteristic,
+    kind: Option<ValueKind>,
+    timeout: Option<Duration>,
+}
+
+impl<'a> Subscribe<'a> {
+    /// Have the values notified.
+    pub fn notify(mut self) -> Self {
+        self.kind = Some(ValueKind::Notification);
+        self
+    }
+
+    /// Have the values indicated: slower, and none is lost however slowly they are read.
+    pub fn indicate(mut self) -> Self {
+        self.kind = Some(ValueKind::Indication);
+        self
+    }
+
+    /// Give up after this time, with [`Error::Timeout`].
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = Some(timeout);
+        self
+    }
+
+    async fn subscribe(self) -> Result<Subscription, Error> {
+        let Characteristic { held, characteristic } = self.characteristic;
+        let properties = characteristic.properties;
+        let notifies = properties.contains(Properties::NOTIFY);
+        let indicates = properties.contains(Properties::INDICATE);
+        let kind = match self.kind {
+            Some(kind) => kind,
+            None if notifies || !indicates => ValueKind::Notification,
+            None => ValueKind::Indication,
+        };
+        let (can, wanted) = match kind {
+            ValueKind::Notification => (notifies, ClientConfiguration::NOTIFICATIONS),
+            ValueKind::Indication => (indicates, ClientConfiguration::INDICATIONS),
+        };
+        if !can {
+            return Err(Error::NotPermitted("the characteristic does not send its value"));
+        }
+        let client = held.client(self.timeout);
+        // The queue is there before the server may send.
+        let values = held
+            .client(None)
+            .subscribe(characteristic.value_handle, kind)
+            .map_err(|e| held.explain(e))?;
+        let uuid = uuids::CLIENT_CONFIGURATION;
+        let found = self.characteristic.find_descriptor(uuid, self.timeout).await?;
+        let configuration = found.ok_or(Error::NotFound(Wanted::Descriptor(uuid)))?.handle;
+        client
+            .write(configuration, &wanted.to_le_bytes())
+            .await
+            .map_err(|e| held.explain(e))?;
+        Ok(Subscription::new(Arc::clone(held), values, configuration))
+    }
+}
+
+impl<'a> IntoFuture for Subscribe<'a> {
+    type Output = Result<Subscription, Error>;
+    type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send + 'a>>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        Box::pin(self.subscribe())
+    }
+}

@@ -1,0 +1,38 @@
+//! Services, characteristics and descriptors of a connected device.
+
+mod characteristic;
+mod descriptor;
+mod service;
+mod subscription;
+
+use std::sync::Arc;
+
+use dongle_central::client::Run;
+use dongle_central::gatt::Procedure;
+use futures_lite::stream;
+
+pub use characteristic::{Characteristic, Subscribe, Write};
+pub use descriptor::Descriptor;
+pub use service::Service;
+pub use subscription::{Notified, Subscription};
+
+use crate::connection::Held;
+use crate::found::Found;
+use crate::links::SharedLinks;
+
+/// What a procedure finds, as handles that keep the connection.
+pub(crate) fn found<P, I, T>(
+    held: Arc<Held>,
+    run: Run<SharedLinks, P, Vec<u8>>,
+    make: fn(Arc<Held>, I) -> T,
+) -> Found<T>
+where
+    P: for<'p> Procedure<Item<'p> = I> + Send + 'static,
+    I: Send + 'static,
+    T: Send + 'static,
+{
+    Found::new(stream::try_unfold((held, run), move |(held, mut run)| async move {
+        let item = run.next().await.map_err(|e| held.explain(e))?;
+        Ok(item.map(|item| (make(Arc::clone(&held), item), (held, run))))
+    }))
+}

@@ -1,0 +1,77 @@
+//! A service of a connected device.
+
+use std::fmt;
+use std::sync::Arc;
+
+use dongle_central::att::{HandleRange, Mtu, Uuid};
+use dongle_central::gatt;
+
+use crate::call::Call;
+use crate::connection::Held;
+use crate::error::{Error, Wanted};
+use crate::found::Found;
+use crate::gatt::{Characteristic, found};
+
+/// A service.
+#[derive(Clone)]
+pub struct Service {
+    held: Arc<Held>,
+    service: gatt::Service,
+}
+
+impl Service {
+    pub(crate) fn new(held: Arc<Held>, service: gatt::Service) -> Self {
+        Self { held, service }
+    }
+
+    /// What it is.
+    pub fn uuid(&self) -> Uuid {
+        self.service.uuid
+    }
+
+    /// From its declaration to its last attribute.
+    pub fn handles(&self) -> HandleRange {
+        self.service.range
+    }
+
+    /// The characteristic with this UUID, the first if there are several.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] if the service has none.
+    pub fn characteristic(&self, uuid: Uuid) -> Call<'_, Characteristic> {
+        Call::new(move |timeout| async move {
+            let client = self.held.client(timeout);
+            let buffer = vec![0; Mtu::MAX.size()];
+            let mut found = client.characteristics(self.service.range, Some(uuid), buffer);
+            let characteristic = found.next().await.map_err(|e| self.held.explain(e))?;
+            let characteristic =
+                characteristic.ok_or(Error::NotFound(Wanted::Characteristic(uuid)))?;
+            Ok(Characteristic::new(Arc::clone(&self.held), characteristic))
+        })
+    }
+
+    /// All characteristics, one by one.
+    pub fn characteristics(&self) -> Found<Characteristic> {
+        let held = Arc::clone(&self.held);
+        let buffer = vec![0; Mtu::MAX.size()];
+        let run = held.client(None).characteristics(self.service.range, None, buffer);
+        found(held, run, Characteristic::new)
+    }
+
+    /// The services that this one includes, one by one.
+    pub fn included_services(&self) -> Found<Self> {
+        let held = Arc::clone(&self.held);
+        let buffer = vec![0; Mtu::MAX.size()];
+        let run = held.client(None).included_services(self.service.range, buffer);
+        found(held, run, |held, included: gatt::IncludedService| {
+            let (range, uuid) = (included.range, included.uuid);
+            Self::new(held, gatt::Service { range, uuid, primary: false })
+        })
+    }
+}
+
+impl fmt::Debug for Service {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Service({} at {})", self.service.uuid, self.service.range)
+    }
+}

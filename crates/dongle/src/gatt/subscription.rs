@@ -1,0 +1,118 @@
+//! The values of a characteristic as the server sends them.
+
+use std::fmt;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use dongle_central::att::AttributeHandle;
+use dongle_central::client;
+use futures_core::Stream;
+
+use crate::call::Call;
+use crate::connection::Held;
+use crate::error::Error;
+use crate::host::deadline;
+use crate::links::SharedLinks;
+
+/// Longest value that a server can send: the largest MTU less opcode and handle.
+const LONGEST: usize = 514;
+
+/// The values of a characteristic, in the order they were sent.
+///
+/// It is a [`Stream`] of values, too. Dropped, it ends, and the server is not told; other
+/// subscriptions of the same characteristic go on.
+pub struct Subscription {
+    held: Arc<Held>,
+    values: client::Subscription<SharedLinks>,
+    configuration: AttributeHandle,
+    buffer: Box<[u8; LONGEST]>,
+}
+
+/// What a subscription hears.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Notified {
+    /// A value.
+    Value(Vec<u8>),
+    /// So many values were lost before the next one, because they were not read in time.
+    Missed(u32),
+}
+
+impl Subscription {
+    pub(crate) fn new(
+        held: Arc<Held>,
+        values: client::Subscription<SharedLinks>,
+        configuration: AttributeHandle,
+    ) -> Self {
+        Self { held, values, configuration, buffer: Box::new([0; LONGEST]) }
+    }
+
+    /// The next value, or how many were missed before it. Values that were received before the
+    /// device disconnected are still told.
+    ///
+    /// # Errors
+    /// [`Error::Timeout`] if one was set and passed; [`Error::Disconnected`] when the connection
+    /// has ended and all values are read.
+    pub fn notified(&mut self) -> Call<'_, Notified> {
+        Call::new(move |timeout: Option<Duration>| {
+            let deadline = deadline(timeout);
+            std::future::poll_fn(move |cx| self.poll(cx, deadline))
+        })
+    }
+
+    /// How many values wait to be read.
+    pub fn pending(&self) -> u32 {
+        self.values.pending()
+    }
+
+    /// Ends the subscription and tells the server to send no more. Other subscriptions of the same
+    /// characteristic hear nothing more either.
+    pub fn unsubscribe(self) -> Call<'static, ()> {
+        Call::new(move |timeout| async move {
+            let client = self.held.client(timeout);
+            let off = [0, 0];
+            client.write(self.configuration, &off).await.map_err(|e| self.held.explain(e))
+        })
+    }
+
+    fn poll(
+        &mut self,
+        cx: &mut Context<'_>,
+        deadline: Option<embassy_time::Instant>,
+    ) -> Poll<Result<Notified, Error>> {
+        let polled = self.values.poll_notified(cx, deadline, &mut *self.buffer);
+        polled.map(|heard| match heard {
+            Ok(client::Notified::Value(len)) => {
+                Ok(Notified::Value(self.buffer.get(..len).unwrap_or_default().to_vec()))
+            }
+            Ok(client::Notified::Missed(count)) => Ok(Notified::Missed(count)),
+            Err(error) => Err(self.held.explain(error)),
+        })
+    }
+}
+
+impl Notified {
+    /// The value, if it is one.
+    pub fn value(self) -> Option<Vec<u8>> {
+        match self {
+            Self::Value(value) => Some(value),
+            Self::Missed(_) => None,
+        }
+    }
+}
+
+impl Stream for Subscription {
+    type Item = Result<Notified, Error>;
+
+    /// Ends after the error that tells of the connection's end.
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        self.poll(cx, None).map(Some)
+    }
+}
+
+impl fmt::Debug for Subscription {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Subscription").field("pending", &self.pending()).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,41 @@
+//! trouble-host's packets, on the heap: no dongle takes another's.
+
+use trouble_host::{Packet, PacketPool};
+
+/// L2CAP frames that trouble-host handles: signalling, security, channels.
+const PACKET_BYTES: usize = 1024;
+
+/// The pool. What trouble-host's own queues hold is its bound.
+#[derive(Debug)]
+pub(crate) struct HeapPool;
+
+/// A packet.
+pub(crate) struct HeapPacket(Box<[u8; PACKET_BYTES]>);
+
+impl PacketPool for HeapPool {
+    type Packet = HeapPacket;
+
+    const MTU: usize = PACKET_BYTES;
+
+    fn allocate() -> Option<HeapPacket> {
+        Some(HeapPacket(Box::new([0; PACKET_BYTES])))
+    }
+
+    fn capacity() -> usize {
+        64
+    }
+}
+
+impl Packet for HeapPacket {}
+
+impl AsRef<[u8]> for HeapPacket {
+    fn as_ref(&self) -> &[u8] {
+        &*self.0
+    }
+}
+
+impl AsMut<[u8]> for HeapPacket {
+    fn as_mut(&mut self) -> &mut [u8] {
+        &mut *self.0
+    }
+}

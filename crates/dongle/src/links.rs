@@ -1,0 +1,113 @@
+//! The links of a dongle, shared between its host thread and everybody who holds a handle.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::Waker;
+
+use dongle_central::att::Mtu;
+use dongle_central::bearer::{Bearer, BearerState, BearerStorage, Call, Subscriber};
+use dongle_central::links::{Doorbell, Link, LinkInfo, Links};
+
+/// Connections at a time.
+pub(crate) const MAX_CONNECTIONS: usize = 16;
+/// Requests that may wait at a time, on each connection.
+const CALLS: usize = 32;
+/// Subscriptions on each connection.
+const SUBSCRIPTIONS: usize = 64;
+/// Tasks that wait for room without waking each other up in vain.
+const WAITERS: usize = 64;
+/// Bytes of commands that wait for the controller, on each connection.
+const COMMAND_BYTES: usize = 32 * 1024;
+/// Bytes of values that wait to be read, on each connection: ten thousand of 20 bytes.
+const NOTIFICATION_BYTES: usize = 256 * 1024;
+/// Bytes of indicated values. Two of any length have to fit.
+const INDICATION_BYTES: usize = 8 * 1024;
+
+/// The links; clones are the same links.
+#[derive(Debug, Clone)]
+pub(crate) struct SharedLinks(Arc<Table>);
+
+#[derive(Debug)]
+struct Table {
+    places: Vec<Mutex<Place>>,
+    doorbell: Doorbell,
+}
+
+/// The memory of one link. Pages of it that are never used cost nothing.
+#[derive(Debug)]
+struct Place {
+    info: LinkInfo,
+    state: BearerState,
+    calls: Vec<Call>,
+    call_bytes: Vec<u8>,
+    commands: Vec<u8>,
+    notifications: Vec<u8>,
+    indications: Vec<u8>,
+    subscribers: Vec<Subscriber>,
+    waiters: Vec<Option<Waker>>,
+    pdu: Vec<u8>,
+}
+
+impl SharedLinks {
+    /// Whether any connection is up.
+    pub(crate) fn any_open(&self) -> bool {
+        (0..self.capacity()).any(|index| self.open_at(index).is_some())
+    }
+
+    pub(crate) fn new() -> Self {
+        let places = std::iter::repeat_with(Place::new).map(Mutex::new);
+        Self(Arc::new(Table {
+            places: places.take(MAX_CONNECTIONS).collect(),
+            doorbell: Doorbell::new(),
+        }))
+    }
+}
+
+impl Place {
+    fn new() -> Self {
+        Self {
+            info: LinkInfo::FREE,
+            state: BearerState::closed(),
+            calls: (0..CALLS).map(|_| Call::FREE).collect(),
+            call_bytes: vec![0; CALLS * Mtu::MAX.size()],
+            commands: vec![0; COMMAND_BYTES],
+            notifications: vec![0; NOTIFICATION_BYTES],
+            indications: vec![0; INDICATION_BYTES],
+            subscribers: (0..SUBSCRIPTIONS).map(|_| Subscriber::FREE).collect(),
+            waiters: vec![None; WAITERS],
+            pdu: vec![0; Mtu::MAX.size()],
+        }
+    }
+
+    fn link(&mut self) -> Link<'_> {
+        Link {
+            info: &mut self.info,
+            bearer: Bearer::new(BearerStorage {
+                state: &mut self.state,
+                calls: &mut self.calls,
+                call_bytes: &mut self.call_bytes,
+                commands: &mut self.commands,
+                notifications: &mut self.notifications,
+                indications: &mut self.indications,
+                subscribers: &mut self.subscribers,
+                waiters: &mut self.waiters,
+            }),
+            pdu: &mut self.pdu,
+        }
+    }
+}
+
+impl Links for SharedLinks {
+    fn capacity(&self) -> usize {
+        self.0.places.len()
+    }
+
+    fn with<R>(&self, index: usize, f: impl FnOnce(&mut Link<'_>) -> R) -> Option<R> {
+        let place = self.0.places.get(index)?;
+        let mut place = place.lock().unwrap_or_else(PoisonError::into_inner);
+        Some(f(&mut place.link()))
+    }
+
+    fn doorbell(&self) -> &Doorbell {
+        &self.0.doorbell
+    }
+}

@@ -1,0 +1,12 @@
+//! What is around a simulated dongle: one heart-rate sensor.
+
+use dongle_virtual::{Air, AirConfig, ControllerConfig, HeartRateConfig, HeartRateSensor};
+use hci_transport::HciChannel;
+
+/// A controller, and the world it is in.
+pub(crate) fn simulated() -> (Box<dyn Send + Sync>, HciChannel) {
+    let air = Air::with(AirConfig::paced());
+    let sensor = HeartRateSensor::start(&air, HeartRateConfig::default());
+    let channel = air.controller(ControllerConfig::default());
+    (Box::new((air, sensor)), channel)
+}

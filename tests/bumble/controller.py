@@ -1,0 +1,88 @@
+#!/usr/bin/env python3
+"""Serves a Bumble virtual controller to a host, with a Bumble peripheral in its air.
+
+    python controller.py --transport tcp
+    {"event": "ready", "port": 40123, "spec": "tcp-client:127.0.0.1:40123"}
+
+See docs/bumble.md.
+"""
+
+import argparse
+import asyncio
+import logging
+
+from bumble.link import LocalLink
+
+import gatt_server
+import served
+from events import emit, obey
+from heart_rate import NAME as HEART_NAME
+from heart_rate import heart_rate
+from peripheral import Peripheral
+
+
+def parse_arguments():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    add = parser.add_argument
+    add('--transport', choices=['tcp', 'pty'], default='tcp')
+    add('--port', type=int, default=0, help='TCP port; 0 picks a free one')
+    add('--peripheral', choices=['heart-rate', 'gatt-server', 'none'], default='heart-rate')
+    add('--peripherals', type=int, default=1, help='how many of them')
+    add('--silent', action='store_true', help='do not advertise until told to')
+    add('--interval', type=float, default=0.05, help='seconds between two beats')
+    add('--extended', action='store_true', help='have LE Extended Advertising')
+    add('--acl-buffers', type=int, default=8, help='LE ACL data packets it has room for')
+    add('--acl-length', type=int, default=27, help='bytes in an LE ACL data packet')
+    add('--acl-delay', type=float, default=0, help='seconds to hold each ACL data packet')
+    add('--as-is', action='store_true', help="Bumble's controller without our repairs")
+    add('--until-eof', action='store_true', help='end when standard input ends')
+    add('--log', default='ERROR', help="Bumble's log level, on standard error")
+    return parser.parse_args()
+
+
+async def main(arguments):
+    link = LocalLink()
+    controller = served.make(link, arguments)
+    peripherals = []
+    for index in range(arguments.peripherals):
+        match arguments.peripheral:
+            case 'heart-rate':
+                services = heart_rate(arguments.interval)
+                peripheral = Peripheral(
+                    link, index, arguments, services, 0x180D, HEART_NAME
+                )
+            case 'gatt-server':
+                peripheral = Peripheral(
+                    link,
+                    index,
+                    arguments,
+                    gatt_server.services,
+                    gatt_server.ADVERTISED,
+                    gatt_server.NAME,
+                )
+                gatt_server.finish(peripheral.device.gatt_server)
+            case _:
+                continue
+        await peripheral.start(advertise=not arguments.silent)
+        peripherals.append(peripheral)
+
+    place = await served.serve(controller, arguments.transport, arguments.port)
+    if 'port' in place:
+        spec = f'tcp-client:127.0.0.1:{place["port"]}'
+    else:
+        spec = f'serial:{place["path"]}'
+    emit('ready', spec=spec, **place)
+
+    async def advertise(on, peripheral=0):
+        await peripherals[peripheral].advertise(on)
+
+    async def disconnect(reason=0x13, peripheral=0):
+        await peripherals[peripheral].disconnect(reason)
+
+    await obey({'advertise': advertise, 'disconnect': disconnect}, arguments.until_eof)
+
+
+if __name__ == '__main__':
+    arguments = parse_arguments()
+    logging.basicConfig(level=arguments.log.upper())
+    asyncio.run(main(arguments))
