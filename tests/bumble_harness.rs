@@ -1,5 +1,7 @@
 //! The harness around Bumble does what the tests that use it rely on.
 #![cfg(unix)]
+// What the tests share panics as they do.
+#![allow(clippy::expect_used, clippy::panic)]
 
 use std::time::{Duration, Instant};
 

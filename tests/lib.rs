@@ -2,5 +2,7 @@
 // A harness reports by panicking: its callers are tests.
 #![allow(clippy::expect_used, clippy::panic)]
 
+pub mod bench;
 #[cfg(unix)]
 pub mod bumble;
+pub mod peer;

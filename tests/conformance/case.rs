@@ -34,8 +34,9 @@ pub enum Act {
     Timeout(u64),
     Mtu(u16),
     Services,
-    SecondaryServices,
     ServicesByUuid(Uuid),
+    /// Stops at the first service.
+    FirstServiceByUuid(Uuid),
     Included(u16, u16),
     Characteristics(u16, u16),
     CharacteristicsByUuid(u16, u16, Uuid),
@@ -65,7 +66,55 @@ pub enum Peer {
     /// Line by line: `> PDU` the client sends, `< PDU` the peer sends, `+ seconds` time passes.
     Script(Vec<String>),
     /// A peer that answers as it likes, to so many requests at most.
-    Server { answer: fn(&[u8], usize) -> Vec<u8>, at_most: usize },
+    Server {
+        answer: fn(&[u8], usize) -> Vec<u8>,
+        at_most: usize,
+    },
+}
+
+impl Scenario {
+    /// The same scenario spoilt in every way that the client has to be blamed for: each PDU it
+    /// should send changed, missing, or one too many, and each result missing or one too many.
+    pub fn spoilt(&self) -> Vec<Scenario> {
+        let mut spoilt = Vec::new();
+        let mut add = |lines: Option<Vec<String>>, expected: Vec<String>| {
+            let peer = match (&self.peer, lines) {
+                (Peer::Server { answer, at_most }, _) => Peer::Server {
+                    answer: *answer,
+                    at_most: *at_most,
+                },
+                (Peer::Script(lines), None) => Peer::Script(lines.clone()),
+                (_, Some(lines)) => Peer::Script(lines),
+            };
+            spoilt.push(Scenario {
+                acts: self.acts.clone(),
+                peer,
+                expected,
+            });
+        };
+        for index in 0..self.expected.len() {
+            let mut expected = self.expected.clone();
+            expected.remove(index);
+            add(None, expected);
+        }
+        add(
+            None,
+            [self.expected.clone(), vec!["one more".into()]].concat(),
+        );
+        if let Peer::Script(lines) = &self.peer {
+            for index in (0..lines.len()).filter(|index| lines[*index].starts_with('>')) {
+                let mut missing = lines.clone();
+                missing.remove(index);
+                let (mut longer, mut twice) = (lines.clone(), lines.clone());
+                longer[index].push_str(" 00");
+                twice.insert(index, lines[index].clone());
+                for lines in [missing, longer, twice] {
+                    add(Some(lines), self.expected.clone());
+                }
+            }
+        }
+        spoilt
+    }
 }
 
 /// A case of one scenario.
@@ -75,7 +124,11 @@ pub fn case(id: &str, purpose: &str, acts: &[Act], script: &[&str], expected: &[
 
 /// A case of several scenarios.
 pub fn cases(id: &str, purpose: &str, scenarios: Vec<Scenario>) -> Case {
-    Case { id: id.into(), purpose: purpose.into(), check: Check::Run(scenarios) }
+    Case {
+        id: id.into(),
+        purpose: purpose.into(),
+        check: Check::Run(scenarios),
+    }
 }
 
 pub fn scenario(acts: &[Act], script: &[&str], expected: &[&str]) -> Scenario {
@@ -88,7 +141,11 @@ pub fn scenario(acts: &[Act], script: &[&str], expected: &[&str]) -> Scenario {
 
 /// A case that is not run.
 pub fn skip(id: &str, purpose: &str, reason: &'static str) -> Case {
-    Case { id: id.into(), purpose: purpose.into(), check: Check::Skip(reason) }
+    Case {
+        id: id.into(),
+        purpose: purpose.into(),
+        check: Check::Skip(reason),
+    }
 }
 
 /// A case of a peer that answers without a script.
@@ -102,7 +159,15 @@ pub fn against(
 ) -> Case {
     let expected = expected.iter().map(|line| (*line).into()).collect();
     let peer = Peer::Server { answer, at_most };
-    cases(id, purpose, vec![Scenario { acts: vec![act], peer, expected }])
+    cases(
+        id,
+        purpose,
+        vec![Scenario {
+            acts: vec![act],
+            peer,
+            expected,
+        }],
+    )
 }
 
 /// A code of an Error Response, and its name in the specification.
@@ -125,13 +190,21 @@ pub fn refusal(request: u8, handle: u16, code: Code) -> String {
 
 /// What a program sees of it.
 pub fn refused(request: &str, handle: u16, (code, name): Code) -> String {
-    let hint = if matches!(code, 0x05 | 0x0C | 0x0F) { "; security" } else { "" };
+    let hint = if matches!(code, 0x05 | 0x0C | 0x0F) {
+        "; security"
+    } else {
+        ""
+    };
     format!("error: {request} of 0x{handle:04X}: {name} (0x{code:02X}){hint}")
 }
 
 /// An act whose first request is refused, and that is all.
 pub fn refused_at_once(act: Act, request: &str, name: &str, handle: u16, code: Code) -> Scenario {
-    let opcode = bytes(request).unwrap_or_default().first().copied().unwrap_or(0);
+    let opcode = bytes(request)
+        .unwrap_or_default()
+        .first()
+        .copied()
+        .unwrap_or(0);
     Scenario {
         acts: vec![act],
         peer: Peer::Script(vec![format!("> {request}"), refusal(opcode, handle, code)]),
@@ -149,8 +222,9 @@ pub fn bytes(text: &str) -> Result<Vec<u8>, String> {
             let pair = str::from_utf8(pair).ok().filter(|pair| pair.len() == 2)?;
             u8::from_str_radix(pair, 16).ok()
         });
-        let octets: Vec<u8> =
-            pairs.collect::<Option<_>>().ok_or_else(|| format!("{word} is not hexadecimal"))?;
+        let octets: Vec<u8> = pairs
+            .collect::<Option<_>>()
+            .ok_or_else(|| format!("{word} is not hexadecimal"))?;
         out.extend(octets.repeat(count));
     }
     Ok(out)
@@ -173,5 +247,9 @@ pub fn text(octets: &[u8]) -> String {
             plain = true;
         }
     }
-    if words.is_empty() { "nothing".into() } else { words.join(" ") }
+    if words.is_empty() {
+        "nothing".into()
+    } else {
+        words.join(" ")
+    }
 }

@@ -20,6 +20,9 @@ use crate::case::{Act, Peer, Scenario, bytes, text};
 /// Enough for an MTU of 517.
 type Memory = LinkMemory<518, 4, 4, 4096>;
 
+/// More results than this are counted instead of told.
+const MANY: usize = 100;
+
 /// How a run is stopped: the client did not do what the case says.
 pub type Fault = String;
 
@@ -42,14 +45,21 @@ impl From<ProcedureError> for End {
             ProcedureError::Att(error) => error.code.is_security(),
             _ => false,
         };
-        Self::Error(format!("{error}{}", if security { "; security" } else { "" }))
+        Self::Error(format!(
+            "{error}{}",
+            if security { "; security" } else { "" }
+        ))
     }
 }
 
 /// What the client talks to.
 enum Other<'s> {
     Script(VecDeque<&'s str>),
-    Server { answer: Box<dyn FnMut(&[u8], usize) -> Vec<u8> + 's>, left: usize, asked: usize },
+    Server {
+        answer: Box<dyn FnMut(&[u8], usize) -> Vec<u8> + 's>,
+        left: usize,
+        asked: usize,
+    },
 }
 
 /// A bearer, its peer, and what came out so far.
@@ -74,9 +84,11 @@ enum Told {
 pub fn run(scenario: &Scenario) -> Result<(), Fault> {
     let other = match &scenario.peer {
         Peer::Script(lines) => Other::Script(lines.iter().map(String::as_str).collect()),
-        Peer::Server { answer, at_most } => {
-            Other::Server { answer: Box::new(*answer), left: *at_most, asked: 0 }
-        }
+        Peer::Server { answer, at_most } => Other::Server {
+            answer: Box::new(*answer),
+            left: *at_most,
+            asked: 0,
+        },
     };
     let mut driver = Driver::new(other);
     for act in &scenario.acts {
@@ -86,7 +98,10 @@ pub fn run(scenario: &Scenario) -> Result<(), Fault> {
     if driver.outcome == scenario.expected {
         Ok(())
     } else {
-        Err(format!("came out as {:#?} instead of {:#?}", driver.outcome, scenario.expected))
+        Err(format!(
+            "came out as {:#?} instead of {:#?}",
+            driver.outcome, scenario.expected
+        ))
     }
 }
 
@@ -106,7 +121,11 @@ impl<'s> Driver<'s> {
 
     /// Against a server without a script.
     pub fn with_server(answer: impl FnMut(&[u8], usize) -> Vec<u8> + 's) -> Self {
-        Self::new(Other::Server { answer: Box::new(answer), left: usize::MAX, asked: 0 })
+        Self::new(Other::Server {
+            answer: Box::new(answer),
+            left: usize::MAX,
+            asked: 0,
+        })
     }
 
     fn bearer(&mut self) -> Bearer<'_> {
@@ -150,37 +169,46 @@ impl<'s> Driver<'s> {
                 self.outcome.push(format!("MTU {mtu}"));
                 Ok(())
             }
-            Act::Services => self.services(DiscoverServices::primary(HandleRange::ALL)),
-            Act::SecondaryServices => self.services(DiscoverServices::secondary(HandleRange::ALL)),
-            Act::ServicesByUuid(uuid) => {
-                self.services(DiscoverServicesByUuid::new(HandleRange::ALL, uuid))
+            Act::Services => self.services(DiscoverServices::primary(HandleRange::ALL), usize::MAX),
+            Act::ServicesByUuid(uuid) => self.services(
+                DiscoverServicesByUuid::new(HandleRange::ALL, uuid),
+                usize::MAX,
+            ),
+            Act::FirstServiceByUuid(uuid) => {
+                self.services(DiscoverServicesByUuid::new(HandleRange::ALL, uuid), 1)
             }
-            Act::Included(start, end) => {
-                self.procedure(DiscoverIncluded::new(range(start, end)?), usize::MAX, |found| {
-                    format!("{}: {} at {}", found.handle, found.uuid, found.range)
-                })
-            }
+            Act::Included(start, end) => self.procedure(
+                DiscoverIncluded::new(range(start, end)?),
+                usize::MAX,
+                |found| format!("{}: {} at {}", found.handle, found.uuid, found.range),
+            ),
             Act::Characteristics(start, end) => {
                 self.characteristics(DiscoverCharacteristics::all(range(start, end)?))
             }
             Act::CharacteristicsByUuid(start, end, uuid) => {
                 self.characteristics(DiscoverCharacteristics::by_uuid(range(start, end)?, uuid))
             }
-            Act::Descriptors(start, end) => {
-                self.procedure(DiscoverDescriptors::new(range(start, end)?), usize::MAX, |found| {
-                    format!("{}: {}", found.handle, found.uuid)
-                })
-            }
+            Act::Descriptors(start, end) => self.procedure(
+                DiscoverDescriptors::new(range(start, end)?),
+                usize::MAX,
+                |found| format!("{}: {}", found.handle, found.uuid),
+            ),
             Act::Read(number) => self.read(ReadLong::new(handle(number)?), number),
             Act::ReadFrom(number, offset) => {
                 self.read(ReadLong::starting_at(handle(number)?, offset), number)
             }
-            Act::ReadByUuid(uuid) => self.values(ReadByUuid::new(HandleRange::ALL, uuid), usize::MAX),
+            Act::ReadByUuid(uuid) => {
+                self.values(ReadByUuid::new(HandleRange::ALL, uuid), usize::MAX)
+            }
             Act::ReadFirstByUuid(uuid) => self.values(ReadByUuid::new(HandleRange::ALL, uuid), 1),
             Act::ReadMultiple(numbers) => {
                 let handles = handles(numbers)?;
                 self.procedure(ReadMultiple::new(&handles), usize::MAX, |found| {
-                    let more = if found.may_be_longer { ", maybe more" } else { "" };
+                    let more = if found.may_be_longer {
+                        ", maybe more"
+                    } else {
+                        ""
+                    };
                     format!("together: {}{more}", text(found.values))
                 })
             }
@@ -232,18 +260,22 @@ impl<'s> Driver<'s> {
         }
     }
 
-    fn services<P>(&mut self, procedure: P) -> Result<(), End>
+    fn services<P>(&mut self, procedure: P, most: usize) -> Result<(), End>
     where
         P: for<'p> Procedure<Item<'p> = dongle_central::gatt::Service>,
     {
-        self.procedure(procedure, usize::MAX, |found| format!("{} at {}", found.uuid, found.range))
+        self.procedure(procedure, most, |found| {
+            format!("{} at {}", found.uuid, found.range)
+        })
     }
 
     fn characteristics(&mut self, procedure: DiscoverCharacteristics) -> Result<(), End> {
         self.procedure(procedure, usize::MAX, |found| {
             let (properties, uuid) = (found.properties.bits(), found.uuid);
             let (declared, value, end) = (found.handle, found.value_handle, found.end);
-            format!("{uuid} declared {declared} value {value} end {end} properties {properties:02X}")
+            format!(
+                "{uuid} declared {declared} value {value} end {end} properties {properties:02X}"
+            )
         })
     }
 
@@ -252,7 +284,11 @@ impl<'s> Driver<'s> {
         P: for<'p> Procedure<Item<'p> = dongle_central::gatt::HandleValue<'p>>,
     {
         self.procedure(procedure, most, |found| {
-            let more = if found.may_be_longer { ", maybe more" } else { "" };
+            let more = if found.may_be_longer {
+                ", maybe more"
+            } else {
+                ""
+            };
             format!("{} = {}{more}", found.handle, text(found.value))
         })
     }
@@ -265,7 +301,8 @@ impl<'s> Driver<'s> {
             true
         })?;
         let value = value.finish()?;
-        self.outcome.push(format!("0x{number:04X} = {}", text(value)));
+        self.outcome
+            .push(format!("0x{number:04X} = {}", text(value)));
         Ok(())
     }
 
@@ -286,7 +323,13 @@ impl<'s> Driver<'s> {
             found.push(show(item));
             found.len() < most
         });
-        self.outcome.extend(found);
+        match found.last() {
+            Some(last) if found.len() > MANY => {
+                self.outcome
+                    .push(format!("{} found, the last {last}", found.len()));
+            }
+            _ => self.outcome.extend(found),
+        }
         end
     }
 
@@ -412,19 +455,26 @@ impl<'s> Driver<'s> {
         loop {
             let mut out = [0; 520];
             let (now, mtu) = (self.now, self.bearer().mtu().size());
-            let Some(length) = self.bearer().poll_transmit(now, &mut out) else { return Ok(()) };
+            let Some(length) = self.bearer().poll_transmit(now, &mut out) else {
+                return Ok(());
+            };
             let pdu = &out[..length];
             if length > mtu {
                 return Err(format!("{length} octets sent at an MTU of {mtu}"));
             }
             match &mut self.other {
-                Other::Script(lines) => match lines.front().and_then(|line| line.strip_prefix('>')) {
+                Other::Script(lines) => match lines.front().and_then(|line| line.strip_prefix('>'))
+                {
                     Some(expected) if bytes(expected)? == pdu => {
                         lines.pop_front();
                     }
                     _ => return Err(format!("sent {}, not {:?}", text(pdu), lines.front())),
                 },
-                Other::Server { answer, left, asked } => {
+                Other::Server {
+                    answer,
+                    left,
+                    asked,
+                } => {
                     *left = left.checked_sub(1).ok_or("too many requests")?;
                     *asked += 1;
                     let answer = answer(pdu, *asked);
@@ -441,12 +491,17 @@ impl<'s> Driver<'s> {
         let Other::Script(lines) = &mut self.other else {
             return Err("a request without answer".into());
         };
-        let line = lines.pop_front().ok_or("the script ends with a request unanswered")?;
+        let line = lines
+            .pop_front()
+            .ok_or("the script ends with a request unanswered")?;
         if let Some(pdu) = line.strip_prefix('<') {
             let pdu = bytes(pdu)?;
             self.bearer().handle_pdu(&pdu);
         } else if let Some(seconds) = line.strip_prefix('+') {
-            let seconds = seconds.trim().parse().map_err(|_| format!("no time in {line}"))?;
+            let seconds = seconds
+                .trim()
+                .parse()
+                .map_err(|_| format!("no time in {line}"))?;
             self.now += Duration::from_secs(seconds);
             let now = self.now;
             self.bearer().handle_timeout(now);
@@ -487,10 +542,12 @@ impl<'s> Driver<'s> {
                 (Received::Value(length), Told::Indicated) => {
                     format!("{handle} indicated {}", text(&out[..length]))
                 }
-                (Received::Value(length), Told::Changed) => match changed_services(&out[..length]) {
-                    Some(range) => format!("services changed at {range}"),
-                    None => "a Service Changed that is none".into(),
-                },
+                (Received::Value(length), Told::Changed) => {
+                    match changed_services(&out[..length]) {
+                        Some(range) => format!("services changed at {range}"),
+                        None => "a Service Changed that is none".into(),
+                    }
+                }
             });
         }
     }

@@ -358,7 +358,9 @@ impl CallId {
     pub(super) fn any(index: u8, calls: &[Call]) -> Self {
         Self {
             index,
-            generation: calls.get(usize::from(index)).map_or(0, |call| call.generation),
+            generation: calls
+                .get(usize::from(index))
+                .map_or(0, |call| call.generation),
         }
     }
 }

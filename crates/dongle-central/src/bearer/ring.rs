@@ -12,8 +12,6 @@ pub struct RingState {
     read: usize,
     /// Offset behind the newest record.
     write: usize,
-    /// Bytes in use, padding included.
-    used: usize,
     /// Number of the oldest record, and of the record that comes next.
     first: u32,
     next: u32,
@@ -25,7 +23,6 @@ impl RingState {
         Self {
             read: 0,
             write: 0,
-            used: 0,
             first: 0,
             next: 0,
         }
@@ -99,25 +96,22 @@ impl Ring<'_> {
     #[must_use]
     pub fn push(&mut self, tag: u16, head: &[u8], tail: &[u8]) -> bool {
         let len = head.len() + tail.len();
-        let Some((at, padding)) = self.place(len) else {
+        let Some(at) = self.place(len) else {
             return false;
         };
         if self.is_empty() {
             *self.state = RingState {
                 read: at,
                 write: at,
-                used: 0,
                 ..*self.state
             };
-        } else if padding > 0 {
-            if let Some(mark) = self
+        } else if at < self.state.write
+            && let Some(mark) = self
                 .bytes
                 .get_mut(self.state.write..)
                 .and_then(|b| b.get_mut(..2))
-            {
-                mark.copy_from_slice(&PADDING.to_le_bytes());
-            }
-            self.state.used += padding;
+        {
+            mark.copy_from_slice(&PADDING.to_le_bytes());
         }
         let Some(room) = self.bytes.get_mut(at..at + RECORD_OVERHEAD + len) else {
             return false;
@@ -130,7 +124,6 @@ impl Ring<'_> {
         head_room.copy_from_slice(head);
         tail_room.copy_from_slice(tail);
         self.state.write = at + RECORD_OVERHEAD + len;
-        self.state.used += RECORD_OVERHEAD + len;
         self.state.next = self.state.next.wrapping_add(1);
         true
     }
@@ -144,16 +137,7 @@ impl Ring<'_> {
     pub fn pop(&mut self) {
         let Some(record) = self.front() else { return };
         let (at, len) = (record.cursor.at, record.data.len());
-        let padding = if at < self.state.read {
-            self.bytes.len() - self.state.read
-        } else {
-            0
-        };
         self.state.read = at + RECORD_OVERHEAD + len;
-        self.state.used = self
-            .state
-            .used
-            .saturating_sub(padding + RECORD_OVERHEAD + len);
         self.state.first = self.state.first.wrapping_add(1);
     }
 
@@ -209,24 +193,22 @@ impl Ring<'_> {
         })
     }
 
-    /// Offset for a record of `len` bytes, and the padding before it.
-    fn place(&self, len: usize) -> Option<(usize, usize)> {
+    /// Offset for a record of `len` bytes.
+    fn place(&self, len: usize) -> Option<usize> {
         if !self.could_ever_fit(len) {
             return None;
         }
         let need = len + RECORD_OVERHEAD;
+        let (read, write) = (self.state.read, self.state.write);
         if self.is_empty() {
-            return Some((0, 0));
-        }
-        let (read, write, end) = (self.state.read, self.state.write, self.bytes.len());
-        if self.state.used >= end {
-            None
+            Some(0)
         } else if write <= read {
-            (write + need <= read).then_some((write, 0))
-        } else if write + need <= end {
-            Some((write, 0))
+            // Wrapped; where both are at one place, it is full.
+            (write + need <= read).then_some(write)
+        } else if write + need <= self.bytes.len() {
+            Some(write)
         } else {
-            (need <= read).then_some((0, end - write))
+            (need <= read).then_some(0)
         }
     }
 }

@@ -83,13 +83,20 @@ impl Bearer<'_> {
             }
             Ok(_) => return,
             Err(malformed) => malformed.answer().map(|error| {
-                (error.request, error.handle.map_or(0, AttributeHandle::get), error.code)
+                (
+                    error.request,
+                    error.handle.map_or(0, AttributeHandle::get),
+                    error.code,
+                )
             }),
         };
         if let Some((request, handle, code)) = refused {
             let [low, high] = handle.to_le_bytes();
             out.clear();
-            append(&mut out, &[Opcode::ERROR_RESPONSE.0, request.0, low, high, code.0]);
+            append(
+                &mut out,
+                &[Opcode::ERROR_RESPONSE.0, request.0, low, high, code.0],
+            );
         }
         self.state.reply = Reply(out);
     }
@@ -129,21 +136,35 @@ fn respond(
             append(out, &[Opcode::READ_BY_GROUP_TYPE_RESPONSE.0, 6]);
             append(out, &group());
         }
-        Request::FindByTypeValue { range, attribute_type, value } => {
+        Request::FindByTypeValue {
+            range,
+            attribute_type,
+            value,
+        } => {
             let start = range.start().get();
-            if start != 1 || attribute_type != PRIMARY_SERVICE || value != GENERIC_ACCESS.to_le_bytes() {
+            if start != 1
+                || attribute_type != PRIMARY_SERVICE
+                || value != GENERIC_ACCESS.to_le_bytes()
+            {
                 return Err((start, ErrorCode::ATTRIBUTE_NOT_FOUND));
             }
             append(out, &[Opcode::FIND_BY_TYPE_VALUE_RESPONSE.0]);
             append(out, group().get(..4).unwrap_or_default());
         }
-        Request::ReadByType { range, attribute_type } => {
+        Request::ReadByType {
+            range,
+            attribute_type,
+        } => {
             let mut matching =
                 within(range).filter(|h| type_of(*h).map(Uuid::from_u16) == Some(attribute_type));
-            let first =
-                matching.next().ok_or((range.start().get(), ErrorCode::ATTRIBUTE_NOT_FOUND))?;
+            let first = matching
+                .next()
+                .ok_or((range.start().get(), ErrorCode::ATTRIBUTE_NOT_FOUND))?;
             let value = value_of(first, local);
-            append(out, &[Opcode::READ_BY_TYPE_RESPONSE.0, value.len() as u8 + 2]);
+            append(
+                out,
+                &[Opcode::READ_BY_TYPE_RESPONSE.0, value.len() as u8 + 2],
+            );
             append(out, &first.to_le_bytes());
             append(out, &value);
             // Only declarations are of one length and may share a response.
@@ -169,8 +190,9 @@ fn respond(
         }
         Request::ReadBlob { handle, offset } => {
             let value = readable(handle, local)?;
-            let rest =
-                value.get(usize::from(offset)..).ok_or((handle.get(), ErrorCode::INVALID_OFFSET))?;
+            let rest = value
+                .get(usize::from(offset)..)
+                .ok_or((handle.get(), ErrorCode::INVALID_OFFSET))?;
             append(out, &[Opcode::READ_BLOB_RESPONSE.0]);
             append(out, rest);
         }

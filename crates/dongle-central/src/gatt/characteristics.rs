@@ -91,8 +91,10 @@ impl Procedure for DiscoverCharacteristics {
             .sweep
             .check(list.iter().map(|entry| HandleRange::single(entry.handle)))?;
         match (last, previous) {
-            // The value of the last one is the end of the service: nothing can follow.
-            (_, Some(value_handle)) if value_handle >= self.end => self.sweep.finish(),
+            // Behind the last value there are not the two handles that another one needs.
+            (_, Some(value)) if value.next().is_none_or(|next| next >= self.end) => {
+                self.sweep.finish();
+            }
             (Some(last), _) => self.sweep.resume_after(last.end()),
             (None, _) => {}
         }

@@ -210,7 +210,8 @@ impl<'l, T: Transport, L: Links, R: ReportHandler, const BUFFER: usize> Mux<'l, 
                 Inbound::Taken => {}
             }
             taken += 1;
-            if taken % PACKETS_PER_TURN == 0 {
+            if taken == PACKETS_PER_TURN {
+                taken = 0;
                 yield_now().await;
             }
         }

@@ -37,26 +37,23 @@ where
             if let Err(e) = self.round(&mut rounds, &mut frame).await {
                 return e;
             }
+            let deadlines = rounds.deadlines.iter().flatten().copied();
+            let armed = deadlines.chain(self.deadline()).min();
             let timer = async {
-                match rounds
-                    .deadlines
-                    .iter()
-                    .flatten()
-                    .copied()
-                    .chain(self.deadline())
-                    .min()
-                {
+                match armed {
                     Some(at) => Timer::at(at).await,
                     None => core::future::pending().await,
                 }
             };
-            // Checked again at each wake: whether the links that wait for a credit get one.
+            // Checked again at each wake: whether the links that wait for a credit get one, and
+            // whether a command was sent whose answer is due before the timer.
             let waiting = rounds.due;
             let work = poll_fn(|cx| {
                 self.state.borrow_mut().register_pump(cx.waker());
+                let sooner = self.deadline().is_some_and(|due| armed.is_none_or(|at| due < at));
                 match self.links.doorbell().poll(cx) {
                     Poll::Ready(rung) => Poll::Ready(rung),
-                    Poll::Pending if self.some_may_begin(waiting) => Poll::Ready(0),
+                    Poll::Pending if sooner || self.some_may_begin(waiting) => Poll::Ready(0),
                     Poll::Pending => Poll::Pending,
                 }
             });

@@ -78,6 +78,8 @@ pub(crate) fn start(
         let shared = Arc::clone(&shared);
         move || {
             shared.begin();
+            // However this thread ends, nobody is left waiting for it.
+            let _last_word = LastWord(Arc::clone(&shared));
             let channel = open().and_then(|channel| {
                 let address = identity::own_address(&channel, own_address)?;
                 Ok((channel, address))
@@ -99,6 +101,17 @@ pub(crate) fn start(
         shared.end(Error::ControllerFailed(format!("the host thread could not start: {error}")));
     }
     opened
+}
+
+/// Says so if the host thread ends without having said why.
+struct LastWord(Arc<Shared>);
+
+impl Drop for LastWord {
+    fn drop(&mut self) {
+        if thread::panicking() {
+            self.0.end(Error::ControllerFailed("the host thread panicked: a defect in Dongle".into()));
+        }
+    }
 }
 
 /// Everything between opening and the end; why it ended.

@@ -198,7 +198,11 @@ fn whatever_happens_no_call_gets_another_s_answer_and_no_value_vanishes() {
                     }
                 }
                 _ if random.below(100) == 0 => {
-                    let seconds = if random.below(4) == 0 { 31 } else { 1 + random.below(10) };
+                    let seconds = if random.below(4) == 0 {
+                        31
+                    } else {
+                        1 + random.below(10)
+                    };
                     rig.wait(Duration::from_secs(seconds as u64));
                     if rig.bearer().take_expired() {
                         assert!(in_flight.take().is_some());
@@ -265,7 +269,9 @@ fn pure_noise_leaves_the_bearer_at_work() {
     }
     let indicated = rig.subscribe(1, ValueKind::Indication);
     for round in 0..100_000 {
-        let mut pdu: Vec<u8> = (0..random.below(40)).map(|_| random.below(4) as u8).collect();
+        let mut pdu: Vec<u8> = (0..random.below(40))
+            .map(|_| random.below(4) as u8)
+            .collect();
         if let Some(opcode) = pdu.first_mut() {
             *opcode = round as u8;
         }
@@ -279,8 +285,14 @@ fn pure_noise_leaves_the_bearer_at_work() {
         let _ = rig.answer(id);
     }
     let counters = rig.counters();
-    assert!(counters.requests > 100 && counters.peer_requests > 1_000, "{counters:?}");
-    assert!(counters.missed > 50 && counters.indications > 100, "{counters:?}");
+    assert!(
+        counters.requests > 100 && counters.peer_requests > 1_000,
+        "{counters:?}"
+    );
+    assert!(
+        counters.missed > 50 && counters.indications > 100,
+        "{counters:?}"
+    );
     rig.bearer().open();
     let call = rig.read(1);
     rig.sent();

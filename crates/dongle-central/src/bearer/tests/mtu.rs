@@ -36,7 +36,10 @@ fn our_request_settles_on_the_lesser() {
         let [low, high] = u16::to_le_bytes(theirs);
         rig.receive(&[0x03, low, high]);
         assert_eq!(rig.wakes(), 1);
-        assert_eq!((mtu(&mut rig), rig.bearer().mtu_is_settled()), (agreed, true));
+        assert_eq!(
+            (mtu(&mut rig), rig.bearer().mtu_is_settled()),
+            (agreed, true)
+        );
         assert_eq!(rig.answer(call), answered(&[0x03, low, high]));
     }
 }
@@ -58,7 +61,11 @@ fn the_peer_s_request_settles_too() {
     assert_eq!((mtu(&mut rig), rig.bearer().mtu_is_settled()), (50, true));
     assert_eq!(rig.start(&[0x02, 65, 0]), Err(StartError::MtuAsked));
     rig.receive(&[0x02, 30, 0]);
-    assert_eq!(rig.sent(), [0x03, 65, 0], "it is answered, but an MTU holds");
+    assert_eq!(
+        rig.sent(),
+        [0x03, 65, 0],
+        "it is answered, but an MTU holds"
+    );
     assert_eq!(mtu(&mut rig), 50);
 }
 
@@ -117,15 +124,30 @@ fn a_refusal_or_nonsense_leaves_the_default() {
 fn it_is_asked_for_once() {
     let mut rig = Rig::new();
     let queued = rig.start(&[0x02, 65, 0]).unwrap();
-    assert_eq!(rig.start(&[0x02, 65, 0]), Err(StartError::MtuAsked), "one is queued");
+    assert_eq!(
+        rig.start(&[0x02, 65, 0]),
+        Err(StartError::MtuAsked),
+        "one is queued"
+    );
     rig.bearer().abandon(queued);
     let call = ask(&mut rig);
-    assert_eq!(rig.start(&[0x02, 65, 0]), Err(StartError::MtuAsked), "one is in flight");
+    assert_eq!(
+        rig.start(&[0x02, 65, 0]),
+        Err(StartError::MtuAsked),
+        "one is in flight"
+    );
     rig.receive(&[0x03, 65, 0]);
-    assert_eq!(rig.start(&[0x02, 65, 0]), Err(StartError::MtuAsked), "one was answered");
+    assert_eq!(
+        rig.start(&[0x02, 65, 0]),
+        Err(StartError::MtuAsked),
+        "one was answered"
+    );
     assert_eq!(rig.answer(call), answered(&[0x03, 65, 0]));
     rig.bearer().open();
-    assert!(rig.start(&[0x02, 65, 0]).is_ok(), "the next connection has its own");
+    assert!(
+        rig.start(&[0x02, 65, 0]).is_ok(),
+        "the next connection has its own"
+    );
     assert_eq!(mtu(&mut rig), 23);
 }
 

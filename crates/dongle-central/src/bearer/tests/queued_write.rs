@@ -31,8 +31,15 @@ fn a_write_left_midway_is_cancelled_before_the_next_one_prepares() {
     assert_eq!(rig.sent(), [], "the first part is still in flight");
     rig.receive(&[0x17, 3, 0, 0, 0, 7]);
     assert_eq!(rig.sent(), CANCEL);
-    assert_eq!(rig.sent(), [], "the cancellation is a request like any other");
-    assert_eq!(rig.bearer().poll_timeout(), Some(rig.now + TRANSACTION_TIMEOUT));
+    assert_eq!(
+        rig.sent(),
+        [],
+        "the cancellation is a request like any other"
+    );
+    assert_eq!(
+        rig.bearer().poll_timeout(),
+        Some(rig.now + TRANSACTION_TIMEOUT)
+    );
     rig.receive(&[0x19]);
     assert_eq!(rig.sent(), [0x16, 5, 0, 0, 0, 8]);
     rig.receive(&[0x17, 5, 0, 0, 0, 8]);

@@ -15,7 +15,10 @@ fn any_sequence_of_pushes_and_pops_is_a_queue() {
         let mut cursors: VecDeque<Cursor> = VecDeque::new();
         let mut refused = 0;
         for step in 0..20_000 {
-            let mut ring = Ring { state: &mut state, bytes: &mut bytes };
+            let mut ring = Ring {
+                state: &mut state,
+                bytes: &mut bytes,
+            };
             if random.below(2) == 0 {
                 let length = random.below(capacity.min(30));
                 let head = vec![step as u8; random.below(length + 1)];
@@ -31,19 +34,31 @@ fn any_sequence_of_pushes_and_pops_is_a_queue() {
                     cursors.push_back(place);
                 } else {
                     refused += 1;
-                    assert!(!model.is_empty() || !could, "an empty ring takes what fits at all");
+                    assert!(
+                        !model.is_empty() || !could,
+                        "an empty ring takes what fits at all"
+                    );
                     // Records are never split, so the longest one's worth may be wasted.
                     let used: usize = model.iter().map(|(_, data)| data.len() + 4).sum();
-                    assert!(used + 33 + length + 4 > capacity, "{used} of {capacity}, {length}");
+                    assert!(
+                        used + 33 + length + 4 > capacity,
+                        "{used} of {capacity}, {length}"
+                    );
                 }
             } else {
                 ring.pop();
                 model.pop_front();
                 cursors.pop_front();
             }
-            let ring = Ring { state: &mut state, bytes: &mut bytes };
+            let ring = Ring {
+                state: &mut state,
+                bytes: &mut bytes,
+            };
             assert_eq!(ring.is_empty(), model.is_empty());
-            assert_eq!(ring.front().map(|record| record.tag), model.front().map(|(tag, _)| *tag));
+            assert_eq!(
+                ring.front().map(|record| record.tag),
+                model.front().map(|(tag, _)| *tag)
+            );
             // From the start, following the records.
             let mut cursor = ring.start();
             for (tag, data) in &model {
@@ -58,7 +73,10 @@ fn any_sequence_of_pushes_and_pops_is_a_queue() {
                 let record = ring.get(*place).unwrap();
                 assert_eq!((record.tag, record.data), (*tag, &data[..]));
             }
-            assert_eq!(front_tag(&state, &bytes), model.front().map(|(tag, _)| *tag));
+            assert_eq!(
+                front_tag(&state, &bytes),
+                model.front().map(|(tag, _)| *tag)
+            );
         }
         assert!(refused > 100 || capacity > 200, "{refused} of {capacity}");
     }
@@ -68,7 +86,10 @@ fn any_sequence_of_pushes_and_pops_is_a_queue() {
 fn a_cursor_to_a_record_that_is_gone_reads_the_oldest() {
     let mut state = RingState::new();
     let mut bytes = [0; 20];
-    let mut ring = Ring { state: &mut state, bytes: &mut bytes };
+    let mut ring = Ring {
+        state: &mut state,
+        bytes: &mut bytes,
+    };
     let old = ring.end();
     for number in 0..50 {
         while !ring.push(number, &[], &[number as u8]) {
@@ -84,7 +105,10 @@ fn a_cursor_to_a_record_that_is_gone_reads_the_oldest() {
 fn what_never_fits_is_known() {
     let mut state = RingState::new();
     let mut bytes = [0; 10];
-    let mut ring = Ring { state: &mut state, bytes: &mut bytes };
+    let mut ring = Ring {
+        state: &mut state,
+        bytes: &mut bytes,
+    };
     assert!(ring.could_ever_fit(6) && !ring.could_ever_fit(7));
     assert!(!ring.push(1, &[0; 4], &[0; 3]));
     assert!(ring.push(1, &[0; 4], &[0; 2]));
@@ -93,7 +117,10 @@ fn what_never_fits_is_known() {
     ring.pop();
     assert!(ring.is_empty());
     let mut bytes = vec![0; 70_000];
-    let ring = Ring { state: &mut state, bytes: &mut bytes };
+    let ring = Ring {
+        state: &mut state,
+        bytes: &mut bytes,
+    };
     assert!(ring.could_ever_fit(65_534) && !ring.could_ever_fit(65_535));
 }
 
@@ -102,7 +129,10 @@ fn a_ring_without_memory_takes_nothing() {
     for capacity in 0..4 {
         let mut state = RingState::new();
         let mut bytes = vec![0; capacity];
-        let mut ring = Ring { state: &mut state, bytes: &mut bytes };
+        let mut ring = Ring {
+            state: &mut state,
+            bytes: &mut bytes,
+        };
         assert!(!ring.push(1, &[], &[]));
         assert_eq!((ring.front(), ring.get(ring.start())), (None, None));
         assert_eq!(front_tag(&state, &bytes), None);

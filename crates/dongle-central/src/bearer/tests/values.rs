@@ -33,7 +33,14 @@ fn a_subscription_hears_its_values_and_no_others() {
     assert_eq!(rig.next(id), value(b""));
     assert_eq!(rig.next(id), Poll::Pending);
     let counters = rig.counters();
-    assert_eq!((counters.notifications, counters.indications, counters.unclaimed), (4, 1, 3));
+    assert_eq!(
+        (
+            counters.notifications,
+            counters.indications,
+            counters.unclaimed
+        ),
+        (4, 1, 3)
+    );
 }
 
 #[test]
@@ -156,12 +163,19 @@ fn places_for_subscriptions_are_bounded_and_given_back() {
     let mut rig = Rig::new();
     let handle = AttributeHandle::new(3).unwrap();
     let ids: Vec<_> = (0..4).map(|_| rig.subscribe(3, Notification)).collect();
-    assert_eq!(rig.bearer().subscribe(handle, Notification), Err(SubscribeError::Full));
+    assert_eq!(
+        rig.bearer().subscribe(handle, Notification),
+        Err(SubscribeError::Full)
+    );
     notify(&mut rig, 3, b"x");
     rig.bearer().unsubscribe(ids[1]);
     assert_eq!(rig.next(ids[1]), Poll::Ready(Err(ValueError::Unsubscribed)));
     let again = rig.subscribe(3, Notification);
-    assert_eq!(rig.next(again), Poll::Pending, "another's value is not its own");
+    assert_eq!(
+        rig.next(again),
+        Poll::Pending,
+        "another's value is not its own"
+    );
     assert_eq!(rig.next(ids[1]), Poll::Ready(Err(ValueError::Unsubscribed)));
     rig.bearer().unsubscribe(ids[1]);
     notify(&mut rig, 3, b"y");
@@ -187,9 +201,15 @@ fn values_received_before_the_end_are_read_before_it_is_told() {
     assert_eq!(rig.next(idle), Poll::Ready(Err(ValueError::Closed)));
     assert_eq!(rig.sent(), [], "nothing is confirmed on a dead link");
     let handle = AttributeHandle::new(3).unwrap();
-    assert_eq!(rig.bearer().subscribe(handle, Notification), Err(SubscribeError::Closed));
+    assert_eq!(
+        rig.bearer().subscribe(handle, Notification),
+        Err(SubscribeError::Closed)
+    );
     rig.bearer().open();
-    assert_eq!(rig.next(notified), Poll::Ready(Err(ValueError::Unsubscribed)));
+    assert_eq!(
+        rig.next(notified),
+        Poll::Ready(Err(ValueError::Unsubscribed))
+    );
 }
 
 #[test]
@@ -197,12 +217,21 @@ fn several_values_in_one_notification_are_told_apart() {
     let mut rig = Rig::new();
     let three = rig.subscribe(3, Notification);
     let five = rig.subscribe(5, Notification);
-    rig.receive(&[0x23, 3, 0, 2, 0, 1, 2, 4, 0, 1, 0, 9, 5, 0, 0, 0, 3, 0, 1, 0, 7]);
+    rig.receive(&[
+        0x23, 3, 0, 2, 0, 1, 2, 4, 0, 1, 0, 9, 5, 0, 0, 0, 3, 0, 1, 0, 7,
+    ]);
     assert_eq!(rig.next(three), value(&[1, 2]));
     assert_eq!(rig.next(three), value(&[7]));
     assert_eq!(rig.next(five), value(&[]));
     let counters = rig.counters();
-    assert_eq!((counters.notifications, counters.unclaimed, counters.violations), (4, 1, 0));
+    assert_eq!(
+        (
+            counters.notifications,
+            counters.unclaimed,
+            counters.violations
+        ),
+        (4, 1, 0)
+    );
 }
 
 #[test]

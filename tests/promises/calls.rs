@@ -1,0 +1,165 @@
+//! A call ends, and never with another call's answer.
+
+use std::time::Duration;
+
+use dongle::Error;
+use dongle_tests::bench::{Bench, in_time, soon, until};
+use futures_lite::future::{or, poll_once, zip};
+use std::future::IntoFuture;
+use std::pin::pin;
+
+/// The handles of two values of different content.
+fn two_values(bench: &Bench) -> (u16, u16) {
+    bench.server.service(0xFFF0);
+    let first = bench.server.characteristic(0xFFF1, 0x02, b"first");
+    let second = bench.server.characteristic(0xFFF2, 0x02, b"second");
+    (first, second)
+}
+
+#[test]
+fn a_cancelled_read_never_answers_the_next_one() {
+    let bench = Bench::new();
+    two_values(&bench);
+    soon(async {
+        let connection = bench.connect().await;
+        let service = connection.service(dongle::Uuid::from_u16(0xFFF0)).await.unwrap();
+        let first = service.characteristic(dongle::Uuid::from_u16(0xFFF1)).await.unwrap();
+        let second = service.characteristic(dongle::Uuid::from_u16(0xFFF2)).await.unwrap();
+        for _ in 0..50 {
+            // Cancelled when it was just asked, and when it is on its way.
+            let asked = bench.peer.received();
+            let mut read = pin!(first.read().into_future());
+            assert!(poll_once(read.as_mut()).await.is_none());
+            or(async { _ = read.await }, until("the request is out", || bench.peer.received() > asked))
+                .await;
+            assert_eq!(second.read().await.unwrap(), b"second");
+        }
+        for _ in 0..50 {
+            let mut read = Box::pin(first.read().into_future());
+            assert!(poll_once(&mut read).await.is_none());
+            drop(read);
+            assert_eq!(second.read().await.unwrap(), b"second");
+        }
+    });
+}
+
+#[test]
+fn a_timed_out_read_never_answers_the_next_one() {
+    let bench = Bench::new();
+    two_values(&bench);
+    soon(async {
+        let connection = bench.connect().await;
+        let service = connection.service(dongle::Uuid::from_u16(0xFFF0)).await.unwrap();
+        let first = service.characteristic(dongle::Uuid::from_u16(0xFFF1)).await.unwrap();
+        let second = service.characteristic(dongle::Uuid::from_u16(0xFFF2)).await.unwrap();
+        bench.server.be_silent(true);
+        let error = first.read().timeout(Duration::from_millis(50)).await.unwrap_err();
+        assert!(error.is_timeout(), "{error}");
+        bench.server.be_silent(false);
+        // The next request waits for the response that is still owed, for there is one in flight.
+        let mut next = pin!(second.read().into_future());
+        assert!(poll_once(next.as_mut()).await.is_none());
+        bench.peer.send(b"\x0Bfirst").unwrap();
+        assert_eq!(next.await.unwrap(), b"second");
+    });
+}
+
+#[test]
+fn calls_of_many_tasks_each_get_their_own_answer() {
+    let bench = Bench::new();
+    bench.server.service(0xFFF0);
+    for i in 0..40 {
+        bench.server.characteristic(0x1000 + i, 0x02, format!("value {i}").as_bytes());
+    }
+    soon(async {
+        let connection = bench.connect().await;
+        let service = connection.service(dongle::Uuid::from_u16(0xFFF0)).await.unwrap();
+        let characteristics = service.characteristics().all().await.unwrap();
+        assert_eq!(characteristics.len(), 40);
+        let readers: Vec<_> = characteristics
+            .into_iter()
+            .enumerate()
+            .map(|(i, c)| {
+                std::thread::spawn(move || {
+                    for _ in 0..10 {
+                        let value = soon(c.read()).unwrap();
+                        assert_eq!(value, format!("value {i}").into_bytes());
+                    }
+                })
+            })
+            .collect();
+        for reader in readers {
+            reader.join().unwrap();
+        }
+    });
+}
+
+#[test]
+fn every_waiting_call_ends_with_the_link_and_its_reason() {
+    let bench = Bench::new();
+    soon(async {
+        let (connection, measurement) = bench.measurement().await;
+        let mut values = measurement.subscribe().await.unwrap();
+        bench.server.be_silent(true);
+        let asked = bench.peer.received();
+        let hang_up = async {
+            until("the request is out", || bench.peer.received() > asked).await;
+            bench.peer.disconnect(0x13).unwrap();
+        };
+        let calls = zip(measurement.read().into_future(), values.notified().into_future());
+        let ((read, notified), ()) = zip(calls, hang_up).await;
+        for error in [read.unwrap_err(), notified.unwrap_err()] {
+            assert!(matches!(error, Error::Disconnected(dongle::Reason::Hci(0x13))), "{error}");
+        }
+        assert_eq!(connection.disconnected().await, dongle::Reason::Hci(0x13));
+        let later = measurement.read().await.unwrap_err();
+        assert!(later.is_disconnected(), "{later}");
+    });
+}
+
+#[test]
+fn the_next_connection_is_not_touched_by_handles_of_the_last() {
+    let bench = Bench::new();
+    soon(async {
+        let (first, old) = bench.measurement().await;
+        first.disconnect().await;
+        let (_second, new) = bench.measurement().await;
+        assert!(old.read().await.unwrap_err().is_disconnected());
+        assert_eq!(new.read().await.unwrap(), [0, 60]);
+    });
+}
+
+#[test]
+fn a_controller_that_falls_silent_ends_every_call() {
+    let bench = Bench::new();
+    soon(async {
+        let (connection, measurement) = bench.measurement().await;
+        let mut values = measurement.subscribe().await.unwrap();
+        bench.controller.freeze();
+        // Any command will do: the watchdog is for commands.
+        let error = in_time(connection.rssi()).await.unwrap_err();
+        assert!(error.is_disconnected(), "{error}");
+        assert!(in_time(values.notified()).await.unwrap_err().is_disconnected());
+        let failed = in_time(bench.dongle.failed()).await;
+        assert!(failed.to_string().contains("did not answer"), "{failed}");
+    });
+}
+
+#[test]
+fn an_unplugged_controller_ends_every_call_at_once() {
+    let bench = Bench::new();
+    soon(async {
+        let (_connection, measurement) = bench.measurement().await;
+        let mut values = measurement.subscribe().await.unwrap();
+        bench.server.be_silent(true);
+        let begun = std::time::Instant::now();
+        let unplug = async { bench.controller.unplug() };
+        let calls = zip(measurement.read().into_future(), values.notified().into_future());
+        let ((read, notified), _) = zip(calls, unplug).await;
+        assert!(read.unwrap_err().is_disconnected());
+        assert!(notified.unwrap_err().is_disconnected());
+        assert!(begun.elapsed() < Duration::from_secs(1));
+        assert!(bench.dongle.device("C0:00:00:00:00:01".parse().unwrap()).connect().await.is_err());
+        assert!(bench.dongle.scan().start().is_err());
+    });
+}

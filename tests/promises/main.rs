@@ -1,0 +1,7 @@
+//! What every dongle promises from the start, on the simulated air.
+
+mod calls;
+mod credits;
+mod hostile;
+mod opening;
+mod values;

@@ -1,0 +1,45 @@
+//! What a user reads when a dongle can not be opened: one line, soon.
+
+use std::net::TcpListener;
+use std::time::{Duration, Instant};
+
+use dongle::Dongle;
+use dongle_tests::bench::soon;
+
+/// Opens what can't be opened; the line it gives, within 5 s.
+fn refused(spec: &str) -> String {
+    let begun = Instant::now();
+    let error = soon(Dongle::open(spec)).unwrap_err();
+    assert!(begun.elapsed() < Duration::from_secs(5), "{spec}: {:?}", begun.elapsed());
+    let line = error.to_string();
+    assert!(!line.contains('\n'), "{line}");
+    line
+}
+
+#[test]
+fn a_wrong_spec_names_the_spellings() {
+    let line = refused("bluetooth0");
+    assert!(line.contains("bluetooth0") && line.contains("serial:"), "{line}");
+}
+
+#[test]
+fn a_missing_device_is_named() {
+    let line = refused("serial:/dev/ttyNOSUCH7,1000000");
+    assert!(line.contains("/dev/ttyNOSUCH7"), "{line}");
+}
+
+#[test]
+fn a_refused_connection_is_named() {
+    let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let line = refused(&format!("tcp-client:{free}"));
+    assert!(line.contains(&free.port().to_string()), "{line}");
+}
+
+#[test]
+fn a_controller_that_never_answers_is_given_up() {
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    let spec = format!("tcp-client:{}", silent.local_addr().unwrap());
+    let line = refused(&spec);
+    assert!(line.contains("did not answer"), "{line}");
+    drop(silent);
+}

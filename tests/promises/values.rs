@@ -1,0 +1,141 @@
+//! Values: all of them, in order, or a word about those that are missing.
+
+use std::time::Duration;
+
+use dongle::Notified;
+use dongle_tests::bench::{Bench, in_time, soon, until};
+use dongle_tests::peer::{indication, notification};
+
+fn number(value: &Notified) -> u32 {
+    match value {
+        Notified::Value(value) => u32::from_le_bytes(*value.first_chunk().expect("four octets")),
+        Notified::Missed(_) => panic!("{value:?}"),
+    }
+}
+
+#[test]
+fn five_thousand_notifications_all_arrive_in_order_at_a_slow_reader() {
+    let bench = Bench::new();
+    soon(async {
+        let (_connection, measurement) = bench.measurement().await;
+        let mut values = measurement.subscribe().await.unwrap();
+        for i in 0..5000_u32 {
+            let mut value = i.to_le_bytes().to_vec();
+            value.extend([0xAA; 16]);
+            bench.peer.send_async(&notification(bench.measurement, &value)).await.unwrap();
+        }
+        // Nothing was read so far.
+        until("all are received", || values.pending() == 5000).await;
+        for i in 0..5000 {
+            assert_eq!(number(&values.notified().await.unwrap()), i);
+        }
+        assert!(values.notified().timeout(Duration::from_millis(50)).await.unwrap_err().is_timeout());
+    });
+}
+
+#[test]
+fn a_reader_that_is_far_too_slow_is_told_how_many_it_missed() {
+    let bench = Bench::new();
+    soon(async {
+        let (_connection, measurement) = bench.measurement().await;
+        let mut values = measurement.subscribe().await.unwrap();
+        let sent = 4000_u32;
+        for i in 0..sent {
+            let mut value = i.to_le_bytes().to_vec();
+            value.extend([0; 200]);
+            bench.peer.send_async(&notification(bench.measurement, &value)).await.unwrap();
+        }
+        until("all are on their way", || bench.peer.sent() >= u64::from(sent)).await;
+        in_time(bench.dongle.device(bench.dongle.address().unwrap()).connect().timeout(Duration::from_millis(100)))
+            .await
+            .unwrap_err();
+        let Notified::Missed(missed) = values.notified().await.unwrap() else {
+            panic!("nothing missed");
+        };
+        assert!(missed > 0 && missed < sent);
+        // Then it goes on with the oldest that is left, to the last, and nothing is missed again.
+        for i in missed..sent {
+            assert_eq!(number(&values.notified().await.unwrap()), i);
+        }
+    });
+}
+
+#[test]
+fn two_subscribers_each_get_every_value() {
+    let bench = Bench::new();
+    soon(async {
+        let (_connection, measurement) = bench.measurement().await;
+        let mut first = measurement.subscribe().await.unwrap();
+        let mut second = measurement.subscribe().await.unwrap();
+        for i in 0..100_u32 {
+            bench.peer.send_async(&notification(bench.measurement, &i.to_le_bytes())).await.unwrap();
+        }
+        for i in 0..100 {
+            assert_eq!(number(&first.notified().await.unwrap()), i);
+        }
+        for i in 0..100 {
+            assert_eq!(number(&second.notified().await.unwrap()), i);
+        }
+    });
+}
+
+#[test]
+fn values_that_came_before_the_end_can_still_be_read() {
+    let bench = Bench::new();
+    soon(async {
+        let (connection, measurement) = bench.measurement().await;
+        let mut values = measurement.subscribe().await.unwrap();
+        for i in 0..10_u32 {
+            bench.peer.send(&notification(bench.measurement, &i.to_le_bytes())).unwrap();
+        }
+        until("all are received", || values.pending() == 10).await;
+        connection.disconnect().await;
+        for i in 0..10 {
+            assert_eq!(number(&values.notified().await.unwrap()), i);
+        }
+        assert!(values.notified().await.unwrap_err().is_disconnected());
+    });
+}
+
+#[test]
+fn an_indication_is_confirmed_once_it_is_queued() {
+    let bench = Bench::new();
+    bench.server.service(0xFFF0);
+    let handle = bench.server.characteristic(0xFFF3, 0x20, &[0]);
+    bench.server.descriptor(0x2902, &[0, 0]);
+    soon(async {
+        let connection = bench.connect().await;
+        let service = connection.service(dongle::Uuid::from_u16(0xFFF0)).await.unwrap();
+        let status = service.characteristic(dongle::Uuid::from_u16(0xFFF3)).await.unwrap();
+        let mut values = status.subscribe().await.unwrap();
+        let confirmations =
+            || bench.server.requests().iter().filter(|pdu| pdu.as_slice() == [0x1E]).count();
+        for i in 0..5_u32 {
+            bench.peer.send(&indication(handle, &i.to_le_bytes())).unwrap();
+            until("it is confirmed", || confirmations() > i as usize).await;
+            assert_eq!(number(&values.notified().await.unwrap()), i);
+        }
+        assert_eq!(confirmations(), 5);
+    });
+}
+
+#[test]
+fn a_caller_in_a_tight_loop_of_writes_without_response_is_slowed_and_loses_nothing() {
+    let bench = Bench::new();
+    soon(async {
+        let (connection, _) = bench.measurement().await;
+        let service = connection.service(dongle::Uuid::from_u16(0x180D)).await.unwrap();
+        let control = service.characteristic(dongle::Uuid::from_u16(0x2A39)).await.unwrap();
+        let before = bench.server.requests().len();
+        for i in 0..20_000_u32 {
+            control.write(&i.to_le_bytes()).response(false).await.unwrap();
+        }
+        // A request goes out behind the commands before it.
+        control.read().await.unwrap();
+        let written: Vec<_> = bench.server.requests().split_off(before);
+        assert_eq!(written.len(), 20_001);
+        for (i, pdu) in (0_u32..).zip(&written[..20_000]) {
+            assert_eq!((pdu[0], &pdu[3..]), (0x52, &i.to_le_bytes()[..]));
+        }
+    });
+}
