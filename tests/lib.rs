@@ -5,4 +5,5 @@
 pub mod bench;
 #[cfg(unix)]
 pub mod bumble;
+pub mod example;
 pub mod peer;

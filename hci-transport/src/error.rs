@@ -63,6 +63,12 @@ impl Error {
         self.kind
     }
 
+    /// The same error, about `name`.
+    pub(crate) fn in_front(mut self, name: &str) -> Self {
+        self.message = format!("{name}: {}", self.message).into();
+        self
+    }
+
     /// The wire of `name` is gone, because of `why`.
     pub(crate) fn disconnected(name: &str, why: &str) -> Self {
         Self::new(ErrorKind::Disconnected, format!("{name}: {why}"))

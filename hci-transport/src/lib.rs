@@ -41,7 +41,7 @@
 //! the writer back, neither holds back the other, and nothing is lost. Framing is a state machine
 //! without I/O ([`H4Deframer`]) that finds its way back after garbage. [`bridge_controller`] is the
 //! other side: it serves a controller to somebody else's host.
-#![forbid(unsafe_code)]
+#![deny(unsafe_code)]
 
 mod channel;
 mod deframer;
@@ -60,6 +60,8 @@ mod tcp;
 mod transport;
 #[cfg(unix)]
 mod unix;
+#[cfg(feature = "usb")]
+mod usb;
 mod waiters;
 
 pub use channel::{Closed, HciChannel, Statistics, channel};

@@ -93,14 +93,10 @@ impl OpenOptions {
                 let wire = open_unix(&spec.place(), path)?;
                 (wire, SOCKET_HINT.to_owned())
             }
-            Spec::Usb(_) => {
-                return Err(Error::new(
-                    ErrorKind::Unsupported,
-                    format!(
-                        "{spec}: USB adapters are not supported yet; use a controller on serial:, \
-                         tcp-client: or unix-client:"
-                    ),
-                ));
+            Spec::Usb(address) => {
+                let name = spec.place();
+                let (channel, hint) = open_usb(&name, address, self.capacity, self.limits)?;
+                return self.bring_up(channel, &hint);
             }
             Spec::Virtual => {
                 return Err(Error::new(
@@ -130,6 +126,10 @@ impl OpenOptions {
 
     fn start(&self, name: &str, wire: Wire, hint: &str) -> Result<HciChannel, Error> {
         let channel = pump::start(name, wire, self.capacity, self.limits)?;
+        self.bring_up(channel, hint)
+    }
+
+    fn bring_up(&self, channel: HciChannel, hint: &str) -> Result<HciChannel, Error> {
         reset(&channel, self.answer_within, hint)?;
         Ok(channel)
     }
@@ -171,6 +171,22 @@ fn open_unix(name: &str, _path: &std::path::Path) -> Result<Wire, Error> {
     Err(Error::new(
         ErrorKind::Unsupported,
         format!("{name}: this system has no Unix sockets; use tcp-client:HOST:PORT"),
+    ))
+}
+
+#[cfg(feature = "usb")]
+use crate::usb::open as open_usb;
+
+#[cfg(not(feature = "usb"))]
+fn open_usb(
+    name: &str,
+    _address: &crate::UsbAddress,
+    _capacity: usize,
+    _limits: Limits,
+) -> Result<(HciChannel, String), Error> {
+    Err(Error::new(
+        ErrorKind::Unsupported,
+        format!("{name}: built without USB; build hci-transport with its feature 'usb'"),
     ))
 }
 

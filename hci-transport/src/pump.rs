@@ -13,7 +13,7 @@ use crate::{Direction, Error, ErrorKind, H4Deframer, HciChannel, HciPort, Limits
 /// How much is read or written at once.
 const CHUNK: usize = 16 * 1024;
 /// How long packets that were written before the close may take to go out.
-const GRACE: Duration = Duration::from_millis(500);
+pub(crate) const GRACE: Duration = Duration::from_millis(500);
 /// How long a wire that can't be written to may still be read, to its end.
 const LINGER: Duration = Duration::from_millis(200);
 /// A controller doesn't pause for this long within a packet.
@@ -84,7 +84,7 @@ pub(crate) fn start(
     Ok(channel)
 }
 
-fn spawn(name: &str, running: Running, pump: impl FnOnce() + Send + 'static) -> Result<(), Error> {
+pub(crate) fn spawn(name: &str, running: Running, pump: impl FnOnce() + Send + 'static) -> Result<(), Error> {
     let body = move || {
         // Held to the end: when it goes, the pump has let go of the wire.
         let _running = running;
@@ -203,7 +203,7 @@ pub(crate) fn is_passing(error: &io::Error) -> bool {
 pub(crate) struct Pumps(Arc<(Mutex<usize>, Condvar)>);
 
 impl Pumps {
-    fn running(&self, port: &HciPort) -> Running {
+    pub(crate) fn running(&self, port: &HciPort) -> Running {
         *self.count() += 1;
         Running {
             pumps: self.clone(),
@@ -230,7 +230,7 @@ impl Pumps {
 }
 
 /// One pump at work. When it ends, however it does, the channel ends with it.
-struct Running {
+pub(crate) struct Running {
     pumps: Pumps,
     port: HciPort,
 }

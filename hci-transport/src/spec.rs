@@ -46,14 +46,14 @@ pub enum Spec {
         /// The socket's path.
         path: PathBuf,
     },
-    /// `usb:INDEX` or `usb:VENDOR:PRODUCT`: a USB adapter.
+    /// `usb:INDEX`, `usb:VENDOR:PRODUCT` or `usb:VENDOR:PRODUCT/SERIAL`: a USB adapter.
     Usb(UsbAddress),
     /// `virtual`: a simulated controller in the same process.
     Virtual,
 }
 
 /// Which USB adapter.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum UsbAddress {
     /// The n-th Bluetooth adapter, from 0.
@@ -65,10 +65,19 @@ pub enum UsbAddress {
         /// The product identifier (idProduct).
         product: u16,
     },
+    /// The adapter with these identifiers and this serial number.
+    Serial {
+        /// The vendor identifier (idVendor).
+        vendor: u16,
+        /// The product identifier (idProduct).
+        product: u16,
+        /// The serial number, as the adapter tells it.
+        serial: String,
+    },
 }
 
 const SPELLINGS: &str = "serial:PATH[,BAUD][,rtscts], tcp-client:HOST:PORT, unix-client:PATH, \
-                         usb:INDEX, usb:VENDOR:PRODUCT (hexadecimal) or virtual";
+                         usb:INDEX, usb:VENDOR:PRODUCT[/SERIAL] (hexadecimal) or virtual";
 
 impl Spec {
     /// The controller's place without the options: how messages name it.
@@ -199,18 +208,30 @@ fn parse_tcp(line: &str, rest: &str) -> Result<Spec, Error> {
 }
 
 fn parse_usb(line: &str, rest: &str) -> Result<UsbAddress, Error> {
-    const CURE: &str = "write usb:0 for the first adapter, or usb:VENDOR:PRODUCT in hexadecimal, \
-                        for example usb:0a12:0001";
+    const CURE: &str = "write usb:0 for the first adapter, or usb:VENDOR:PRODUCT[/SERIAL] with the \
+                        numbers in hexadecimal, for example usb:0a12:0001";
     let hexadecimal = |text: &str| {
         let digits = (1..=4).contains(&text.len()) && text.chars().all(|c| c.is_ascii_hexdigit());
         let value = u16::from_str_radix(text, 16).ok().filter(|_| digits);
         value.ok_or_else(|| invalid(line, &format!("'{text}' is no USB identifier"), CURE))
     };
     match rest.split_once(':') {
-        Some((vendor, product)) => Ok(UsbAddress::Id {
-            vendor: hexadecimal(vendor)?,
-            product: hexadecimal(product)?,
-        }),
+        Some((vendor, product)) => {
+            let (product, serial) = match product.split_once('/') {
+                Some((_, "")) => return Err(invalid(line, "the serial number is empty", CURE)),
+                Some((product, serial)) => (product, Some(serial.to_owned())),
+                None => (product, None),
+            };
+            let (vendor, product) = (hexadecimal(vendor)?, hexadecimal(product)?);
+            Ok(match serial {
+                Some(serial) => UsbAddress::Serial {
+                    vendor,
+                    product,
+                    serial,
+                },
+                None => UsbAddress::Id { vendor, product },
+            })
+        }
         None => match rest.parse() {
             Ok(index) => Ok(UsbAddress::Index(index)),
             Err(_) if rest.is_empty() => Err(invalid(line, "no USB adapter", CURE)),
@@ -243,6 +264,11 @@ impl fmt::Display for Spec {
             Self::Usb(UsbAddress::Id { vendor, product }) => {
                 write!(f, "usb:{vendor:04x}:{product:04x}")
             }
+            Self::Usb(UsbAddress::Serial {
+                vendor,
+                product,
+                serial,
+            }) => write!(f, "usb:{vendor:04x}:{product:04x}/{serial}"),
             Self::Virtual => f.write_str("virtual"),
         }
     }

@@ -11,8 +11,6 @@ import argparse
 import asyncio
 import logging
 
-from bumble.link import LocalLink
-
 import gatt_server
 import served
 from events import emit, obey
@@ -34,6 +32,7 @@ def parse_arguments():
     add('--acl-buffers', type=int, default=8, help='LE ACL data packets it has room for')
     add('--acl-length', type=int, default=27, help='bytes in an LE ACL data packet')
     add('--acl-delay', type=float, default=0, help='seconds to hold each ACL data packet')
+    add('--no-address', action='store_true', help='have no public address')
     add('--as-is', action='store_true', help="Bumble's controller without our repairs")
     add('--until-eof', action='store_true', help='end when standard input ends')
     add('--log', default='ERROR', help="Bumble's log level, on standard error")
@@ -41,8 +40,8 @@ def parse_arguments():
 
 
 async def main(arguments):
-    link = LocalLink()
-    controller = served.make(link, arguments)
+    controller = served.make(arguments)
+    link = controller.link
     peripherals = []
     for index in range(arguments.peripherals):
         match arguments.peripheral:

@@ -79,7 +79,13 @@ impl<'a> ControllerOptions<'a> {
         self.with(["--acl-delay", &delay.as_secs_f64().to_string()])
     }
 
-    /// Bumble's controller with none of our repairs; `docs/bumble.md` says what that means.
+    /// The controller has no public address (all zeros), as on Zephyr; C0:FF:EE:00:00:01 by default.
+    #[must_use]
+    pub fn without_address(self) -> Self {
+        self.with(["--no-address"])
+    }
+
+    /// Bumble's controller with none of our repairs, and no address; `docs/bumble.md` says what that means.
     #[must_use]
     pub fn as_is(self) -> Self {
         self.with(["--as-is"])

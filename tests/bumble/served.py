@@ -8,6 +8,7 @@ import tempfile
 from bumble import hci, ll
 from bumble.controller import Controller
 from bumble.core import InvalidArgumentError
+from bumble.link import LocalLink
 from bumble.transport import open_transport
 from bumble.transport.common import StreamPacketSource
 
@@ -91,6 +92,18 @@ class RepairedController(Controller):
         super().on_hci_disconnect_command(command)
 
 
+class RepairedLink(LocalLink):
+    """Bumble's air, where data also goes out under a public address that a connection was made with."""
+
+    def send_acl_data(self, sender_controller, destination_address, transport, data):
+        connection = sender_controller.le_connections.get(destination_address)
+        destination = self.find_le_controller(destination_address)
+        if connection is not None and destination is not None:
+            asyncio.get_running_loop().call_soon(
+                destination.on_link_acl_data, connection.self_address, transport, data
+            )
+
+
 class PacedController(RepairedController):
     """Holds every ACL packet for a while, and tells when a host sends more than there is room for."""
 
@@ -129,15 +142,19 @@ class PacedController(RepairedController):
             self._release_later()
 
 
-def make(link, arguments):
-    """The controller that the command line asks for, on `link`."""
+def make(arguments):
+    """The controller that the command line asks for, on a link of its own."""
+    link = LocalLink() if arguments.as_is else RepairedLink()
     if arguments.as_is:
         kind = Controller
     elif arguments.acl_delay:
         kind = PacedController
     else:
         kind = RepairedController
-    controller = kind('served', link=link, public_address=PUBLIC_ADDRESS)
+    # Without an address it has all zeros, as in Bumble's own applications and on Zephyr.
+    addressed = not (arguments.as_is or arguments.no_address)
+    address = PUBLIC_ADDRESS if addressed else None
+    controller = kind('served', link=link, public_address=address)
     configure(controller, arguments)
     if arguments.acl_delay:
         controller.acl_delay = arguments.acl_delay

@@ -52,11 +52,14 @@ impl From<ProcedureError> for End {
     }
 }
 
+/// The answer to a request, and to which one it is; empty: none.
+type Answer<'s> = Box<dyn FnMut(&[u8], usize) -> Vec<u8> + 's>;
+
 /// What the client talks to.
 enum Other<'s> {
     Script(VecDeque<&'s str>),
     Server {
-        answer: Box<dyn FnMut(&[u8], usize) -> Vec<u8> + 's>,
+        answer: Answer<'s>,
         left: usize,
         asked: usize,
     },

@@ -81,13 +81,15 @@ pub fn table() -> Vec<Case> {
         ),
         skip(
             "GATT/CL/GAS/BV-04-C",
-            "Enabling a feature in the Client Supported Features",
+            "Enabling the Enhanced ATT bearer in the Client Supported Features",
             NO_EATT,
         ),
-        skip(
+        case(
             "GATT/CL/GAS/BV-05-C",
-            "Enabling a feature in the Client Supported Features",
-            "not established: which of the features it is about",
+            "Enabling Multiple Handle Value Notifications in the Client Supported Features",
+            &[Listen(3, Notification), Write(12, "04")],
+            &["> 12 0C00 04", "< 13", "< 23 0300 0100 01 0300 0100 02"],
+            &["written", "0x0003 notified 01", "0x0003 notified 02"],
         ),
         timeout("BV-01", "Read", Read(3), "> 0A 0300"),
         timeout("BV-02", "Write", Write(3, "01"), "> 12 0300 01"),
@@ -99,7 +101,7 @@ pub fn table() -> Vec<Case> {
         ),
         case(
             "GATT/CL/GPA/BV-11-C",
-            "Characteristic Aggregate Format: found and read",
+            "Characteristic Aggregate Format: found and read, raw",
             &[Descriptors(5, 6), Read(6)],
             &[
                 "> 04 0500 0600",
@@ -111,7 +113,7 @@ pub fn table() -> Vec<Case> {
         ),
         case(
             "GATT/CL/GPA/BV-12-C",
-            "Characteristic Presentation Format: found and read",
+            "Characteristic Presentation Format: found and read, raw",
             &[Descriptors(5, 5), Read(5)],
             &[
                 "> 04 0500 0500",

@@ -1,7 +1,5 @@
 //! Whole HCI packets out of an endpoint's transfers, however these cut them. No I/O.
 
-use crate::packet::{self, PacketKind};
-
 /// Puts an endpoint's packets together again (Core Vol 4 Part B 2).
 ///
 /// Where a packet ends is in its header alone: it may take several transfers, share one with
@@ -9,14 +7,14 @@ use crate::packet::{self, PacketKind};
 #[derive(Debug)]
 pub(crate) struct Reassembly {
     indicator: u8,
-    /// The largest packet that is believed, indicator included.
+    /// The largest packet that is believed, without the indicator.
     most: usize,
     /// What the endpoint puts into one transfer at most. A shorter one ends a packet.
     full: usize,
-    /// Begins with the indicator of the packet at its front, unless it is empty.
+    /// What no packet handed out so far has; a packet begins at its front.
     buffer: Vec<u8>,
-    /// How much at the buffer's front has been handed out.
-    taken: usize,
+    /// The packet handed out last, in H4 form.
+    packet: Vec<u8>,
     mode: Mode,
     discarded: u64,
 }
@@ -34,14 +32,14 @@ impl Reassembly {
     /// For the interrupt endpoint, whose transfers hold `full` bytes. Everything before the
     /// completion of HCI_Reset is thrown away.
     pub(crate) fn of_events(full: usize) -> Self {
-        let mut reassembly = Self::new(0x04, 1 + 2 + 255, full);
+        let mut reassembly = Self::new(0x04, 2 + 255, full);
         reassembly.mode = Mode::AwaitingReset;
         reassembly
     }
 
     /// For the bulk endpoint; no ACL Data packet carries more than `acl_data` bytes.
     pub(crate) fn of_acl(full: usize, acl_data: u16) -> Self {
-        Self::new(0x02, 1 + 4 + usize::from(acl_data), full)
+        Self::new(0x02, 4 + usize::from(acl_data), full)
     }
 
     fn new(indicator: u8, most: usize, full: usize) -> Self {
@@ -50,7 +48,7 @@ impl Reassembly {
             most,
             full,
             buffer: Vec::new(),
-            taken: 0,
+            packet: Vec::new(),
             mode: Mode::InStep,
             discarded: 0,
         }
@@ -68,20 +66,12 @@ impl Reassembly {
 
     /// Takes in what one transfer brought. Take out the packets before the next.
     pub(crate) fn feed(&mut self, transfer: &[u8]) {
-        self.buffer.drain(..self.taken);
-        self.taken = 0;
-        match self.mode {
-            Mode::Lost => {
-                self.discarded += transfer.len() as u64;
-                if transfer.len() < self.full {
-                    self.mode = Mode::InStep;
-                }
-                return;
+        if self.mode == Mode::Lost {
+            self.discarded += transfer.len() as u64;
+            if transfer.len() < self.full {
+                self.mode = Mode::InStep;
             }
-            Mode::InStep | Mode::AwaitingReset => {}
-        }
-        if self.buffer.is_empty() && !transfer.is_empty() {
-            self.buffer.push(self.indicator);
+            return;
         }
         self.buffer.extend_from_slice(transfer);
         if self.mode == Mode::AwaitingReset {
@@ -93,7 +83,7 @@ impl Reassembly {
 
     /// A transfer was lost: what it belonged to is too.
     pub(crate) fn skip(&mut self) {
-        if self.mode == Mode::InStep && self.buffer.len() > self.taken {
+        if self.mode == Mode::InStep {
             self.lose_step(self.full);
         }
     }
@@ -103,52 +93,42 @@ impl Reassembly {
         if self.mode != Mode::InStep {
             return None;
         }
-        let rest = self.buffer.get(self.taken..)?;
-        let length = packet::total_length(rest).filter(|length| *length <= rest.len())?;
-        let start = self.taken;
-        self.taken += length;
-        if self.taken < self.buffer.len() {
-            // The next packet begins right behind: its indicator takes the place of a byte that is
-            // handed out now, so that one goes into the packet's own copy.
-            let whole = self.buffer.get(start..start + length)?.to_vec();
-            self.taken -= 1;
-            self.buffer.drain(..self.taken);
-            self.taken = 0;
-            if let Some(first) = self.buffer.first_mut() {
-                *first = self.indicator;
-            }
-            if !self.is_plausible() {
-                self.lose_step(0);
-            }
-            return Some(self.hand_out(whole));
+        let length = self.front().filter(|length| *length <= self.buffer.len())?;
+        self.packet.clear();
+        self.packet.push(self.indicator);
+        self.packet.extend(self.buffer.drain(..length));
+        if !self.is_plausible() {
+            self.lose_step(0);
         }
-        self.buffer.get(start..start + length)
+        Some(&self.packet)
     }
 
-    /// Puts `packet` in front of what is left, as handed out.
-    fn hand_out(&mut self, packet: Vec<u8>) -> &[u8] {
-        let length = packet.len();
-        self.buffer.splice(..0, packet);
-        self.taken = length;
-        self.buffer.get(..length).unwrap_or_default()
+    /// The length of the packet at the front, by its header.
+    fn front(&self) -> Option<usize> {
+        match (self.indicator, self.buffer.as_slice()) {
+            (0x04, [_, length, ..]) => Some(2 + usize::from(*length)),
+            (0x02, [_, _, low, high, ..]) => {
+                Some(4 + usize::from(u16::from_le_bytes([*low, *high])))
+            }
+            _ => None,
+        }
     }
 
     fn is_plausible(&self) -> bool {
-        let rest = self.buffer.get(self.taken..).unwrap_or_default();
-        match packet::total_length(rest) {
-            Some(length) if length > self.most => false,
-            Some(_) if packet::kind_of(self.indicator) == Some(PacketKind::AclData) => {
-                matches!(rest, [_, low, high, ..]
-                    if u16::from_le_bytes([*low, *high]) & 0x0fff <= 0x0eff)
-            }
+        let fits = self.front().is_none_or(|length| length <= self.most);
+        let handle_fits = match (self.indicator, self.buffer.as_slice()) {
+            // The highest connection handle is 0x0EFF (Core Vol 4 Part E 5.4.2).
+            (0x02, [_, high, ..]) => high & 0x0f != 0x0f,
             _ => true,
-        }
+        };
+        fits && handle_fits
     }
 
+    /// Nothing of what is there can be used; what was lost ends with the next short transfer,
+    /// unless the last, of `last` bytes, was one.
     fn lose_step(&mut self, last: usize) {
-        let rest = self.buffer.len() - self.taken;
-        self.discarded += rest.saturating_sub(1) as u64;
-        self.buffer.truncate(self.taken);
+        self.discarded += self.buffer.len() as u64;
+        self.buffer.clear();
         self.mode = if last < self.full {
             Mode::InStep
         } else {
@@ -159,15 +139,11 @@ impl Reassembly {
     /// Looks for the completion of HCI_Reset: `0e 04 nn 03 0c` and a status.
     fn find_reset(&mut self) {
         const LENGTH: usize = 6;
-        let bytes = self.buffer.get(1..).unwrap_or_default();
         let fits = |window: &[u8]| matches!(window, [0x0e, 0x04, _, 0x03, 0x0c, _]);
-        let found = bytes.windows(LENGTH).position(fits);
-        let waste = found.unwrap_or_else(|| bytes.len().saturating_sub(LENGTH - 1));
+        let found = self.buffer.windows(LENGTH).position(fits);
+        let waste = found.unwrap_or_else(|| self.buffer.len().saturating_sub(LENGTH - 1));
         self.discarded += waste as u64;
         self.buffer.drain(..waste);
-        if let Some(first) = self.buffer.first_mut() {
-            *first = self.indicator;
-        }
         if found.is_some() {
             self.mode = Mode::InStep;
         }

@@ -266,6 +266,11 @@ impl<'a> Bearer<'a> {
         !self.state.reply.is_empty() || self.state.confirmation_due || self.next_source().is_some()
     }
 
+    /// Whether an indication waits to be confirmed by the next PDU that goes out.
+    pub fn owes_confirmation(&self) -> bool {
+        self.state.confirmation_due
+    }
+
     /// The next PDU for the peer, written to `out`; its length.
     ///
     /// `out` must hold the MTU; a PDU that does not fit is dropped as if it had been sent.

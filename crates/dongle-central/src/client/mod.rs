@@ -299,3 +299,6 @@ impl<L: Links + Clone> Client<L> {
         Error::Disconnected(reason.unwrap_or(Reason::Unknown))
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -46,16 +46,18 @@ impl<L: Links + Clone> Subscription<L> {
         out: &mut [u8],
     ) -> Poll<Result<Notified, Error>> {
         let polled = self.client.with(|link| {
+            let owed = link.bearer.owes_confirmation();
             let polled = link.bearer.poll_value(self.id, cx, out);
             let alarm = polled.is_pending()
                 && deadline.is_some_and(|at| at > Instant::now() && link.bearer.set_alarm(at));
-            (polled, alarm)
+            // Reading made room for the next indication: the last one can be confirmed.
+            (polled, alarm || link.bearer.owes_confirmation() && !owed)
         });
-        let (polled, alarm) = match polled {
+        let (polled, rings) = match polled {
             Ok(polled) => polled,
             Err(gone) => return Poll::Ready(Err(gone)),
         };
-        if alarm {
+        if rings {
             self.client.ring();
         }
         match polled {

@@ -93,6 +93,17 @@ impl ConnectionParameters {
     }
 }
 
+/// What a peer's link layer is (Core Vol 4 Part E, 7.7.12).
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub struct RemoteVersion {
+    /// Version as assigned by the Bluetooth SIG: 13 is Core 5.4.
+    pub version: u8,
+    /// Company identifier of the manufacturer.
+    pub manufacturer: u16,
+    /// The manufacturer's own number.
+    pub subversion: u16,
+}
+
 /// What is known of a connection.
 #[derive(Debug)]
 pub struct LinkInfo {
@@ -111,6 +122,12 @@ pub struct LinkInfo {
     pub phy: (u8, u8),
     /// What the peer's link layer can do (Core Vol 6 Part B, 4.6), once it told; 0: it would not.
     pub remote_features: Option<u64>,
+    /// What the peer's link layer is, once it was asked, or the status of the refusal.
+    pub remote_version: Option<Result<RemoteVersion, u8>>,
+    /// How many updates of the parameters have ended so far.
+    pub updates: u32,
+    /// The status of the last of them.
+    pub update_status: u8,
     pub(crate) reassembly: Reassembly,
 }
 
@@ -130,6 +147,9 @@ impl LinkInfo {
         data_length: (27, 27),
         phy: (1, 1),
         remote_features: None,
+        remote_version: None,
+        updates: 0,
+        update_status: 0,
         reassembly: Reassembly::IDLE,
     };
 

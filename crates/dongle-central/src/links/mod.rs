@@ -12,7 +12,9 @@ use core::future::poll_fn;
 use core::task::Poll;
 
 pub use doorbell::Doorbell;
-pub use info::{Address, AddressKind, ConnectionParameters, Link, LinkInfo, LinkPhase, Reason};
+pub use info::{
+    Address, AddressKind, ConnectionParameters, Link, LinkInfo, LinkPhase, Reason, RemoteVersion,
+};
 pub use memory::{LinkMemory, StaticLinks};
 
 /// Most links there can be: one bit of the [`Doorbell`] each.

@@ -9,12 +9,14 @@ use bt_hci::event::le::{
 use bt_hci::event::{DisconnectionComplete, EncryptionChangeV1, EncryptionKeyRefreshComplete};
 
 use super::report::{self, Report};
-use crate::links::{Address, ConnectionParameters};
+use super::request::{ParameterRequest, Wish};
+use crate::links::{Address, ConnectionParameters, RemoteVersion};
 
 /// Event codes (Core Vol 4 Part E, 7.7).
 pub mod code {
     pub const DISCONNECTION_COMPLETE: u8 = 0x05;
     pub const ENCRYPTION_CHANGE_V1: u8 = 0x08;
+    pub const READ_REMOTE_VERSION_COMPLETE: u8 = 0x0C;
     pub const COMMAND_COMPLETE: u8 = 0x0E;
     pub const COMMAND_STATUS: u8 = 0x0F;
     pub const HARDWARE_ERROR: u8 = 0x10;
@@ -56,10 +58,18 @@ pub enum Event {
     NotConnected { status: u8 },
     /// A connection is over.
     Disconnected { handle: u16, reason: u8 },
-    /// A connection runs with other parameters.
+    /// An update of a connection's parameters has ended, with this status.
     Updated {
         handle: u16,
+        status: u8,
         parameters: ConnectionParameters,
+    },
+    /// A peer asks for other parameters by a procedure of the link layer.
+    ParametersAsked(ParameterRequest),
+    /// A peer told what its link layer is, or would not.
+    RemoteVersion {
+        handle: u16,
+        version: Result<RemoteVersion, u8>,
     },
     /// Packets of another length may be sent.
     DataLength { handle: u16, octets: (u16, u16) },
@@ -114,6 +124,24 @@ pub fn judge(event: &[u8]) -> Option<Judgement> {
                 }),
                 _ => pass(),
             }
+        }
+        code::READ_REMOTE_VERSION_COMPLETE => {
+            let &[status, h0, h1, version, m0, m1, s0, s1] = parameters else {
+                return None;
+            };
+            let version = match status {
+                0 => Ok(RemoteVersion {
+                    version,
+                    manufacturer: u16::from_le_bytes([m0, m1]),
+                    subversion: u16::from_le_bytes([s0, s1]),
+                }),
+                status => Err(status),
+            };
+            let handle = u16::from_le_bytes([h0, h1]) & 0x0FFF;
+            Some(Judgement {
+                event: Some(Event::RemoteVersion { handle, version }),
+                pass: false,
+            })
         }
         code::NUMBER_OF_COMPLETED_PACKETS => {
             let (&count, entries) = parameters.split_first()?;
@@ -233,16 +261,25 @@ fn le_meta(parameters: &[u8]) -> Option<Judgement> {
                 .and(pass());
         }
         0x06 => {
-            return LeRemoteConnectionParameterRequest::from_hci_bytes_complete(data)
-                .ok()
-                .and(pass());
+            let e = LeRemoteConnectionParameterRequest::from_hci_bytes_complete(data).ok()?;
+            let request = ParameterRequest {
+                handle: e.handle.raw(),
+                identifier: None,
+                wish: Wish {
+                    interval: (e.interval_min.as_u16(), e.interval_max.as_u16()),
+                    latency: e.max_latency,
+                    timeout: e.timeout.as_u16(),
+                },
+            };
+            // trouble-host would answer it on the signalling channel.
+            return Some(Judgement {
+                event: Some(Event::ParametersAsked(request)),
+                pass: false,
+            });
         }
         0x11 => return data.is_empty().then(pass)?,
         0x03 => {
             let e = LeConnectionUpdateComplete::from_hci_bytes_complete(data).ok()?;
-            if e.status.into_inner() != 0 {
-                return pass();
-            }
             let parameters = ConnectionParameters::from_hci(
                 e.conn_interval.as_u16(),
                 e.peripheral_latency,
@@ -250,6 +287,7 @@ fn le_meta(parameters: &[u8]) -> Option<Judgement> {
             );
             Event::Updated {
                 handle: e.handle.raw(),
+                status: e.status.into_inner(),
                 parameters,
             }
         }

@@ -17,6 +17,7 @@ mod packet;
 mod pump;
 mod reassembly;
 mod report;
+mod request;
 mod state;
 mod watchdog;
 
@@ -35,6 +36,7 @@ use embassy_time::Instant;
 pub use credits::{Credits, Owner};
 pub use reassembly::Reassembly;
 pub use report::{Report, ReportHandler};
+pub use request::{ParameterRequest, Wish};
 pub use state::{Attempt, Failure, Inbound, MuxCounters, MuxState};
 
 use crate::links::{LinkId, Links, Reason};
@@ -147,6 +149,17 @@ impl<'l, T: Transport, L: Links, R: ReportHandler, const BUFFER: usize> Mux<'l, 
     /// Waits for a link that has to be disconnected because its bearer expired.
     pub fn poll_doomed(&self, cx: &mut Context<'_>) -> Poll<LinkId> {
         self.state.borrow_mut().poll_doomed(cx)
+    }
+
+    /// Waits for a peer that asks for connection parameters. Each has to be answered.
+    pub fn poll_request(&self, cx: &mut Context<'_>) -> Poll<ParameterRequest> {
+        self.state.borrow_mut().poll_request(cx)
+    }
+
+    /// Answers a request that came on the signalling channel.
+    pub fn answer_request(&self, handle: u16, identifier: u8, accepted: bool) {
+        let frame = request::answer(identifier, accepted);
+        self.state.borrow_mut().queue_answer(handle, frame);
     }
 
     /// How the last attempt to connect ended. One that is told its end is forgotten.

@@ -54,6 +54,9 @@ where
                 match self.links.doorbell().poll(cx) {
                     Poll::Ready(rung) => Poll::Ready(rung),
                     Poll::Pending if sooner || self.some_may_begin(waiting) => Poll::Ready(0),
+                    Poll::Pending if self.state.borrow_mut().answer_may_begin(Instant::now()) => {
+                        Poll::Ready(0)
+                    }
                     Poll::Pending => Poll::Pending,
                 }
             });
@@ -88,6 +91,14 @@ where
     async fn round(&self, rounds: &mut Rounds, frame: &mut [u8]) -> Result<(), MuxError<T::Error>> {
         loop {
             let mut sent = false;
+            let answer = self.state.borrow_mut().next_answer(Instant::now());
+            if let Some((handle, frame)) = answer {
+                self.state.borrow_mut().begin_att_frame(handle);
+                let result = self.send_packets(handle, &frame).await;
+                self.state.borrow_mut().end_att_frame(false);
+                result?;
+                sent = true;
+            }
             for index in bits(rounds.due) {
                 let now = Instant::now();
                 let Some((id, handle)) = self.links.open_at(index) else {

@@ -6,13 +6,14 @@ use core::task::{Context, Poll, Waker};
 use bt_hci::transport::PacketKind;
 use embassy_sync::waitqueue::{MultiWakerRegistration, WakerRegistration};
 use embassy_time::{Duration, Instant};
-use heapless::Vec;
+use heapless::{Deque, Vec};
 
 use super::credits::{Credits, Owner};
 use super::events::{self, Event, code, judge};
 use super::packet::Head;
 use super::reassembly::Step;
 use super::report::ReportHandler;
+use super::request::{self, ANSWER, ParameterRequest};
 use super::watchdog::Watchdog;
 use crate::links::{LinkId, LinkInfo, Links, MAX_LINKS, Reason};
 
@@ -50,10 +51,17 @@ impl fmt::Display for Failure {
 
 impl core::error::Error for Failure {}
 
+/// Requests for connection parameters, and answers to them, that may wait at a time.
+const REQUESTS: usize = 2 * MAX_LINKS;
+/// Connection Limit Exceeded (Core Vol 1 Part F, 2.9).
+const CONNECTION_LIMIT_EXCEEDED: u8 = 0x09;
+
 /// What was counted.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct MuxCounters {
+    /// Packets received from the controller, of all kinds.
+    pub received: u32,
     /// Packets from the controller that made no sense and were dropped.
     pub undecodable: u32,
     /// ATT PDUs received.
@@ -111,6 +119,8 @@ pub struct MuxState {
     host_waits: bool,
     failure: Option<Failure>,
     doomed: Vec<LinkId, MAX_LINKS>,
+    requests: Deque<ParameterRequest, REQUESTS>,
+    answers: Deque<(u16, [u8; ANSWER]), REQUESTS>,
     attempt: Attempt,
     scan_turned_off: bool,
     counters: MuxCounters,
@@ -118,6 +128,7 @@ pub struct MuxState {
     writers: MultiWakerRegistration<4>,
     failure_watchers: MultiWakerRegistration<8>,
     doom_watcher: WakerRegistration,
+    request_watcher: WakerRegistration,
     attempt_watchers: MultiWakerRegistration<4>,
 }
 
@@ -135,9 +146,12 @@ impl MuxState {
             host_waits: false,
             failure: None,
             doomed: Vec::new(),
+            requests: Deque::new(),
+            answers: Deque::new(),
             attempt: Attempt::Idle,
             scan_turned_off: false,
             counters: MuxCounters {
+                received: 0,
                 undecodable: 0,
                 att_received: 0,
                 att_sent: 0,
@@ -148,6 +162,7 @@ impl MuxState {
             writers: MultiWakerRegistration::new(),
             failure_watchers: MultiWakerRegistration::new(),
             doom_watcher: WakerRegistration::new(),
+            request_watcher: WakerRegistration::new(),
             attempt_watchers: MultiWakerRegistration::new(),
         }
     }
@@ -204,6 +219,55 @@ impl MuxState {
         }
     }
 
+    /// A peer asks for connection parameters.
+    fn ask(&mut self, request: ParameterRequest) {
+        // A peer may have one request open at a time, so there is room for all that keep to it.
+        if self.requests.push_back(request).is_err() {
+            warn!("too many requests for connection parameters");
+        }
+        self.request_watcher.wake();
+    }
+
+    /// Waits for a peer that asks for connection parameters.
+    pub fn poll_request(&mut self, cx: &mut Context<'_>) -> Poll<ParameterRequest> {
+        match self.requests.pop_front() {
+            Some(request) => Poll::Ready(request),
+            None => {
+                self.request_watcher.register(cx.waker());
+                Poll::Pending
+            }
+        }
+    }
+
+    /// Has an answer sent, when its connection has a credit.
+    pub fn queue_answer(&mut self, handle: u16, frame: [u8; ANSWER]) {
+        if self.answers.push_back((handle, frame)).is_err() {
+            warn!("no room for an answer on connection 0x{:04X}", handle);
+        }
+        self.pump.wake();
+    }
+
+    /// An answer that may go out now.
+    pub fn next_answer(&mut self, now: Instant) -> Option<(u16, [u8; ANSWER])> {
+        for _ in 0..self.answers.len() {
+            let answer = self.answers.pop_front()?;
+            if !self.credits.is_connected(answer.0) {
+                continue;
+            }
+            if self.att_may_begin(answer.0, now) {
+                return Some(answer);
+            }
+            let _ = self.answers.push_back(answer);
+        }
+        None
+    }
+
+    /// Whether an answer may go out now.
+    pub fn answer_may_begin(&mut self, now: Instant) -> bool {
+        let handles: Vec<u16, REQUESTS> = self.answers.iter().map(|(h, _)| *h).collect();
+        handles.iter().any(|h| !self.credits.is_connected(*h) || self.att_may_begin(*h, now))
+    }
+
     /// How the last attempt to connect ended. One that is told its end is forgotten.
     pub fn take_attempt(&mut self) -> Attempt {
         match self.attempt {
@@ -233,6 +297,7 @@ impl MuxState {
         links: &impl Links,
         reports: &impl ReportHandler,
     ) -> Inbound {
+        self.counters.received = self.counters.received.wrapping_add(1);
         match kind {
             PacketKind::Event => match events::reports(packet, |report| reports.report(report)) {
                 Some(true) => Inbound::Taken,
@@ -426,7 +491,13 @@ impl MuxState {
             links.doorbell().ring(id.index());
         }
         match step {
-            Step::Foreign => Inbound::ForHost(packet.len()),
+            Step::Foreign => match request::parse(handle, data).filter(|_| first) {
+                Some(request) => {
+                    self.ask(request);
+                    Inbound::Taken
+                }
+                None => Inbound::ForHost(packet.len()),
+            },
             Step::More => Inbound::Taken,
             Step::Dropped(what) => self.dropped(what, packet),
             Step::Pdu(_) | Step::Assembled(_) => {
@@ -503,7 +574,10 @@ impl MuxState {
                         _ = self.links.push((handle, id));
                         self.end_attempt(Attempt::Connected(id));
                     }
-                    None => warn!("no room for the bearer of connection 0x{:04X}", handle),
+                    None => {
+                        warn!("no room for the bearer of connection 0x{:04X}", handle);
+                        self.end_attempt(Attempt::Failed(CONNECTION_LIMIT_EXCEEDED));
+                    }
                 }
             }
             Event::NotConnected { status } => self.end_attempt(Attempt::Failed(status)),
@@ -520,8 +594,30 @@ impl MuxState {
                 self.writers.wake();
                 self.pump.wake();
             }
-            Event::Updated { handle, parameters } => {
-                inform(self.link(handle), &mut |info| info.parameters = parameters);
+            Event::Updated {
+                handle,
+                status,
+                parameters,
+            } => {
+                if let Some(id) = self.link(handle) {
+                    links.with_link(id, |link| {
+                        if status == 0 {
+                            link.info.parameters = parameters;
+                        }
+                        link.info.updates = link.info.updates.wrapping_add(1);
+                        link.info.update_status = status;
+                        link.bearer.changed();
+                    });
+                }
+            }
+            Event::ParametersAsked(request) => self.ask(request),
+            Event::RemoteVersion { handle, version } => {
+                if let Some(id) = self.link(handle) {
+                    links.with_link(id, |link| {
+                        link.info.remote_version = Some(version);
+                        link.bearer.changed();
+                    });
+                }
             }
             Event::DataLength { handle, octets } => {
                 inform(self.link(handle), &mut |info| info.data_length = octets);

@@ -1,0 +1,314 @@
+//! Moves packets between an adapter's endpoints and a channel: one thread lets transfers land, one
+//! reads, one writes, and none waits for the others.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::adapters::Endpoints;
+use super::reassembly::Reassembly;
+use super::transfers::{Kind, Landed, Landing, Status, Transfers};
+use crate::pump::{GRACE, Pumps, spawn};
+use crate::{Error, ErrorKind, HciChannel, HciPort, Limits, channel};
+
+/// Transfers that wait at the interrupt endpoint, and at the bulk endpoint. Each holds one packet
+/// of the bus: a longer one would wait for more where data ends with a full packet and the
+/// controller sends no empty one behind it.
+const EVENTS_WAITING: usize = 8;
+const DATA_WAITING: usize = 32;
+/// Packets on their way to the controller.
+const MOST_OUT: usize = 16;
+/// How often what handles the events looks around.
+const TICK: Duration = Duration::from_millis(500);
+/// How often a write that the adapter holds back looks whether it is still wanted.
+const LOOK_UP: Duration = Duration::from_millis(50);
+/// A cable being pulled garbles transfers for a while before it is out. So many in a row aren't
+/// taken for that, with a pause after each.
+const MOST_ERRORS: u32 = 50;
+const PAUSE: Duration = Duration::from_millis(4);
+
+pub(super) fn start(
+    name: &str,
+    transfers: Transfers,
+    endpoints: Endpoints,
+    capacity: usize,
+    limits: Limits,
+) -> Result<HciChannel, Error> {
+    let (mut channel, port) = channel(name, capacity);
+    let pumps = Pumps::default();
+    channel.attach(pumps.clone());
+    let transfers = Arc::new(transfers);
+    let (incoming, outgoing) = (Arc::<Landing>::default(), Arc::<Landing>::default());
+
+    let mut reader = Reader {
+        events: Reassembly::of_events(endpoints.events.1),
+        acl: Reassembly::of_acl(endpoints.acl_in.1, limits.acl_data),
+        endpoints,
+        transfers: Arc::clone(&transfers),
+        landing: Arc::clone(&incoming),
+        port: port.clone(),
+        errors: 0,
+    };
+    let begun = reader.begin();
+    spawn("hci-usb", pumps.running(&port), {
+        let (transfers, outgoing) = (Arc::clone(&transfers), Arc::clone(&outgoing));
+        let port = port.clone();
+        move || {
+            handle_events(&transfers, &port);
+            incoming.close();
+            outgoing.close();
+            super::give_back(port.name(), transfers.handle(), endpoints.interface);
+        }
+    })
+    .inspect_err(|_| transfers.cancel())?;
+    let reading = spawn("hci-usb-read", pumps.running(&port), move || reader.run());
+    let mut writer = Writer {
+        acl_out: endpoints.acl_out,
+        transfers: Arc::clone(&transfers),
+        landing: outgoing,
+        port: port.clone(),
+        out: 0,
+    };
+    let writing = spawn("hci-usb-write", pumps.running(&port), move || writer.run());
+    let begun = begun.map_err(|error| lost(name, "reading", error));
+    begun
+        .and(reading)
+        .and(writing)
+        .inspect_err(|_| transfers.cancel())?;
+    Ok(channel)
+}
+
+fn lost(name: &str, doing: &str, error: rusb::Error) -> Error {
+    match error {
+        rusb::Error::NoDevice => unplugged(name),
+        _ => Error::new(
+            ErrorKind::Disconnected,
+            format!("{name}: {doing} failed ({error}); unplug it and plug it back in"),
+        )
+        .with_source(error),
+    }
+}
+
+fn unplugged(name: &str) -> Error {
+    Error::disconnected(name, "unplugged; plug it back in and open it again")
+}
+
+/// Until everything has landed after a cancellation.
+fn handle_events(transfers: &Transfers, port: &HciPort) {
+    while !transfers.is_over() {
+        match transfers.handle_events(TICK) {
+            Ok(()) | Err(rusb::Error::Interrupted) => {}
+            Err(error) => {
+                port.fail(lost(port.name(), "handling transfers", error));
+                transfers.cancel();
+                std::thread::sleep(PAUSE);
+            }
+        }
+    }
+}
+
+/// The controller's packets to the host.
+struct Reader {
+    endpoints: Endpoints,
+    transfers: Arc<Transfers>,
+    landing: Arc<Landing>,
+    port: HciPort,
+    events: Reassembly,
+    acl: Reassembly,
+    /// Transfers that failed in a row.
+    errors: u32,
+}
+
+impl Reader {
+    /// Puts transfers at both endpoints.
+    fn begin(&self) -> rusb::Result<()> {
+        for _ in 0..EVENTS_WAITING {
+            self.submit(self.endpoints.events.0, vec![0; self.endpoints.events.1])?;
+        }
+        for _ in 0..DATA_WAITING {
+            self.submit(self.endpoints.acl_in.0, vec![0; self.endpoints.acl_in.1])?;
+        }
+        Ok(())
+    }
+
+    fn submit(&self, endpoint: u8, buffer: Vec<u8>) -> rusb::Result<()> {
+        let kind = if endpoint == self.endpoints.events.0 {
+            Kind::Interrupt
+        } else {
+            Kind::Bulk
+        };
+        self.transfers.submit(kind, endpoint, buffer, &self.landing)
+    }
+
+    fn run(&mut self) {
+        while let Some(landed) = self.landing.wait(None) {
+            if let Err(error) = self.take(landed) {
+                self.port.fail(error);
+                self.transfers.cancel();
+            }
+        }
+    }
+
+    fn take(&mut self, landed: Landed) -> Result<(), Error> {
+        match landed.status {
+            Status::Cancelled => return Ok(()),
+            Status::NoDevice => return Err(unplugged(self.port.name())),
+            Status::Completed => {
+                self.errors = 0;
+                let bytes = landed.buffer.get(..landed.count).unwrap_or_default();
+                if !self.deliver(landed.endpoint, bytes) {
+                    // The host's end is closed; the writer brings all to an end.
+                    return Ok(());
+                }
+            }
+            Status::Stalled | Status::Failed => {
+                self.errors += 1;
+                self.of(landed.endpoint).skip();
+                if self.errors > MOST_ERRORS {
+                    return Err(lost(self.port.name(), "reading", rusb::Error::Io));
+                }
+                log::debug!("{}: a transfer failed: {:?}", self.port.name(), landed.status);
+                if landed.status == Status::Stalled {
+                    let _ = self.transfers.handle().clear_halt(landed.endpoint);
+                }
+                std::thread::sleep(PAUSE);
+            }
+        }
+        match self.submit(landed.endpoint, landed.buffer) {
+            Ok(()) | Err(rusb::Error::Interrupted) => Ok(()),
+            Err(error) => Err(lost(self.port.name(), "reading", error)),
+        }
+    }
+
+    fn of(&mut self, endpoint: u8) -> &mut Reassembly {
+        if endpoint == self.endpoints.events.0 {
+            &mut self.events
+        } else {
+            &mut self.acl
+        }
+    }
+
+    /// `false`: nobody wants it any more.
+    fn deliver(&mut self, endpoint: u8, bytes: &[u8]) -> bool {
+        if endpoint != self.endpoints.events.0 && self.events.is_awaiting_reset() {
+            // Of an earlier program's connection.
+            self.port.add_discarded_bytes(bytes.len() as u64);
+            return true;
+        }
+        let port = &self.port;
+        let from = if endpoint == self.endpoints.events.0 {
+            &mut self.events
+        } else {
+            &mut self.acl
+        };
+        from.feed(bytes);
+        port.add_discarded_bytes(from.take_discarded());
+        while let Some(packet) = from.next_packet() {
+            if port.deliver_blocking(packet).is_err() {
+                return false;
+            }
+        }
+        port.add_discarded_bytes(from.take_discarded());
+        true
+    }
+}
+
+/// The host's packets to the controller.
+struct Writer {
+    acl_out: u8,
+    transfers: Arc<Transfers>,
+    landing: Arc<Landing>,
+    port: HciPort,
+    /// How many are on their way.
+    out: usize,
+}
+
+impl Writer {
+    fn run(&mut self) {
+        let mut packet = Vec::new();
+        let mut result = Ok(());
+        while result.is_ok() && self.port.next_blocking(&mut packet, None).is_ok() {
+            result = self.write(&packet);
+        }
+        if let Err(error) = result {
+            self.port.fail(error);
+        }
+        // What was written before the host's end was closed still goes out.
+        let deadline = Instant::now() + GRACE;
+        while self.out > 0
+            && let Some(landed) = self.landing.wait(Some(deadline))
+        {
+            self.settle(&landed);
+        }
+        self.transfers.cancel();
+    }
+
+    fn write(&mut self, packet: &[u8]) -> Result<(), Error> {
+        while let Some(landed) = self.landing.try_next() {
+            self.settle(&landed);
+        }
+        let mut give_up = None;
+        while self.out >= MOST_OUT {
+            match self.landing.wait(Some(Instant::now() + LOOK_UP)) {
+                Some(landed) => self.settle(&landed),
+                None if self.port.is_closed() => {
+                    let deadline = *give_up.get_or_insert_with(|| Instant::now() + GRACE);
+                    if Instant::now() >= deadline {
+                        return Err(unplugged(self.port.name()));
+                    }
+                }
+                None => {}
+            }
+        }
+        let submitted = match packet {
+            [0x01, command @ ..] => {
+                // A class request to the device, as the first controller of an adapter takes them
+                // (Core Vol 4 Part B 2.2.1).
+                let length = u16::try_from(command.len()).unwrap_or(u16::MAX);
+                let [low, high] = length.to_le_bytes();
+                let setup = [0x20, 0x00, 0x00, 0x00, 0x00, 0x00, low, high];
+                let transfer = [&setup, command].concat();
+                self.transfers.submit(Kind::Control, 0, transfer, &self.landing)
+            }
+            [0x02, data @ ..] => {
+                let data = data.to_vec();
+                self.transfers.submit(Kind::Bulk, self.acl_out, data, &self.landing)
+            }
+            _ => {
+                log::warn!(
+                    "{}: only commands and ACL data go over USB; dropped a packet that begins \
+                     {:02x?}",
+                    self.port.name(),
+                    packet.get(..4).unwrap_or(packet)
+                );
+                return Ok(());
+            }
+        };
+        match submitted {
+            Ok(()) => {
+                self.out += 1;
+                Ok(())
+            }
+            // Cancelled already, for a reason that the channel knows.
+            Err(rusb::Error::Interrupted) => Err(unplugged(self.port.name())),
+            Err(error) => Err(lost(self.port.name(), "writing", error)),
+        }
+    }
+
+    fn settle(&mut self, landed: &Landed) {
+        self.out = self.out.saturating_sub(1);
+        match landed.status {
+            Status::Completed | Status::Cancelled => {}
+            Status::NoDevice => {
+                self.port.fail(unplugged(self.port.name()));
+                self.transfers.cancel();
+            }
+            Status::Stalled | Status::Failed => {
+                let what = if landed.endpoint == 0 { "a command" } else { "data" };
+                log::warn!("{}: the adapter refused {what}", self.port.name());
+                if landed.endpoint != 0 {
+                    let _ = self.transfers.handle().clear_halt(landed.endpoint);
+                }
+            }
+        }
+    }
+}
