@@ -107,13 +107,13 @@ impl Connect {
         self
     }
 
-    async fn connect(mut self) -> Result<DeviceConnection, Error> {
-        self.config.deadline = host::deadline(self.timeout);
+    async fn connect(self) -> Result<DeviceConnection, Error> {
+        let deadline = host::deadline(self.timeout);
         let (reply, result) = oneshot::channel();
         let dongle = Arc::clone(&self.device.dongle);
         let peer = self.device.address;
         let config = self.config;
-        self.device.dongle.command(Command::Connect { dongle, peer, config, reply })?;
+        self.device.dongle.command(Command::Connect { dongle, peer, config, deadline, reply })?;
         match result.await {
             Ok(held) => held.map(DeviceConnection::new),
             Err(_) => Err(self.device.dongle.shared.wait_for_end().await),

@@ -2,34 +2,35 @@
 
 use core::cell::Cell;
 use core::future::poll_fn;
+use core::pin::pin;
 use core::task::Poll;
 
-use bt_hci::cmd::le::LeReadRemoteFeatures;
-use bt_hci::param::ConnHandle;
+use bt_hci::cmd::le::LeCreateConnCancel;
 use bt_hci::transport::Transport;
 use embassy_futures::select::{Either, Either3, select, select3};
 use embassy_time::{Duration, Instant, Timer};
 use trouble_host::PacketPool;
 use trouble_host::connection::{
-    ConnectConfig as HostConnectConfig, Connection as HostConnection, RequestedConnParams,
-    ScanConfig as HostScanConfig,
+    ConnectConfig as HostConnectConfig, RequestedConnParams, ScanConfig as HostScanConfig,
 };
 
 use super::{Central, Connection, Error, Phys};
-use crate::links::{Address, LinkId, LinkPhase, Links, Reason};
+use crate::links::{Address, Links};
 use crate::mux::{Attempt, ReportHandler};
 
+/// Unknown Connection Identifier: how a cancelled attempt ends (Core Vol 4 Part E, 7.8.13).
+const CANCELLED: u8 = 0x02;
 /// Connection Failed to be Established: the peer never answered (Core Vol 1 Part F, 2.59).
 const FAILED_TO_BE_ESTABLISHED: u8 = 0x3E;
 const CONNECTION_LIMIT_EXCEEDED: u8 = 0x09;
 /// How long the controller may take to end an attempt that was cancelled.
 const CANCEL_TIMEOUT: Duration = Duration::from_secs(2);
+/// How long until the controller is asked again to cancel.
+const CANCEL_AGAIN: Duration = Duration::from_millis(50);
 
 /// How to connect (Core Vol 4 Part E, 7.8.12).
 #[derive(Debug, Clone, PartialEq)]
 pub struct ConnectConfig {
-    /// Give up at this time.
-    pub deadline: Option<Instant>,
     /// Connection parameters to begin with.
     pub parameters: RequestedConnParams,
     /// Time from one scan window to the next while looking for the peer.
@@ -41,10 +42,9 @@ pub struct ConnectConfig {
 }
 
 impl Default for ConnectConfig {
-    /// 30 to 50 ms interval, 5 s supervision timeout, no deadline.
+    /// 30 to 50 ms interval, 5 s supervision timeout.
     fn default() -> Self {
         Self {
-            deadline: None,
             parameters: RequestedConnParams {
                 min_connection_interval: Duration::from_millis(30),
                 max_connection_interval: Duration::from_millis(50),
@@ -57,6 +57,23 @@ impl Default for ConnectConfig {
             scan_window: Duration::from_millis(60),
             phys: Phys::OneM,
         }
+    }
+}
+
+impl ConnectConfig {
+    /// Whether the specification allows it; else what it does not.
+    pub fn check(&self) -> Result<(), &'static str> {
+        let bounds = Duration::from_micros(2500)..=Duration::from_micros(10_240_000);
+        if !self.parameters.is_valid() {
+            return Err("connection parameters (Core Vol 3 Part A, 4.20)");
+        }
+        if !bounds.contains(&self.scan_interval) || !bounds.contains(&self.scan_window) {
+            return Err("scan interval and window: 2.5 ms to 10.24 s");
+        }
+        if self.scan_window > self.scan_interval {
+            return Err("scan window: at most the interval");
+        }
+        Ok(())
     }
 }
 
@@ -77,54 +94,95 @@ where
         &self,
         peer: Address,
         config: &ConnectConfig,
+        deadline: Option<Instant>,
     ) -> Result<Connection<'_, 's, 'a, T, L, P, R, BUFFER>, Error<T::Error>> {
-        if !config.parameters.is_valid() {
-            return Err(Error::InvalidParameter(
-                "connection parameters (Core Vol 3 Part A, 4.20)",
-            ));
-        }
-        let silence = self.silence();
-        let work = async {
-            silence.claim().await?;
-            self.settle().await;
-            loop {
-                match self.attempt(peer, config).await {
-                    Err(Error::Hci(FAILED_TO_BE_ESTABLISHED)) => {
-                        debug!("connection failed to be established: trying again");
-                    }
-                    other => return other,
-                }
-            }
-        };
-        let expired = async {
-            match config.deadline {
+        let expired = || async {
+            match deadline {
                 Some(deadline) => Timer::at(deadline).await,
                 None => core::future::pending().await,
             }
         };
-        let result = match select3(work, expired, self.mux.failed()).await {
-            Either3::First(result) => result,
-            Either3::Second(()) => Err(Error::Timeout),
-            Either3::Third(failure) => return Err(Error::Controller(failure)),
-        };
-        // Whatever ended the attempt for the caller, it ends in the controller before this returns.
-        if result.is_err() && silence.claimed.get() {
-            self.settle().await;
+        loop {
+            let peers = [peer];
+            let Some(connection) = self.connect_first(&peers, config, expired()).await? else {
+                return Err(Error::Timeout);
+            };
+            match select(connection.established(), expired()).await {
+                Either::First(Ok(())) => return Ok(connection),
+                Either::First(Err(Error::Hci(FAILED_TO_BE_ESTABLISHED))) => {
+                    debug!("connection failed to be established: trying again");
+                }
+                Either::First(Err(e)) => return Err(e),
+                Either::Second(()) => {
+                    let _ = select(connection.disconnect(), Timer::after(CANCEL_TIMEOUT)).await;
+                    return Err(Error::Timeout);
+                }
+            }
         }
-        result
     }
 
-    /// One attempt, up to the point where the peer has answered.
+    /// Connects to whichever of these peers appears first, until `stop` ends. None: it was
+    /// stopped, and the controller does not look for them any more.
+    ///
+    /// The peer may still fail to answer: see [`Connection::established`]. Several peers need as
+    /// many places in the controller's filter accept list.
+    pub async fn connect_first(
+        &self,
+        peers: &[Address],
+        config: &ConnectConfig,
+        stop: impl Future<Output = ()>,
+    ) -> Result<Option<Connection<'_, 's, 'a, T, L, P, R, BUFFER>>, Error<T::Error>> {
+        config.check().map_err(Error::InvalidParameter)?;
+        let mut stop = pin!(stop);
+        let silence = self.silence();
+        match select3(silence.claim(), stop.as_mut(), self.mux.failed()).await {
+            Either3::First(claimed) => claimed?,
+            Either3::Second(()) => return Ok(None),
+            Either3::Third(failure) => return Err(Error::Controller(failure)),
+        }
+        // What an attempt has left behind whose caller went away.
+        self.settle().await;
+        let mut attempt = pin!(self.attempt(peers, config));
+        match select3(attempt.as_mut(), stop, self.mux.failed()).await {
+            Either3::First(result) => return result.map(Some),
+            Either3::Second(()) => {}
+            Either3::Third(failure) => return Err(Error::Controller(failure)),
+        }
+        // The controller may still be the faster one, and have a connection.
+        let cancelled = select(self.cancel(), Timer::after(CANCEL_TIMEOUT));
+        match select3(attempt, cancelled, self.mux.failed()).await {
+            Either3::First(Ok(connection)) => Ok(Some(connection)),
+            Either3::First(Err(e @ (Error::Transport(_) | Error::Controller(_)))) => Err(e),
+            Either3::First(Err(_)) => Ok(None),
+            Either3::Second(_) => {
+                warn!("the controller did not end a cancelled attempt to connect");
+                Ok(None)
+            }
+            Either3::Third(failure) => Err(Error::Controller(failure)),
+        }
+    }
+
+    /// Asks the controller to end its attempt, again and again: it may not have begun with it yet.
+    async fn cancel(&self) {
+        loop {
+            if let Err(e) = self.stack.command(LeCreateConnCancel::new()).await {
+                debug!("cancelling an attempt to connect: {:?}", e);
+            }
+            Timer::after(CANCEL_AGAIN).await;
+        }
+    }
+
+    /// One attempt, up to the controller's connection.
     async fn attempt(
         &self,
-        peer: Address,
+        peers: &[Address],
         config: &ConnectConfig,
     ) -> Result<Connection<'_, 's, 'a, T, L, P, R, BUFFER>, Error<T::Error>> {
         let extended = self.extended().await;
         let mut central = self.stack.central();
         let host_config = HostConnectConfig {
             scan_config: HostScanConfig {
-                filter_accept_list: &[peer],
+                filter_accept_list: peers,
                 interval: config.scan_interval,
                 window: config.scan_window,
                 phys: config.phys.for_host(),
@@ -150,52 +208,13 @@ where
         let Some(id) = self.mux.links().find(host.handle().raw()) else {
             // Over before it was looked at, or no room for its bearer.
             drop(host);
-            return Err(match self.mux.links().with(0, |_| ()) {
-                Some(()) => Error::Hci(FAILED_TO_BE_ESTABLISHED),
-                None => Error::ConnectionLimit,
+            return Err(match ended {
+                Attempt::Failed(_) => Error::ConnectionLimit,
+                _ => Error::Hci(FAILED_TO_BE_ESTABLISHED),
             });
         };
-        self.established(&host, id).await?;
         self.radio.borrow_mut().changed();
         Ok(Connection::new(self, host, id))
-    }
-
-    /// Waits until the peer has shown that it is there, by telling its features. Where the
-    /// controller can't ask, the connection is taken as it is.
-    async fn established(
-        &self,
-        host: &HostConnection<'s, P>,
-        id: LinkId,
-    ) -> Result<(), Error<T::Error>> {
-        let links = self.mux.links();
-        let handle = ConnHandle::new(host.handle().raw());
-        let asked = self
-            .stack
-            .async_command(LeReadRemoteFeatures::new(handle))
-            .await
-            .is_ok();
-        let interval = links.with_link(id, |link| link.info.parameters.interval);
-        // The link layer gives the peer six intervals (Core Vol 6 Part B, 4.5.2), then a reply.
-        let patience = interval.unwrap_or_default() * 8 + Duration::from_millis(500);
-        let told = poll_fn(|cx| {
-            links
-                .with_link(id, |link| {
-                    match (link.info.phase(), link.info.remote_features) {
-                        (LinkPhase::Open, None) if asked => {
-                            link.bearer.wait_for_change(cx.waker());
-                            Poll::Pending
-                        }
-                        (LinkPhase::Open, _) => Poll::Ready(None),
-                        _ => Poll::Ready(Some(link.info.reason().unwrap_or(Reason::Unknown))),
-                    }
-                })
-                .unwrap_or(Poll::Ready(Some(Reason::Unknown)))
-        });
-        match select(told, Timer::after(patience)).await {
-            Either::First(None) | Either::Second(()) => Ok(()),
-            Either::First(Some(Reason::Hci(status))) => Err(Error::Hci(status)),
-            Either::First(Some(_)) => Err(Error::Ended),
-        }
     }
 
     /// Waits until the controller's attempt has ended, and disconnects what it may have come to.
@@ -238,6 +257,12 @@ where
             claimed: Cell::new(false),
         }
     }
+}
+
+/// Whether an attempt that ended so may just be made again: it was cancelled by a latecomer of an
+/// earlier one, or the peer was lost on the way.
+pub fn is_worth_another_attempt(status: u8) -> bool {
+    matches!(status, CANCELLED | FAILED_TO_BE_ESTABLISHED)
 }
 
 /// Keeps scans away while it lives, and other attempts to connect once it is claimed.

@@ -25,6 +25,8 @@ pub enum Error<E> {
     ConnectionLimit,
     /// A parameter is outside of what the specification allows; which, and its bounds.
     InvalidParameter(&'static str),
+    /// The connection has ended.
+    Disconnected,
     /// The stack does not run any more.
     Ended,
 }
@@ -39,6 +41,7 @@ impl<E: fmt::Display> fmt::Display for Error<E> {
             Self::Timeout => f.write_str("timed out"),
             Self::ConnectionLimit => f.write_str("no more connections are possible"),
             Self::InvalidParameter(what) => write!(f, "invalid parameter: {what}"),
+            Self::Disconnected => f.write_str("the connection has ended"),
             Self::Ended => f.write_str("the host stack has ended"),
         }
     }
@@ -69,6 +72,7 @@ impl<E> From<BleHostError<MuxError<E>>> for Error<E> {
             BleHostError::BleHost(trouble_host::Error::ConnectionLimitReached) => {
                 Self::ConnectionLimit
             }
+            BleHostError::BleHost(trouble_host::Error::Disconnected) => Self::Disconnected,
             BleHostError::BleHost(e) => Self::Host(e),
         }
     }

@@ -1,16 +1,25 @@
 //! A connection that is held: it lasts as long as its value, or as the link.
 
 use core::fmt;
+use core::future::poll_fn;
+use core::task::Poll;
 
-use bt_hci::param::PhyKind;
+use bt_hci::cmd::controller_baseband::ReadTransmitPowerLevel;
+use bt_hci::cmd::le::{LeConnUpdate, LeReadRemoteFeatures, LeSetDataLength, LeSetPhy};
+use bt_hci::cmd::link_control::ReadRemoteVersionInformation;
+use bt_hci::cmd::status::ReadRssi;
+use bt_hci::param::{
+    AllPhys, ConnHandle, Duration as HciDuration, PhyKind, PhyMask, PhyOptions, PowerLevelKind,
+};
 use bt_hci::transport::Transport;
-use embassy_time::Duration;
+use embassy_futures::select::{Either, select};
+use embassy_time::{Duration, Timer};
 use trouble_host::PacketPool;
 use trouble_host::connection::{Connection as HostConnection, RequestedConnParams};
 
 use super::{Central, Error};
 use crate::client::Client;
-use crate::links::{Address, ConnectionParameters, LinkId, Links, Reason};
+use crate::links::{Address, ConnectionParameters, LinkId, LinkPhase, Links, Reason};
 use crate::mux::ReportHandler;
 
 /// A connection. Dropped, it is disconnected.
@@ -112,40 +121,58 @@ where
         &self.host
     }
 
-    /// Signal strength of the peer in dBm (Core Vol 4 Part E, 7.5.4).
-    pub async fn rssi(&self) -> Result<i8, Error<T::Error>> {
-        Ok(self.host.rssi(self.central.stack).await?)
+    /// Waits until the peer has shown that it is there, by telling its features. Where the
+    /// controller can't ask, the connection is taken as it is.
+    ///
+    /// # Errors
+    /// [`Error::Hci`] with the reason the link ended for: 0x3E if the peer never answered.
+    pub async fn established(&self) -> Result<(), Error<T::Error>> {
+        let asked = self.ask_features().await;
+        self.answered(asked, Timer::after(self.patience())).await
     }
 
-    /// Asks for other connection parameters (Core Vol 4 Part E, 7.8.18). They are in force when
-    /// [`Connection::parameters`] shows them.
-    pub async fn update_parameters(
+    /// Asks the peer for its features (Core Vol 4 Part E, 7.8.21); whether the controller does.
+    pub async fn ask_features(&self) -> bool {
+        let handle = ConnHandle::new(self.host.handle().raw());
+        let command = LeReadRemoteFeatures::new(handle);
+        self.central.stack.async_command(command).await.is_ok()
+    }
+
+    /// How long the peer may take to answer for the first time: the link layer gives it six
+    /// intervals (Core Vol 6 Part B, 4.5.2), then a reply.
+    pub fn patience(&self) -> Duration {
+        let interval = self.parameters().map(|p| p.interval).unwrap_or_default();
+        interval * 8 + Duration::from_millis(500)
+    }
+
+    /// Waits until the peer has told its features, or `patience` ends.
+    ///
+    /// # Errors
+    /// As [`Connection::established`].
+    pub async fn answered(
         &self,
-        parameters: &RequestedConnParams,
+        asked: bool,
+        patience: impl Future<Output = ()>,
     ) -> Result<(), Error<T::Error>> {
-        if !parameters.is_valid() {
-            return Err(Error::InvalidParameter(
-                "connection parameters (Core Vol 3 Part A, 4.20)",
-            ));
+        let links = self.central.mux.links();
+        let told = poll_fn(|cx| {
+            let told = links.with_link(self.id, |link| {
+                match (link.info.phase(), link.info.remote_features) {
+                    (LinkPhase::Open, None) if asked => {
+                        link.bearer.wait_for_change(cx.waker());
+                        Poll::Pending
+                    }
+                    (LinkPhase::Open, _) => Poll::Ready(None),
+                    _ => Poll::Ready(Some(link.info.reason().unwrap_or(Reason::Unknown))),
+                }
+            });
+            told.unwrap_or(Poll::Ready(Some(Reason::Unknown)))
+        });
+        match select(told, patience).await {
+            Either::First(None) | Either::Second(()) => Ok(()),
+            Either::First(Some(Reason::Hci(status))) => Err(Error::Hci(status)),
+            Either::First(Some(_)) => Err(Error::Disconnected),
         }
-        Ok(self
-            .host
-            .update_connection_params(self.central.stack, parameters)
-            .await?)
-    }
-
-    /// Asks for packets of up to `octets` (27 to 251) in both directions.
-    pub async fn set_data_length(&self, octets: u16) -> Result<(), Error<T::Error>> {
-        let time = (octets.clamp(27, 251) + 14) * 8;
-        Ok(self
-            .host
-            .update_data_length(self.central.stack, octets, time)
-            .await?)
-    }
-
-    /// Asks for another PHY in both directions.
-    pub async fn set_phy(&self, phy: PhyKind) -> Result<(), Error<T::Error>> {
-        Ok(self.host.set_phy(self.central.stack, phy).await?)
     }
 
     /// Disconnects, and waits until it is.
@@ -157,6 +184,86 @@ where
     /// Waits until the link has ended, and tells why.
     pub async fn disconnected(&self) -> Reason {
         self.central.mux.links().closed(self.id).await
+    }
+}
+
+/// What can be asked about a connection by whoever knows its name.
+///
+/// A controller's answer to a command is told from that to another only by the command's opcode,
+/// so let one of these end before the next one begins.
+impl<'s, 'a: 's, T, L, P, R, const BUFFER: usize> Central<'s, 'a, T, L, P, R, BUFFER>
+where
+    T: Transport,
+    T::Error: 'static,
+    L: Links,
+    P: PacketPool,
+    R: ReportHandler,
+{
+    /// Signal strength of the peer in dBm (Core Vol 4 Part E, 7.5.4).
+    pub async fn rssi(&self, id: LinkId) -> Result<i8, Error<T::Error>> {
+        let command = ReadRssi::new(self.open_handle(id)?);
+        Ok(self.stack.command(command).await?.rssi)
+    }
+
+    /// The power we send with, in dBm (Core Vol 4 Part E, 7.3.35).
+    pub async fn tx_power(&self, id: LinkId) -> Result<i8, Error<T::Error>> {
+        let command = ReadTransmitPowerLevel::new(self.open_handle(id)?, PowerLevelKind::Current);
+        Ok(self.stack.command(command).await?.tx_power_level)
+    }
+
+    /// Asks the peer for its version (Core Vol 4 Part E, 7.1.23). It is told when
+    /// [`LinkInfo::remote_version`](crate::links::LinkInfo::remote_version) is set.
+    pub async fn ask_version(&self, id: LinkId) -> Result<(), Error<T::Error>> {
+        let command = ReadRemoteVersionInformation::new(self.open_handle(id)?);
+        Ok(self.stack.async_command(command).await?)
+    }
+
+    /// Asks for other connection parameters (Core Vol 4 Part E, 7.8.18). They are in force, or
+    /// refused, when [`LinkInfo::updates`](crate::links::LinkInfo::updates) has moved.
+    pub async fn update_parameters(
+        &self,
+        id: LinkId,
+        parameters: &RequestedConnParams,
+    ) -> Result<(), Error<T::Error>> {
+        if !parameters.is_valid() {
+            return Err(Error::InvalidParameter(
+                "connection parameters (Core Vol 3 Part A, 4.20)",
+            ));
+        }
+        let units = |duration: Duration, unit: u64| {
+            u16::try_from(duration.as_micros() / unit).unwrap_or(u16::MAX)
+        };
+        let command = LeConnUpdate::new(
+            self.open_handle(id)?,
+            HciDuration::from_u16(units(parameters.min_connection_interval, 1250)),
+            HciDuration::from_u16(units(parameters.max_connection_interval, 1250)),
+            parameters.max_latency,
+            HciDuration::from_u16(units(parameters.supervision_timeout, 10_000)),
+            HciDuration::from_u16(units(parameters.min_event_length, 625)),
+            HciDuration::from_u16(units(parameters.max_event_length, 625)),
+        );
+        Ok(self.stack.async_command(command).await?)
+    }
+
+    /// Asks for packets of up to `octets` (27 to 251) in both directions.
+    pub async fn set_data_length(&self, id: LinkId, octets: u16) -> Result<(), Error<T::Error>> {
+        let octets = octets.clamp(27, 251);
+        let command = LeSetDataLength::new(self.open_handle(id)?, octets, (octets + 14) * 8);
+        self.stack.command(command).await?;
+        Ok(())
+    }
+
+    /// Asks for another PHY in both directions.
+    pub async fn set_phy(&self, id: LinkId, phy: PhyKind) -> Result<(), Error<T::Error>> {
+        let mask = match phy {
+            PhyKind::Le1M => PhyMask::new().set_le_1m_phy(true),
+            PhyKind::Le2M => PhyMask::new().set_le_2m_phy(true),
+            _ => PhyMask::new().set_le_coded_phy(true),
+        };
+        let all = AllPhys::new();
+        let options = PhyOptions::default();
+        let command = LeSetPhy::new(self.open_handle(id)?, all, mask, mask, options);
+        Ok(self.stack.async_command(command).await?)
     }
 }
 

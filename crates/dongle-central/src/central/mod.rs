@@ -8,6 +8,7 @@ mod connect;
 mod error;
 mod link;
 mod radio;
+mod requests;
 mod scan;
 
 use core::cell::{Cell, RefCell};
@@ -16,21 +17,22 @@ use core::future::poll_fn;
 use core::pin::pin;
 use core::task::Poll;
 
+use bt_hci::cmd::controller_baseband::SetEventMask;
 use bt_hci::cmd::info::ReadLocalVersionInformation;
+use bt_hci::cmd::link_control::Disconnect;
 use bt_hci::cmd::le::{LeReadLocalSupportedFeatures, LeSetEventMask};
 use bt_hci::controller::ExternalController;
-use bt_hci::param::LeEventMask;
+use bt_hci::param::{ConnHandle, DisconnectReason, EventMask, LeEventMask};
 use bt_hci::transport::Transport;
 use embassy_futures::select::{Either, Either3, select, select3};
-use trouble_host::connection::{Connection as HostConnection, ConnectionEvent};
 use trouble_host::{BleHostError, PacketPool, Stack};
 
-pub use connect::ConnectConfig;
+pub use connect::{ConnectConfig, is_worth_another_attempt};
 pub use error::Error;
 pub use link::{Bounds, Connection};
-pub use scan::{Phys, ScanConfig};
+pub use scan::{AcceptList, Phys, Scan, ScanConfig};
 
-use crate::links::{LinkId, Links, Reason};
+use crate::links::{LinkId, LinkPhase, Links, Reason};
 use crate::mux::{Mux, MuxError, ReportHandler};
 use radio::Radio;
 
@@ -67,6 +69,7 @@ impl ControllerInfo {
 #[allow(missing_docs)]
 pub enum Feature {
     Encryption = 0,
+    ConnectionParameterRequest = 1,
     DataLengthExtension = 5,
     Privacy = 6,
     Phy2M = 8,
@@ -147,8 +150,12 @@ where
                 Err(e) => e,
                 Ok(()) => {
                     let ends = select(self.end_doomed(), self.end_orphans());
-                    match select3(self.run_scans(), self.serve_links(), ends).await {
-                        Either3::First(e) | Either3::Second(e) => e,
+                    let serve = select3(self.serve_links(), self.serve_requests(), self.watch());
+                    match select3(self.run_scans(), serve, ends).await {
+                        Either3::First(e) => e,
+                        Either3::Second(
+                            Either3::First(e) | Either3::Second(e) | Either3::Third(e),
+                        ) => e,
                         Either3::Third(Either::First(e) | Either::Second(e)) => e,
                     }
                 }
@@ -200,7 +207,9 @@ where
             .command(ReadLocalVersionInformation::new())
             .await
             .ok();
-        // trouble-host's own events, and Read Remote Features Complete, which the mux reads.
+        let features = u64::from_le_bytes(features.into_inner());
+        // trouble-host's own events, and some that the mux reads.
+        let asks = features & (1 << Feature::ConnectionParameterRequest as u8) != 0;
         let mask = LeEventMask::new()
             .enable_le_conn_complete(true)
             .enable_le_enhanced_conn_complete_v1(true)
@@ -211,14 +220,25 @@ where
             .enable_le_long_term_key_request(true)
             .enable_le_phy_update_complete(true)
             .enable_le_data_length_change(true)
-            .enable_le_read_remote_features_page_0_complete(true);
+            .enable_le_read_remote_features_page_0_complete(true)
+            .enable_le_remote_conn_parameter_request(asks);
         if let Err(e) = self.stack.command(LeSetEventMask::new(mask)).await {
             warn!("the controller refuses our LE event mask: {:?}", e);
+        }
+        let mask = EventMask::new()
+            .enable_le_meta(true)
+            .enable_hardware_error(true)
+            .enable_disconnection_complete(true)
+            .enable_encryption_change_v1(true)
+            .enable_encryption_key_refresh_complete(true)
+            .enable_read_remote_version_information_complete(true);
+        if let Err(e) = self.stack.command(SetEventMask::new(mask)).await {
+            warn!("the controller refuses our event mask: {:?}", e);
         }
         let info = ControllerInfo {
             hci_version: version.as_ref().map(|v| v.hci_version.into_inner()),
             manufacturer: version.as_ref().map(|v| v.company_identifier),
-            features: u64::from_le_bytes(features.into_inner()),
+            features,
         };
         debug!("{:?}", info);
         self.info.set(Some(info));
@@ -234,14 +254,14 @@ where
             .has(Feature::ExtendedAdvertising)
     }
 
-    /// Answers what peers ask of the link layer.
+    /// Takes trouble-host's events, so that its small queues keep room for those that matter.
     async fn serve_links(&self) -> Error<T::Error> {
         loop {
-            let (connection, event) = poll_fn(|cx| {
+            poll_fn(|cx| {
                 for connection in self.stack.connections() {
-                    let event = pin!(connection.next()).poll(cx);
-                    if let Poll::Ready(event) = event {
-                        return Poll::Ready((connection, event));
+                    if let Poll::Ready(event) = pin!(connection.next()).poll(cx) {
+                        trace!("{:?}: {:?}", connection, event);
+                        return Poll::Ready(());
                     }
                 }
                 // A new connection has to be listened to, too.
@@ -249,25 +269,6 @@ where
                 Poll::Pending
             })
             .await;
-            self.serve(connection, event).await;
-        }
-    }
-
-    async fn serve(&self, connection: HostConnection<'_, P>, event: ConnectionEvent) {
-        let ConnectionEvent::RequestConnectionParams(request) = event else {
-            trace!("{:?}: {:?}", connection, event);
-            return;
-        };
-        let allowed = self.bounds.get().allow(request.params());
-        let answered = match allowed {
-            true => request.accept(None, self.stack).await,
-            false => request.reject(self.stack).await,
-        };
-        if let Err(e) = answered {
-            debug!(
-                "a request for connection parameters was not answered: {:?}",
-                e
-            );
         }
     }
 
@@ -281,15 +282,27 @@ where
 
     /// Ends a link, whether anybody holds it or not.
     async fn disconnect(&self, id: LinkId) {
-        use bt_hci::cmd::link_control::Disconnect;
-        use bt_hci::param::{ConnHandle, DisconnectReason};
-        let handle = self.mux.links().with_link(id, |link| link.info.handle);
-        if let Some(handle) = handle {
-            let reason = DisconnectReason::RemoteUserTerminatedConn;
-            let command = Disconnect::new(ConnHandle::new(handle), reason);
-            if let Err(e) = self.stack.command(command).await {
-                debug!("disconnecting 0x{:04X}: {:?}", handle, e);
-            }
+        if let Err(e) = self.disconnect_for(id, DisconnectReason::RemoteUserTerminatedConn).await {
+            debug!("disconnecting: {:?}", e);
         }
+    }
+
+    /// Asks for a link to be ended, and gives the peer this reason (Core Vol 4 Part E, 7.1.6).
+    pub async fn disconnect_for(
+        &self,
+        id: LinkId,
+        reason: DisconnectReason,
+    ) -> Result<(), Error<T::Error>> {
+        let command = Disconnect::new(self.open_handle(id)?, reason);
+        Ok(self.stack.command(command).await?)
+    }
+
+    /// The HCI handle of a link that is open.
+    fn open_handle(&self, id: LinkId) -> Result<ConnHandle, Error<T::Error>> {
+        let handle = self.mux.links().with_link(id, |link| match link.info.phase() {
+            LinkPhase::Open => Some(link.info.handle),
+            _ => None,
+        });
+        handle.flatten().map(ConnHandle::new).ok_or(Error::Disconnected)
     }
 }

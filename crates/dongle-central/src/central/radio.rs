@@ -49,7 +49,7 @@ impl Radio {
 
     /// Does not want that scan any more.
     pub(super) fn stop(&mut self, number: u32) {
-        if self.wanted.is_some_and(|(_, n)| n == number) {
+        if self.wanted.as_ref().is_some_and(|(_, n)| *n == number) {
             self.wanted = None;
         }
         self.changed();
@@ -60,9 +60,15 @@ impl Radio {
         match self.connecting {
             0 => self
                 .wanted
+                .clone()
                 .filter(|(_, n)| self.refused.is_none_or(|(r, _)| r != *n)),
             _ => None,
         }
+    }
+
+    /// Whether that scan may run now.
+    pub(super) fn may_scan(&self, number: u32) -> bool {
+        self.connecting == 0 && self.wanted.as_ref().is_some_and(|(_, n)| *n == number)
     }
 
     pub(super) fn end(&mut self) {

@@ -11,7 +11,7 @@ use trouble_host::connection::{PhySet, ScanConfig as HostScanConfig};
 use trouble_host::scan::Scanner;
 
 use super::{Central, Error};
-use crate::links::Links;
+use crate::links::{Address, Links};
 use crate::mux::ReportHandler;
 
 /// PHYs to listen on.
@@ -36,8 +36,11 @@ impl Phys {
     }
 }
 
+/// Devices that a controller may be told to listen to alone.
+pub type AcceptList = heapless::Vec<Address, 8>;
+
 /// How to scan (Core Vol 4 Part E, 7.8.10 and 7.8.64).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ScanConfig {
     /// Ask for scan responses.
     pub active: bool,
@@ -49,6 +52,9 @@ pub struct ScanConfig {
     pub phys: Phys,
     /// Let the controller leave out reports it has given before.
     pub filter_duplicates: bool,
+    /// Listen to these devices alone, if there are any and the controller has room for them in its
+    /// filter accept list. Where it has not, others are reported, too.
+    pub accept: AcceptList,
 }
 
 impl Default for ScanConfig {
@@ -60,6 +66,7 @@ impl Default for ScanConfig {
             window: Duration::from_millis(30),
             phys: Phys::OneM,
             filter_duplicates: false,
+            accept: AcceptList::new(),
         }
     }
 }
@@ -78,10 +85,10 @@ impl ScanConfig {
         Ok(())
     }
 
-    fn for_host(&self) -> HostScanConfig<'static> {
+    fn for_host(&self) -> HostScanConfig<'_> {
         HostScanConfig {
             active: self.active,
-            filter_accept_list: &[],
+            filter_accept_list: &self.accept,
             phys: self.phys.for_host(),
             interval: self.interval,
             window: self.window,
@@ -154,38 +161,45 @@ where
                 radio.next_scan().map_or(Poll::Pending, Poll::Ready)
             })
             .await;
-            let mut central = self.stack.central();
-            let mut scanner = Scanner::new(&mut central);
-            let config = config.for_host();
-            // Two types of session, for two families of commands.
-            let result = if extended {
-                match scanner.scan_ext(&config).await {
-                    Ok(session) => {
-                        self.while_wanted(number).await;
-                        session.stop().await;
-                        Ok(())
-                    }
-                    Err(e) => Err(e),
-                }
-            } else {
-                match scanner.scan(&config).await {
-                    Ok(session) => {
-                        self.while_wanted(number).await;
-                        session.stop().await;
-                        Ok(())
-                    }
-                    Err(e) => Err(e),
-                }
-            };
+            let mut result = self.scan_while_wanted(&config, number, extended).await;
+            if let Err(Error::Hci(status)) = result
+                && !config.accept.is_empty()
+            {
+                debug!("the controller refuses the accept list (0x{:02X})", status);
+                let config = ScanConfig { accept: AcceptList::new(), ..config };
+                result = self.scan_while_wanted(&config, number, extended).await;
+            }
             let mut radio = self.radio.borrow_mut();
             radio.scanning = false;
-            match result.map_err(Error::from) {
+            match result {
                 Ok(()) => {}
                 Err(Error::Hci(status)) => radio.refused = Some((number, status)),
                 Err(e) => return e,
             }
             radio.changed();
         }
+    }
+
+    async fn scan_while_wanted(
+        &self,
+        config: &ScanConfig,
+        number: u32,
+        extended: bool,
+    ) -> Result<(), Error<T::Error>> {
+        let mut central = self.stack.central();
+        let mut scanner = Scanner::new(&mut central);
+        let config = config.for_host();
+        // Two types of session, for two families of commands.
+        if extended {
+            let session = scanner.scan_ext(&config).await?;
+            self.while_wanted(number).await;
+            session.stop().await;
+        } else {
+            let session = scanner.scan(&config).await?;
+            self.while_wanted(number).await;
+            session.stop().await;
+        }
+        Ok(())
     }
 
     async fn while_wanted(&self, number: u32) {
@@ -196,12 +210,34 @@ where
         poll_fn(|cx| {
             let mut radio = self.radio.borrow_mut();
             radio.register(cx.waker());
-            match radio.next_scan() {
-                Some((_, n)) if n == number => Poll::Pending,
-                _ => Poll::Ready(()),
+            match radio.may_scan(number) {
+                true => Poll::Pending,
+                false => Poll::Ready(()),
             }
         })
         .await;
+    }
+}
+
+impl<T: Transport, L, P: PacketPool, R, const BUFFER: usize> Scan<'_, '_, '_, T, L, P, R, BUFFER>
+where
+    T::Error: 'static,
+{
+    /// Waits until the controller refuses to go on with it: after an attempt to connect it has to
+    /// be started anew.
+    pub async fn refused(&self) -> Error<T::Error> {
+        poll_fn(|cx| {
+            let mut radio = self.central.radio.borrow_mut();
+            radio.register(cx.waker());
+            match radio.refused {
+                _ if radio.ended => Poll::Ready(Error::Ended),
+                Some((number, status)) if number == self.number => {
+                    Poll::Ready(Error::Hci(status))
+                }
+                _ => Poll::Pending,
+            }
+        })
+        .await
     }
 }
 

@@ -44,10 +44,10 @@ pub(super) async fn hold(
                     std::future::pending::<()>().await;
                 }
                 Some(HoldCommand::Rssi(reply)) => {
-                    let _ = reply.send(connection.rssi().await.map_err(Error::from));
+                    let _ = reply.send(central.rssi(connection.id()).await.map_err(Error::from));
                 }
                 Some(HoldCommand::UpdateParameters(parameters, reply)) => {
-                    let result = connection.update_parameters(&parameters).await;
+                    let result = central.update_parameters(connection.id(), &parameters).await;
                     let _ = reply.send(result.map_err(Error::from));
                 }
             }
@@ -65,12 +65,12 @@ async fn tune(central: &HostCentral<'_, '_>, connection: &HostConnection<'_, '_,
         ours.has(feature) && theirs.is_some_and(|t| t & (1 << feature as u8) != 0)
     };
     if both(Feature::DataLengthExtension)
-        && let Err(error) = connection.set_data_length(251).await
+        && let Err(error) = central.set_data_length(connection.id(), 251).await
     {
         log::debug!("the controller keeps its data length: {error}");
     }
     if both(Feature::Phy2M)
-        && let Err(error) = connection.set_phy(bt_hci::param::PhyKind::Le2M).await
+        && let Err(error) = central.set_phy(connection.id(), bt_hci::param::PhyKind::Le2M).await
     {
         log::debug!("the controller keeps its PHY: {error}");
     }

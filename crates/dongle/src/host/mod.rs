@@ -51,6 +51,7 @@ pub(crate) enum Command {
         dongle: Arc<Inner>,
         peer: Address,
         config: ConnectConfig,
+        deadline: Option<Instant>,
         reply: oneshot::Sender<Result<Arc<Held>, Error>>,
     },
     Scan(ScanRequest),
@@ -172,8 +173,8 @@ impl Host<'_, '_, '_> {
                 commands.poll_next(cx)
             });
             match command.await {
-                Some(Command::Connect { dongle, peer, config, reply }) => {
-                    tasks.push(self.connect(dongle, peer, config, reply).boxed_local());
+                Some(Command::Connect { dongle, peer, config, deadline, reply }) => {
+                    tasks.push(self.connect(dongle, peer, config, deadline, reply).boxed_local());
                 }
                 Some(Command::Scan(request)) => {
                     if let Some(duration) = request.duration {
@@ -216,10 +217,11 @@ impl Host<'_, '_, '_> {
         dongle: Arc<Inner>,
         peer: Address,
         config: ConnectConfig,
+        deadline: Option<Instant>,
         mut reply: oneshot::Sender<Result<Arc<Held>, Error>>,
     ) {
         let expired = async {
-            match config.deadline {
+            match deadline {
                 Some(deadline) => Timer::at(deadline).await,
                 None => std::future::pending().await,
             }
@@ -235,7 +237,7 @@ impl Host<'_, '_, '_> {
             let _ = reply.send(Ok(held));
             return;
         }
-        let attempt = async { Some(self.central.connect(peer.for_host(), &config).await) };
+        let attempt = async { Some(self.central.connect(peer.for_host(), &config, deadline).await) };
         // The caller may go away; then the attempt is cancelled by being dropped.
         let gone = async {
             reply.cancellation().await;

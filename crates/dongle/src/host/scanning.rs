@@ -93,7 +93,7 @@ impl Scanning {
             if scan.as_ref().is_some_and(|(running, _)| *running == config) {
                 continue;
             }
-            match central.scan(config).await {
+            match central.scan(config.clone()).await {
                 Ok(running) => scan = Some((config, running)),
                 Err(error) => {
                     scan = None;
@@ -115,7 +115,7 @@ impl State {
     /// One scan that serves all: active if one is, and listening as much as the keenest.
     fn config(&self) -> Option<ScanConfig> {
         let share = |c: &ScanConfig| c.window.as_ticks() as f64 / c.interval.as_ticks().max(1) as f64;
-        let configs = self.scans.iter().map(|scan| scan.request.config);
+        let configs = self.scans.iter().map(|scan| scan.request.config.clone());
         configs.reduce(|a, b| {
             let keen = if share(&b) > share(&a) { b } else { a };
             let phys = if a.phys == b.phys { a.phys } else { dongle_central::central::Phys::Both };

@@ -1,0 +1,110 @@
+//! Connection parameters that peers ask for, and a controller that has gone silent.
+
+use core::future::poll_fn;
+
+use bt_hci::cmd::info::ReadBdAddr;
+use bt_hci::cmd::le::{
+    LeConnUpdate, LeRemoteConnectionParameterRequestNegativeReply,
+    LeRemoteConnectionParameterRequestReply,
+};
+use bt_hci::param::{ConnHandle, Duration as HciDuration, RemoteConnectionParamsRejectReason};
+use bt_hci::transport::Transport;
+use embassy_time::{Duration, Timer};
+use trouble_host::PacketPool;
+
+use super::{Central, Error};
+use crate::links::Links;
+use crate::mux::{ParameterRequest, ReportHandler};
+
+/// How long a controller may say nothing while something is expected of it.
+const SILENCE: Duration = Duration::from_secs(1);
+
+impl<'s, 'a: 's, T, L, P, R, const BUFFER: usize> Central<'s, 'a, T, L, P, R, BUFFER>
+where
+    T: Transport,
+    T::Error: 'static,
+    L: Links,
+    P: PacketPool,
+    R: ReportHandler,
+{
+    /// Answers what peers ask for, each of them.
+    pub(super) async fn serve_requests(&self) -> Error<T::Error> {
+        loop {
+            let request = poll_fn(|cx| self.mux.poll_request(cx)).await;
+            let allowed = self.bounds.get().allow(&request.wish.for_host());
+            match request.identifier {
+                Some(identifier) => {
+                    let accepted = allowed && self.update(&request).await;
+                    self.mux
+                        .answer_request(request.handle, identifier, accepted);
+                }
+                None => self.reply(&request, allowed).await,
+            }
+        }
+    }
+
+    /// Begins the update that was asked for on the signalling channel; whether it has begun.
+    async fn update(&self, request: &ParameterRequest) -> bool {
+        let wish = request.wish;
+        let command = LeConnUpdate::new(
+            ConnHandle::new(request.handle),
+            HciDuration::from_u16(wish.interval.0),
+            HciDuration::from_u16(wish.interval.1),
+            wish.latency,
+            HciDuration::from_u16(wish.timeout),
+            HciDuration::from_u16(0),
+            HciDuration::from_u16(0),
+        );
+        match self.stack.async_command(command).await {
+            Ok(()) => true,
+            Err(e) => {
+                debug!("the controller refuses the update a peer asks for: {:?}", e);
+                false
+            }
+        }
+    }
+
+    /// Replies to the link layer (Core Vol 4 Part E, 7.8.31 and 7.8.32).
+    async fn reply(&self, request: &ParameterRequest, allowed: bool) {
+        let handle = ConnHandle::new(request.handle);
+        let wish = request.wish;
+        let replied = if allowed {
+            let reply = LeRemoteConnectionParameterRequestReply::new(
+                handle,
+                HciDuration::from_u16(wish.interval.0),
+                HciDuration::from_u16(wish.interval.1),
+                wish.latency,
+                HciDuration::from_u16(wish.timeout),
+                HciDuration::from_u16(0),
+                HciDuration::from_u16(0),
+            );
+            self.stack.async_command(reply).await
+        } else {
+            let reason = RemoteConnectionParamsRejectReason::UnacceptableConnParameters;
+            let reply = LeRemoteConnectionParameterRequestNegativeReply::new(handle, reason);
+            self.stack.async_command(reply).await
+        };
+        if let Err(e) = replied {
+            debug!("a reply to a request for parameters was refused: {:?}", e);
+        }
+    }
+
+    /// Asks something of a controller that has said nothing for a while though it was expected to,
+    /// so that one that hangs is found out.
+    pub(super) async fn watch(&self) -> Error<T::Error> {
+        let mut heard = self.mux.counters().received;
+        loop {
+            Timer::after(SILENCE).await;
+            let links = self.mux.links();
+            let radio = self.radio.borrow();
+            let waiting = radio.scanning || radio.busy;
+            drop(radio);
+            let expected = waiting || (0..links.capacity()).any(|i| links.open_at(i).is_some());
+            if expected && self.mux.counters().received == heard {
+                // Whatever it answers: that it does is enough.
+                let _ = self.stack.command(ReadBdAddr::new()).await;
+            }
+            heard = self.mux.counters().received;
+        }
+    }
+}
