@@ -32,6 +32,12 @@ impl<'a, T> Call<'a, T> {
         self.timeout = Some(timeout);
         self
     }
+
+    /// The timeout of a call that this one is part of.
+    pub(crate) fn maybe(mut self, timeout: Option<Duration>) -> Self {
+        self.timeout = timeout;
+        self
+    }
 }
 
 impl<T> fmt::Debug for Call<'_, T> {

@@ -5,8 +5,10 @@ use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::time::Duration;
 
-use dongle_central::att::{Mtu, Uuid};
+use dongle_central::att::{AttributeHandle, Mtu, Uuid};
+use dongle_central::bearer::ValueKind;
 use dongle_central::client::Client;
+use dongle_central::gatt::uuids;
 use dongle_central::links::{ConnectionParameters, LinkId, LinkInfo, LinkPhase, Links as _, Reason};
 use futures_channel::{mpsc, oneshot};
 use trouble_host::connection::RequestedConnParams;
@@ -17,7 +19,7 @@ use crate::device::{Device, for_host};
 use crate::dongle::Inner;
 use crate::error::{Error, Wanted};
 use crate::found::Found;
-use crate::gatt::{self, Service};
+use crate::gatt::{self, Characteristic, Database, Service, ServiceChanges};
 use crate::host::HoldCommand;
 use crate::links::SharedLinks;
 
@@ -34,6 +36,7 @@ pub(crate) struct Held {
     peer: Address,
     id: LinkId,
     commands: mpsc::UnboundedSender<HoldCommand>,
+    pub(crate) database: Database,
 }
 
 impl Held {
@@ -43,7 +46,8 @@ impl Held {
         id: LinkId,
     ) -> (Self, mpsc::UnboundedReceiver<HoldCommand>) {
         let (commands, received) = mpsc::unbounded();
-        (Self { dongle, peer, id, commands }, received)
+        let database = Database::default();
+        (Self { dongle, peer, id, commands, database }, received)
     }
 
     pub(crate) fn is_connected(&self) -> bool {
@@ -65,6 +69,12 @@ impl Held {
 
     pub(crate) fn explain(&self, error: dongle_central::client::Error) -> Error {
         self.dongle.shared.explain(error)
+    }
+
+    /// How many subscriptions there are to a value.
+    pub(crate) fn subscriptions(&self, value: AttributeHandle, kind: ValueKind) -> usize {
+        let links = &self.dongle.shared.links;
+        links.with_link(self.id, |link| link.bearer.subscriptions_to(value, kind)).unwrap_or(0)
     }
 
     fn info<R>(&self, f: impl FnOnce(&LinkInfo) -> R) -> Option<R> {
@@ -127,6 +137,83 @@ impl DeviceConnection {
         let held = Arc::clone(&self.held);
         let run = held.client(None).services(vec![0; Mtu::MAX.size()]);
         gatt::found(held, run, Service::new)
+    }
+
+    /// Reads several values in one go. They come one after another without a mark between, so all
+    /// but the last must be of known length; more than fits the MTU is cut by the device.
+    pub fn read_multiple<'a>(&'a self, of: &'a [&'a Characteristic]) -> Call<'a, Vec<u8>> {
+        Call::new(move |timeout| async move {
+            let handles = self.handles(of)?;
+            let client = self.held.client(timeout);
+            let mut run = client.read_multiple(&handles, vec![0; Mtu::MAX.size()]);
+            let mut values = Vec::new();
+            let done = run.each(|read| values.extend_from_slice(read.values)).await;
+            done.map_err(|e| self.held.explain(e))?;
+            Ok(values)
+        })
+    }
+
+    /// Reads several values of any length, in one go as far as the MTU allows.
+    pub fn read_multiple_variable<'a>(
+        &'a self,
+        of: &'a [&'a Characteristic],
+    ) -> Call<'a, Vec<Vec<u8>>> {
+        Call::new(move |timeout| async move {
+            let handles = self.handles(of)?;
+            let client = self.held.client(timeout);
+            let mut values = Vec::new();
+            let mut cut = Vec::new();
+            let mut run = client.read_multiple_variable(&handles, vec![0; Mtu::MAX.size()]);
+            let done = run
+                .each(|read| {
+                    if read.may_be_longer {
+                        cut.push((values.len(), read.handle));
+                    }
+                    values.push(read.value.to_vec());
+                })
+                .await;
+            done.map_err(|e| self.held.explain(e))?;
+            for (index, handle) in cut {
+                let whole = gatt::read_value(&self.held, handle, timeout).await?;
+                if let Some(value) = values.get_mut(index) {
+                    *value = whole;
+                }
+            }
+            Ok(values)
+        })
+    }
+
+    /// Writes several values, all of them or none. The device repeats each for us to compare
+    /// before anything is written.
+    pub fn write_reliable<'a>(
+        &'a self,
+        writes: &'a [(&'a Characteristic, &'a [u8])],
+    ) -> Call<'a, ()> {
+        Call::new(move |timeout| async move {
+            let of: Vec<_> = writes.iter().map(|(characteristic, _)| *characteristic).collect();
+            let handles = self.handles(&of)?;
+            let values = writes.iter().map(|(_, value)| *value);
+            let writes: Vec<_> = handles.into_iter().zip(values).collect();
+            let written = self.held.client(timeout).write_reliable(&writes).await;
+            written.map_err(|e| self.held.explain(e))
+        })
+    }
+
+    /// Has the device tell when its services change. From then on, what was discovered before a
+    /// change answers with [`Error::ServiceChanged`]; the changes themselves come here.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] if the device's services never change.
+    pub fn service_changed(&self) -> Call<'_, ServiceChanges> {
+        Call::new(move |timeout| async move {
+            let service = self.service(uuids::GENERIC_ATTRIBUTE).maybe(timeout).await?;
+            let value = service.characteristic(uuids::SERVICE_CHANGED).maybe(timeout).await?;
+            Ok(ServiceChanges::new(value.subscribe().indicate().maybe(timeout).await?))
+        })
+    }
+
+    fn handles(&self, of: &[&Characteristic]) -> Result<Vec<AttributeHandle>, Error> {
+        of.iter().map(|characteristic| characteristic.checked(&self.held)).collect()
     }
 
     /// The connection parameters in force.

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use dongle_central::att::{AttError, Uuid};
+use dongle_central::att::{AttError, AttributeHandle, Uuid};
 use dongle_central::gatt::ProcedureError;
 use dongle_central::links::Reason;
 
@@ -24,6 +24,8 @@ pub enum Error {
     Gatt(ProcedureError),
     /// The device does not have it.
     NotFound(Wanted),
+    /// The device's services have changed since this handle was discovered: discover them again.
+    ServiceChanged(AttributeHandle),
     /// The characteristic's properties do not allow it.
     NotPermitted(&'static str),
     /// No more connections are possible, here or in the controller.
@@ -91,6 +93,9 @@ impl fmt::Display for Error {
             Self::Disconnected(reason) => write!(f, "disconnected: {reason}"),
             Self::Gatt(error) => fmt::Display::fmt(error, f),
             Self::NotFound(wanted) => write!(f, "the device has no {wanted}"),
+            Self::ServiceChanged(handle) => {
+                write!(f, "the device's services have changed at {handle}; discover them again")
+            }
             Self::NotPermitted(what) => f.write_str(what),
             Self::ConnectionLimit => f.write_str("no more connections are possible; end one first"),
             Self::SubscriptionLimit => {

@@ -53,5 +53,7 @@ pub use crate::device::{Connect, Device};
 pub use crate::dongle::{Dongle, Open};
 pub use crate::error::{Error, Wanted};
 pub use crate::found::Found;
-pub use crate::gatt::{Characteristic, Descriptor, Notified, Service, Subscribe, Subscription, Write};
+pub use crate::gatt::{
+    Characteristic, Descriptor, Notified, Service, ServiceChanges, Subscribe, Subscription, Write,
+};
 pub use crate::scan::{Advertisement, Scan, ScanBuilder, ScanResult};

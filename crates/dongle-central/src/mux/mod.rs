@@ -29,7 +29,7 @@ use core::task::{Context, Poll};
 
 use bt_hci::ReadHciError;
 use bt_hci::transport::{PacketKind, PacketToController, PacketToHost, Transport};
-use embassy_futures::select::{Either, select};
+use embassy_futures::select::{Either, Either3, select, select3};
 use embassy_futures::yield_now;
 use embassy_time::Instant;
 
@@ -205,13 +205,22 @@ impl<'l, T: Transport, L: Links, R: ReportHandler, const BUFFER: usize> Mux<'l, 
         let mut taken = 0;
         loop {
             let read = self.transport.read::<RawPacket<'_>>(buffer);
-            let (kind, len) = match select(read, self.failed()).await {
-                Either::First(Ok(packet)) => (packet.kind, packet.bytes.len()),
-                Either::First(Err(e)) => {
+            // A read is given up only for a controller that has sent nothing for 2 s.
+            let stand_in = poll_fn(|cx| self.state.borrow_mut().poll_stand_in(cx));
+            let (kind, len) = match select3(read, stand_in, self.failed()).await {
+                Either3::First(Ok(packet)) => (packet.kind, packet.bytes.len()),
+                Either3::First(Err(e)) => {
                     self.fail(Failure::Transport);
                     return Err(MuxError::Transport(e));
                 }
-                Either::Second(failure) => return Err(MuxError::Controller(failure)),
+                Either3::Second(status) => {
+                    let len = status.len();
+                    if let Some(room) = buffer.get_mut(..len) {
+                        room.copy_from_slice(&status);
+                    }
+                    return Ok((PacketKind::Event, len));
+                }
+                Either3::Third(failure) => return Err(MuxError::Controller(failure)),
             };
             let packet = buffer.get_mut(..len).unwrap_or_default();
             let verdict = self

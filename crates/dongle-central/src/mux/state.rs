@@ -14,7 +14,7 @@ use super::packet::Head;
 use super::reassembly::Step;
 use super::report::ReportHandler;
 use super::request::{self, ANSWER, ParameterRequest};
-use super::watchdog::Watchdog;
+use super::watchdog::{Watchdog, is_dispensable};
 use crate::links::{LinkId, LinkInfo, Links, MAX_LINKS, Reason};
 
 /// After this long, a frame that trouble-host began and does not go on with is given up.
@@ -129,6 +129,9 @@ pub struct MuxState {
     failure_watchers: MultiWakerRegistration<8>,
     doom_watcher: WakerRegistration,
     request_watcher: WakerRegistration,
+    /// Commands that were not answered and can be done without.
+    unanswered: Deque<u16, 4>,
+    unanswered_watcher: WakerRegistration,
     attempt_watchers: MultiWakerRegistration<4>,
 }
 
@@ -163,6 +166,8 @@ impl MuxState {
             failure_watchers: MultiWakerRegistration::new(),
             doom_watcher: WakerRegistration::new(),
             request_watcher: WakerRegistration::new(),
+            unanswered: Deque::new(),
+            unanswered_watcher: WakerRegistration::new(),
             attempt_watchers: MultiWakerRegistration::new(),
         }
     }
@@ -324,10 +329,31 @@ impl MuxState {
         self.watchdog.deadline()
     }
 
-    /// Fails the controller if it owes an answer for too long.
+    /// Fails the controller if it owes an answer for too long, unless the link can do without it.
     pub fn handle_timeout(&mut self, now: Instant) {
-        if let Some(opcode) = self.watchdog.overdue(now) {
-            self.fail(Failure::Silent(opcode));
+        while let Some(opcode) = self.watchdog.overdue(now) {
+            self.watchdog.answered(opcode);
+            if is_dispensable(opcode) && self.unanswered.push_back(opcode).is_ok() {
+                warn!("the controller did not answer command 0x{:04X}: going on without", opcode);
+                self.unanswered_watcher.wake();
+            } else {
+                self.fail(Failure::Silent(opcode));
+            }
+        }
+    }
+
+    /// Waits for a command that can be done without, and gives the answer the controller owes:
+    /// Command Status with Unknown HCI Command (Core Vol 4 Part E, 7.7.15).
+    pub fn poll_stand_in(&mut self, cx: &mut Context<'_>) -> Poll<[u8; 6]> {
+        match self.unanswered.pop_front() {
+            Some(opcode) => {
+                let [low, high] = opcode.to_le_bytes();
+                Poll::Ready([code::COMMAND_STATUS, 4, 0x01, 1, low, high])
+            }
+            None => {
+                self.unanswered_watcher.register(cx.waker());
+                Poll::Pending
+            }
         }
     }
 

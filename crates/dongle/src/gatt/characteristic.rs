@@ -14,18 +14,32 @@ use crate::call::Call;
 use crate::connection::Held;
 use crate::error::{Error, Wanted};
 use crate::found::Found;
-use crate::gatt::{Descriptor, Subscription, found};
+use crate::gatt::{Age, Configuration, Descriptor, Subscription, found};
 
 /// A characteristic.
 #[derive(Clone)]
 pub struct Characteristic {
     held: Arc<Held>,
     characteristic: gatt::Characteristic,
+    age: Age,
 }
 
 impl Characteristic {
     pub(crate) fn new(held: Arc<Held>, characteristic: gatt::Characteristic) -> Self {
-        Self { held, characteristic }
+        if characteristic.uuid == uuids::SERVICE_CHANGED {
+            held.database.watch(&held.client(None), characteristic.value_handle);
+        }
+        let age = held.database.age();
+        Self { held, characteristic, age }
+    }
+
+    /// Where the value is, if it still is there and on this connection.
+    pub(crate) fn checked(&self, on: &Arc<Held>) -> Result<AttributeHandle, Error> {
+        if !Arc::ptr_eq(&self.held, on) {
+            return Err(Error::InvalidParameter("a characteristic of another connection"));
+        }
+        self.held.database.check(self.characteristic.value_handle, self.age)?;
+        Ok(self.characteristic.value_handle)
     }
 
     /// What it is.
@@ -45,7 +59,9 @@ impl Characteristic {
 
     /// Reads the value, however long it is.
     pub fn read(&self) -> Call<'_, Vec<u8>> {
-        Call::new(move |timeout| read_value(&self.held, self.characteristic.value_handle, timeout))
+        Call::new(move |timeout| async move {
+            read_value(&self.held, self.checked(&self.held)?, timeout).await
+        })
     }
 
     /// Writes the value. Without another word it is written without response if the
@@ -85,6 +101,7 @@ impl Characteristic {
         uuid: Uuid,
         timeout: Option<Duration>,
     ) -> Result<Option<gatt::Descriptor>, Error> {
+        self.checked(&self.held)?;
         let range = self.characteristic.descriptors();
         let client = self.held.client(timeout);
         let mut run = client.descriptors(range, vec![0; Mtu::MAX.size()]);
@@ -143,11 +160,11 @@ impl<'a> Write<'a> {
     }
 
     async fn write(self) -> Result<(), Error> {
-        let Characteristic { held, characteristic } = self.characteristic;
+        let Characteristic { held, characteristic, .. } = self.characteristic;
+        let handle = self.characteristic.checked(held)?;
         let mode = WriteMode::choose(characteristic.properties, self.response)
             .ok_or(Error::NotPermitted("the characteristic can not be written"))?;
         let client = held.client(self.timeout);
-        let handle = characteristic.value_handle;
         let written = match mode {
             WriteMode::WithoutResponse => client.write_without_response(handle, self.value).await,
             WriteMode::WithResponse if self.value.len() <= client.mtu().max_write() => {
@@ -197,7 +214,8 @@ impl<'a> Subscribe<'a> {
     }
 
     async fn subscribe(self) -> Result<Subscription, Error> {
-        let Characteristic { held, characteristic } = self.characteristic;
+        let Characteristic { held, characteristic, .. } = self.characteristic;
+        let value = self.characteristic.checked(held)?;
         let properties = characteristic.properties;
         let notifies = properties.contains(Properties::NOTIFY);
         let indicates = properties.contains(Properties::INDICATE);
@@ -213,20 +231,36 @@ impl<'a> Subscribe<'a> {
         if !can {
             return Err(Error::NotPermitted("the characteristic does not send its value"));
         }
-        let client = held.client(self.timeout);
         // The queue is there before the server may send.
-        let values = held
-            .client(None)
-            .subscribe(characteristic.value_handle, kind)
-            .map_err(|e| held.explain(e))?;
+        let values = held.client(None).subscribe(value, kind).map_err(|e| held.explain(e))?;
+        let configuration = match held.database.configuration(value) {
+            Some(known) => known,
+            None => self.find_configuration().await?,
+        };
+        if !configuration.written.contains(wanted) {
+            let written = configuration.written | wanted;
+            let client = held.client(self.timeout);
+            let done = client.write(configuration.handle, &written.to_le_bytes()).await;
+            done.map_err(|e| held.explain(e))?;
+            held.database.configured(value, Configuration { written, ..configuration });
+        }
+        Ok(Subscription::new(Arc::clone(held), values, value, kind))
+    }
+
+    /// Finds the descriptor that has to be written. It is looked for once in a connection.
+    async fn find_configuration(&self) -> Result<Configuration, Error> {
         let uuid = uuids::CLIENT_CONFIGURATION;
         let found = self.characteristic.find_descriptor(uuid, self.timeout).await?;
-        let configuration = found.ok_or(Error::NotFound(Wanted::Descriptor(uuid)))?.handle;
-        client
-            .write(configuration, &wanted.to_le_bytes())
-            .await
-            .map_err(|e| held.explain(e))?;
-        Ok(Subscription::new(Arc::clone(held), values, configuration))
+        let handle = found.ok_or(Error::NotFound(Wanted::Descriptor(uuid)))?.handle;
+        let configuration = Configuration { handle, written: ClientConfiguration::empty() };
+        let value = self.characteristic.characteristic.value_handle;
+        self.characteristic.held.database.configured(value, configuration);
+        Ok(configuration)
+    }
+
+    pub(crate) fn maybe(mut self, timeout: Option<Duration>) -> Self {
+        self.timeout = timeout;
+        self
     }
 }
 

@@ -3,23 +3,26 @@
 use std::fmt;
 use std::sync::Arc;
 
-use dongle_central::att::{AttributeHandle, Mtu, Uuid};
+use dongle_central::att::{AttributeHandle, Uuid};
 use dongle_central::gatt;
 
 use crate::call::Call;
 use crate::connection::Held;
-use crate::gatt::characteristic::read_value;
+use crate::error::Error;
+use crate::gatt::{Age, read_value};
 
 /// A characteristic descriptor.
 #[derive(Clone)]
 pub struct Descriptor {
     held: Arc<Held>,
     descriptor: gatt::Descriptor,
+    age: Age,
 }
 
 impl Descriptor {
     pub(crate) fn new(held: Arc<Held>, descriptor: gatt::Descriptor) -> Self {
-        Self { held, descriptor }
+        let age = held.database.age();
+        Self { held, descriptor, age }
     }
 
     /// What it is.
@@ -32,17 +35,24 @@ impl Descriptor {
         self.descriptor.handle
     }
 
+    fn checked(&self) -> Result<AttributeHandle, Error> {
+        self.held.database.check(self.descriptor.handle, self.age)?;
+        Ok(self.descriptor.handle)
+    }
+
     /// Reads it, however long it is.
     pub fn read(&self) -> Call<'_, Vec<u8>> {
-        Call::new(move |timeout| read_value(&self.held, self.descriptor.handle, timeout))
+        Call::new(move |timeout| async move {
+            read_value(&self.held, self.checked()?, timeout).await
+        })
     }
 
     /// Writes it, with response; in parts if it does not fit the MTU.
     pub fn write<'a>(&'a self, value: &'a [u8]) -> Call<'a, ()> {
         Call::new(move |timeout| async move {
             let client = self.held.client(timeout);
-            let handle = self.descriptor.handle;
-            let written = if value.len() <= Mtu::max_write(client.mtu()) {
+            let handle = self.checked()?;
+            let written = if value.len() <= client.mtu().max_write() {
                 client.write(handle, value).await
             } else {
                 client.write_long(handle, value).await

@@ -1,6 +1,8 @@
 //! Services, characteristics and descriptors of a connected device.
 
+mod changes;
 mod characteristic;
+mod database;
 mod descriptor;
 mod service;
 mod subscription;
@@ -11,7 +13,10 @@ use dongle_central::client::Run;
 use dongle_central::gatt::Procedure;
 use futures_lite::stream;
 
+pub use changes::ServiceChanges;
+pub(crate) use characteristic::read_value;
 pub use characteristic::{Characteristic, Subscribe, Write};
+pub(crate) use database::{Age, Configuration, Database};
 pub use descriptor::Descriptor;
 pub use service::Service;
 pub use subscription::{Notified, Subscription};

@@ -3,25 +3,27 @@
 use std::fmt;
 use std::sync::Arc;
 
-use dongle_central::att::{HandleRange, Mtu, Uuid};
+use dongle_central::att::{AttributeHandle, HandleRange, Mtu, Uuid};
 use dongle_central::gatt;
 
 use crate::call::Call;
 use crate::connection::Held;
 use crate::error::{Error, Wanted};
 use crate::found::Found;
-use crate::gatt::{Characteristic, found};
+use crate::gatt::{Age, Characteristic, found};
 
 /// A service.
 #[derive(Clone)]
 pub struct Service {
     held: Arc<Held>,
     service: gatt::Service,
+    age: Age,
 }
 
 impl Service {
     pub(crate) fn new(held: Arc<Held>, service: gatt::Service) -> Self {
-        Self { held, service }
+        let age = held.database.age();
+        Self { held, service, age }
     }
 
     /// What it is.
@@ -40,6 +42,7 @@ impl Service {
     /// [`Error::NotFound`] if the service has none.
     pub fn characteristic(&self, uuid: Uuid) -> Call<'_, Characteristic> {
         Call::new(move |timeout| async move {
+            self.held.database.check(self.service.range.start(), self.age)?;
             let client = self.held.client(timeout);
             let buffer = vec![0; Mtu::MAX.size()];
             let mut found = client.characteristics(self.service.range, Some(uuid), buffer);
@@ -56,6 +59,20 @@ impl Service {
         let buffer = vec![0; Mtu::MAX.size()];
         let run = held.client(None).characteristics(self.service.range, None, buffer);
         found(held, run, Characteristic::new)
+    }
+
+    /// Reads the values of all characteristics with this UUID, without discovering them first: each
+    /// with its handle, as much of it as one response holds.
+    pub fn read_by_uuid(&self, uuid: Uuid) -> Call<'_, Vec<(AttributeHandle, Vec<u8>)>> {
+        Call::new(move |timeout| async move {
+            self.held.database.check(self.service.range.start(), self.age)?;
+            let client = self.held.client(timeout);
+            let mut values = Vec::new();
+            let mut run = client.read_by_uuid(self.service.range, uuid, vec![0; Mtu::MAX.size()]);
+            let done = run.each(|read| values.push((read.handle, read.value.to_vec()))).await;
+            done.map_err(|e| self.held.explain(e))?;
+            Ok(values)
+        })
     }
 
     /// The services that this one includes, one by one.

@@ -7,12 +7,15 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use dongle_central::att::AttributeHandle;
+use dongle_central::bearer::ValueKind;
 use dongle_central::client;
+use dongle_central::gatt::ClientConfiguration;
 use futures_core::Stream;
 
 use crate::call::Call;
 use crate::connection::Held;
 use crate::error::Error;
+use crate::gatt::Configuration;
 use crate::host::deadline;
 use crate::links::SharedLinks;
 
@@ -21,12 +24,13 @@ const LONGEST: usize = 514;
 
 /// The values of a characteristic, in the order they were sent.
 ///
-/// It is a [`Stream`] of values, too. Dropped, it ends, and the server is not told; other
-/// subscriptions of the same characteristic go on.
+/// It is a [`Stream`], too. Dropped, it ends, and the server is not told; other subscriptions of the
+/// same characteristic go on.
 pub struct Subscription {
     held: Arc<Held>,
     values: client::Subscription<SharedLinks>,
-    configuration: AttributeHandle,
+    value: AttributeHandle,
+    kind: ValueKind,
     buffer: Box<[u8; LONGEST]>,
 }
 
@@ -43,9 +47,10 @@ impl Subscription {
     pub(crate) fn new(
         held: Arc<Held>,
         values: client::Subscription<SharedLinks>,
-        configuration: AttributeHandle,
+        value: AttributeHandle,
+        kind: ValueKind,
     ) -> Self {
-        Self { held, values, configuration, buffer: Box::new([0; LONGEST]) }
+        Self { held, values, value, kind, buffer: Box::new([0; LONGEST]) }
     }
 
     /// The next value, or how many were missed before it. Values that were received before the
@@ -66,13 +71,26 @@ impl Subscription {
         self.values.pending()
     }
 
-    /// Ends the subscription and tells the server to send no more. Other subscriptions of the same
-    /// characteristic hear nothing more either.
+    /// Ends the subscription. If it was the last one to these values, the server is told to send no
+    /// more.
     pub fn unsubscribe(self) -> Call<'static, ()> {
         Call::new(move |timeout| async move {
-            let client = self.held.client(timeout);
-            let off = [0, 0];
-            client.write(self.configuration, &off).await.map_err(|e| self.held.explain(e))
+            let Self { held, values, value, kind, .. } = self;
+            drop(values);
+            let Some(configuration) = held.database.configuration(value) else { return Ok(()) };
+            if held.subscriptions(value, kind) > 0 {
+                return Ok(());
+            }
+            let written = configuration.written
+                - match kind {
+                    ValueKind::Notification => ClientConfiguration::NOTIFICATIONS,
+                    ValueKind::Indication => ClientConfiguration::INDICATIONS,
+                };
+            let client = held.client(timeout);
+            let done = client.write(configuration.handle, &written.to_le_bytes()).await;
+            done.map_err(|e| held.explain(e))?;
+            held.database.configured(value, Configuration { written, ..configuration });
+            Ok(())
         })
     }
 

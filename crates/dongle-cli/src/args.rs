@@ -1,0 +1,328 @@
+//! The command line.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args as ClapArgs, Parser, Subcommand, ValueHint};
+use clap_complete::Shell;
+use dongle::{Address, Uuid};
+
+use crate::clock::parse_duration;
+use crate::failure::EXIT_CODES;
+use crate::find::{Path, parse_service};
+use crate::value::Format;
+
+const ABOUT: &str = "Look at, read, write and measure Bluetooth LE devices";
+
+const LONG_ABOUT: &str = "\
+Look at, read, write and measure Bluetooth LE devices.
+
+dongle talks to any Bluetooth controller by itself: a board on a serial port, a USB stick, one
+across the network. It needs no Bluetooth of the operating system's, and shares none with it.
+Without a controller it finds a simulated one, with a heart-rate sensor in the air.";
+
+const AFTER_HELP: &str = "\
+Try it without hardware:
+  dongle scan                                  what is in the air
+  dongle inspect D0:18:0D:48:52:4D             everything a device has
+  dongle read D0:18:0D:48:52:4D 2a19           one value: the battery level
+  dongle notify D0:18:0D:48:52:4D 2a37         values as they come, with a plot
+
+Then with a controller, named for one command or for all:
+  dongle list                                  what is plugged in
+  dongle scan --dongle serial:/dev/ttyACM0,1000000
+  export DONGLE=serial:/dev/ttyACM0,1000000
+
+`dongle help COMMAND` tells all about a command.";
+
+#[derive(Debug, Parser)]
+#[command(
+    name = "dongle",
+    version,
+    about = ABOUT,
+    long_about = LONG_ABOUT,
+    after_help = AFTER_HELP,
+    after_long_help = format!("{AFTER_HELP}\n\n{EXIT_CODES}"),
+    max_term_width = 100,
+    subcommand_required = true,
+    arg_required_else_help = true
+)]
+pub struct Args {
+    #[command(flatten)]
+    pub global: Global,
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What goes with every command.
+#[derive(Debug, Clone, ClapArgs)]
+#[command(next_help_heading = "Options for every command")]
+pub struct Global {
+    /// Which dongle.
+    ///
+    /// serial:PATH[,BAUD][,rtscts], usb:INDEX, usb:VENDOR:PRODUCT, tcp-client:HOST:PORT,
+    /// unix-client:PATH, or virtual, the simulated one.
+    #[arg(
+        short,
+        long,
+        global = true,
+        env = "DONGLE",
+        value_name = "SPEC",
+        default_value = "virtual"
+    )]
+    pub dongle: String,
+
+    /// Give up after this time: 10, 1.5s, 500ms, 2m.
+    ///
+    /// For connecting and for each request after that, 10 s if nothing else is said; for `scan`,
+    /// how long it lasts; for `notify`, how long to wait for each value.
+    #[arg(short, long, global = true, value_name = "TIME", value_parser = parse_duration)]
+    pub timeout: Option<Duration>,
+
+    /// Tell what happens below, on standard error; twice or three times for more.
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    pub verbose: u8,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// List controllers that are plugged in.
+    List(List),
+    /// Show the devices in the air, the nearest first.
+    Scan(Scan),
+    /// Show everything a device has: services, characteristics, descriptors, values.
+    Inspect(Inspect),
+    /// Read a value.
+    Read(Read),
+    /// Write a value.
+    Write(Write),
+    /// Show values as a device sends them.
+    Notify(Notify),
+    /// Measure a device: latency, throughput.
+    Bench(Bench),
+    /// Record the traffic with the controller, for Wireshark.
+    Capture(Capture),
+    /// Be a controller, simulated, for another program.
+    Serve(Serve),
+    /// Print a completion script for a shell.
+    Completions(Completions),
+    /// Print the manual page.
+    Man,
+}
+
+#[derive(Debug, ClapArgs)]
+pub struct List {
+    /// JSON, one controller in a line.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Shows the devices in the air.
+///
+/// In a terminal it is a table, the nearest device first, until Ctrl-C. Elsewhere, or with --json,
+/// it is a line of JSON for each device that is heard first or has changed, for 10 s or as long as
+/// --timeout says.
+#[derive(Debug, ClapArgs)]
+pub struct Scan {
+    /// Only devices with this in their name, capital or small.
+    #[arg(short, long, value_name = "TEXT")]
+    pub name: Option<String>,
+    /// Only devices that advertise this service: 180d, heart-rate, or a full UUID.
+    #[arg(short, long, value_name = "UUID", value_parser = parse_service)]
+    pub service: Option<Uuid>,
+    /// Only this device.
+    #[arg(short, long, value_name = "ADDRESS")]
+    pub address: Option<Address>,
+    /// Only devices with data of this company: 0x0059, or a part of its name.
+    #[arg(long, value_name = "COMPANY")]
+    pub company: Option<String>,
+    /// Only devices received at least this strongly, in dBm.
+    #[arg(short, long, value_name = "DBM", allow_negative_numbers = true)]
+    pub rssi: Option<i8>,
+    /// Only devices that can be connected to.
+    #[arg(short, long)]
+    pub connectable: bool,
+    /// Only listen. Names are often told only to those who ask.
+    #[arg(short, long)]
+    pub passive: bool,
+    /// JSON, one line for each device that is new or has changed.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Shows everything a device has, as a tree.
+#[derive(Debug, ClapArgs)]
+pub struct Inspect {
+    #[command(flatten)]
+    pub device: Target,
+    /// Do not read any values.
+    #[arg(long)]
+    pub no_values: bool,
+    /// JSON, all of it as one object.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Reads a value, however long it is.
+#[derive(Debug, ClapArgs)]
+pub struct Read {
+    #[command(flatten)]
+    pub device: Target,
+    #[command(flatten)]
+    pub path: Characteristic,
+    /// Read this descriptor of the characteristic instead: 2901, or its name.
+    #[arg(long, value_name = "UUID", value_parser = crate::find::parse_descriptor)]
+    pub descriptor: Option<Uuid>,
+    /// How to show it.
+    #[arg(long = "as", value_name = "FORMAT", default_value = "auto")]
+    pub format: Format,
+    /// The octets as they are, to standard output.
+    #[arg(long, conflicts_with_all = ["json", "format"])]
+    pub raw: bool,
+    /// JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Writes a value, up to 512 octets; in parts if it does not fit a packet.
+#[derive(Debug, ClapArgs)]
+pub struct Write {
+    #[command(flatten)]
+    pub device: Target,
+    #[command(flatten)]
+    pub path: Characteristic,
+    /// The value, in hexadecimal unless --as says otherwise; - for standard input, as it is.
+    #[arg(allow_negative_numbers = true)]
+    pub value: String,
+    /// What the value is written in.
+    #[arg(long = "as", value_name = "FORMAT", default_value = "hex")]
+    pub format: Format,
+    /// Write this descriptor of the characteristic instead: 2901, or its name.
+    #[arg(long, value_name = "UUID", value_parser = crate::find::parse_descriptor)]
+    pub descriptor: Option<Uuid>,
+    /// Have the device confirm it.
+    #[arg(long, conflicts_with_all = ["no_response", "descriptor"])]
+    pub response: bool,
+    /// Do not have the device confirm it. Without either, it does if it has to.
+    #[arg(long, conflicts_with = "descriptor")]
+    pub no_response: bool,
+    /// JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Shows values as a device sends them.
+///
+/// In a terminal, numbers are plotted below. Without --count it goes on until Ctrl-C.
+#[derive(Debug, ClapArgs)]
+pub struct Notify {
+    #[command(flatten)]
+    pub device: Target,
+    #[command(flatten)]
+    pub path: Characteristic,
+    /// End after so many values.
+    #[arg(short = 'n', long, value_name = "N")]
+    pub count: Option<u64>,
+    /// Have the values indicated: slower, and none is ever lost.
+    #[arg(short, long)]
+    pub indicate: bool,
+    /// How to show the values.
+    #[arg(long = "as", value_name = "FORMAT", default_value = "auto")]
+    pub format: Format,
+    /// No plot.
+    #[arg(long)]
+    pub no_plot: bool,
+    /// CSV: time, seconds since the first, value, unit, octets.
+    #[arg(long, conflicts_with = "json")]
+    pub csv: bool,
+    /// JSON, one value in a line.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Measures a device.
+///
+/// Reads back to back, and takes the notifications of the first characteristic that sends some.
+/// Nothing is written unless --write names where.
+#[derive(Debug, ClapArgs)]
+pub struct Bench {
+    #[command(flatten)]
+    pub device: Target,
+    /// What to read; the first readable characteristic if nothing is said.
+    #[arg(long, value_name = "PATH")]
+    pub read: Option<Path>,
+    /// Whose notifications to take; the first characteristic that notifies, if nothing is said.
+    #[arg(long, value_name = "PATH")]
+    pub notify: Option<Path>,
+    /// Where to write, without response, values full of zeros. Mind what they do there.
+    #[arg(long, value_name = "PATH")]
+    pub write: Option<Path>,
+    /// How long the written values are; as long as fits a packet if nothing is said.
+    #[arg(long, value_name = "OCTETS", requires = "write")]
+    pub size: Option<usize>,
+    /// How long each measurement takes.
+    #[arg(long, value_name = "TIME", value_parser = parse_duration, default_value = "5s")]
+    pub duration: Duration,
+    /// JSON, all of it as one object.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Records the traffic with the controller while another command runs.
+///
+/// dongle capture trace.btsnoop inspect D0:18:0D:48:52:4D
+#[derive(Debug, ClapArgs)]
+pub struct Capture {
+    /// Where to: a btsnoop file, as Wireshark reads it. One that is there is written over.
+    #[arg(value_hint = ValueHint::FilePath)]
+    pub file: PathBuf,
+    /// The command, with its options; scan, if nothing is said.
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "COMMAND")]
+    pub command: Vec<String>,
+}
+
+/// Serves a simulated controller, with simulated devices in its air, to another program.
+#[derive(Debug, ClapArgs)]
+pub struct Serve {
+    /// Where: tcp-server:HOST:PORT (port 0: any that is free), or pty:PATH, as a serial port.
+    #[arg(default_value = "tcp-server:127.0.0.1:0", value_name = "WHERE")]
+    pub place: String,
+    /// How many heart-rate sensors are in the air.
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(..=64))]
+    pub sensors: u16,
+    /// How many beacons are in the air.
+    #[arg(long, value_name = "N", default_value_t = 0, value_parser = clap::value_parser!(u16).range(..=10_000))]
+    pub beacons: u16,
+    /// How often a sensor sends its value.
+    #[arg(long, value_name = "TIME", value_parser = parse_duration, default_value = "1s")]
+    pub interval: Duration,
+    /// A small controller, as a stock Zephyr board is, instead of a roomy one.
+    #[arg(long)]
+    pub zephyr: bool,
+    /// Everything as fast as both sides take it, instead of at real intervals.
+    #[arg(long)]
+    pub fast: bool,
+}
+
+#[derive(Debug, ClapArgs)]
+pub struct Completions {
+    /// For which shell.
+    pub shell: Shell,
+}
+
+/// Which device.
+#[derive(Debug, ClapArgs)]
+pub struct Target {
+    /// The device: C6:05:04:03:02:01, and /public or /random behind it where `scan` shows that.
+    #[arg(value_name = "ADDRESS")]
+    pub address: Address,
+}
+
+/// Which characteristic.
+#[derive(Debug, ClapArgs)]
+pub struct Characteristic {
+    /// The characteristic: 2a37, heart-rate-measurement, or a full UUID; SERVICE/2a37 where
+    /// several services have one; @14 for the value at handle 14.
+    #[arg(value_name = "UUID")]
+    pub path: Path,
+}

@@ -1,0 +1,48 @@
+//! `dongle capture`: another command, with its traffic recorded.
+
+use std::ffi::OsString;
+
+use clap::Parser as _;
+
+use crate::args::{Args, Capture, Command, Global};
+use crate::failure::Failure;
+use crate::session::Interrupt;
+
+pub async fn run(
+    global: &Global,
+    interrupt: &Interrupt,
+    args: &Capture,
+) -> Result<(), Failure> {
+    let mut line = vec![OsString::from("dongle")];
+    match args.command.is_empty() {
+        true => line.push("scan".into()),
+        false => line.extend(args.command.iter().map(Into::into)),
+    }
+    let mut inner = Args::try_parse_from(line).map_err(|error| {
+        let text = error.to_string();
+        Failure::Usage(text.trim_start_matches("error: ").trim_end().into())
+    })?;
+    match inner.command {
+        Command::Capture(_)
+        | Command::List(_)
+        | Command::Serve(_)
+        | Command::Completions(_)
+        | Command::Man => {
+            return Err(Failure::Usage("there is no traffic in that command to record".into()));
+        }
+        _ => {}
+    }
+    let timeout = inner.global.timeout.or(global.timeout);
+    let verbose = inner.global.verbose.max(global.verbose);
+    let dongle = recorded(&global.dongle, args)?;
+    inner.global = Global { dongle, timeout, verbose };
+    let result = super::run(&inner, interrupt).await;
+    eprintln!("Recorded in {}", args.file.display());
+    result
+}
+
+/// The line that names the dongle, with a recorder in it.
+fn recorded(dongle: &str, args: &Capture) -> Result<String, Failure> {
+    let _ = (dongle, args);
+    Err(Failure::Unsupported("this build can't record".into()))
+}

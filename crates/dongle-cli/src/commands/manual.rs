@@ -1,0 +1,29 @@
+//! `dongle completions`, `dongle man`: what the parser knows, for shells and for man.
+
+use std::io::{self, Write as _};
+
+use clap::CommandFactory as _;
+
+use crate::args::{Args, Completions};
+use crate::failure::Failure;
+
+pub fn completions(args: &Completions) -> Result<(), Failure> {
+    let mut script = Vec::new();
+    clap_complete::generate(args.shell, &mut Args::command(), "dongle", &mut script);
+    Ok(io::stdout().write_all(&script)?)
+}
+
+pub fn man() -> Result<(), Failure> {
+    let mut page = Vec::new();
+    let mut command = Args::command();
+    command.build();
+    clap_mangen::Man::new(command.clone()).render(&mut page)?;
+    // What each command takes, on the same page.
+    for command in command.get_subcommands().filter(|c| c.get_name() != "help") {
+        let man = clap_mangen::Man::new(command.clone());
+        writeln!(page, ".SH \"DONGLE {}\"", command.get_name().to_uppercase())?;
+        man.render_description_section(&mut page)?;
+        man.render_options_section(&mut page)?;
+    }
+    Ok(io::stdout().write_all(&page)?)
+}

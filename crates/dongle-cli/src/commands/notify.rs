@@ -1,0 +1,252 @@
+//! `dongle notify`: values as a device sends them.
+
+use std::time::{Duration, Instant, SystemTime};
+
+use dongle::{Error, Notified, Uuid};
+use futures_lite::future;
+use serde::Serialize;
+
+use crate::args::{Global, Notify};
+use crate::bars::Plot;
+use crate::clock::rfc3339;
+use crate::failure::Failure;
+use crate::find;
+use crate::output::Output;
+use crate::screen::Screen;
+use crate::session::{Interrupt, Session};
+use crate::value::{self, Meaning};
+
+/// The screen is drawn no more often than this.
+const FRAME: Duration = Duration::from_millis(50);
+/// Rows of the plot.
+const ROWS: usize = 6;
+
+pub async fn run(global: &Global, interrupt: &Interrupt, args: &Notify) -> Result<(), Failure> {
+    let out = Output::new(args.json);
+    Session::run(global, interrupt, async |session| {
+        let interrupted = async {
+            session.interrupt.pressed().await;
+            Ok(())
+        };
+        future::or(interrupted, watch(session, args, &out)).await
+    })
+    .await
+}
+
+async fn watch(session: &Session<'_>, args: &Notify, out: &Output) -> Result<(), Failure> {
+    let timeout = session.request_timeout();
+    let connection = session.connect(args.device.address).await?;
+    let found = find::characteristic(&connection, &args.path.path, timeout).await?;
+    let mut subscribe = found.subscribe().timeout(timeout);
+    if args.indicate {
+        subscribe = subscribe.indicate();
+    }
+    let mut values = subscribe.await?;
+    let mut view = View::new(found.uuid(), args, out);
+    view.begin()?;
+    let mut left = args.count;
+    while left != Some(0) {
+        // What is there already is taken without a look at the clock.
+        let next = match session.global.timeout {
+            Some(patience) => values.notified().timeout(patience).await,
+            None => values.notified().await,
+        };
+        let next = next.map_err(|error| match error {
+            Error::Timeout => Failure::Silence(match view.count {
+                0 => "no value came in time".into(),
+                n => format!("no more values came in time, after {n}"),
+            }),
+            other => other.into(),
+        });
+        match next {
+            Ok(Notified::Value(value)) => {
+                view.value(&value, values.pending() == 0)?;
+                left = left.map(|left| left - 1);
+            }
+            Ok(Notified::Missed(missed)) => view.missed(missed)?,
+            Err(failure) => {
+                view.end()?;
+                return Err(failure);
+            }
+        }
+    }
+    view.end()?;
+    let stopping = values.unsubscribe().timeout(timeout).await;
+    Ok(stopping?)
+}
+
+#[derive(Debug, Serialize)]
+struct Line {
+    time: String,
+    elapsed: f64,
+    #[serde(flatten)]
+    value: value::Json,
+}
+
+#[derive(Debug, Serialize)]
+struct Missed {
+    time: String,
+    missed: u32,
+}
+
+/// How the values are shown.
+struct View<'a> {
+    uuid: Uuid,
+    args: &'a Notify,
+    out: &'a Output,
+    began: Option<Instant>,
+    count: u64,
+    missed: u64,
+    screen: Option<Screen>,
+    plot: Plot,
+    unit: &'static str,
+    lines: Vec<String>,
+    drawn: Instant,
+}
+
+impl<'a> View<'a> {
+    fn new(uuid: Uuid, args: &'a Notify, out: &'a Output) -> Self {
+        let watched = out.terminal && !args.csv && !args.json;
+        Self {
+            uuid,
+            args,
+            out,
+            began: None,
+            count: 0,
+            missed: 0,
+            screen: watched.then(Screen::new),
+            plot: Plot::new(),
+            unit: "",
+            lines: Vec::new(),
+            drawn: Instant::now(),
+        }
+    }
+
+    fn begin(&mut self) -> Result<(), Failure> {
+        if self.args.csv {
+            self.out.line("time,elapsed,value,unit,hex")?;
+        }
+        if let Some(screen) = &mut self.screen {
+            let title = find::titled(self.uuid);
+            let note = self.out.style.dim(format!("{title}: waiting for values. Ctrl-C ends it."));
+            screen.draw(&[], &[note])?;
+        }
+        Ok(())
+    }
+
+    /// A value; whether it is the last one that waits.
+    fn value(&mut self, octets: &[u8], last: bool) -> Result<(), Failure> {
+        let elapsed = self.began.get_or_insert_with(Instant::now).elapsed().as_secs_f64();
+        self.count += 1;
+        let format = self.args.format;
+        if self.args.json {
+            let time = rfc3339(SystemTime::now());
+            let elapsed = (elapsed * 1e6).round() / 1e6;
+            let value = value::Json::new(format, self.uuid, octets);
+            return self.out.object(&Line { time, elapsed, value });
+        }
+        let meaning = value::meaning(format, self.uuid, octets);
+        if self.args.csv {
+            return self.csv(elapsed, meaning.as_ref(), octets);
+        }
+        let shown = value::shown(format, self.uuid, octets);
+        let hex = value::spaced(octets);
+        let style = self.out.style;
+        let mut line = format!("{}  {}", style.dim(format!("{elapsed:9.3}")), style.bold(&shown));
+        if shown != hex {
+            line += &format!("  {}", style.dim(hex));
+        }
+        if let Some(Meaning { number: Some(number), unit, .. }) = meaning {
+            self.plot.push(number);
+            self.unit = unit.unwrap_or_default();
+        }
+        match self.screen {
+            None => self.out.line(line),
+            Some(_) => {
+                self.lines.push(line);
+                match last || self.drawn.elapsed() >= FRAME {
+                    true => self.draw(),
+                    false => Ok(()),
+                }
+            }
+        }
+    }
+
+    fn csv(
+        &self,
+        elapsed: f64,
+        meaning: Option<&Meaning>,
+        octets: &[u8],
+    ) -> Result<(), Failure> {
+        let time = rfc3339(SystemTime::now());
+        let value = meaning.map_or_else(String::new, |meaning| match meaning.number {
+            Some(number) => number.to_string(),
+            None => quoted(&meaning.text),
+        });
+        let unit = meaning.and_then(|meaning| meaning.unit).unwrap_or_default();
+        self.out.line(format!("{time},{elapsed:.6},{value},{unit},{}", value::hex(octets)))
+    }
+
+    fn missed(&mut self, missed: u32) -> Result<(), Failure> {
+        self.missed += u64::from(missed);
+        let time = rfc3339(SystemTime::now());
+        if self.args.json {
+            return self.out.object(&Missed { time, missed });
+        }
+        let plural = if missed == 1 { "value was" } else { "values were" };
+        let note = format!("{missed} {plural} missed here");
+        match self.screen {
+            Some(_) => self.lines.push(self.out.style.middling(note)),
+            None if self.args.csv => eprintln!("{time}: {note}"),
+            None => self.out.line(note)?,
+        }
+        Ok(())
+    }
+
+    fn draw(&mut self) -> Result<(), Failure> {
+        let Some(screen) = &mut self.screen else { return Ok(()) };
+        let (columns, rows) = Screen::size();
+        let mut region = Vec::new();
+        // Where there is hardly room for the values, there is none for a plot.
+        if !self.args.no_plot && !self.plot.is_empty() && rows > ROWS + 6 {
+            region.push(String::new());
+            let plot = self.plot.rows(columns, ROWS);
+            region.extend(plot.iter().map(|row| self.out.style.accent(row)));
+        }
+        let seconds = self.began.map_or(0.0, |began| began.elapsed().as_secs_f64());
+        let mut note = format!("{} in {seconds:.0} s", values(self.count));
+        if self.missed > 0 {
+            note += &format!(", {} missed", self.missed);
+        }
+        if !self.unit.is_empty() && !self.args.no_plot {
+            note = format!("{} in {}: {note}", find::titled(self.uuid), self.unit);
+        }
+        region.push(self.out.style.dim(format!("{note}. Ctrl-C ends it.")));
+        screen.draw(&self.lines, &region)?;
+        self.lines.clear();
+        self.drawn = Instant::now();
+        Ok(())
+    }
+
+    /// What is drawn stays as it is.
+    fn end(&mut self) -> Result<(), Failure> {
+        self.draw()?;
+        self.screen = None;
+        Ok(())
+    }
+}
+
+fn values(count: u64) -> String {
+    match count {
+        1 => "1 value".into(),
+        n => format!("{n} values"),
+    }
+}
+
+/// A field of CSV (RFC 4180).
+fn quoted(text: &str) -> String {
+    match text.contains(['"', ',', '\n', '\r']) {
+        true => format!("\"{}\"", text.replace('"', "\"\"")),
+        false => text.into(),
+    }
+}

@@ -1,0 +1,60 @@
+//! `dongle read`: one value.
+
+use std::io::{self, Write as _};
+
+use serde::Serialize;
+
+use crate::args::{Global, Read};
+use crate::failure::Failure;
+use crate::find;
+use crate::output::Output;
+use crate::session::{Interrupt, Session};
+use crate::value::{self, Format};
+
+#[derive(Debug, Serialize)]
+struct Value {
+    address: String,
+    uuid: String,
+    handle: u16,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    name: Option<&'static str>,
+    #[serde(flatten)]
+    value: value::Json,
+}
+
+pub async fn run(global: &Global, interrupt: &Interrupt, args: &Read) -> Result<(), Failure> {
+    let out = Output::new(args.json);
+    Session::run_interruptibly(global, interrupt, async |session| {
+        let timeout = session.request_timeout();
+        let connection = session.connect(args.device.address).await?;
+        let found = find::characteristic(&connection, &args.path.path, timeout).await?;
+        let (uuid, handle, octets) = match args.descriptor {
+            Some(uuid) => {
+                let descriptor = found.descriptor(uuid).timeout(timeout).await?;
+                (uuid, descriptor.handle(), descriptor.read().timeout(timeout).await?)
+            }
+            None => (found.uuid(), found.handle(), found.read().timeout(timeout).await?),
+        };
+        if args.raw {
+            let mut stdout = io::stdout().lock();
+            stdout.write_all(&octets)?;
+            return Ok(stdout.flush()?);
+        }
+        if out.json {
+            return out.object(&Value {
+                address: args.device.address.to_string(),
+                uuid: uuid.to_string(),
+                handle: handle.get(),
+                name: find::name(uuid),
+                value: value::Json::new(args.format, uuid, &octets),
+            });
+        }
+        let shown = value::shown(args.format, uuid, &octets);
+        let plain = value::spaced(&octets);
+        match args.format == Format::Auto && out.terminal && shown != plain && !octets.is_empty() {
+            true => out.line(format!("{shown}  {}", out.style.dim(plain))),
+            false => out.line(shown),
+        }
+    })
+    .await
+}

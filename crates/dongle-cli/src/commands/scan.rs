@@ -1,0 +1,363 @@
+//! `dongle scan`: the devices in the air.
+
+use std::collections::HashMap;
+use std::time::{Duration, Instant, SystemTime};
+
+use async_io::Timer;
+use dongle::{Address, ScanBuilder, ScanResult, Uuid};
+use futures_lite::future;
+use serde::Serialize;
+
+use crate::args::{Global, Scan};
+use crate::bars::signal;
+use crate::clock::rfc3339;
+use crate::failure::Failure;
+use crate::find;
+use crate::output::Output;
+use crate::screen::{Screen, pad};
+use crate::session::{Interrupt, Session};
+use crate::style::Style;
+use crate::value::{hex, number_json};
+
+/// How long a scan lasts that nobody looks at.
+const UNWATCHED: Duration = Duration::from_secs(10);
+/// How often the table is drawn.
+const FRAME: Duration = Duration::from_millis(250);
+/// A device that was not heard for this long is shown as gone.
+const STALE: Duration = Duration::from_secs(10);
+
+pub async fn run(global: &Global, interrupt: &Interrupt, args: &Scan) -> Result<(), Failure> {
+    let mut out = Output::new(args.json);
+    out.json |= !out.terminal;
+    Session::run(global, interrupt, async |session| match out.json {
+        true => lines(session, args, &out).await,
+        false => table(session, args, &out).await,
+    })
+    .await
+}
+
+fn builder(session: &Session<'_>, args: &Scan) -> Result<ScanBuilder, Failure> {
+    let mut scan = session.dongle.scan();
+    if let Some(wanted) = &args.name {
+        let wanted = wanted.to_lowercase();
+        scan = scan.filter(move |found| {
+            found.name().is_some_and(|name| name.to_lowercase().contains(&wanted))
+        });
+    }
+    if let Some(service) = args.service {
+        scan = scan.service(service);
+    }
+    if let Some(address) = args.address {
+        scan = scan.address(address);
+    }
+    if let Some(company) = &args.company {
+        let wanted = Company::parse(company)?;
+        scan = scan.filter(move |found| found.manufacturer_data().any(|d| wanted.is(d.company)));
+    }
+    if let Some(rssi) = args.rssi {
+        scan = scan.rssi(rssi);
+    }
+    if args.connectable {
+        scan = scan.filter(|found| found.is_connectable());
+    }
+    if args.passive {
+        scan = scan.passive();
+    }
+    let unwatched = args.json || !Output::new(false).terminal;
+    match session.global.timeout.or(unwatched.then_some(UNWATCHED)) {
+        Some(duration) => Ok(scan.duration(duration)),
+        None => Ok(scan),
+    }
+}
+
+/// A company by number or by a part of its name.
+enum Company {
+    Number(u16),
+    Name(String),
+}
+
+impl Company {
+    fn parse(text: &str) -> Result<Self, Failure> {
+        let number = match text.strip_prefix("0x") {
+            Some(digits) => Some(u16::from_str_radix(digits, 16)),
+            None => text.chars().all(|c| c.is_ascii_digit()).then(|| text.parse()),
+        };
+        match number {
+            None => Ok(Self::Name(text.to_lowercase())),
+            Some(Ok(number)) => Ok(Self::Number(number)),
+            Some(Err(_)) => Err(Failure::Usage(format!("{text} is not a company identifier"))),
+        }
+    }
+
+    fn is(&self, company: u16) -> bool {
+        match self {
+            Self::Number(number) => *number == company,
+            Self::Name(name) => dongle_names::company(company)
+                .is_some_and(|company| company.to_lowercase().contains(name)),
+        }
+    }
+}
+
+#[derive(Debug, Serialize)]
+struct Line {
+    time: String,
+    address: String,
+    address_type: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    rssi: Option<i8>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    name: Option<String>,
+    connectable: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tx_power: Option<i8>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    appearance: Option<Named>,
+    services: Vec<Named>,
+    service_data: Vec<Data>,
+    manufacturer_data: Vec<Data>,
+    data: String,
+    #[serde(skip_serializing_if = "String::is_empty")]
+    scan_response: String,
+}
+
+#[derive(Debug, Serialize)]
+struct Named {
+    id: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    name: Option<&'static str>,
+}
+
+#[derive(Debug, Serialize)]
+struct Data {
+    #[serde(flatten)]
+    of: Named,
+    hex: String,
+}
+
+impl From<Uuid> for Named {
+    fn from(uuid: Uuid) -> Self {
+        Self { id: uuid.to_string(), name: find::name(uuid) }
+    }
+}
+
+impl Line {
+    fn new(found: &ScanResult) -> Self {
+        let number = |number: u16, name| Named { id: format!("0x{number:04X}"), name };
+        let service_data = [found.data(), found.scan_response()]
+            .iter()
+            .flat_map(|data| data.all_service_data())
+            .map(|entry| Data { of: entry.uuid.into(), hex: hex(entry.data) })
+            .collect();
+        let manufacturer_data = found.manufacturer_data().map(|entry| Data {
+            of: number(entry.company, dongle_names::company(entry.company)),
+            hex: hex(entry.data),
+        });
+        Self {
+            time: rfc3339(SystemTime::now()),
+            address: found.address().to_string(),
+            address_type: if found.address().is_random() { "random" } else { "public" },
+            rssi: found.rssi(),
+            name: found.name(),
+            connectable: found.is_connectable(),
+            tx_power: found.tx_power(),
+            appearance: found.appearance().map(|a| number(a, dongle_names::appearance(a))),
+            services: found.services().map(Into::into).collect(),
+            service_data,
+            manufacturer_data: manufacturer_data.collect(),
+            data: hex(found.data().as_bytes()),
+            scan_response: hex(found.scan_response().as_bytes()),
+        }
+    }
+}
+
+async fn lines(session: &Session<'_>, args: &Scan, out: &Output) -> Result<(), Failure> {
+    let mut scan = builder(session, args)?.start()?;
+    loop {
+        let next = async { Ok::<_, Failure>(scan.next().await?) };
+        let pressed = async {
+            session.interrupt.pressed().await;
+            Ok(None)
+        };
+        match future::or(pressed, next).await? {
+            Some(found) => out.object(&Line::new(&found))?,
+            None => return Ok(()),
+        }
+    }
+}
+
+/// A device in the table.
+struct Row {
+    found: ScanResult,
+    /// Smoothed: a table that reorders itself with every packet can't be read.
+    rssi: f64,
+    heard: Instant,
+    times: u64,
+}
+
+#[derive(Default)]
+struct Table {
+    rows: HashMap<Address, Row>,
+}
+
+enum Event {
+    Found(Option<ScanResult>),
+    Frame,
+    Pressed,
+}
+
+async fn table(session: &Session<'_>, args: &Scan, out: &Output) -> Result<(), Failure> {
+    let mut scan = builder(session, args)?.start()?;
+    let mut screen = Screen::new();
+    let mut table = Table::default();
+    let began = Instant::now();
+    let mut frame = Timer::interval_at(began, FRAME);
+    loop {
+        let event = {
+            let pressed = async {
+                session.interrupt.pressed().await;
+                Ok(Event::Pressed)
+            };
+            let tick = async {
+                futures_lite::StreamExt::next(&mut frame).await;
+                Ok(Event::Frame)
+            };
+            let found = async { Ok::<_, Failure>(Event::Found(scan.next().await?)) };
+            future::or(pressed, future::or(tick, found)).await?
+        };
+        let elapsed = began.elapsed().as_secs();
+        match event {
+            Event::Found(Some(found)) => table.take(found),
+            Event::Frame => {
+                let (columns, rows) = Screen::size();
+                let mut drawn = table.drawn(out.style, columns, rows.saturating_sub(3));
+                let ending = match session.global.timeout {
+                    Some(timeout) => format!("{elapsed} of {} s", timeout.as_secs()),
+                    None => format!("{elapsed} s"),
+                };
+                let count = devices(table.rows.len());
+                let note = format!("{count}, {ending}. Ctrl-C ends the scan.");
+                drawn.push(out.style.dim(note));
+                screen.draw(&[], &drawn)?;
+            }
+            Event::Found(None) | Event::Pressed => {
+                // The last word: all of them, without the note.
+                let columns = Screen::size().0;
+                let drawn = table.drawn(out.style, columns, usize::MAX);
+                screen.draw(&drawn, &[])?;
+                out.line(out.style.dim(format!("{}, {elapsed} s.", devices(table.rows.len()))))?;
+                return Ok(());
+            }
+        }
+    }
+}
+
+fn devices(count: usize) -> String {
+    match count {
+        0 => "Nothing heard yet".into(),
+        1 => "1 device".into(),
+        n => format!("{n} devices"),
+    }
+}
+
+impl Table {
+    fn take(&mut self, found: ScanResult) {
+        let heard = Instant::now();
+        let rssi = f64::from(found.rssi().unwrap_or(-127));
+        match self.rows.get_mut(&found.address()) {
+            Some(row) => {
+                row.rssi += (rssi - row.rssi) * 0.3;
+                (row.found, row.heard, row.times) = (found, heard, row.times + 1);
+            }
+            None => {
+                self.rows.insert(found.address(), Row { found, rssi, heard, times: 1 });
+            }
+        }
+    }
+
+    fn drawn(&self, style: Style, columns: usize, most: usize) -> Vec<String> {
+        let mut rows: Vec<_> = self.rows.values().collect();
+        rows.sort_by(|a, b| {
+            let nearest = (b.rssi.round() as i32).cmp(&(a.rssi.round() as i32));
+            nearest.then_with(|| a.found.address().cmp(&b.found.address()))
+        });
+        let names = rows.iter().map(|row| row.name().chars().count()).max().unwrap_or(0);
+        let name = names.clamp(4, (columns / 3).max(4));
+        let address = rows.iter().map(|row| shown(row.found.address()).len()).max().unwrap_or(17);
+        let head = format!(
+            "{}  {}  {}  WHAT",
+            pad("ADDRESS", address),
+            pad("RSSI", 10),
+            pad("NAME", name)
+        );
+        let mut lines = vec![style.bold(crate::screen::fit(&head, columns))];
+        let room = most.saturating_sub(1);
+        let shown = if rows.len() > room { room.saturating_sub(1) } else { rows.len() };
+        for row in rows.iter().take(shown) {
+            lines.push(crate::screen::fit(&row.drawn(style, address, name), columns));
+        }
+        if shown < rows.len() {
+            lines.push(style.dim(format!("… and {} more, further away", rows.len() - shown)));
+        }
+        lines
+    }
+}
+
+impl Row {
+    fn name(&self) -> String {
+        let name = self.found.name().unwrap_or_default();
+        name.chars().filter(|c| !c.is_control()).collect()
+    }
+
+    fn drawn(&self, style: Style, address: usize, name: usize) -> String {
+        let rssi = self.rssi.round() as i8;
+        let bars = signal(rssi);
+        let bars = match rssi {
+            -60.. => style.good(bars),
+            -80.. => style.middling(bars),
+            _ => style.bad(bars),
+        };
+        let silent = self.heard.elapsed();
+        let mut what = self.what();
+        if silent >= STALE {
+            what = format!("not heard for {} s  {what}", silent.as_secs());
+        }
+        let line = format!(
+            "{}  {rssi:>4} {bars}  {}  {}",
+            pad(&shown(self.found.address()), address),
+            pad(&self.name(), name),
+            style.dim(what)
+        );
+        if silent >= STALE { style.dim(line) } else { line }
+    }
+
+    /// What it says about itself, in a few words.
+    fn what(&self) -> String {
+        let mut words = Vec::new();
+        let appearance = self.found.appearance().filter(|&appearance| appearance != 0);
+        words.extend(appearance.and_then(dongle_names::appearance).map(String::from));
+        words.extend(self.found.services().map(|uuid| {
+            find::name(uuid).map_or_else(|| uuid.to_string(), String::from)
+        }));
+        words.extend(self.found.manufacturer_data().map(|data| {
+            let name = dongle_names::company(data.company);
+            name.map_or_else(|| format!("company 0x{:04X}", data.company), String::from)
+        }));
+        if let Some(power) = self.found.tx_power() {
+            words.push(format!("sends with {} dBm", number_json(f64::from(power))));
+        }
+        if !self.found.is_connectable() {
+            words.push("not connectable".into());
+        }
+        words.dedup();
+        words.join(", ")
+    }
+}
+
+/// The address so that it can be typed again: with its kind where that can't be seen.
+fn shown(address: Address) -> String {
+    let plain = address.to_string();
+    match plain.parse::<Address>() {
+        Ok(parsed) if parsed == address => plain,
+        _ => format!("{address:#}"),
+    }
+}

@@ -1,0 +1,116 @@
+//! `dongle serve`: a simulated controller for another program.
+
+use std::net::TcpListener;
+
+use dongle_virtual::{
+    Address, Air, AirConfig, BeaconConfig, ControllerConfig, HeartRateConfig, HeartRateSensor,
+    serve,
+};
+
+use crate::args::Serve;
+use crate::failure::Failure;
+use crate::output::Output;
+use crate::session::Interrupt;
+
+pub async fn run(interrupt: &Interrupt, args: &Serve) -> Result<(), Failure> {
+    let out = Output::new(false);
+    let air = Air::with(if args.fast { AirConfig::free_running() } else { AirConfig::paced() });
+    let controller = match args.zephyr {
+        true => ControllerConfig::zephyr_uart(),
+        false => ControllerConfig::default(),
+    };
+    let sensors: Vec<_> = (0..args.sensors).map(|n| sensor(&air, args, n)).collect();
+    air.add_beacons((0..args.beacons).map(beacon));
+
+    // What is served ends when this is dropped.
+    let _server: Box<dyn Send>;
+    let spec;
+    match place(&args.place)? {
+        Place::Tcp(address) => {
+            let what = args.place.as_str();
+            let listener = TcpListener::bind(address).map_err(Failure::io(what))?;
+            let server = serve::serve_tcp(listener, &air, controller).map_err(Failure::io(what))?;
+            spec = format!("tcp-client:{}", server.local_addr());
+            _server = Box::new(server);
+        }
+        Place::Pty(path) => {
+            (spec, _server) = pty(path, &air, controller)?;
+        }
+    }
+    out.line(format!("Serving {spec}"))?;
+    for sensor in &sensors {
+        out.line(format!("  a heart-rate sensor at {}", shown(sensor.address())))?;
+    }
+    if args.beacons > 0 {
+        out.line(format!("  {} beacons", args.beacons))?;
+    }
+    if out.terminal {
+        out.line(out.style.dim(format!("Try: dongle scan --dongle {spec}. Ctrl-C ends it.")))?;
+    }
+    interrupt.pressed().await;
+    Ok(())
+}
+
+enum Place<'a> {
+    Tcp(&'a str),
+    Pty(&'a str),
+}
+
+fn place(text: &str) -> Result<Place<'_>, Failure> {
+    match text.split_once(':') {
+        Some(("tcp-server", address)) => Ok(Place::Tcp(address)),
+        Some(("pty", path)) if !path.is_empty() => Ok(Place::Pty(path)),
+        _ => Err(Failure::Usage(format!(
+            "{text:?} is not a place to serve at; write tcp-server:HOST:PORT or pty:PATH"
+        ))),
+    }
+}
+
+#[cfg(unix)]
+fn pty(
+    path: &str,
+    air: &Air,
+    controller: ControllerConfig,
+) -> Result<(String, Box<dyn Send>), Failure> {
+    let server = serve::serve_pty(path, air, controller).map_err(Failure::io(path))?;
+    Ok((format!("serial:{path}"), Box::new(server)))
+}
+
+#[cfg(not(unix))]
+fn pty(
+    _: &str,
+    _: &Air,
+    _: ControllerConfig,
+) -> Result<(String, Box<dyn Send>), Failure> {
+    Err(Failure::Unsupported("there are no pseudo-terminals here; serve at tcp-server:".into()))
+}
+
+fn sensor(air: &Air, args: &Serve, number: u16) -> HeartRateSensor {
+    let mut config = HeartRateConfig::default().with_interval(args.interval);
+    if number > 0 {
+        config.name = format!("{} {}", config.name, number + 1);
+        let mut bytes = config.address.bytes;
+        bytes[0] = bytes[0].wrapping_add(number as u8);
+        config.address = Address::random(bytes);
+        let rssi = -50 - i8::try_from(number % 50).unwrap_or(0);
+        config.controller = config.controller.with_rssi(rssi);
+    }
+    HeartRateSensor::start(air, config)
+}
+
+/// A beacon as Apple defined them: its number is its minor.
+fn beacon(number: u16) -> BeaconConfig {
+    let [high, low] = number.to_be_bytes();
+    let mut data = vec![2, 0x01, 0x06, 26, 0xFF, 0x4C, 0x00, 0x02, 0x15];
+    data.extend_from_slice(&0xD046_170E_0012_3456_789A_BCDE_F012_3456_u128.to_be_bytes());
+    data.extend_from_slice(&[0, 1, high, low, 0xC5]);
+    let rssi = -60 - i8::try_from(number % 40).unwrap_or(0);
+    BeaconConfig::new(Address::random([low, high, 0xBE, 0xAC, 0x00, 0xC0]), data).with_rssi(rssi)
+}
+
+fn shown(address: Address) -> String {
+    let mut bytes = address.bytes;
+    bytes.reverse();
+    let octets: Vec<_> = bytes.iter().map(|octet| format!("{octet:02X}")).collect();
+    octets.join(":")
+}

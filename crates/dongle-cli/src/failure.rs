@@ -1,0 +1,169 @@
+//! How a command can fail, and which exit code tells it.
+
+use std::fmt;
+use std::io;
+
+use hci_transport::ErrorKind;
+use dongle::{Address, Error};
+
+/// The command line makes no sense; clap's own code for it.
+pub const USAGE: u8 = 2;
+const OTHER: u8 = 1;
+const NOT_FOUND: u8 = 3;
+const TIMEOUT: u8 = 4;
+const DISCONNECTED: u8 = 5;
+const REFUSED: u8 = 6;
+const INTERRUPTED: u8 = 130;
+
+/// What the exit codes mean, for `--help`.
+pub const EXIT_CODES: &str = "\
+Exit codes:
+    0  done
+    1  anything not below
+    2  the command line makes no sense
+    3  not found: no such dongle, or the device has no such service or characteristic
+    4  timed out: the device is not there, or did not answer
+    5  disconnected: the device or the dongle was lost
+    6  refused: by the device, by the controller, or by the operating system
+  130  interrupted before it was done";
+
+/// Why a command ended before it was done.
+#[derive(Debug)]
+pub enum Failure {
+    /// The dongle, or the device at the other end, could not.
+    Dongle(Error),
+    /// The device was not there within the time.
+    NotThere(Address),
+    /// Nothing came within the time.
+    Silence(String),
+    /// What was asked for does not exist.
+    NotFound(String),
+    /// The command line makes no sense, in a way that the parser could not see.
+    Usage(String),
+    /// Reading or writing something here failed.
+    Io(String, io::Error),
+    /// The reader of our output has gone.
+    BrokenPipe,
+    /// Ctrl-C.
+    Interrupted,
+    /// This build can't do it.
+    Unsupported(String),
+}
+
+impl Failure {
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            Self::Dongle(error) => code_of(error),
+            Self::NotThere(_) | Self::Silence(_) => TIMEOUT,
+            Self::NotFound(_) => NOT_FOUND,
+            Self::Usage(_) => USAGE,
+            Self::Io(_, error) => match error.kind() {
+                io::ErrorKind::NotFound => NOT_FOUND,
+                io::ErrorKind::PermissionDenied | io::ErrorKind::AddrInUse => REFUSED,
+                _ => OTHER,
+            },
+            Self::BrokenPipe => 0,
+            Self::Interrupted => INTERRUPTED,
+            Self::Unsupported(_) => OTHER,
+        }
+    }
+
+    /// What its reader can do, where the error itself does not say it.
+    pub fn hint(&self) -> Option<&'static str> {
+        match self {
+            Self::NotThere(_) => Some(
+                "Is it awake, in range, and not connected to something else? \
+                 `dongle scan` shows what is there.",
+            ),
+            Self::NotFound(_) | Self::Dongle(Error::NotFound(_)) => {
+                Some("`dongle inspect ADDRESS` shows what the device has.")
+            }
+            Self::Dongle(error) if error.att().is_some_and(|e| e.code.is_security()) => {
+                Some("It wants to be paired with, which this tool can't do yet.")
+            }
+            _ => None,
+        }
+    }
+
+    /// An error of standard output, or of a file.
+    pub fn io(what: impl Into<String>) -> impl FnOnce(io::Error) -> Self {
+        let what = what.into();
+        move |error| match error.kind() {
+            io::ErrorKind::BrokenPipe => Self::BrokenPipe,
+            _ => Self::Io(what, error),
+        }
+    }
+}
+
+fn code_of(error: &Error) -> u8 {
+    match error {
+        Error::Timeout => TIMEOUT,
+        Error::NotFound(_) => NOT_FOUND,
+        Error::Disconnected(_) | Error::ControllerFailed(_) | Error::Closed => DISCONNECTED,
+        Error::Refused(_)
+        | Error::NotPermitted(_)
+        | Error::ConnectionLimit
+        | Error::SubscriptionLimit => REFUSED,
+        Error::Gatt(_) if error.att().is_some() => REFUSED,
+        Error::InvalidParameter(_) => USAGE,
+        Error::Transport(error) => match error.kind() {
+            ErrorKind::NotFound => NOT_FOUND,
+            ErrorKind::PermissionDenied | ErrorKind::Busy => REFUSED,
+            ErrorKind::Disconnected => DISCONNECTED,
+            ErrorKind::NoAnswer => TIMEOUT,
+            ErrorKind::InvalidSpec => USAGE,
+            _ => OTHER,
+        },
+        _ => OTHER,
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Dongle(error) => fmt::Display::fmt(error, f),
+            Self::NotThere(address) => write!(f, "{address} did not appear in time"),
+            Self::Silence(what)
+            | Self::NotFound(what)
+            | Self::Usage(what)
+            | Self::Unsupported(what) => f.write_str(what),
+            Self::Io(what, error) => write!(f, "{what}: {error}"),
+            Self::BrokenPipe => f.write_str("nobody reads the output"),
+            Self::Interrupted => f.write_str("interrupted"),
+        }
+    }
+}
+
+impl std::error::Error for Failure {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Dongle(error) => Some(error),
+            Self::Io(_, error) => Some(error),
+            _ => None,
+        }
+    }
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        Self::Dongle(error)
+    }
+}
+
+impl From<hci_transport::Error> for Failure {
+    fn from(error: hci_transport::Error) -> Self {
+        Self::Dongle(error.into())
+    }
+}
+
+impl From<io::Error> for Failure {
+    fn from(error: io::Error) -> Self {
+        Self::io("standard output")(error)
+    }
+}
+
+impl From<serde_json::Error> for Failure {
+    fn from(error: serde_json::Error) -> Self {
+        Self::from(io::Error::from(error))
+    }
+}

@@ -1,0 +1,62 @@
+//! `dongle`: Bluetooth LE devices from the command line, through any HCI controller.
+#![forbid(unsafe_code)]
+
+mod args;
+mod bars;
+mod clock;
+mod commands;
+mod failure;
+mod find;
+mod known;
+mod output;
+mod progress;
+mod screen;
+mod session;
+mod style;
+mod value;
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+use crate::args::Args;
+use crate::failure::Failure;
+use crate::session::Interrupt;
+
+fn main() -> ExitCode {
+    let args = match Args::try_parse() {
+        Ok(args) => args,
+        Err(error) => {
+            // Where nobody reads it any more, there is nothing to complain about.
+            let _ = error.print();
+            return ExitCode::from(if error.use_stderr() { failure::USAGE } else { 0 });
+        }
+    };
+    let levels = ["error", "info", "debug", "trace"];
+    let level = levels.get(usize::from(args.global.verbose)).unwrap_or(&"trace");
+    let filter = env_logger::Env::default().default_filter_or(*level);
+    env_logger::Builder::from_env(filter).format_target(args.global.verbose > 1).init();
+    let result = Interrupt::install()
+        .and_then(|interrupt| futures_lite::future::block_on(commands::run(&args, &interrupt)));
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => finish(&failure),
+    }
+}
+
+fn finish(failure: &Failure) -> ExitCode {
+    screen::restore();
+    match failure {
+        // Whoever was reading has seen enough.
+        Failure::BrokenPipe => return ExitCode::SUCCESS,
+        Failure::Interrupted => {}
+        other => {
+            let mark = style::Style::of(&std::io::stderr()).bad("error:");
+            eprintln!("{mark} {other}");
+            if let Some(hint) = other.hint() {
+                eprintln!("       {hint}");
+            }
+        }
+    }
+    ExitCode::from(failure.exit_code())
+}

@@ -1,0 +1,68 @@
+//! What takes a while says so: one line on standard error, gone when it is done.
+
+use std::io::{self, IsTerminal as _, Write as _};
+use std::time::{Duration, Instant};
+
+use async_io::Timer;
+use futures_lite::{FutureExt as _, future};
+
+use crate::args::Global;
+use crate::style::Style;
+
+/// What is done faster than this needs no line.
+const GRACE: Duration = Duration::from_millis(300);
+const FRAME: Duration = Duration::from_millis(100);
+const FRAMES: [&str; 10] = ["⠋", "⠙", "⠹", "⠸", "⠼", "⠴", "⠦", "⠧", "⠇", "⠏"];
+
+/// A line that turns while something is under way.
+pub struct Progress {
+    what: Option<String>,
+    style: Style,
+}
+
+impl Progress {
+    /// Shown only in a terminal, and not between the lines of a log.
+    pub fn of(global: &Global, what: impl Into<String>) -> Self {
+        let shown = io::stderr().is_terminal() && global.verbose == 0;
+        Self { what: shown.then(|| what.into()), style: Style::of(&io::stderr()) }
+    }
+
+    /// Turns while the work goes on.
+    pub async fn during<T>(self, work: impl Future<Output = T>) -> T {
+        let Some(what) = self.what else { return work.await };
+        let line = Line::default();
+        let turn = async {
+            Timer::after(GRACE).await;
+            let began = Instant::now();
+            for frame in FRAMES.iter().cycle() {
+                let seconds = (began.elapsed() + GRACE).as_secs();
+                let time = self.style.dim(&format!("{seconds} s"));
+                line.show(&format!("{} {what} … {time}", self.style.accent(frame)));
+                Timer::after(FRAME).await;
+            }
+            future::pending().await
+        };
+        work.or(turn).await
+    }
+}
+
+/// A line that can be written over; it takes itself away.
+#[derive(Default)]
+pub struct Line;
+
+impl Line {
+    /// Nobody can be told that standard error can't be written.
+    pub fn show(&self, text: &str) {
+        let mut err = io::stderr().lock();
+        let _ = write!(err, "\r\x1B[K{text}");
+        let _ = err.flush();
+    }
+}
+
+impl Drop for Line {
+    fn drop(&mut self) {
+        if io::stderr().is_terminal() {
+            self.show("");
+        }
+    }
+}

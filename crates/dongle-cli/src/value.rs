@@ -1,0 +1,232 @@
+//! Values: octets, and what they are read and written as.
+
+use clap::ValueEnum;
+use dongle::Uuid;
+use serde::Serialize;
+
+use crate::known;
+
+/// How octets are read and written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// What the characteristic is known to be, else text if it is some, and the octets.
+    Auto,
+    /// Octets, in hexadecimal.
+    Hex,
+    /// UTF-8.
+    Text,
+    U8,
+    I8,
+    /// Numbers of several octets have the least significant first.
+    U16,
+    I16,
+    U32,
+    I32,
+    U64,
+    I64,
+    F32,
+    F64,
+}
+
+/// What octets mean.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Meaning {
+    /// For people.
+    pub text: String,
+    /// For plots and tables.
+    pub number: Option<f64>,
+    pub unit: Option<&'static str>,
+}
+
+impl Meaning {
+    pub fn text(text: impl Into<String>) -> Self {
+        Self { text: text.into(), number: None, unit: None }
+    }
+
+    pub fn number(number: f64, unit: Option<&'static str>) -> Self {
+        let text = match unit {
+            Some(unit) => format!("{number} {unit}"),
+            None => number.to_string(),
+        };
+        Self { text, number: Some(number), unit }
+    }
+}
+
+/// A value as JSON has it.
+#[derive(Debug, Serialize)]
+pub struct Json {
+    /// The octets.
+    hex: String,
+    /// The octets as text, where they are some.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    text: Option<String>,
+    /// What they mean, where that is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    value: Option<serde_json::Value>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    unit: Option<&'static str>,
+}
+
+impl Json {
+    pub fn new(format: Format, uuid: Uuid, octets: &[u8]) -> Self {
+        let meaning = meaning(format, uuid, octets);
+        let value = meaning.as_ref().map(|m| match m.number {
+            Some(number) => number_json(number),
+            None => m.text.clone().into(),
+        });
+        Self {
+            hex: hex(octets),
+            text: text(octets).map(Into::into),
+            value,
+            unit: meaning.and_then(|m| m.unit),
+        }
+    }
+}
+
+/// 87, not 87.0.
+pub fn number_json(number: f64) -> serde_json::Value {
+    let whole = number as i64;
+    if whole as f64 == number { whole.into() } else { number.into() }
+}
+
+/// `01 ff`.
+pub fn spaced(octets: &[u8]) -> String {
+    let octets: Vec<_> = octets.iter().map(|octet| format!("{octet:02x}")).collect();
+    octets.join(" ")
+}
+
+/// `01ff`.
+pub fn hex(octets: &[u8]) -> String {
+    octets.iter().map(|octet| format!("{octet:02x}")).collect()
+}
+
+/// Octets that are text: not empty, UTF-8, and nothing in it that a terminal would act on. A zero at
+/// the end is often sent along.
+pub fn text(octets: &[u8]) -> Option<&str> {
+    let text = std::str::from_utf8(octets).ok()?;
+    let text = text.strip_suffix('\0').unwrap_or(text);
+    let printable = |c: char| !c.is_control() || matches!(c, '\n' | '\t' | '\r');
+    (!text.is_empty() && text.chars().all(printable)).then_some(text)
+}
+
+/// What the octets mean, where that is known.
+pub fn meaning(format: Format, uuid: Uuid, octets: &[u8]) -> Option<Meaning> {
+    macro_rules! number {
+        ($type:ty) => {
+            octets
+                .try_into()
+                .ok()
+                .map(|octets| Meaning::number(<$type>::from_le_bytes(octets) as f64, None))
+        };
+    }
+    match format {
+        Format::Auto => known::meaning(uuid, octets),
+        Format::Hex => None,
+        Format::Text => Some(Meaning::text(String::from_utf8_lossy(octets).escape_debug().to_string())),
+        Format::U8 => number!(u8),
+        Format::I8 => number!(i8),
+        Format::U16 => number!(u16),
+        Format::I16 => number!(i16),
+        Format::U32 => number!(u32),
+        Format::I32 => number!(i32),
+        Format::U64 => number!(u64),
+        Format::I64 => number!(i64),
+        Format::F32 => number!(f32),
+        Format::F64 => number!(f64),
+    }
+}
+
+/// One line for people: what it means, or its text, or its octets.
+pub fn shown(format: Format, uuid: Uuid, octets: &[u8]) -> String {
+    if let Some(meaning) = meaning(format, uuid, octets) {
+        return meaning.text;
+    }
+    match text(octets) {
+        // A number is often a letter, too; two letters or more are text.
+        Some(text) if format == Format::Auto && octets.len() > 1 => format!("{text:?}"),
+        _ if octets.is_empty() => "(empty)".into(),
+        _ => spaced(octets),
+    }
+}
+
+/// A value from the command line.
+pub fn parse(format: Format, text: &str) -> Result<Vec<u8>, String> {
+    macro_rules! number {
+        ($type:ty) => {
+            text.trim()
+                .parse::<$type>()
+                .map(|number| number.to_le_bytes().to_vec())
+                .map_err(|error| format!("{text:?} is not {}: {error}", stringify!($type)))
+        };
+    }
+    match format {
+        Format::Auto | Format::Hex => parse_hex(text).ok_or_else(|| {
+            format!(
+                "{text:?} is not hexadecimal; write octets like 01ff, or say what it is: --as text"
+            )
+        }),
+        Format::Text => Ok(text.into()),
+        Format::U8 => number!(u8),
+        Format::I8 => number!(i8),
+        Format::U16 => number!(u16),
+        Format::I16 => number!(i16),
+        Format::U32 => number!(u32),
+        Format::I32 => number!(i32),
+        Format::U64 => number!(u64),
+        Format::I64 => number!(i64),
+        Format::F32 => number!(f32),
+        Format::F64 => number!(f64),
+    }
+}
+
+/// `01ff`, `01 ff`, `01:ff`, `0x01ff`.
+fn parse_hex(text: &str) -> Option<Vec<u8>> {
+    let text = text.trim();
+    let digits = text.strip_prefix("0x").unwrap_or(text);
+    let digits: Vec<_> = digits
+        .chars()
+        .filter(|c| !c.is_whitespace() && !matches!(c, ':' | '-'))
+        .map(|c| c.to_digit(16))
+        .collect::<Option<_>>()?;
+    let pairs = digits.chunks_exact(2);
+    if !pairs.remainder().is_empty() {
+        return None;
+    }
+    pairs
+        .map(|pair| match *pair {
+            [high, low] => u8::try_from(high << 4 | low).ok(),
+            _ => None,
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_are_read_from_the_command_line() {
+        for text in ["01ff", "01 FF", "01:ff", "0x01ff", "01-ff"] {
+            assert_eq!(parse(Format::Hex, text), Ok(vec![0x01, 0xFF]), "{text}");
+        }
+        assert_eq!(parse(Format::Hex, ""), Ok(vec![]));
+        assert!(parse(Format::Hex, "1").is_err());
+        assert!(parse(Format::Hex, "hello").is_err());
+        assert_eq!(parse(Format::Text, "hé"), Ok("hé".into()));
+        assert_eq!(parse(Format::U16, "258"), Ok(vec![2, 1]));
+        assert_eq!(parse(Format::I8, "-1"), Ok(vec![0xFF]));
+        assert!(parse(Format::U8, "256").is_err());
+    }
+
+    #[test]
+    fn values_are_shown_as_what_they_are() {
+        let unknown = Uuid::from_u128(1);
+        assert_eq!(shown(Format::Auto, unknown, b"Dongle"), "\"Dongle\"");
+        assert_eq!(shown(Format::Auto, unknown, &[0x41]), "41");
+        assert_eq!(shown(Format::Auto, unknown, &[]), "(empty)");
+        assert_eq!(shown(Format::Auto, unknown, &[0x1B, 0x5B]), "1b 5b");
+        assert_eq!(shown(Format::U16, unknown, &[2, 1]), "258");
+        assert_eq!(shown(Format::U16, unknown, &[2]), "02", "not a u16");
+        assert_eq!(shown(Format::Text, unknown, &[0x1B, 0x5B]), "\\u{1b}[");
+    }
+}

@@ -1,0 +1,30 @@
+//! Changes of a device's services, as it tells of them.
+
+use dongle_central::att::HandleRange;
+use dongle_central::gatt::changed_services;
+
+use crate::error::Error;
+use crate::gatt::{Notified, Subscription};
+
+/// The changes of a device's services (Core Vol 3 Part G, 7.1), one by one.
+#[derive(Debug)]
+pub struct ServiceChanges(Subscription);
+
+impl ServiceChanges {
+    pub(crate) fn new(indications: Subscription) -> Self {
+        Self(indications)
+    }
+
+    /// The next change: which handles have another meaning now, or none any more.
+    pub async fn next(&mut self) -> Result<HandleRange, Error> {
+        loop {
+            match self.0.notified().await? {
+                // What makes no sense can't be narrowed down.
+                Notified::Value(value) => {
+                    return Ok(changed_services(&value).unwrap_or(HandleRange::ALL));
+                }
+                Notified::Missed(_) => {}
+            }
+        }
+    }
+}
