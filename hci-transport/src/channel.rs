@@ -1,15 +1,16 @@
 //! The one packet channel: the host holds one end, whatever moves the bytes holds the other.
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, OnceLock};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use crate::port::HciPort;
 use crate::pump::Pumps;
 use crate::queue::{PacketQueue, Stopped};
+use crate::snoop::SharedRecorder;
 use crate::waiters::WaiterKey;
-use crate::{Error, ErrorKind};
+use crate::{Error, ErrorKind, Snoop};
 
 /// How long a dropped channel waits for its wire to be released.
 const RELEASE: Duration = Duration::from_millis(1_500);
@@ -35,6 +36,7 @@ pub fn channel(name: impl Into<String>, capacity_bytes: usize) -> (HciChannel, H
         to_controller: PacketQueue::new(capacity_bytes),
         discarded: AtomicU64::new(0),
         undecodable: AtomicU64::new(0),
+        recorder: OnceLock::new(),
     });
     let channel = HciChannel {
         shared: Arc::clone(&shared),
@@ -51,6 +53,9 @@ pub(crate) struct Shared {
     pub(crate) to_controller: PacketQueue,
     pub(crate) discarded: AtomicU64,
     pub(crate) undecodable: AtomicU64,
+    /// Where the host's packets are recorded as they are taken; see [`PacketQueue::record_to`] for
+    /// the other direction.
+    pub(crate) recorder: OnceLock<SharedRecorder>,
 }
 
 /// The host's end of a channel: whole HCI packets to and from one controller.
@@ -183,6 +188,35 @@ impl HciChannel {
         self.shared.to_host.end(&error, true);
         self.shared.to_host.clear();
         self.shared.to_controller.end(&error, false);
+    }
+
+    /// Records from now on what crosses the channel, in both directions. A channel is recorded once:
+    /// if it is already, this changes nothing.
+    ///
+    /// # Errors
+    ///
+    /// If the file can't be written, or is there already and no capture.
+    ///
+    /// ```
+    /// use hci_transport::Snoop;
+    ///
+    /// # let path = std::env::temp_dir().join(format!("snoop-doc-{}", std::process::id()));
+    /// let (channel, _controller) = hci_transport::channel("example", 4096);
+    /// channel.record(&Snoop::to(&path))?;
+    /// # std::fs::remove_file(path).unwrap();
+    /// # Ok::<(), hci_transport::Error>(())
+    /// ```
+    pub fn record(&self, snoop: &Snoop) -> Result<(), Error> {
+        if self.shared.recorder.get().is_some() {
+            return Ok(());
+        }
+        let recorder = snoop.start().map_err(|error| error.in_front(self.name()))?;
+        let recorder = Arc::new(Mutex::new(recorder));
+        if self.shared.recorder.set(Arc::clone(&recorder)).is_ok() {
+            self.shared.to_host.record_to(recorder);
+            log::info!("{}: recording to {}", self.name(), snoop.path().display());
+        }
+        Ok(())
     }
 
     /// What has gone through the channel so far.

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use crate::packet::RESET;
 use crate::pump::{self, Wire};
-use crate::{Error, ErrorKind, HciChannel, Limits, Spec};
+use crate::{Error, ErrorKind, HciChannel, Limits, Snoop, Spec};
 
 /// How long a device or socket may take to open.
 pub(crate) const CONNECT: Duration = Duration::from_millis(2_500);
@@ -30,6 +30,7 @@ pub struct OpenOptions {
     capacity: usize,
     limits: Limits,
     answer_within: Duration,
+    snoop: Option<Snoop>,
 }
 
 impl Default for OpenOptions {
@@ -38,6 +39,7 @@ impl Default for OpenOptions {
             capacity: 64 * 1024,
             limits: Limits::default(),
             answer_within: Duration::from_secs(2),
+            snoop: None,
         }
     }
 }
@@ -65,12 +67,26 @@ impl OpenOptions {
         self
     }
 
+    /// Records all that crosses the channel, from the first reset. Without this, a capture that the
+    /// spec asks for is made, or else the one that the environment does
+    /// ([`Snoop::from_env`]).
+    #[must_use]
+    pub fn snoop(mut self, snoop: Snoop) -> Self {
+        self.snoop = Some(snoop);
+        self
+    }
+
     /// Opens the controller that `spec` names; see [`open`].
     ///
     /// # Errors
     ///
     /// As [`open`].
     pub fn open(&self, spec: &Spec) -> Result<HciChannel, Error> {
+        if let Spec::Recorded { spec, snoop } = spec {
+            let mut options = self.clone();
+            options.snoop.get_or_insert_with(|| snoop.clone());
+            return options.open(spec);
+        }
         let (wire, hint) = match spec {
             Spec::Serial { path, baud, rtscts } => {
                 let wire = crate::serial::open(&spec.place(), path, *baud, *rtscts)?;
@@ -98,6 +114,8 @@ impl OpenOptions {
                 let (channel, hint) = open_usb(&name, address, self.capacity, self.limits)?;
                 return self.bring_up(channel, &hint);
             }
+            // Taken apart above.
+            Spec::Recorded { spec, .. } => return self.open(spec),
             Spec::Virtual => {
                 return Err(Error::new(
                     ErrorKind::Unsupported,
@@ -130,6 +148,9 @@ impl OpenOptions {
     }
 
     fn bring_up(&self, channel: HciChannel, hint: &str) -> Result<HciChannel, Error> {
+        if let Some(snoop) = self.snoop.clone().or_else(Snoop::from_env) {
+            channel.record(&snoop)?;
+        }
         reset(&channel, self.answer_within, hint)?;
         Ok(channel)
     }

@@ -10,6 +10,7 @@ use crate::Error;
 use crate::channel::{Closed, Shared};
 use crate::queue::{Packets, Stopped};
 use crate::ring::Ring;
+use crate::snoop;
 use crate::waiters::WaiterKey;
 
 /// The pump's end of a channel: it delivers the controller's packets to the host and takes the
@@ -113,9 +114,7 @@ impl HciPort {
     pub fn poll_deliver(&self, cx: &mut Context<'_>, packet: &[u8]) -> Poll<Result<(), Closed>> {
         self.shared
             .to_host
-            .poll_push_with(cx, self.key, packet.len(), |writer| {
-                let _ = embedded_io::Write::write_all(writer, packet);
-            })
+            .poll_push(cx, self.key, packet)
             .map_err(|_| Closed)
     }
 
@@ -126,7 +125,7 @@ impl HciPort {
     /// [`Closed`] when the host's end is closed and all it wrote has been taken, or the channel
     /// has failed.
     pub fn try_next(&self, out: &mut Vec<u8>) -> Result<bool, Closed> {
-        match self.shared.to_controller.try_read(|ring| take(ring, out)) {
+        match self.shared.to_controller.try_read(|ring| self.take(ring, out)) {
             Ok(taken) => Ok(taken.is_some()),
             Err(_) => Err(Closed),
         }
@@ -147,7 +146,7 @@ impl HciPort {
         let next = self
             .shared
             .to_controller
-            .read_blocking(deadline, |ring| take(ring, out));
+            .read_blocking(deadline, |ring| self.take(ring, out));
         match next {
             Ok(()) => Ok(true),
             Err(Stopped::TimedOut) => Ok(false),
@@ -165,7 +164,7 @@ impl HciPort {
     pub fn poll_next(&self, cx: &mut Context<'_>, out: &mut Vec<u8>) -> Poll<Result<(), Closed>> {
         self.shared
             .to_controller
-            .poll_read(cx, self.key, |ring| take(ring, out))
+            .poll_read(cx, self.key, |ring| self.take(ring, out))
             .map_err(|_| Closed)
     }
 
@@ -201,21 +200,32 @@ impl HciPort {
         let next = self.shared.to_controller.read_blocking(None, |ring| {
             out.clear();
             while out.len() < enough && !ring.is_empty() {
-                ring.pop_into(out);
+                self.take_behind(ring, out);
             }
         });
         next.map_err(|_| Closed)
+    }
+
+    fn take(&self, ring: &mut Ring, out: &mut Vec<u8>) {
+        out.clear();
+        self.take_behind(ring, out);
+    }
+
+    /// Takes the packet at the front to the end of `out`.
+    fn take_behind(&self, ring: &mut Ring, out: &mut Vec<u8>) {
+        let start = out.len();
+        ring.pop_into(out);
+        if let Some(recorder) = self.shared.recorder.get()
+            && let Some(packet) = out.get(start..)
+        {
+            snoop::record(recorder, false, packet);
+        }
     }
 
     /// The host can no longer write, because of `error`; it can still be delivered to.
     pub(crate) fn fail_writes(&self, error: &Error) {
         self.shared.to_controller.end(error, true);
     }
-}
-
-fn take(ring: &mut Ring, out: &mut Vec<u8>) {
-    out.clear();
-    ring.pop_into(out);
 }
 
 impl Clone for HciPort {

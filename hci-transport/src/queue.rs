@@ -7,6 +7,7 @@ use std::time::Instant;
 
 use crate::Error;
 use crate::ring::Ring;
+use crate::snoop::{self, SharedRecorder};
 use crate::waiters::{WaiterKey, Waiters, Woken};
 
 /// One direction of a channel.
@@ -23,6 +24,8 @@ struct State {
     /// Why nothing more comes in; what is in the ring can still be read.
     end: Option<Error>,
     counts: Counts,
+    /// Where the controller's packets are recorded before anyone can read them.
+    recorder: Option<SharedRecorder>,
     reading: Waiters,
     writing: Waiters,
     blocked_readers: usize,
@@ -55,6 +58,7 @@ impl PacketQueue {
                 ring: Ring::new(capacity),
                 end: None,
                 counts: Counts::default(),
+                recorder: None,
                 reading: Waiters::default(),
                 writing: Waiters::default(),
                 blocked_readers: 0,
@@ -63,6 +67,11 @@ impl PacketQueue {
             readable: Condvar::new(),
             writable: Condvar::new(),
         }
+    }
+
+    /// From now on, packets from the controller are recorded as they are put in.
+    pub(crate) fn record_to(&self, recorder: SharedRecorder) {
+        self.lock().recorder = Some(recorder);
     }
 
     pub(crate) fn counts(&self) -> Counts {
@@ -108,6 +117,24 @@ impl PacketQueue {
             self.wake_readers(state);
         }
         Ok(room)
+    }
+
+    /// Puts a packet in once there is room for it.
+    pub(crate) fn poll_push(
+        &self,
+        cx: &mut Context<'_>,
+        key: WaiterKey,
+        packet: &[u8],
+    ) -> Poll<Result<(), Error>> {
+        let mut state = self.lock();
+        if state.room_for(packet.len())? {
+            state.push(packet);
+            self.wake_readers(state);
+            Poll::Ready(Ok(()))
+        } else {
+            state.writing.register(key, cx.waker());
+            Poll::Pending
+        }
     }
 
     /// Puts in a packet that `write` composes, once there is room for about `length` bytes.
@@ -293,6 +320,9 @@ impl State {
     }
 
     fn push(&mut self, packet: &[u8]) {
+        if let Some(recorder) = &self.recorder {
+            snoop::record(recorder, true, packet);
+        }
         self.ring.push(packet);
         self.counts.add(packet.len());
     }

@@ -4,7 +4,7 @@ use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
 
-use crate::{Error, ErrorKind};
+use crate::{Error, ErrorKind, Snoop};
 
 /// The baud rate of a serial port when its line names none: what Zephyr's samples use.
 pub const DEFAULT_BAUD: u32 = 1_000_000;
@@ -50,6 +50,13 @@ pub enum Spec {
     Usb(UsbAddress),
     /// `virtual`: a simulated controller in the same process.
     Virtual,
+    /// Any of them with `,snoop=FILE` behind it, and perhaps `,snoop-keys`: recorded.
+    Recorded {
+        /// The controller.
+        spec: Box<Spec>,
+        /// The capture.
+        snoop: Snoop,
+    },
 }
 
 /// Which USB adapter.
@@ -77,13 +84,31 @@ pub enum UsbAddress {
 }
 
 const SPELLINGS: &str = "serial:PATH[,BAUD][,rtscts], tcp-client:HOST:PORT, unix-client:PATH, \
-                         usb:INDEX, usb:VENDOR:PRODUCT[/SERIAL] (hexadecimal) or virtual";
+                         usb:INDEX, usb:VENDOR:PRODUCT[/SERIAL] (hexadecimal) or virtual, and behind any of them \
+                         ,snoop=FILE to record it";
 
 impl Spec {
+    /// The controller, without the wish to record it.
+    pub fn controller(&self) -> &Self {
+        match self {
+            Self::Recorded { spec, .. } => spec.controller(),
+            other => other,
+        }
+    }
+
+    /// The capture that is wished for.
+    pub fn snoop(&self) -> Option<&Snoop> {
+        match self {
+            Self::Recorded { snoop, .. } => Some(snoop),
+            _ => None,
+        }
+    }
+
     /// The controller's place without the options: how messages name it.
     pub(crate) fn place(&self) -> String {
         match self {
             Self::Serial { path, .. } => format!("serial:{path}"),
+            Self::Recorded { spec, .. } => spec.place(),
             other => other.to_string(),
         }
     }
@@ -94,6 +119,45 @@ impl FromStr for Spec {
 
     fn from_str(line: &str) -> Result<Self, Error> {
         let line = line.trim();
+        let (controller, snoop) = split_snoop(line)?;
+        let spec = Self::parse_controller(&controller)?;
+        Ok(match snoop {
+            Some(snoop) => Self::Recorded {
+                spec: Box::new(spec),
+                snoop,
+            },
+            None => spec,
+        })
+    }
+}
+
+/// The line without the wish to record, and the wish.
+fn split_snoop(line: &str) -> Result<(String, Option<Snoop>), Error> {
+    const CURE: &str = "write ,snoop=FILE behind the controller, and ,snoop-keys if keys are to be \
+                        in it";
+    let mut parts = line.split(',');
+    let mut kept = vec![parts.next().unwrap_or_default()];
+    let (mut path, mut keys) = (None, false);
+    for part in parts {
+        match part.trim().strip_prefix("snoop=") {
+            Some("") => return Err(invalid(line, "no file to record to", CURE)),
+            Some(file) if path.replace(file).is_some() => {
+                return Err(invalid(line, "two files to record to", CURE));
+            }
+            Some(_) => {}
+            None if part.trim() == "snoop-keys" => keys = true,
+            None => kept.push(part),
+        }
+    }
+    match path {
+        Some(path) => Ok((kept.join(","), Some(Snoop::to(path).keys(keys)))),
+        None if keys => Err(invalid(line, "snoop-keys without a file to record to", CURE)),
+        None => Ok((line.to_owned(), None)),
+    }
+}
+
+impl Spec {
+    fn parse_controller(line: &str) -> Result<Self, Error> {
         let (scheme, rest) = line.split_once(':').unwrap_or((line, ""));
         match scheme {
             "serial" => parse_serial(line, rest),
@@ -161,7 +225,7 @@ fn parse_serial(line: &str, rest: &str) -> Result<Spec, Error> {
                 return Err(invalid(
                     line,
                     &format!(
-                        "unknown option '{option}', known are a baud rate, rtscts and nortscts"
+                        "unknown option '{option}', known are a baud rate, rtscts, nortscts and snoop=FILE"
                     ),
                     CURE,
                 ));
@@ -270,6 +334,13 @@ impl fmt::Display for Spec {
                 serial,
             }) => write!(f, "usb:{vendor:04x}:{product:04x}/{serial}"),
             Self::Virtual => f.write_str("virtual"),
+            Self::Recorded { spec, snoop } => {
+                write!(f, "{spec},snoop={}", snoop.path().display())?;
+                if snoop.records_keys() {
+                    f.write_str(",snoop-keys")?;
+                }
+                Ok(())
+            }
         }
     }
 }

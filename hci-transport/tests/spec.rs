@@ -1,7 +1,7 @@
 //! The lines that name controllers: what they mean, and what is said about wrong ones.
 #![allow(clippy::unwrap_used)]
 
-use hci_transport::{ErrorKind, Spec, UsbAddress};
+use hci_transport::{ErrorKind, Snoop, Spec, UsbAddress};
 
 fn parse(line: &str) -> Spec {
     line.parse().unwrap()
@@ -12,6 +12,13 @@ fn serial(path: &str, baud: u32, rtscts: bool) -> Spec {
         path: path.into(),
         baud,
         rtscts,
+    }
+}
+
+fn recorded(spec: Spec, snoop: Snoop) -> Spec {
+    Spec::Recorded {
+        spec: Box::new(spec),
+        snoop,
     }
 }
 
@@ -60,7 +67,29 @@ fn every_spelling_means_what_it_says() {
                 product: 1,
             }),
         ),
+        (
+            "usb:0a12:0001/A1:B2",
+            Spec::Usb(UsbAddress::Serial {
+                vendor: 0x0a12,
+                product: 1,
+                serial: "A1:B2".into(),
+            }),
+        ),
         ("virtual", Spec::Virtual),
+        ("virtual,snoop=a b.btsnoop", recorded(Spec::Virtual, Snoop::to("a b.btsnoop"))),
+        (
+            "serial:COM3,snoop=x,115200,snoop-keys",
+            recorded(serial("COM3", 115_200, false), Snoop::to("x").keys(true)),
+        ),
+        (
+            "unix-client:/tmp/a,b,snoop=/tmp/c",
+            recorded(
+                Spec::UnixClient {
+                    path: "/tmp/a,b".into(),
+                },
+                Snoop::to("/tmp/c"),
+            ),
+        ),
     ] {
         assert_eq!(parse(line), spec, "{line}");
     }
@@ -76,7 +105,10 @@ fn a_spec_is_shown_as_it_is_written() {
         "unix-client:/run/hci",
         "usb:3",
         "usb:0a12:0001",
+        "usb:0a12:0001/5CF3",
         "virtual",
+        "usb:0,snoop=trace.btsnoop",
+        "serial:COM3,115200,snoop=/tmp/x,snoop-keys",
     ] {
         assert_eq!(parse(line).to_string(), line);
     }
@@ -87,7 +119,7 @@ fn a_wrong_line_is_told_what_is_wrong_and_how_to_write_it() {
     for (line, expected) in [
         (
             "",
-            "'' names no controller: no controller is named; write serial:PATH[,BAUD][,rtscts], tcp-client:HOST:PORT, unix-client:PATH, usb:INDEX, usb:VENDOR:PRODUCT (hexadecimal) or virtual",
+            "'' names no controller: no controller is named; write serial:PATH[,BAUD][,rtscts], tcp-client:HOST:PORT, unix-client:PATH, usb:INDEX, usb:VENDOR:PRODUCT[/SERIAL] (hexadecimal) or virtual, and behind any of them ,snoop=FILE to record it",
         ),
         (
             "bluetooth:0",
@@ -105,7 +137,7 @@ fn a_wrong_line_is_told_what_is_wrong_and_how_to_write_it() {
         ("serial:,115200", "no serial port"),
         (
             "serial:/dev/ttyACM0,fast",
-            "unknown option 'fast', known are a baud rate, rtscts and nortscts",
+            "unknown option 'fast', known are a baud rate, rtscts, nortscts and snoop=FILE",
         ),
         ("serial:/dev/ttyACM0,115200x", "'115200x' is no baud rate"),
         ("serial:/dev/ttyACM0,0", "'0' is no baud rate"),
@@ -134,6 +166,10 @@ fn a_wrong_line_is_told_what_is_wrong_and_how_to_write_it() {
         ("usb:0a12:", "'' is no USB identifier"),
         ("usb:0a12:00001", "'00001' is no USB identifier"),
         ("usb:+a12:0001", "'+a12' is no USB identifier"),
+        ("usb:0a12:0001/", "the serial number is empty; write usb:0"),
+        ("usb:0,snoop=", "no file to record to; write ,snoop=FILE"),
+        ("usb:0,snoop=a,snoop=b", "two files to record to"),
+        ("usb:0,snoop-keys", "snoop-keys without a file to record to"),
         (
             "virtual:2",
             "a virtual controller takes no options; write virtual",

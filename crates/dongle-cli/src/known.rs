@@ -7,10 +7,6 @@ use crate::value::Meaning;
 /// The meaning of a value, where its characteristic is known here and the value is well-formed.
 pub fn meaning(uuid: Uuid, octets: &[u8]) -> Option<Meaning> {
     match uuid.as_u16()? {
-        // Device Name and the strings of Device Information
-        0x2A00 | 0x2A24..=0x2A29 | 0x2901 => {
-            crate::value::text(octets).map(|text| Meaning::text(format!("{text:?}")))
-        }
         0x2A01 => appearance(octets),
         0x2A04 => preferred_parameters(octets),
         0x2A19 => Some(Meaning::number(f64::from(u8_of(octets)?), Some("%"))),
@@ -33,6 +29,11 @@ pub fn meaning(uuid: Uuid, octets: &[u8]) -> Option<Meaning> {
         })),
         _ => None,
     }
+}
+
+/// Whether the value is text by definition: names, and the strings of Device Information.
+pub fn is_text(uuid: Uuid) -> bool {
+    matches!(uuid.as_u16(), Some(0x2A00 | 0x2A24..=0x2A29 | 0x2901))
 }
 
 fn u8_of(octets: &[u8]) -> Option<u8> {
@@ -97,7 +98,6 @@ mod tests {
     #[test]
     fn well_known_values_mean_something() {
         let text = |text: &str| Some(text.to_owned());
-        assert_eq!(said(0x2A00, b"Dongle\0"), text("\"Dongle\""));
         assert_eq!(said(0x2A01, &[0x41, 0x03]), text("Heart Rate Belt"));
         assert_eq!(said(0x2A19, &[87]), text("87 %"));
         assert_eq!(said(0x2A37, &[0x00, 72]), text("72 bpm"));
@@ -114,7 +114,7 @@ mod tests {
 
     #[test]
     fn malformed_values_mean_nothing() {
-        for uuid in [0x2A00, 0x2A01, 0x2A04, 0x2A19, 0x2A37, 0x2A38, 0x2A6D, 0x2A6E, 0x2902] {
+        for uuid in [0x2A01, 0x2A04, 0x2A19, 0x2A37, 0x2A38, 0x2A6D, 0x2A6E, 0x2902] {
             for octets in [&[][..], &[0xFF; 3], &[0xFF; 9]] {
                 if uuid != 0x2A37 {
                     assert_eq!(said(uuid, octets), None, "{uuid:04X} {octets:?}");

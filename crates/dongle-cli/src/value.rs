@@ -74,9 +74,10 @@ impl Json {
             Some(number) => number_json(number),
             None => m.text.clone().into(),
         });
+        let text = text(octets).filter(|_| meaning.is_none() && is_text(uuid, octets));
         Self {
             hex: hex(octets),
-            text: text(octets).map(Into::into),
+            text: text.map(Into::into),
             value,
             unit: meaning.and_then(|m| m.unit),
         }
@@ -107,6 +108,11 @@ pub fn text(octets: &[u8]) -> Option<&str> {
     let text = text.strip_suffix('\0').unwrap_or(text);
     let printable = |c: char| !c.is_control() || matches!(c, '\n' | '\t' | '\r');
     (!text.is_empty() && text.chars().all(printable)).then_some(text)
+}
+
+/// A number is often a letter, too; several letters are text, and what has to be some is.
+fn is_text(uuid: Uuid, octets: &[u8]) -> bool {
+    octets.len() > 1 || known::is_text(uuid)
 }
 
 /// What the octets mean, where that is known.
@@ -142,8 +148,7 @@ pub fn shown(format: Format, uuid: Uuid, octets: &[u8]) -> String {
         return meaning.text;
     }
     match text(octets) {
-        // A number is often a letter, too; two letters or more are text.
-        Some(text) if format == Format::Auto && octets.len() > 1 => format!("{text:?}"),
+        Some(text) if format == Format::Auto && is_text(uuid, octets) => format!("{text:?}"),
         _ if octets.is_empty() => "(empty)".into(),
         _ => spaced(octets),
     }
@@ -223,6 +228,7 @@ mod tests {
         let unknown = Uuid::from_u128(1);
         assert_eq!(shown(Format::Auto, unknown, b"Dongle"), "\"Dongle\"");
         assert_eq!(shown(Format::Auto, unknown, &[0x41]), "41");
+        assert_eq!(shown(Format::Auto, Uuid::from_u16(0x2A00), b"A\0"), "\"A\"");
         assert_eq!(shown(Format::Auto, unknown, &[]), "(empty)");
         assert_eq!(shown(Format::Auto, unknown, &[0x1B, 0x5B]), "1b 5b");
         assert_eq!(shown(Format::U16, unknown, &[2, 1]), "258");

@@ -58,7 +58,7 @@ pub(crate) struct Inner {
     commands: mpsc::UnboundedSender<Command>,
     name: String,
     opened: OnceLock<Opened>,
-    next_scan: AtomicU64,
+    next_id: AtomicU64,
     /// What has to live as long as the dongle: the simulated world around it.
     _world: Option<Box<dyn Send + Sync>>,
 }
@@ -210,7 +210,7 @@ async fn start(
         commands,
         name,
         opened: OnceLock::new(),
-        next_scan: AtomicU64::new(0),
+        next_id: AtomicU64::new(0),
         _world: world,
     };
     let dongle = Dongle { inner: Arc::new(inner) };
@@ -237,8 +237,8 @@ impl Inner {
         self.commands.unbounded_send(command).map_err(|_| self.shared.why_ended())
     }
 
-    pub(crate) fn next_scan(&self) -> u64 {
-        self.next_scan.fetch_add(1, Ordering::Relaxed)
+    pub(crate) fn next_id(&self) -> u64 {
+        self.next_id.fetch_add(1, Ordering::Relaxed)
     }
 }
 

@@ -23,6 +23,7 @@
 #![forbid(unsafe_code)]
 
 mod address;
+mod advertisement;
 mod call;
 mod connection;
 mod device;
@@ -47,6 +48,7 @@ pub use dongle_central::links::{ConnectionParameters, Reason};
 pub use hci_transport;
 
 pub use crate::address::{Address, AddressKind, ParseAddressError};
+pub use crate::advertisement::Advertisement;
 pub use crate::call::Call;
 pub use crate::connection::DeviceConnection;
 pub use crate::device::{Connect, Device};
@@ -56,4 +58,4 @@ pub use crate::found::Found;
 pub use crate::gatt::{
     Characteristic, Descriptor, Notified, Service, ServiceChanges, Subscribe, Subscription, Write,
 };
-pub use crate::scan::{Advertisement, Scan, ScanBuilder, ScanResult};
+pub use crate::scan::{Scan, ScanBuilder, ScanResult};

@@ -7,45 +7,78 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use dongle_central::adv::{AdvertisingData, ManufacturerData};
 use dongle_central::att::Uuid;
 use dongle_central::central::{Phys, ScanConfig};
-use dongle_central::mux::Report;
 use futures_core::Stream;
 
 use crate::address::Address;
+use crate::advertisement::Advertisement;
 use crate::device::{Device, for_host};
 use crate::dongle::Inner;
 use crate::error::Error;
-use crate::host::{Command, ScanRequest};
+use crate::host::{self, Command, ScanRequest};
 
 /// Results that wait for a reader; beyond that, the oldest are dropped and counted.
 const QUEUE: usize = 1024;
+/// Devices that a scan remembers if nothing else is said.
+const REMEMBERED: usize = 16 * 1024;
 
-/// Longest advertising data there can be (Core Vol 6 Part B, 2.3.4.9).
-const LONGEST_DATA: usize = 1650;
+/// How often a scan tells of a device.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum Mode {
+    #[default]
+    OnChange,
+    Once,
+    EveryReport,
+}
 
-/// Which advertisements a scan tells of.
-pub(crate) type Filter = Box<dyn Fn(&Advertisement) -> bool + Send>;
+/// Which advertisements a scan tells of. What is cheap to judge is judged first.
+#[derive(Default)]
+pub(crate) struct Filter {
+    /// Any of these, if there are any.
+    pub(crate) addresses: Vec<Address>,
+    pub(crate) least_rssi: Option<i8>,
+    /// All of these.
+    #[allow(clippy::type_complexity)]
+    checks: Vec<Box<dyn Fn(&Advertisement) -> bool + Send>>,
+}
+
+impl Filter {
+    /// Whether a report may matter, before anything is made of it.
+    pub(crate) fn admits(&self, address: Address, rssi: Option<i8>) -> bool {
+        (self.addresses.is_empty() || self.addresses.contains(&address))
+            && self.least_rssi.is_none_or(|least| rssi.is_some_and(|rssi| rssi >= least))
+    }
+
+    /// Whether an advertisement is told of.
+    pub(crate) fn accepts(&self, advertisement: &Advertisement) -> bool {
+        self.checks.iter().all(|check| check(advertisement))
+    }
+}
 
 /// A scan in the making.
+///
+/// It listens actively, on LE 1M, all the time and until it is dropped, if nothing else is said.
 #[must_use = "nothing is heard before the scan is started"]
 pub struct ScanBuilder {
     dongle: Arc<Inner>,
     config: ScanConfig,
     duration: Option<Duration>,
-    filters: Vec<Filter>,
+    mode: Mode,
+    filter: Filter,
+    remember: usize,
 }
 
 impl ScanBuilder {
     pub(crate) fn new(dongle: Arc<Inner>) -> Self {
         let config = ScanConfig { active: true, ..ScanConfig::default() };
-        Self { dongle, config, duration: None, filters: Vec::new() }
+        let (mode, filter) = (Mode::default(), Filter::default());
+        Self { dongle, config, duration: None, mode, filter, remember: REMEMBERED }
     }
 
-    /// End after this time. Without, the scan goes on until it is dropped.
+    /// End after this time. Zero, as if nothing is said: go on until the scan is dropped.
     pub fn duration(mut self, duration: Duration) -> Self {
-        self.duration = Some(duration);
+        self.duration = (!duration.is_zero()).then_some(duration);
         self
     }
 
@@ -55,13 +88,13 @@ impl ScanBuilder {
         self
     }
 
-    /// Time from one scan window to the next: 2.5 ms to 10.24 s.
+    /// Time from one scan window to the next: 2.5 ms to 10.24 s. 30 ms if nothing else is said.
     pub fn interval(mut self, interval: Duration) -> Self {
         self.config.interval = for_host(interval);
         self
     }
 
-    /// How long to listen in each interval: at most the interval.
+    /// How long to listen in each interval: at most the interval. 30 ms if nothing else is said.
     pub fn window(mut self, window: Duration) -> Self {
         self.config.window = for_host(window);
         self
@@ -70,6 +103,25 @@ impl ScanBuilder {
     /// PHYs to listen on. Coded PHY needs a controller that knows extended advertising.
     pub fn phys(mut self, phys: Phys) -> Self {
         self.config.phys = phys;
+        self
+    }
+
+    /// Tell of each device once only.
+    pub fn once(mut self) -> Self {
+        self.mode = Mode::Once;
+        self
+    }
+
+    /// Tell of every report, changed or not.
+    pub fn every_report(mut self) -> Self {
+        self.mode = Mode::EveryReport;
+        self
+    }
+
+    /// How many devices to remember, 16,384 if nothing else is said. Beyond that the one met first
+    /// is forgotten, and told again as if it was new.
+    pub fn remember(mut self, devices: usize) -> Self {
+        self.remember = devices.max(1);
         self
     }
 
@@ -84,20 +136,34 @@ impl ScanBuilder {
         self.filter(move |found| found.name().is_some_and(|n| n == name))
     }
 
-    /// Only this device.
-    pub fn address(self, address: Address) -> Self {
-        self.filter(move |found| found.address() == address)
+    /// Only devices whose name begins with this.
+    pub fn name_prefix(self, prefix: impl Into<String>) -> Self {
+        let prefix = prefix.into();
+        self.filter(move |found| found.name().is_some_and(|n| n.starts_with(&prefix)))
+    }
+
+    /// Only this device; said several times, any of them. A few are left to the controller to
+    /// tell from others, so that a busy air costs nothing.
+    pub fn address(mut self, address: Address) -> Self {
+        self.filter.addresses.push(address);
+        self
+    }
+
+    /// Only devices with data of this manufacturer (company identifier).
+    pub fn manufacturer(self, company: u16) -> Self {
+        self.filter(move |found| found.manufacturer_data().any(|data| data.company == company))
     }
 
     /// Only devices received at least this strongly, in dBm.
-    pub fn rssi(self, least: i8) -> Self {
-        self.filter(move |found| found.rssi().is_some_and(|rssi| rssi >= least))
+    pub fn rssi(mut self, least: i8) -> Self {
+        self.filter.least_rssi = Some(least);
+        self
     }
 
     /// Only what this finds worth it. All filters must agree. It is called on the host thread: be
     /// quick.
     pub fn filter(mut self, filter: impl Fn(&Advertisement) -> bool + Send + 'static) -> Self {
-        self.filters.push(Box::new(filter));
+        self.filter.checks.push(Box::new(filter));
         self
     }
 
@@ -107,14 +173,15 @@ impl ScanBuilder {
     /// What the controller has against it comes as the scan's first result; here it is only
     /// whether the dongle is open.
     pub fn start(self) -> Result<Scan, Error> {
-        let id = self.dongle.next_scan();
+        let id = self.dongle.next_id();
         let queue = Arc::new(ScanQueue::default());
-        let filters = self.filters;
         self.dongle.command(Command::Scan(ScanRequest {
             id,
             config: self.config,
-            duration: self.duration.map(for_host),
-            filter: Box::new(move |found| filters.iter().all(|filter| filter(found))),
+            deadline: host::deadline(self.duration),
+            mode: self.mode,
+            filter: self.filter,
+            remember: self.remember,
             queue: Arc::clone(&queue),
         }))?;
         Ok(Scan { dongle: self.dongle, id, queue })
@@ -130,7 +197,11 @@ impl fmt::Debug for ScanBuilder {
 /// A scan that runs. Dropped, it stops.
 ///
 /// A device is told when it is heard first and again whenever something about it has changed: its
-/// data, its scan response, its signal strength. It is a [`Stream`] of results, too.
+/// data, its scan response, its signal strength ([`ScanBuilder::once`] and
+/// [`ScanBuilder::every_report`] choose otherwise). It is a [`Stream`] of results, too.
+///
+/// A reader who is too slow for the air loses the oldest results; the next one says how many:
+/// [`ScanResult::missed`].
 pub struct Scan {
     dongle: Arc<Inner>,
     id: u64,
@@ -141,22 +212,18 @@ impl Scan {
     /// The next result; None: the scan is over.
     ///
     /// # Errors
-    /// [`Error::Refused`] if the controller refuses to scan; else why the dongle is down.
+    /// [`Error::Refused`] if the controller refuses to scan; else why the dongle is down. Results
+    /// from before are told first.
     pub async fn next(&mut self) -> Result<Option<ScanResult>, Error> {
         std::future::poll_fn(|cx| self.poll(cx)).await.transpose()
-    }
-
-    /// How many results were dropped since this was asked last, because they were not read in
-    /// time.
-    pub fn missed(&mut self) -> u64 {
-        std::mem::take(&mut self.queue.lock().missed)
     }
 
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<ScanResult, Error>>> {
         let mut queue = self.queue.lock();
         if let Some(advertisement) = queue.found.pop_front() {
             let dongle = Arc::clone(&self.dongle);
-            return Poll::Ready(Some(Ok(ScanResult { dongle, advertisement })));
+            let missed = std::mem::take(&mut queue.missed);
+            return Poll::Ready(Some(Ok(ScanResult { dongle, advertisement, missed })));
         }
         match &mut queue.end {
             Some(error) => Poll::Ready(error.take().map(Err)),
@@ -196,6 +263,7 @@ pub(crate) struct ScanQueue(Mutex<Queue>);
 #[derive(Default)]
 struct Queue {
     found: VecDeque<Advertisement>,
+    /// Dropped before the first of those.
     missed: u64,
     /// The scan is over; the error is told once.
     end: Option<Option<Error>>,
@@ -237,12 +305,23 @@ impl Queue {
 pub struct ScanResult {
     dongle: Arc<Inner>,
     advertisement: Advertisement,
+    missed: u64,
 }
 
 impl ScanResult {
     /// The device, to connect to.
     pub fn device(&self) -> Device {
-        Device::new(Arc::clone(&self.dongle), self.advertisement.address)
+        Device::new(Arc::clone(&self.dongle), self.advertisement.address())
+    }
+
+    /// What it advertises, to keep: it does not hold the dongle open.
+    pub fn advertisement(&self) -> &Advertisement {
+        &self.advertisement
+    }
+
+    /// How many results were lost right before this one, because they were not read in time.
+    pub fn missed(&self) -> u64 {
+        self.missed
     }
 }
 
@@ -257,143 +336,5 @@ impl std::ops::Deref for ScanResult {
 impl fmt::Debug for ScanResult {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Debug::fmt(&self.advertisement, f)
-    }
-}
-
-/// What a device advertises: its advertisement and its scan response together.
-#[derive(Clone)]
-pub struct Advertisement {
-    address: Address,
-    rssi: Option<i8>,
-    tx_power: Option<i8>,
-    connectable: bool,
-    data: Vec<u8>,
-    response: Vec<u8>,
-    /// Fragments of extended advertising data, until the last has come.
-    partial: Vec<u8>,
-}
-
-impl Advertisement {
-    pub(crate) fn new(address: Address) -> Self {
-        Self {
-            address,
-            rssi: None,
-            tx_power: None,
-            connectable: false,
-            data: Vec::new(),
-            response: Vec::new(),
-            partial: Vec::new(),
-        }
-    }
-
-    /// Takes a report; whether that has changed anything. The first one does.
-    pub(crate) fn update(&mut self, report: &Report<'_>) -> bool {
-        if report.more_follows {
-            // Longer than an advertisement can be is none.
-            if self.partial.len() + report.data.len() <= LONGEST_DATA {
-                self.partial.extend_from_slice(report.data);
-            }
-            return false;
-        }
-        let fragments = std::mem::take(&mut self.partial);
-        let data: &[u8] = match fragments.is_empty() {
-            true => report.data,
-            false => &[&fragments, report.data].concat(),
-        };
-        let first = self.rssi.is_none() && self.data.is_empty() && self.response.is_empty();
-        let mut changed = first || self.rssi != report.rssi;
-        self.rssi = report.rssi;
-        if report.tx_power.is_some() {
-            self.tx_power = report.tx_power;
-        }
-        let place = match report.scan_response {
-            true => &mut self.response,
-            false => {
-                changed |= self.connectable != report.connectable;
-                self.connectable = report.connectable;
-                &mut self.data
-            }
-        };
-        // A device without anything to respond does not take back what it advertised.
-        if *place != data && !(report.scan_response && data.is_empty()) {
-            *place = data.to_vec();
-            changed = true;
-        }
-        changed
-    }
-
-    /// The device's address.
-    pub fn address(&self) -> Address {
-        self.address
-    }
-
-    /// How strongly it was received, in dBm.
-    pub fn rssi(&self) -> Option<i8> {
-        self.rssi
-    }
-
-    /// Whether it can be connected to.
-    pub fn is_connectable(&self) -> bool {
-        self.connectable
-    }
-
-    /// Its name; where it is not UTF-8, with replacement characters.
-    pub fn name(&self) -> Option<String> {
-        self.both().find_map(|data| data.local_name()).map(|name| name.to_string())
-    }
-
-    /// The services it advertises.
-    pub fn services(&self) -> impl Iterator<Item = Uuid> + '_ {
-        self.both().flat_map(|data| data.services())
-    }
-
-    /// Whether it advertises this service.
-    pub fn has_service(&self, uuid: Uuid) -> bool {
-        self.services().any(|service| service == uuid)
-    }
-
-    /// What manufacturers put in, each with its company identifier.
-    pub fn manufacturer_data(&self) -> impl Iterator<Item = ManufacturerData<'_>> {
-        self.both().flat_map(|data| data.manufacturer_data())
-    }
-
-    /// The data that goes with a service.
-    pub fn service_data(&self, uuid: Uuid) -> Option<&[u8]> {
-        self.both().find_map(|data| data.service_data(uuid))
-    }
-
-    /// The power it says it sends with, in dBm.
-    pub fn tx_power(&self) -> Option<i8> {
-        self.tx_power.or_else(|| self.both().find_map(|data| data.tx_power()))
-    }
-
-    /// What kind of device it says it is.
-    pub fn appearance(&self) -> Option<u16> {
-        self.both().find_map(|data| data.appearance())
-    }
-
-    /// The advertising data, as it was received.
-    pub fn data(&self) -> AdvertisingData<'_> {
-        AdvertisingData::new(&self.data)
-    }
-
-    /// The scan response data, as it was received.
-    pub fn scan_response(&self) -> AdvertisingData<'_> {
-        AdvertisingData::new(&self.response)
-    }
-
-    fn both(&self) -> impl Iterator<Item = AdvertisingData<'_>> {
-        [&self.data, &self.response].into_iter().map(|data| AdvertisingData::new(data))
-    }
-}
-
-impl fmt::Debug for Advertisement {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Advertisement")
-            .field("address", &self.address)
-            .field("name", &self.name())
-            .field("rssi", &self.rssi)
-            .field("connectable", &self.connectable)
-            .finish_non_exhaustive()
     }
 }

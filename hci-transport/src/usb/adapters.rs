@@ -289,3 +289,28 @@ pub(crate) fn holders(proc: &Path, node: &str) -> Vec<String> {
     holders.sort();
     holders
 }
+
+#[cfg(test)]
+#[cfg(unix)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_program_that_holds_a_device_is_named() {
+        let proc = std::env::temp_dir().join(format!("holders-{}", std::process::id()));
+        let node = "/dev/bus/usb/001/002";
+        for (id, name, target) in [
+            ("17", "bluetoothd", "/dev/null"),
+            ("18", "hcidump", node),
+            ("self", "hcidump", node),
+        ] {
+            let fd = proc.join(id).join("fd");
+            fs::create_dir_all(&fd).unwrap();
+            fs::write(proc.join(id).join("comm"), format!("{name}\n")).unwrap();
+            std::os::unix::fs::symlink(target, fd.join("3")).unwrap();
+        }
+        assert_eq!(holders(&proc, node), ["hcidump (process 18)"]);
+        assert!(holders(&proc, "/dev/bus/usb/001/003").is_empty());
+        fs::remove_dir_all(proc).unwrap();
+    }
+}

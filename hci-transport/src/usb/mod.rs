@@ -10,7 +10,7 @@ mod transfers;
 
 use std::path::Path;
 
-use rusb::{Context, DeviceHandle, UsbContext as _};
+use rusb::{Context, DeviceHandle};
 
 use crate::{Error, ErrorKind, HciChannel, Limits, UsbAddress};
 use adapters::{Adapter, Endpoints};

@@ -54,8 +54,12 @@ pub fn main(cases: &[Case]) -> ExitCode {
 
 fn run(name: &str) -> Result<Duration, String> {
     let began = Instant::now();
+    // For the files behind its bus.
+    let folder = std::env::temp_dir().join(format!("usb-{}-{name}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
     let mut child = Command::new(std::env::current_exe().unwrap())
         .env(NAME, name)
+        .env("TMPDIR", &folder)
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
@@ -83,6 +87,7 @@ fn run(name: &str) -> Result<Duration, String> {
         }
         std::thread::sleep(Duration::from_millis(5));
     };
+    let _ = std::fs::remove_dir_all(folder);
     let output = out.join().unwrap() + &err.join().unwrap();
     match status {
         Some(status) if status.success() => {

@@ -136,12 +136,6 @@ pub fn install() {
     assert!(BUS.set(Mutex::new(bus)).is_ok(), "one bus in a process");
 }
 
-/// Removes the files behind the bus.
-pub fn remove() {
-    let root = bus().root.clone();
-    let _ = fs::remove_dir_all(root);
-}
-
 /// Puts a device on the bus, at port 1, 2, 3, …
 pub fn plug_in(config: Config) -> Device {
     let (root, at) = {

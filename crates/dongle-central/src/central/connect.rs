@@ -14,6 +14,7 @@ use trouble_host::connection::{
     ConnectConfig as HostConnectConfig, RequestedConnParams, ScanConfig as HostScanConfig,
 };
 
+use super::scan::UNSUPPORTED_FEATURE;
 use super::{Central, Connection, Error, Phys};
 use crate::links::{Address, Links};
 use crate::mux::{Attempt, ReportHandler};
@@ -179,6 +180,9 @@ where
         config: &ConnectConfig,
     ) -> Result<Connection<'_, 's, 'a, T, L, P, R, BUFFER>, Error<T::Error>> {
         let extended = self.extended().await;
+        if config.phys != Phys::OneM && !extended {
+            return Err(Error::Hci(UNSUPPORTED_FEATURE));
+        }
         let mut central = self.stack.central();
         let host_config = HostConnectConfig {
             scan_config: HostScanConfig {

@@ -14,6 +14,8 @@ pub(super) struct Radio {
     number: u32,
     /// Whether the controller scans.
     pub(super) scanning: bool,
+    /// The scan it does, or did last.
+    pub(super) running: u32,
     /// Attempts to connect that wait for silence or have it.
     pub(super) connecting: u32,
     /// One of them has it.
@@ -31,6 +33,7 @@ impl Radio {
             wanted: None,
             number: 0,
             scanning: false,
+            running: 0,
             connecting: 0,
             busy: false,
             refused: None,
@@ -64,6 +67,11 @@ impl Radio {
                 .filter(|(_, n)| self.refused.is_none_or(|(r, _)| r != *n)),
             _ => None,
         }
+    }
+
+    /// Whether the controller does that scan.
+    pub(super) fn is_scanning(&self, number: u32) -> bool {
+        self.scanning && self.running == number
     }
 
     /// Whether that scan may run now.

@@ -14,6 +14,9 @@ use super::{Central, Error};
 use crate::links::{Address, Links};
 use crate::mux::ReportHandler;
 
+/// Unsupported Feature Or Parameter Value (Core Vol 1 Part F, 2.17).
+pub(super) const UNSUPPORTED_FEATURE: u8 = 0x11;
+
 /// PHYs to listen on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Phys {
@@ -72,15 +75,14 @@ impl Default for ScanConfig {
 }
 
 impl ScanConfig {
-    fn check<E>(&self) -> Result<(), Error<E>> {
+    /// Whether the specification allows it; else what it does not.
+    pub fn check(&self) -> Result<(), &'static str> {
         let bounds = Duration::from_micros(2500)..=Duration::from_micros(10_240_000);
         if !bounds.contains(&self.interval) || !bounds.contains(&self.window) {
-            return Err(Error::InvalidParameter(
-                "scan interval and window: 2.5 ms to 10.24 s",
-            ));
+            return Err("scan interval and window: 2.5 ms to 10.24 s");
         }
         if self.window > self.interval {
-            return Err(Error::InvalidParameter("scan window: at most the interval"));
+            return Err("scan window: at most the interval");
         }
         Ok(())
     }
@@ -128,7 +130,7 @@ where
         &self,
         config: ScanConfig,
     ) -> Result<Scan<'_, 's, 'a, T, L, P, R, BUFFER>, Error<T::Error>> {
-        config.check()?;
+        config.check().map_err(Error::InvalidParameter)?;
         let number = self.radio.borrow_mut().want(config);
         let scan = Scan {
             central: self,
@@ -140,7 +142,7 @@ where
                 _ if radio.ended => Poll::Ready(Err(Error::Ended)),
                 Some((n, status)) if n == number => Poll::Ready(Err(Error::Hci(status))),
                 // A scan that waits for an attempt to connect has begun, too.
-                _ if radio.scanning || radio.connecting > 0 => Poll::Ready(Ok(())),
+                _ if radio.is_scanning(number) || radio.connecting > 0 => Poll::Ready(Ok(())),
                 _ => {
                     radio.register(cx.waker());
                     Poll::Pending
@@ -186,6 +188,9 @@ where
         number: u32,
         extended: bool,
     ) -> Result<(), Error<T::Error>> {
+        if config.phys != Phys::OneM && !extended {
+            return Err(Error::Hci(UNSUPPORTED_FEATURE));
+        }
         let mut central = self.stack.central();
         let mut scanner = Scanner::new(&mut central);
         let config = config.for_host();
@@ -205,6 +210,7 @@ where
     async fn while_wanted(&self, number: u32) {
         let mut radio = self.radio.borrow_mut();
         radio.scanning = true;
+        radio.running = number;
         radio.changed();
         drop(radio);
         poll_fn(|cx| {
@@ -223,6 +229,11 @@ impl<T: Transport, L, P: PacketPool, R, const BUFFER: usize> Scan<'_, '_, '_, T,
 where
     T::Error: 'static,
 {
+    /// Whether the controller is at it.
+    pub fn is_running(&self) -> bool {
+        self.central.radio.borrow().is_scanning(self.number)
+    }
+
     /// Waits until the controller refuses to go on with it: after an attempt to connect it has to
     /// be started anew.
     pub async fn refused(&self) -> Error<T::Error> {

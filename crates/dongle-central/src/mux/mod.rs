@@ -19,6 +19,8 @@ mod reassembly;
 mod report;
 mod request;
 mod state;
+#[cfg(test)]
+mod tests;
 mod watchdog;
 
 use core::cell::RefCell;

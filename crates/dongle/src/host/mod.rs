@@ -177,13 +177,6 @@ impl Host<'_, '_, '_> {
                     tasks.push(self.connect(dongle, peer, config, deadline, reply).boxed_local());
                 }
                 Some(Command::Scan(request)) => {
-                    if let Some(duration) = request.duration {
-                        let id = request.id;
-                        tasks.push(Box::pin(async move {
-                            Timer::after(duration).await;
-                            self.scanning.remove(id);
-                        }));
-                    }
                     self.scanning.add(request);
                 }
                 Some(Command::StopScan(id)) => self.scanning.remove(id),

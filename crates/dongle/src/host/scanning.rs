@@ -6,24 +6,30 @@ use std::future::poll_fn;
 use std::sync::Arc;
 use std::task::{Poll, Waker};
 
-use dongle_central::central::ScanConfig;
+use dongle_central::central::{AcceptList, Phys, ScanConfig};
 use dongle_central::mux::{Report, ReportHandler};
-use embassy_time::Duration;
+use embassy_time::{Instant, Timer};
+use futures_lite::future::or;
 
 use super::HostCentral;
 use crate::address::Address;
+use crate::advertisement::{Heard, Update};
 use crate::error::Error;
-use crate::scan::{Advertisement, Filter, ScanQueue};
+use crate::scan::{Filter, Mode, ScanQueue};
 
-/// Devices that a scan remembers; beyond that, it forgets those it met first.
-const MOST_DEVICES: usize = 16 * 1024;
+/// Bytes of advertising data that a scan remembers; beyond that, it forgets the devices it met
+/// first.
+const MOST_BYTES: usize = 16 * 1024 * 1024;
 
 /// A scan that a handle asks for.
 pub(crate) struct ScanRequest {
     pub(crate) id: u64,
     pub(crate) config: ScanConfig,
-    pub(crate) duration: Option<Duration>,
+    pub(crate) deadline: Option<Instant>,
+    pub(crate) mode: Mode,
     pub(crate) filter: Filter,
+    /// How many devices it remembers.
+    pub(crate) remember: usize,
     pub(crate) queue: Arc<ScanQueue>,
 }
 
@@ -40,53 +46,94 @@ struct State {
 
 struct Running {
     request: ScanRequest,
-    devices: HashMap<Address, Advertisement>,
-    order: VecDeque<Address>,
+    /// The controller has run it, so what it refuses later is not this.
+    proven: bool,
+    memory: Memory,
 }
+
+/// The devices a scan has met.
+#[derive(Default)]
+struct Memory {
+    devices: HashMap<Key, Heard>,
+    /// The one met first is in front.
+    order: VecDeque<Key>,
+    bytes: usize,
+}
+
+/// What an advertisement is told from others by: a device may send several.
+type Key = (Address, Option<u8>);
 
 impl Scanning {
     pub(super) fn add(&self, request: ScanRequest) {
+        if let Err(what) = request.config.check() {
+            request.queue.end(Some(Error::InvalidParameter(what)));
+            return;
+        }
         let mut state = self.0.borrow_mut();
-        let (devices, order) = (HashMap::new(), VecDeque::new());
-        state.scans.push(Running { request, devices, order });
+        state.scans.push(Running { request, proven: false, memory: Memory::default() });
         state.change();
     }
 
     /// Ends a scan, for its handle too.
     pub(super) fn remove(&self, id: u64) {
-        let mut state = self.0.borrow_mut();
-        state.scans.retain(|scan| {
-            if scan.request.id == id {
-                scan.request.queue.end(None);
-            }
-            scan.request.id != id
-        });
-        state.change();
+        self.end_those(None, |scan| scan.request.id == id);
     }
 
     /// Ends all scans with an error.
     pub(super) fn end(&self, error: &Error) {
+        self.end_those(Some(error), |_| true);
+    }
+
+    /// Whether anybody scans.
+    pub(super) fn is_wanted(&self) -> bool {
+        !self.0.borrow().scans.is_empty()
+    }
+
+    fn end_those(&self, error: Option<&Error>, which: impl Fn(&Running) -> bool) {
         let mut state = self.0.borrow_mut();
-        for scan in state.scans.drain(..) {
-            scan.request.queue.end(Some(error.clone()));
+        let before = state.scans.len();
+        state.scans.retain(|scan| {
+            let ends = which(scan);
+            if ends {
+                scan.request.queue.end(error.cloned());
+            }
+            !ends
+        });
+        if state.scans.len() != before {
+            state.change();
         }
-        state.change();
+    }
+
+    /// The controller refuses. What it was not asked before is at fault, if there is any.
+    fn refused(&self, error: &Error) {
+        let new = self.0.borrow().scans.iter().any(|scan| !scan.proven);
+        self.end_those(Some(error), |scan| !new || !scan.proven);
     }
 
     /// Keeps the controller at what the handles want of it.
     pub(super) async fn run(&self, central: &HostCentral<'_, '_>) {
         let mut scan = None;
         loop {
-            let wanted = poll_fn(|cx| {
-                let mut state = self.0.borrow_mut();
-                state.waker = Some(cx.waker().clone());
-                match std::mem::take(&mut state.changed) {
-                    true => Poll::Ready(state.config()),
-                    false => Poll::Pending,
+            let refusal = async {
+                match &scan {
+                    Some((_, running)) => {
+                        let running: &dongle_central::central::Scan<'_, '_, '_, _, _, _, _, _> =
+                            running;
+                        Some(Error::from(running.refused().await))
+                    }
+                    None => std::future::pending().await,
                 }
-            })
-            .await;
-            let Some(config) = wanted else {
+            };
+            let news = async {
+                self.changed().await;
+                None
+            };
+            if let Some(error) = or(news, refusal).await {
+                scan = None;
+                self.refused(&error);
+                continue;
+            }
+            let Some(config) = self.0.borrow().config() else {
                 scan = None;
                 continue;
             };
@@ -94,12 +141,45 @@ impl Scanning {
                 continue;
             }
             match central.scan(config.clone()).await {
-                Ok(running) => scan = Some((config, running)),
+                Ok(running) => {
+                    if running.is_running() {
+                        self.0.borrow_mut().scans.iter_mut().for_each(|scan| scan.proven = true);
+                    }
+                    scan = Some((config, running));
+                }
                 Err(error) => {
                     scan = None;
-                    self.end(&error.into());
+                    self.refused(&error.into());
                 }
             }
+        }
+    }
+
+    /// Waits until something else is wanted; meanwhile it ends the scans whose time is up.
+    async fn changed(&self) {
+        loop {
+            let next = self.0.borrow().next_deadline();
+            let changed = poll_fn(|cx| {
+                let mut state = self.0.borrow_mut();
+                state.waker = Some(cx.waker().clone());
+                match std::mem::take(&mut state.changed) {
+                    true => Poll::Ready(true),
+                    false if state.next_deadline() != next => Poll::Ready(false),
+                    false => Poll::Pending,
+                }
+            });
+            let late = async {
+                match next {
+                    Some(at) => Timer::at(at).await,
+                    None => std::future::pending().await,
+                }
+                false
+            };
+            if or(changed, late).await {
+                return;
+            }
+            let now = Instant::now();
+            self.end_those(None, |scan| scan.request.deadline.is_some_and(|at| at <= now));
         }
     }
 }
@@ -112,15 +192,38 @@ impl State {
         }
     }
 
+    fn next_deadline(&self) -> Option<Instant> {
+        self.scans.iter().filter_map(|scan| scan.request.deadline).min()
+    }
+
     /// One scan that serves all: active if one is, and listening as much as the keenest.
     fn config(&self) -> Option<ScanConfig> {
         let share = |c: &ScanConfig| c.window.as_ticks() as f64 / c.interval.as_ticks().max(1) as f64;
         let configs = self.scans.iter().map(|scan| scan.request.config.clone());
-        configs.reduce(|a, b| {
+        let one = configs.reduce(|a, b| {
+            let phys = if a.phys == b.phys { a.phys } else { Phys::Both };
+            let active = a.active || b.active;
             let keen = if share(&b) > share(&a) { b } else { a };
-            let phys = if a.phys == b.phys { a.phys } else { dongle_central::central::Phys::Both };
-            ScanConfig { active: a.active || b.active, phys, ..keen }
-        })
+            ScanConfig { active, phys, ..keen }
+        })?;
+        Some(ScanConfig { accept: self.accept_list().unwrap_or_default(), ..one })
+    }
+
+    /// The devices to listen to, if those are all that anybody wants to hear of.
+    fn accept_list(&self) -> Option<AcceptList> {
+        let mut list = AcceptList::new();
+        for scan in &self.scans {
+            if scan.request.filter.addresses.is_empty() {
+                return None;
+            }
+            for address in &scan.request.filter.addresses {
+                let address = address.for_host();
+                if !list.contains(&address) {
+                    list.push(address).ok()?;
+                }
+            }
+        }
+        Some(list)
     }
 }
 
@@ -136,17 +239,107 @@ impl ReportHandler for Scanning {
 
 impl Running {
     fn take(&mut self, address: Address, report: &Report<'_>) {
-        if !self.devices.contains_key(&address) {
-            if self.devices.len() >= MOST_DEVICES
-                && let Some(eldest) = self.order.pop_front()
-            {
-                self.devices.remove(&eldest);
+        let ScanRequest { mode, filter, remember, queue, .. } = &self.request;
+        if !filter.admits(address, report.rssi) {
+            return;
+        }
+        let (heard, update) = self.memory.take(address, report, *remember);
+        let worth = match (mode, update) {
+            (_, Update::Partial) => false,
+            (Mode::EveryReport, _) => true,
+            (Mode::OnChange, update) => update == Update::Changed,
+            (Mode::Once, update) => update == Update::Changed && !heard.told,
+        };
+        if worth && filter.accepts(heard.advertisement()) {
+            heard.told = true;
+            queue.push(heard.advertisement().clone());
+        }
+    }
+}
+
+impl Memory {
+    /// Takes a report. What that costs does not depend on how many devices there are.
+    fn take(&mut self, address: Address, report: &Report<'_>, most: usize) -> (&mut Heard, Update) {
+        let key = (address, report.sid);
+        if !self.devices.contains_key(&key) {
+            while self.devices.len() >= most || self.bytes > MOST_BYTES {
+                let Some(eldest) = self.order.pop_front() else { break };
+                let gone = self.devices.remove(&eldest);
+                self.bytes -= gone.map_or(0, |heard| heard.size());
             }
-            self.order.push_back(address);
+            self.order.push_back(key);
         }
-        let device = self.devices.entry(address).or_insert_with(|| Advertisement::new(address));
-        if device.update(report) && (self.request.filter)(device) {
-            self.request.queue.push(device.clone());
+        let heard = self.devices.entry(key).or_insert_with(|| Heard::new(address, report));
+        self.bytes -= heard.size();
+        let update = heard.update(report);
+        self.bytes += heard.size();
+        (heard, update)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn report(number: u32, data: &[u8]) -> (Address, Report<'_>) {
+        let [a, b, c, d] = number.to_be_bytes();
+        let address = Address::random([0xC0, 0, a, b, c, d]);
+        let report = Report {
+            address: Some(address.for_host()),
+            connectable: false,
+            scannable: false,
+            directed: false,
+            scan_response: false,
+            legacy: true,
+            more_follows: false,
+            truncated: false,
+            rssi: Some(-70),
+            tx_power: None,
+            sid: None,
+            phys: (1, 0),
+            direct_to: None,
+            data,
+        };
+        (address, report)
+    }
+
+    #[test]
+    fn the_eldest_is_forgotten_first_and_the_memory_stays_bounded() {
+        let mut memory = Memory::default();
+        for number in 0..30_000 {
+            let (address, report) = report(number, &[0x55; 31]);
+            memory.take(address, &report, 10_000);
         }
+        assert_eq!(memory.devices.len(), 10_000);
+        assert_eq!(memory.order.len(), 10_000);
+        assert_eq!(memory.bytes, 310_000);
+        assert!(memory.order.capacity() <= 32_768);
+        let (address, report) = report(20_000, &[0x55; 31]);
+        assert_eq!(memory.take(address, &report, 10_000).1, Update::Same, "the youngest are known");
+        let (address, report) = self::report(19_999, &[0x55; 31]);
+        assert_eq!(memory.take(address, &report, 10_000).1, Update::Changed, "the eldest are not");
+    }
+
+    #[test]
+    fn long_advertisements_are_bounded_in_bytes_too() {
+        let mut memory = Memory::default();
+        let data = [0x55; 1650];
+        for number in 0..16_000 {
+            let (address, report) = report(number, &data);
+            memory.take(address, &report, 16 * 1024);
+        }
+        assert!(memory.bytes <= MOST_BYTES + data.len());
+        assert!(memory.devices.len() < 11_000);
+    }
+
+    #[test]
+    fn two_sets_of_one_device_are_two_advertisements() {
+        let mut memory = Memory::default();
+        let (address, first) = report(1, &[2, 1, 6]);
+        let second = Report { sid: Some(1), legacy: false, data: &[2, 1, 4], ..first };
+        memory.take(address, &first, 10);
+        memory.take(address, &second, 10);
+        assert_eq!(memory.take(address, &first, 10).1, Update::Same);
+        assert_eq!(memory.take(address, &second, 10).1, Update::Same);
     }
 }

@@ -1,0 +1,346 @@
+//! The mux's decisions, packet by packet: no transport, no executor, no clock.
+
+use core::cell::RefCell;
+use core::task::{Context, Poll, Waker};
+use std::vec::Vec;
+
+use bt_hci::transport::PacketKind;
+use embassy_sync::blocking_mutex::raw::NoopRawMutex;
+use embassy_time::{Duration, Instant};
+use embedded_io::Write as _;
+
+use super::packet::Head;
+use super::report::Report;
+use super::state::{Attempt, Failure, Inbound, MuxState};
+use crate::links::{LinkPhase, Links, Reason, StaticLinks};
+
+type TestLinks = StaticLinks<NoopRawMutex, 4, 64, 2, 2, 256>;
+
+/// Connection 7 to a peer.
+const CONNECTED: [u8; 21] = [
+    0x3E, 19, 0x01, 0, 7, 0, 0, 1, 1, 2, 3, 4, 5, 0xC6, 24, 0, 0, 0, 0xF4, 1, 0,
+];
+
+struct Bench {
+    state: MuxState,
+    links: TestLinks,
+    reports: RefCell<u32>,
+}
+
+impl Bench {
+    /// A controller with `total` buffers of 27 bytes, and connection 7.
+    fn connected(total: u8) -> Self {
+        let mut bench = Self::new();
+        let buffers = [0x0E, 7, 1, 0x02, 0x20, 0, 27, 0, total];
+        assert_eq!(bench.event(&buffers), Some(buffers.to_vec()));
+        assert_eq!(bench.event(&CONNECTED), Some(CONNECTED.to_vec()));
+        bench
+    }
+
+    fn new() -> Self {
+        Self { state: MuxState::new(), links: TestLinks::new(), reports: RefCell::new(0) }
+    }
+
+    /// What trouble-host sees of an event.
+    fn event(&mut self, event: &[u8]) -> Option<Vec<u8>> {
+        self.inbound(PacketKind::Event, event)
+    }
+
+    fn inbound(&mut self, kind: PacketKind, packet: &[u8]) -> Option<Vec<u8>> {
+        let mut packet = packet.to_vec();
+        let count = |_: &Report<'_>| *self.reports.borrow_mut() += 1;
+        match self.state.inbound(kind, &mut packet, &self.links, &count) {
+            Inbound::ForHost(len) => Some(packet[..len].to_vec()),
+            Inbound::Taken => None,
+        }
+    }
+
+    fn undecodable(&self) -> u32 {
+        self.state.counters().undecodable
+    }
+
+    /// trouble-host sends a packet; whether it may.
+    fn host_sends(&mut self, first: bool, frame_len: u16, data_len: u16) -> bool {
+        let now = Instant::from_secs(0);
+        let head = acl_head(7, first, frame_len, data_len);
+        match self.state.poll_host_turn(&head, now, &mut Context::from_waker(Waker::noop())) {
+            Poll::Ready(sent) => {
+                assert!(sent, "the connection is there");
+                true
+            }
+            Poll::Pending => false,
+        }
+    }
+
+    /// A bearer sends a frame of one packet; whether it may.
+    fn att_sends(&mut self) -> bool {
+        if !self.state.att_may_begin(7, Instant::from_secs(0)) {
+            return false;
+        }
+        self.state.begin_att_frame(7);
+        let taken = self.att_packet();
+        self.state.end_att_frame(true);
+        taken
+    }
+
+    fn att_packet(&mut self) -> bool {
+        let mut cx = Context::from_waker(Waker::noop());
+        self.state.poll_att_packet(7, &mut cx) == Poll::Ready(true)
+    }
+}
+
+fn acl_head(handle: u16, first: bool, frame_len: u16, data_len: u16) -> Head {
+    let mut packet = Vec::new();
+    packet.extend((handle | if first { 0 } else { 0x1000 }).to_le_bytes());
+    packet.extend(data_len.to_le_bytes());
+    packet.extend(frame_len.to_le_bytes());
+    packet.extend([5, 0]);
+    packet.resize(4 + usize::from(data_len), 0);
+    head(&packet)
+}
+
+fn head(packet: &[u8]) -> Head {
+    let mut head = Head::default();
+    head.write_all(packet).unwrap();
+    head
+}
+
+fn command(opcode: u16, parameters: &[u8]) -> Head {
+    let mut packet = opcode.to_le_bytes().to_vec();
+    packet.push(parameters.len() as u8);
+    packet.extend(parameters);
+    head(&packet)
+}
+
+#[test]
+fn a_connection_has_a_link_from_its_event_to_its_end() {
+    let mut bench = Bench::connected(4);
+    let id = bench.links.find(7).unwrap();
+    let peer = bench.links.with_link(id, |link| link.info.peer).unwrap().unwrap();
+    assert_eq!(peer.addr.raw(), &[1, 2, 3, 4, 5, 0xC6]);
+    assert_eq!(bench.state.take_attempt(), Attempt::Connected(id));
+    assert!(bench.event(&[0x05, 4, 0, 7, 0, 0x13]).is_some());
+    assert_eq!(bench.links.find(7), None);
+    let ended = bench.links.with_link(id, |link| (link.info.phase(), link.info.reason()));
+    assert_eq!(ended, Some((LinkPhase::Closed, Some(Reason::Hci(0x13)))));
+}
+
+#[test]
+fn trouble_host_hears_only_of_its_own_completed_packets() {
+    let mut bench = Bench::connected(8);
+    assert!(bench.att_sends());
+    assert!(bench.host_sends(true, 4, 8));
+    assert!(bench.att_sends());
+    assert_eq!(bench.event(&[0x13, 5, 1, 7, 0, 1, 0]), None, "one of ours");
+    let theirs = bench.event(&[0x13, 5, 1, 7, 0, 2, 0]).unwrap();
+    assert_eq!(theirs, [0x13, 5, 1, 7, 0, 1, 0]);
+}
+
+#[test]
+fn the_end_of_a_connection_frees_its_buffers() {
+    let mut bench = Bench::connected(1);
+    assert!(bench.att_sends());
+    assert!(!bench.host_sends(true, 4, 8));
+    bench.event(&[0x05, 4, 0, 7, 0, 0x08]);
+    bench.event(&CONNECTED);
+    assert!(bench.host_sends(true, 4, 8));
+}
+
+#[test]
+fn fragments_of_two_frames_never_mix_on_one_connection() {
+    let mut bench = Bench::connected(8);
+    // trouble-host is in the middle of a frame of 30 bytes.
+    assert!(bench.host_sends(true, 30, 27));
+    assert!(!bench.att_sends());
+    assert!(bench.host_sends(false, 0, 7));
+    // And a bearer in the middle of one of its own.
+    assert!(bench.state.att_may_begin(7, Instant::from_secs(0)));
+    bench.state.begin_att_frame(7);
+    assert!(bench.att_packet());
+    assert!(!bench.host_sends(true, 4, 8));
+    assert!(bench.att_packet());
+    bench.state.end_att_frame(true);
+    assert!(bench.host_sends(true, 4, 8));
+}
+
+#[test]
+fn a_frame_that_trouble_host_gives_up_does_not_hold_up_the_bearers_for_ever() {
+    let mut bench = Bench::connected(8);
+    assert!(bench.host_sends(true, 30, 27));
+    assert!(!bench.state.att_may_begin(7, Instant::from_millis(900)));
+    assert!(bench.state.att_may_begin(7, Instant::from_millis(1100)));
+}
+
+#[test]
+fn with_one_buffer_both_sides_have_their_turn() {
+    let mut bench = Bench::connected(1);
+    let mut sent = Vec::new();
+    for _ in 0..40 {
+        // Both always want to; trouble-host is asked first.
+        if bench.host_sends(true, 4, 8) {
+            sent.push('h');
+        }
+        if bench.att_sends() {
+            sent.push('a');
+        }
+        bench.event(&[0x13, 5, 1, 7, 0, 1, 0]);
+    }
+    let hosts = sent.iter().filter(|s| **s == 'h').count();
+    assert!(sent.len() >= 20, "{sent:?}");
+    assert!(hosts * 3 >= sent.len() && hosts * 3 <= sent.len() * 2, "{sent:?}");
+}
+
+#[test]
+fn a_side_that_lost_interest_does_not_hold_up_the_other() {
+    let mut bench = Bench::connected(1);
+    assert!(bench.att_sends());
+    assert!(!bench.host_sends(true, 4, 8), "waits");
+    bench.event(&[0x13, 5, 1, 7, 0, 1, 0]);
+    // Its future was dropped meanwhile; it is let go first once, and never again.
+    assert!(!bench.att_sends());
+    assert!(bench.att_sends());
+}
+
+#[test]
+fn what_does_not_decode_is_counted_and_never_passed_on() {
+    let mut bench = Bench::connected(4);
+    let before = bench.undecodable();
+    let odd: [&[u8]; 9] = [
+        &[],
+        &[0x0E],
+        &[0x0E, 2, 1, 2],
+        &[0x0E, 4, 1, 3, 12],
+        &[0x0F, 3, 0, 1, 2],
+        &[0x05, 3, 0, 7, 0],
+        &[0x13, 4, 1, 7, 0, 1],
+        &[0x3E, 0],
+        &[0x3E, 3, 0x01, 0, 7],
+    ];
+    for event in odd {
+        assert_eq!(bench.event(event), None, "{event:02X?}");
+    }
+    assert_eq!(bench.undecodable() - before, odd.len() as u32);
+    // What decodes and is of no use to trouble-host is not counted.
+    assert_eq!(bench.event(&[0xFF, 1, 9]), None);
+    assert_eq!(bench.event(&[0x3E, 1, 0x7E]), None);
+    assert_eq!(bench.undecodable() - before, odd.len() as u32);
+}
+
+#[test]
+fn every_prefix_of_an_event_is_survived() {
+    let mut bench = Bench::connected(4);
+    let events: [&[u8]; 4] = [
+        &CONNECTED,
+        &[0x3E, 15, 0x02, 1, 0, 1, 1, 2, 3, 4, 5, 0xC6, 3, 2, 1, 6, 0xC8],
+        &[0x0E, 7, 1, 0x02, 0x20, 0, 27, 0, 4],
+        &[0x13, 5, 1, 7, 0, 1, 0],
+    ];
+    for event in events {
+        for len in 0..event.len() {
+            // Cut, and cut with a length that fits what is left.
+            assert_eq!(bench.event(&event[..len]), None);
+            if len > 2 {
+                let mut cut = event[..len].to_vec();
+                cut[1] = (len - 2) as u8;
+                let passed = bench.event(&cut);
+                assert!(passed.is_none_or(|p| p.len() <= len));
+            }
+        }
+    }
+}
+
+#[test]
+fn advertising_reports_go_to_the_scan_and_not_to_trouble_host() {
+    let mut bench = Bench::new();
+    let report = [0x3E, 15, 0x02, 1, 0, 1, 1, 2, 3, 4, 5, 0xC6, 3, 2, 1, 6, 0xC8];
+    assert_eq!(bench.event(&report), None);
+    assert_eq!((*bench.reports.borrow(), bench.undecodable()), (1, 0));
+    let mut damaged = report;
+    damaged[12] = 99;
+    assert_eq!(bench.event(&damaged), None);
+    assert_eq!((*bench.reports.borrow(), bench.undecodable()), (1, 1));
+}
+
+#[test]
+fn what_a_command_returns_too_much_is_cut() {
+    let mut bench = Bench::new();
+    // Read RSSI returns a handle and a number, three bytes behind its status.
+    let rssi = [0x0E, 9, 1, 0x05, 0x14, 0, 7, 0, 0xD0, 0xAA, 0xBB];
+    assert_eq!(bench.event(&rssi).unwrap(), [0x0E, 7, 1, 0x05, 0x14, 0, 7, 0, 0xD0]);
+    let status_only = [0x0E, 4, 1, 0x05, 0x14, 1];
+    assert_eq!(bench.event(&status_only).unwrap(), status_only);
+}
+
+#[test]
+fn refusals_that_would_end_trouble_host_are_softened() {
+    let mut bench = Bench::new();
+    // Disconnect: Command Disallowed becomes Unknown Connection Identifier.
+    assert_eq!(bench.event(&[0x0F, 4, 0x0C, 1, 0x06, 0x04]).unwrap()[2], 0x02);
+    assert_eq!(bench.event(&[0x0F, 4, 0x00, 1, 0x06, 0x04]).unwrap()[2], 0x00);
+    // LE Set Scan Enable: a scan that can't be ended has ended; one that can't begin has not begun.
+    bench.state.command_sent(&command(0x200C, &[0, 0]), Instant::from_secs(0));
+    assert_eq!(bench.event(&[0x0E, 4, 1, 0x0C, 0x20, 0x0C]).unwrap()[5], 0);
+    bench.state.command_sent(&command(0x200C, &[1, 0]), Instant::from_secs(0));
+    assert_eq!(bench.event(&[0x0E, 4, 1, 0x0C, 0x20, 0x0C]).unwrap()[5], 0x0C);
+}
+
+#[test]
+fn encryption_change_version_2_becomes_version_1() {
+    let mut bench = Bench::connected(4);
+    let seen = bench.event(&[0x59, 5, 0, 7, 0, 1, 16]).unwrap();
+    assert_eq!(seen, [0x08, 4, 0, 7, 0, 1]);
+}
+
+#[test]
+fn a_command_without_answer_for_two_seconds_fails_the_controller() {
+    let mut bench = Bench::new();
+    let sent = Instant::from_secs(10);
+    bench.state.command_sent(&command(0x1009, &[]), sent);
+    bench.state.handle_timeout(sent + Duration::from_millis(1999));
+    assert_eq!(bench.state.failure(), None);
+    assert_eq!(bench.state.deadline(), Some(sent + Duration::from_secs(2)));
+    bench.state.handle_timeout(sent + Duration::from_secs(2));
+    assert_eq!(bench.state.failure(), Some(Failure::Silent(0x1009)));
+}
+
+#[test]
+fn a_command_that_is_answered_does_not() {
+    let mut bench = Bench::new();
+    let sent = Instant::from_secs(10);
+    bench.state.command_sent(&command(0x1009, &[]), sent);
+    bench.event(&[0x0E, 10, 1, 0x09, 0x10, 0, 1, 2, 3, 4, 5, 6]);
+    bench.state.handle_timeout(sent + Duration::from_secs(60));
+    assert_eq!((bench.state.failure(), bench.state.deadline()), (None, None));
+}
+
+#[test]
+fn a_command_that_can_be_done_without_is_answered_in_the_controllers_place() {
+    let mut bench = Bench::new();
+    let sent = Instant::from_secs(10);
+    bench.state.command_sent(&command(0x2032, &[7, 0, 0, 2, 2, 0, 0]), sent);
+    bench.state.handle_timeout(sent + Duration::from_secs(2));
+    assert_eq!(bench.state.failure(), None);
+    let stand_in = bench.state.poll_stand_in(&mut Context::from_waker(Waker::noop()));
+    assert_eq!(stand_in, Poll::Ready([0x0F, 4, 0x01, 1, 0x32, 0x20]));
+}
+
+#[test]
+fn an_att_pdu_in_many_packets_reaches_the_bearer_once() {
+    let mut bench = Bench::connected(4);
+    // The peer asks for the MTU, in packets of five bytes and two.
+    assert_eq!(bench.inbound(PacketKind::AclData, &[7, 0x20, 5, 0, 3, 0, 4, 0, 2]), None);
+    assert_eq!(bench.inbound(PacketKind::AclData, &[7, 0x10, 2, 0, 100, 0]), None);
+    let id = bench.links.find(7).unwrap();
+    let mut out = [0; 32];
+    let answer = bench.links.with_link(id, |link| {
+        link.bearer.poll_transmit(Instant::from_secs(0), &mut out)
+    });
+    assert_eq!(answer.flatten(), Some(3));
+    assert_eq!(out[0], 0x03);
+    // Other channels pass through as they are.
+    let signal = [7, 0x20, 6, 0, 2, 0, 6, 0, 1, 2];
+    assert_eq!(bench.inbound(PacketKind::AclData, &signal), Some(signal.to_vec()));
+    // And a connection nobody knows of is none.
+    assert_eq!(bench.inbound(PacketKind::AclData, &[9, 0x20, 5, 0, 1, 0, 4, 0, 2]), None);
+    assert_eq!(bench.undecodable(), 1);
+}

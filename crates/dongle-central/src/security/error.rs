@@ -1,0 +1,47 @@
+//! How pairing and encrypting can fail.
+
+use core::fmt;
+
+use super::reason::PairingFailure;
+use crate::links::Reason;
+
+/// Why a link was not made safe.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum SecurityError {
+    /// The peer gave the pairing up.
+    Peer(PairingFailure),
+    /// We gave it up.
+    Refused(PairingFailure),
+    /// The peer does not have the key of the bond any more, or another one. Only a person can know
+    /// whether it is still the same device.
+    BondLost,
+    /// 30 s without an answer, of the peer or of the person. On this connection there can be no
+    /// other attempt (Core Vol 3 Part H, 3.4).
+    Timeout,
+    /// The link ended.
+    Disconnected(Reason),
+    /// The link is encrypted already, less safely than asked for, by a pairing on this connection.
+    AlreadyPaired,
+    /// The controller refused, with this status.
+    Hci(u8),
+    /// The security manager could not do it.
+    Host,
+}
+
+impl fmt::Display for SecurityError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Peer(why) => write!(f, "the peer gave the pairing up: {why}"),
+            Self::Refused(why) => write!(f, "the pairing was given up: {why}"),
+            Self::BondLost => f.write_str("the peer has lost the key of the bond, or is another"),
+            Self::Timeout => f.write_str("the pairing was not answered within 30 s"),
+            Self::Disconnected(reason) => write!(f, "disconnected: {reason}"),
+            Self::AlreadyPaired => f.write_str("paired on this connection, less safely than asked"),
+            Self::Hci(status) => write!(f, "the controller refused: {}", Reason::Hci(*status)),
+            Self::Host => f.write_str("the security manager could not do it"),
+        }
+    }
+}
+
+impl core::error::Error for SecurityError {}

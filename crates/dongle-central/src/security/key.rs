@@ -1,0 +1,38 @@
+//! A 128-bit key that no log, error or debug output ever shows, and that is wiped when dropped.
+
+use core::fmt;
+
+use zeroize::Zeroize as _;
+
+/// A key, least significant octet first, as SMP carries it (Core Vol 3 Part H, 3.6).
+#[derive(Clone, PartialEq, Eq)]
+pub struct Key([u8; 16]);
+
+impl Key {
+    /// A key of these octets.
+    pub const fn new(octets: [u8; 16]) -> Self {
+        Self(octets)
+    }
+
+    /// The octets. Whoever asks for them answers for where they go.
+    pub const fn reveal(&self) -> &[u8; 16] {
+        &self.0
+    }
+
+    /// Whether it is all zeros, which stands for no key at all.
+    pub fn is_zero(&self) -> bool {
+        self.0 == [0; 16]
+    }
+}
+
+impl Drop for Key {
+    fn drop(&mut self) {
+        self.0.zeroize();
+    }
+}
+
+impl fmt::Debug for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Key(..)")
+    }
+}

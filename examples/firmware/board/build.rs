@@ -1,0 +1,11 @@
+//! Puts the linker script with the board's memory where the linker finds it.
+
+use std::path::PathBuf;
+use std::{env, fs};
+
+fn main() {
+    let out = PathBuf::from(env::var_os("OUT_DIR").expect("cargo sets it"));
+    fs::write(out.join("memory.x"), include_bytes!("memory.x")).expect("the folder is ours");
+    println!("cargo:rustc-link-search={}", out.display());
+    println!("cargo:rerun-if-changed=memory.x");
+}

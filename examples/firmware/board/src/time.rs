@@ -1,0 +1,95 @@
+//! embassy's time driver: one timer counts, the other wakes.
+
+use core::cell::RefCell;
+use core::task::Waker;
+
+use critical_section::Mutex;
+use embassy_time_driver::Driver;
+use embassy_time_queue_utils::Queue;
+
+use crate::register::{Interrupt, Registers};
+
+const CONTROL: usize = 0x0;
+const VALUE: usize = 0x4;
+const RELOAD: usize = 0x8;
+const INTERRUPT: usize = 0xC;
+const ENABLE: u32 = 1 << 0;
+const INTERRUPT_ENABLE: u32 = 1 << 3;
+
+// SAFETY: timer 0 of the board. It counts down and starts again: 172 s at 25 MHz.
+const COUNTER: Registers = unsafe { Registers::at(0x4000_0000) };
+// SAFETY: timer 1 of the board.
+const ALARM: Registers = unsafe { Registers::at(0x4000_1000) };
+
+struct Time {
+    /// How often the counter has started again.
+    rounds: u32,
+    queue: Queue,
+}
+
+struct TimeDriver(Mutex<RefCell<Time>>);
+
+embassy_time_driver::time_driver_impl!(static DRIVER: TimeDriver =
+    TimeDriver(Mutex::new(RefCell::new(Time { rounds: 0, queue: Queue::new() }))));
+
+pub(crate) fn init() {
+    COUNTER.write(RELOAD, u32::MAX);
+    COUNTER.write(VALUE, u32::MAX);
+    COUNTER.write(CONTROL, ENABLE | INTERRUPT_ENABLE);
+    for number in [8, 9] {
+        Interrupt(number).enable();
+    }
+}
+
+/// Interrupt 8: the counter has started again; 9: the alarm.
+pub(crate) fn interrupt(_: i16) {
+    critical_section::with(|cs| {
+        let mut time = DRIVER.0.borrow_ref_mut(cs);
+        time.now();
+        ALARM.write(CONTROL, 0);
+        ALARM.write(INTERRUPT, 1);
+        time.wake();
+    });
+}
+
+impl Time {
+    fn now(&mut self) -> u64 {
+        let mut elapsed = !COUNTER.read(VALUE);
+        if COUNTER.read(INTERRUPT) != 0 {
+            COUNTER.write(INTERRUPT, 1);
+            self.rounds += 1;
+            elapsed = !COUNTER.read(VALUE);
+        }
+        u64::from(self.rounds) << 32 | u64::from(elapsed)
+    }
+
+    /// Wakes whose time has come, and sets the alarm for the next.
+    fn wake(&mut self) {
+        let now = self.now();
+        let next = self.queue.next_expiration(now);
+        if next == u64::MAX {
+            return;
+        }
+        // What is further away than the timer reaches is looked at again on the way.
+        let ticks = (next - now).clamp(1, u64::from(u32::MAX)) as u32;
+        ALARM.write(CONTROL, 0);
+        ALARM.write(RELOAD, ticks);
+        ALARM.write(VALUE, ticks);
+        ALARM.write(CONTROL, ENABLE | INTERRUPT_ENABLE);
+    }
+}
+
+impl Driver for TimeDriver {
+    fn now(&self) -> u64 {
+        critical_section::with(|cs| self.0.borrow_ref_mut(cs).now())
+    }
+
+    fn schedule_wake(&self, at: u64, waker: &Waker) {
+        critical_section::with(|cs| {
+            let mut time = self.0.borrow_ref_mut(cs);
+            if time.queue.schedule_wake(at, waker) {
+                time.wake();
+            }
+        });
+    }
+}
