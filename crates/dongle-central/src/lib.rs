@@ -8,6 +8,7 @@
 //! - [`links`]: where the bearers of all connections live, in memory the caller supplies.
 //! - [`mux`]: sits between an HCI transport and trouble-host, and takes the ATT channel out.
 //! - [`central`]: scan, connect and hold connections, on trouble-host.
+//! - [`security`]: pairing, bonds, and how safe a link is.
 //! - [`client`]: the GATT client a program calls.
 #![no_std]
 #![forbid(unsafe_code)]
@@ -25,5 +26,6 @@ pub mod client;
 pub mod gatt;
 pub mod links;
 pub mod mux;
+pub mod security;
 
 pub use embassy_time::{Duration, Instant};

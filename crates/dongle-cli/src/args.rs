@@ -142,6 +142,9 @@ pub struct Scan {
     /// Only devices that can be connected to.
     #[arg(short, long)]
     pub connectable: bool,
+    /// Tell of each device once only, and not again when it changes.
+    #[arg(short, long)]
+    pub once: bool,
     /// Only listen. Names are often told only to those who ask.
     #[arg(short, long)]
     pub passive: bool,

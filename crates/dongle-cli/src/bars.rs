@@ -43,16 +43,19 @@ impl Plot {
             let text = format!("{number:.2}");
             text.trim_end_matches('0').trim_end_matches('.').to_owned()
         };
+        // Scaled to what is shown: the rest has scrolled by.
+        let wide = self.numbers.iter().map(|&number| shown(number).len()).max().unwrap_or(0);
+        let room = columns.saturating_sub(wide + 2);
+        let first = self.numbers.len().saturating_sub(room);
         let (low, high) = self
             .numbers
             .iter()
+            .skip(first)
             .fold((f64::INFINITY, f64::NEG_INFINITY), |(l, h), &n| (l.min(n), h.max(n)));
         if low > high || rows == 0 {
             return Vec::new();
         }
         let margin = shown(low).len().max(shown(high).len());
-        let room = columns.saturating_sub(margin + 2);
-        let first = self.numbers.len().saturating_sub(room);
         let height = rows * 8;
         // A column is never empty, so that a constant is a line and not nothing.
         let heights: Vec<usize> = self

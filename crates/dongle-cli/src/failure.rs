@@ -3,8 +3,10 @@
 use std::fmt;
 use std::io;
 
+use dongle::{Address, Error, Wanted};
 use hci_transport::ErrorKind;
-use dongle::{Address, Error};
+
+use crate::find;
 
 /// The command line makes no sense; clap's own code for it.
 pub const USAGE: u8 = 2;
@@ -121,6 +123,15 @@ fn code_of(error: &Error) -> u8 {
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::Dongle(Error::NotFound(wanted)) => {
+                let (what, uuid) = match *wanted {
+                    Wanted::Service(uuid) => ("service", uuid),
+                    Wanted::Characteristic(uuid) => ("characteristic", uuid),
+                    Wanted::Descriptor(uuid) => ("descriptor", uuid),
+                    other => return write!(f, "the device has no {other}"),
+                };
+                write!(f, "the device has no {what} {} there", find::titled(uuid))
+            }
             Self::Dongle(error) => fmt::Display::fmt(error, f),
             Self::NotThere(address) => write!(f, "{address} did not appear in time"),
             Self::Silence(what)

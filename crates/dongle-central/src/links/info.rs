@@ -6,6 +6,7 @@ use embassy_time::Duration;
 
 use crate::bearer::Bearer;
 use crate::mux::Reassembly;
+use crate::security::{Guard, Security};
 
 pub use bt_hci::param::AddrKind as AddressKind;
 pub use trouble_host::Address;
@@ -128,6 +129,13 @@ pub struct LinkInfo {
     pub updates: u32,
     /// The status of the last of them.
     pub update_status: u8,
+    /// What protects the link.
+    pub security: Security,
+    /// How many times encryption was turned on or off, or could not be.
+    pub(crate) encryption_changes: u32,
+    /// The status of the last of them.
+    pub(crate) encryption_status: u8,
+    pub(crate) guard: Guard,
     pub(crate) reassembly: Reassembly,
 }
 
@@ -150,6 +158,10 @@ impl LinkInfo {
         remote_version: None,
         updates: 0,
         update_status: 0,
+        security: Security::NONE,
+        encryption_changes: 0,
+        encryption_status: 0,
+        guard: Guard::CLOSED,
         reassembly: Reassembly::IDLE,
     };
 

@@ -31,6 +31,8 @@ pub mod code {
 const LE_READ_BUFFER_SIZE: u16 = 0x2002;
 const LE_READ_BUFFER_SIZE_V2: u16 = 0x2060;
 pub const RESET: u16 = 0x0C03;
+/// LE Enable Encryption (7.8.24).
+pub const ENABLE_ENCRYPTION: u16 = 0x2019;
 
 /// Whether a command is LE Create Connection (7.8.12) or its extended sibling (7.8.66).
 pub fn is_create_connection(opcode: u16) -> bool {
@@ -77,6 +79,8 @@ pub enum Event {
     Phy { handle: u16, phy: (u8, u8) },
     /// A peer told what its link layer can do, or would not.
     RemoteFeatures { handle: u16, features: Option<u64> },
+    /// A link was encrypted, or is no longer, or could not be.
+    Encryption { handle: u16, status: u8, on: bool },
     /// The controller had no buffer for what was sent.
     BufferOverflow,
     /// The controller says it is broken.
@@ -151,14 +155,15 @@ pub fn judge(event: &[u8]) -> Option<Judgement> {
             })
         }
         code::LE_META => le_meta(parameters),
-        code::ENCRYPTION_CHANGE_V1 => EncryptionChangeV1::from_hci_bytes_complete(parameters)
-            .ok()
-            .and(pass()),
-        code::ENCRYPTION_CHANGE_V2 => (parameters.len() == 5).then(pass)?,
+        code::ENCRYPTION_CHANGE_V1 => {
+            EncryptionChangeV1::from_hci_bytes_complete(parameters).ok()?;
+            encryption(parameters)
+        }
+        code::ENCRYPTION_CHANGE_V2 if parameters.len() == 5 => encryption(parameters),
+        code::ENCRYPTION_CHANGE_V2 => None,
         code::ENCRYPTION_KEY_REFRESH_COMPLETE => {
-            EncryptionKeyRefreshComplete::from_hci_bytes_complete(parameters)
-                .ok()
-                .and(pass())
+            EncryptionKeyRefreshComplete::from_hci_bytes_complete(parameters).ok()?;
+            encryption(parameters)
         }
         code::DATA_BUFFER_OVERFLOW => Some(Judgement {
             event: Some(Event::BufferOverflow),
@@ -177,6 +182,19 @@ pub fn judge(event: &[u8]) -> Option<Judgement> {
             pass: false,
         }),
     }
+}
+
+/// Status, handle, and whether encryption is on, which a refreshed key leaves it.
+fn encryption(parameters: &[u8]) -> Option<Judgement> {
+    let &[status, h0, h1, ref on @ ..] = parameters else {
+        return None;
+    };
+    let handle = u16::from_le_bytes([h0, h1]) & 0x0FFF;
+    let on = status == 0 && on.first().is_none_or(|on| *on != 0);
+    Some(Judgement {
+        event: Some(Event::Encryption { handle, status, on }),
+        pass: true,
+    })
 }
 
 fn pass() -> Option<Judgement> {
@@ -343,11 +361,21 @@ pub fn reports(event: &[u8], each: impl FnMut(&Report<'_>)) -> Option<bool> {
 }
 
 /// Makes a refusal that trouble-host would end itself for into one that it takes: turning off a
-/// scan that does not run, disconnecting what is being disconnected.
+/// scan that does not run, disconnecting what is being disconnected, encrypting what is gone, and
+/// privacy on a controller that has none.
 pub fn soften(event: &mut [u8], scan_was_turned_off: bool) {
     const DISCONNECT: [u8; 2] = [0x06, 0x04];
     const UNKNOWN_CONNECTION: u8 = 0x02;
+    const ENABLE_ENCRYPTION: [u8; 2] = [0x19, 0x20];
     match event {
+        // LE Set Address Resolution Enable, LE Set Resolvable Private Address Timeout.
+        &mut [code::COMMAND_STATUS, 4, status, credits, o0 @ (0x2D | 0x2E), 0x20] if status != 0 => {
+            event.copy_from_slice(&[code::COMMAND_COMPLETE, 4, credits, o0, 0x20, 0]);
+        }
+        [code::COMMAND_COMPLETE, 4, _, 0x2D | 0x2E, 0x20, status] => *status = 0,
+        [code::COMMAND_STATUS, _, status, _, o0, o1] if [*o0, *o1] == ENABLE_ENCRYPTION => {
+            *status = 0;
+        }
         [code::COMMAND_STATUS, _, status, _, o0, o1]
             if [*o0, *o1] == DISCONNECT && *status != 0 =>
         {

@@ -21,6 +21,7 @@ mod request;
 mod state;
 #[cfg(test)]
 mod tests;
+mod turns;
 mod watchdog;
 
 use core::cell::RefCell;
@@ -39,10 +40,11 @@ pub use credits::{Credits, Owner};
 pub use reassembly::Reassembly;
 pub use report::{Report, ReportHandler};
 pub use request::{ParameterRequest, Wish};
+pub use turns::Turns;
 pub use state::{Attempt, Failure, Inbound, MuxCounters, MuxState};
 
 use crate::links::{LinkId, Links, Reason};
-use packet::{Head, RawPacket};
+use packet::{Head, RawPacket, SecurityPrefix};
 
 /// Packets for a bearer that are taken in a row before other tasks get their turn.
 const PACKETS_PER_TURN: u8 = 4;
@@ -273,10 +275,15 @@ where
                 self.state.borrow_mut().command_sent(&head, Instant::now());
             }
             PacketKind::AclData => {
+                if head.begins_security() {
+                    let mut prefix = SecurityPrefix::default();
+                    let Ok(()) = packet.write_hci(&mut prefix);
+                    if let Some(id) = self.links.find(head.handle()) {
+                        self.links.with_link(id, |link| link.info.guard.outbound(prefix.frame()));
+                    }
+                }
                 let turn = poll_fn(|cx| {
-                    self.state
-                        .borrow_mut()
-                        .poll_host_turn(&head, Instant::now(), cx)
+                    self.state.borrow_mut().turns().poll_host_turn(&head, Instant::now(), cx)
                 });
                 match select(turn, self.failed()).await {
                     Either::First(true) => {}

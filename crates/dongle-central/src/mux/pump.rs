@@ -49,7 +49,7 @@ where
             // whether a command was sent whose answer is due before the timer.
             let waiting = rounds.due;
             let work = poll_fn(|cx| {
-                self.state.borrow_mut().register_pump(cx.waker());
+                self.state.borrow_mut().turns().register_pump(cx.waker());
                 let sooner = self.deadline().is_some_and(|due| armed.is_none_or(|at| due < at));
                 match self.links.doorbell().poll(cx) {
                     Poll::Ready(rung) => Poll::Ready(rung),
@@ -83,7 +83,7 @@ where
         bits(links).any(|index| {
             self.links
                 .open_at(index)
-                .is_some_and(|(_, handle)| self.state.borrow_mut().att_may_begin(handle, now))
+                .is_some_and(|(_, handle)| self.state.borrow_mut().turns().att_may_begin(handle, now))
         })
     }
 
@@ -93,9 +93,9 @@ where
             let mut sent = false;
             let answer = self.state.borrow_mut().next_answer(Instant::now());
             if let Some((handle, frame)) = answer {
-                self.state.borrow_mut().begin_att_frame(handle);
+                self.state.borrow_mut().turns().begin_att_frame(handle);
                 let result = self.send_packets(handle, &frame).await;
-                self.state.borrow_mut().end_att_frame(false);
+                self.state.borrow_mut().turns().end_att_frame();
                 result?;
                 sent = true;
             }
@@ -131,7 +131,7 @@ where
                 }
                 if !has_output {
                     rounds.due &= !(1 << index);
-                } else if self.state.borrow_mut().att_may_begin(handle, now) {
+                } else if self.state.borrow_mut().turns().att_may_begin(handle, now) {
                     self.send_frame(id, handle, frame, now).await?;
                     sent = true;
                 }
@@ -154,7 +154,7 @@ where
         let Some((header, pdu)) = frame.split_first_chunk_mut::<L2CAP_HEADER>() else {
             return Ok(());
         };
-        self.state.borrow_mut().begin_att_frame(handle);
+        self.state.borrow_mut().turns().begin_att_frame(handle);
         let len = self
             .links
             .with_link(id, |link| link.bearer.poll_transmit(now, pdu))
@@ -166,7 +166,12 @@ where
             let frame = frame.get(..L2CAP_HEADER + len).unwrap_or_default();
             result = self.send_packets(handle, frame).await;
         }
-        self.state.borrow_mut().end_att_frame(len.is_some());
+        let mut state = self.state.borrow_mut();
+        state.turns().end_att_frame();
+        if len.is_some() {
+            state.count_sent();
+        }
+        drop(state);
         result
     }
 
@@ -179,7 +184,7 @@ where
                 if let Poll::Ready(failure) = state.poll_failure(cx) {
                     return Poll::Ready(Err(MuxError::Controller(failure)));
                 }
-                state.poll_att_packet(handle, cx).map(Ok)
+                state.turns().poll_att_packet(handle, cx).map(Ok)
             });
             if !turn.await? {
                 // Disconnected in the middle: the rest would go nowhere.

@@ -88,6 +88,13 @@ impl Reassembly {
         Step::More
     }
 
+    /// Throws away what is to come of a frame of another channel.
+    pub fn skip(&mut self) {
+        if let Self::Foreign { left } = *self {
+            *self = Self::Skip { left };
+        }
+    }
+
     fn go_on<'p>(&mut self, data: &'p [u8], pdu: &mut [u8]) -> Step<'p> {
         match *self {
             Self::Idle => Step::Dropped("a continuing fragment of nothing"),

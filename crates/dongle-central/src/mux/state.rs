@@ -5,20 +5,18 @@ use core::task::{Context, Poll, Waker};
 
 use bt_hci::transport::PacketKind;
 use embassy_sync::waitqueue::{MultiWakerRegistration, WakerRegistration};
-use embassy_time::{Duration, Instant};
+use embassy_time::Instant;
 use heapless::{Deque, Vec};
 
-use super::credits::{Credits, Owner};
 use super::events::{self, Event, code, judge};
 use super::packet::Head;
 use super::reassembly::Step;
 use super::report::ReportHandler;
 use super::request::{self, ANSWER, ParameterRequest};
+use super::turns::Turns;
 use super::watchdog::{Watchdog, is_dispensable};
 use crate::links::{LinkId, LinkInfo, Links, MAX_LINKS, Reason};
-
-/// After this long, a frame that trouble-host began and does not go on with is given up.
-const STALLED_FRAME: Duration = Duration::from_secs(1);
+use crate::security::{CID_SMP, Security, Verdict};
 
 /// Why a controller is of no more use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -83,14 +81,6 @@ pub enum Inbound {
     Taken,
 }
 
-/// A frame that trouble-host is in the middle of sending.
-#[derive(Debug)]
-struct HostFrame {
-    handle: u16,
-    left: usize,
-    since: Instant,
-}
-
 /// An attempt of the controller to connect.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Attempt {
@@ -107,25 +97,18 @@ pub enum Attempt {
 /// The state.
 #[derive(Debug)]
 pub struct MuxState {
-    credits: Credits,
+    turns: Turns,
     links: Vec<(u16, LinkId), MAX_LINKS>,
     watchdog: Watchdog,
-    host_frames: Vec<HostFrame, MAX_LINKS>,
-    /// The connection in whose frame the bearers are.
-    att_frame: Option<u16>,
-    /// Who sent the last packet, so that the other has its turn.
-    last: Owner,
-    att_waits: bool,
-    host_waits: bool,
     failure: Option<Failure>,
     doomed: Vec<LinkId, MAX_LINKS>,
     requests: Deque<ParameterRequest, REQUESTS>,
     answers: Deque<(u16, [u8; ANSWER]), REQUESTS>,
     attempt: Attempt,
+    /// The connection that was asked to be encrypted last.
+    encrypting: Option<u16>,
     scan_turned_off: bool,
     counters: MuxCounters,
-    pump: WakerRegistration,
-    writers: MultiWakerRegistration<4>,
     failure_watchers: MultiWakerRegistration<8>,
     doom_watcher: WakerRegistration,
     request_watcher: WakerRegistration,
@@ -135,23 +118,27 @@ pub struct MuxState {
     attempt_watchers: MultiWakerRegistration<4>,
 }
 
+/// The channel of a frame that begins with its L2CAP header.
+fn channel(frame: &[u8]) -> Option<u16> {
+    match *frame {
+        [_, _, c0, c1, ..] => Some(u16::from_le_bytes([c0, c1])),
+        _ => None,
+    }
+}
+
 impl MuxState {
     /// A controller that was not spoken to yet.
     pub const fn new() -> Self {
         Self {
-            credits: Credits::new(),
+            turns: Turns::new(),
             links: Vec::new(),
             watchdog: Watchdog::new(),
-            host_frames: Vec::new(),
-            att_frame: None,
-            last: Owner::Host,
-            att_waits: false,
-            host_waits: false,
             failure: None,
             doomed: Vec::new(),
             requests: Deque::new(),
             answers: Deque::new(),
             attempt: Attempt::Idle,
+            encrypting: None,
             scan_turned_off: false,
             counters: MuxCounters {
                 received: 0,
@@ -161,8 +148,6 @@ impl MuxState {
                 most_in_flight: 0,
                 overflows: 0,
             },
-            pump: WakerRegistration::new(),
-            writers: MultiWakerRegistration::new(),
             failure_watchers: MultiWakerRegistration::new(),
             doom_watcher: WakerRegistration::new(),
             request_watcher: WakerRegistration::new(),
@@ -175,7 +160,7 @@ impl MuxState {
     /// What was counted so far.
     pub fn counters(&self) -> MuxCounters {
         MuxCounters {
-            most_in_flight: self.credits.in_use().1,
+            most_in_flight: self.turns.most_in_flight(),
             ..self.counters
         }
     }
@@ -192,8 +177,7 @@ impl MuxState {
         }
         self.failure.get_or_insert(failure);
         self.failure_watchers.wake();
-        self.pump.wake();
-        self.writers.wake();
+        self.turns.wake();
     }
 
     /// Waits for the failure.
@@ -249,17 +233,17 @@ impl MuxState {
         if self.answers.push_back((handle, frame)).is_err() {
             warn!("no room for an answer on connection 0x{:04X}", handle);
         }
-        self.pump.wake();
+        self.turns.wake_pump();
     }
 
     /// An answer that may go out now.
     pub fn next_answer(&mut self, now: Instant) -> Option<(u16, [u8; ANSWER])> {
         for _ in 0..self.answers.len() {
             let answer = self.answers.pop_front()?;
-            if !self.credits.is_connected(answer.0) {
+            if !self.turns.is_connected(answer.0) {
                 continue;
             }
-            if self.att_may_begin(answer.0, now) {
+            if self.turns.att_may_begin(answer.0, now) {
                 return Some(answer);
             }
             let _ = self.answers.push_back(answer);
@@ -270,7 +254,7 @@ impl MuxState {
     /// Whether an answer may go out now.
     pub fn answer_may_begin(&mut self, now: Instant) -> bool {
         let handles: Vec<u16, REQUESTS> = self.answers.iter().map(|(h, _)| *h).collect();
-        handles.iter().any(|h| !self.credits.is_connected(*h) || self.att_may_begin(*h, now))
+        handles.iter().any(|h| !self.turns.is_connected(*h) || self.turns.att_may_begin(*h, now))
     }
 
     /// How the last attempt to connect ended. One that is told its end is forgotten.
@@ -320,13 +304,31 @@ impl MuxState {
         if events::is_create_connection(head.opcode()) {
             self.attempt = Attempt::Running;
         }
+        if head.opcode() == events::ENABLE_ENCRYPTION {
+            self.encrypting = Some(head.connection());
+        }
         self.watchdog.sent(head.opcode(), now);
-        self.pump.wake();
+        self.turns.wake_pump();
     }
 
-    /// When the watchdog wants to be asked.
+    /// When [`MuxState::handle_timeout`] wants to be called.
     pub fn deadline(&self) -> Option<Instant> {
-        self.watchdog.deadline()
+        self.watchdog.deadline().into_iter().chain(self.turns.deadline()).min()
+    }
+
+    /// Who may send.
+    pub fn turns(&mut self) -> &mut Turns {
+        &mut self.turns
+    }
+
+    /// A bearer has sent a PDU.
+    pub fn count_sent(&mut self) {
+        self.counters.att_sent = self.counters.att_sent.wrapping_add(1);
+    }
+
+    /// Bytes that fit an ACL packet to the controller.
+    pub fn packet_length(&self) -> usize {
+        self.turns.packet_length()
     }
 
     /// Fails the controller if it owes an answer for too long, unless the link can do without it.
@@ -357,132 +359,7 @@ impl MuxState {
         }
     }
 
-    /// Bytes that fit an ACL packet to the controller.
-    pub fn packet_length(&self) -> usize {
-        self.credits.packet_length()
-    }
-
-    /// Waits for the turn of an ACL packet of trouble-host, and takes the credit; false: the
-    /// connection is gone.
-    pub(super) fn poll_host_turn(
-        &mut self,
-        head: &Head,
-        now: Instant,
-        cx: &mut Context<'_>,
-    ) -> Poll<bool> {
-        let handle = head.handle();
-        if !self.credits.is_connected(handle) {
-            return Poll::Ready(false);
-        }
-        self.writers.register(cx.waker());
-        if !head.continues() {
-            if self.att_frame == Some(handle) {
-                self.host_waits = true;
-                return Poll::Pending;
-            }
-            if self.att_waits && self.last == Owner::Host && self.credits.available(handle) {
-                self.offer_turn(Owner::Att);
-                self.host_waits = true;
-                return Poll::Pending;
-            }
-        }
-        if !self.credits.take(handle, Owner::Host) {
-            self.host_waits = true;
-            return Poll::Pending;
-        }
-        self.host_waits = false;
-        self.last = Owner::Host;
-        self.track_host_frame(head, now);
-        Poll::Ready(true)
-    }
-
-    /// Whether a bearer may begin a frame on a connection now.
-    pub fn att_may_begin(&mut self, handle: u16, now: Instant) -> bool {
-        self.host_frames.retain(|f| f.since + STALLED_FRAME > now);
-        if self.host_frames.iter().any(|f| f.handle == handle) || !self.credits.available(handle) {
-            self.att_waits = self.credits.is_connected(handle);
-            return false;
-        }
-        if self.host_waits && self.last == Owner::Att {
-            self.offer_turn(Owner::Host);
-            self.att_waits = true;
-            return false;
-        }
-        true
-    }
-
-    /// A bearer begins a frame. Each of its packets waits for its credit by
-    /// [`MuxState::poll_att_packet`].
-    pub fn begin_att_frame(&mut self, handle: u16) {
-        self.att_waits = false;
-        self.att_frame = Some(handle);
-    }
-
-    /// Lets the other side go first, once: it may not want to any more.
-    fn offer_turn(&mut self, to: Owner) {
-        match to {
-            Owner::Host => self.host_waits = false,
-            Owner::Att => self.att_waits = false,
-        }
-        self.writers.wake();
-        self.pump.wake();
-    }
-
-    /// Waits for the credit of the next packet in the frame that was begun; false: the connection
-    /// is gone.
-    pub fn poll_att_packet(&mut self, handle: u16, cx: &mut Context<'_>) -> Poll<bool> {
-        if !self.credits.is_connected(handle) {
-            return Poll::Ready(false);
-        }
-        if self.credits.take(handle, Owner::Att) {
-            self.last = Owner::Att;
-            return Poll::Ready(true);
-        }
-        self.pump.register(cx.waker());
-        Poll::Pending
-    }
-
-    /// The frame of a bearer is complete, or given up.
-    pub fn end_att_frame(&mut self, sent: bool) {
-        self.att_frame = None;
-        self.counters.att_sent = self.counters.att_sent.wrapping_add(u32::from(sent));
-        if self.host_waits {
-            self.writers.wake();
-        }
-    }
-
-    /// Wakes `waker` when a credit came back or the deadline moved.
-    pub fn register_pump(&mut self, waker: &Waker) {
-        self.pump.register(waker);
-    }
-
-    fn track_host_frame(&mut self, head: &Head, since: Instant) {
-        let handle = head.handle();
-        let index = self.host_frames.iter().position(|f| f.handle == handle);
-        let left = match (head.continues(), index) {
-            (true, Some(index)) => self.host_frames.swap_remove(index).left,
-            (true, None) => return,
-            (false, Some(index)) => {
-                self.host_frames.swap_remove(index);
-                head.frame_len()
-            }
-            (false, None) => head.frame_len(),
-        };
-        let left = left.saturating_sub(head.data_len());
-        if left > 0 {
-            // One for each connection at most, so there is room.
-            let _ = self.host_frames.push(HostFrame {
-                handle,
-                left,
-                since,
-            });
-        }
-        if self.att_waits {
-            self.pump.wake();
-        }
-    }
-
-    fn acl(&mut self, packet: &[u8], links: &impl Links) -> Inbound {
+    fn acl(&mut self, packet: &mut [u8], links: &impl Links) -> Inbound {
         let Some((&[h0, h1, _, _], data)) = packet.split_first_chunk() else {
             return self.dropped("an ACL packet without header", packet);
         };
@@ -517,6 +394,9 @@ impl MuxState {
             links.doorbell().ring(id.index());
         }
         match step {
+            Step::Foreign if first && channel(data) == Some(CID_SMP) => {
+                self.security(id, packet, links)
+            }
             Step::Foreign => match request::parse(handle, data).filter(|_| first) {
                 Some(request) => {
                     self.ask(request);
@@ -533,14 +413,44 @@ impl MuxState {
         }
     }
 
+    /// Has the link's guard judge a frame on the security channel.
+    fn security(&mut self, id: LinkId, packet: &mut [u8], links: &impl Links) -> Inbound {
+        let Some((header, frame)) = packet.split_first_chunk_mut::<4>() else {
+            return Inbound::Taken;
+        };
+        let verdict = links.with_link(id, |link| {
+            let verdict = link.info.guard.inbound(frame);
+            if verdict == Verdict::Drop {
+                link.info.reassembly.skip();
+            }
+            link.bearer.changed();
+            verdict
+        });
+        match verdict {
+            Some(Verdict::Pass(len)) => {
+                let [l0, l1] = (len as u16).to_le_bytes();
+                header[2] = l0;
+                header[3] = l1;
+                Inbound::ForHost(header.len() + len)
+            }
+            Some(Verdict::Drop) | None => Inbound::Taken,
+        }
+    }
+
     fn event(&mut self, packet: &mut [u8], links: &impl Links) -> Inbound {
         let Some(judgement) = judge(packet) else {
             return self.dropped("an undecodable event", packet);
         };
-        if let Some(event) = judgement.event {
-            self.learn(event, links);
+        let mut pass = judgement.pass;
+        match judgement.event {
+            Some(Event::Encryption { handle, status, on }) => {
+                // What trouble-host does not wait for, it would fail on.
+                pass = self.encryption(handle, status, on, links);
+            }
+            Some(event) => self.learn(event, links),
+            None => {}
         }
-        if !judgement.pass {
+        if !pass {
             return Inbound::Taken;
         }
         match packet.first() {
@@ -560,6 +470,21 @@ impl MuxState {
         }
     }
 
+    /// A link was encrypted, or could not be; whether trouble-host waits for that.
+    fn encryption(&mut self, handle: u16, status: u8, on: bool, links: &impl Links) -> bool {
+        let Some(id) = self.link(handle) else { return false };
+        let awaited = links.with_link(id, |link| {
+            link.info.encryption_changes = link.info.encryption_changes.wrapping_add(1);
+            link.info.encryption_status = status;
+            if status == 0 && !on {
+                link.info.security = Security::NONE;
+            }
+            link.bearer.changed();
+            link.info.guard.encrypted()
+        });
+        awaited.unwrap_or(false)
+    }
+
     fn learn(&mut self, event: Event, links: &impl Links) {
         let inform = |id: Option<LinkId>, f: &mut dyn FnMut(&mut LinkInfo)| {
             if let Some(id) = id {
@@ -570,10 +495,15 @@ impl MuxState {
             Event::Answered { opcode, status } => {
                 self.watchdog.answered(opcode);
                 match status {
-                    0 if opcode == events::RESET => self.credits = Credits::new(),
+                    0 if opcode == events::RESET => self.turns.reset(),
                     0 => {}
                     status if events::is_create_connection(opcode) => {
                         self.end_attempt(Attempt::Failed(status));
+                    }
+                    status if opcode == events::ENABLE_ENCRYPTION => {
+                        if let Some(handle) = self.encrypting.take() {
+                            self.encryption(handle, status, false, links);
+                        }
                     }
                     _ => {}
                 }
@@ -584,7 +514,7 @@ impl MuxState {
                 total,
             } => {
                 self.watchdog.answered(opcode);
-                self.credits.configure(packet_length, total);
+                self.turns.configure(packet_length, total);
                 debug!("{} ACL buffers of {} bytes", total, packet_length);
             }
             Event::Connected {
@@ -593,7 +523,7 @@ impl MuxState {
                 parameters,
             } => {
                 self.forget(handle, Reason::Unknown, links);
-                self.credits.connected(handle);
+                self.turns.connected(handle);
                 match links.open(handle, peer, parameters) {
                     // As many places as there can be links.
                     Some(id) => {
@@ -617,8 +547,6 @@ impl MuxState {
             }
             Event::Disconnected { handle, reason } => {
                 self.forget(handle, Reason::Hci(reason), links);
-                self.writers.wake();
-                self.pump.wake();
             }
             Event::Updated {
                 handle,
@@ -636,6 +564,7 @@ impl MuxState {
                     });
                 }
             }
+            Event::Encryption { .. } => {}
             Event::ParametersAsked(request) => self.ask(request),
             Event::RemoteVersion { handle, version } => {
                 if let Some(id) = self.link(handle) {
@@ -669,8 +598,7 @@ impl MuxState {
 
     /// A connection is over, and all that was kept for it.
     fn forget(&mut self, handle: u16, reason: Reason, links: &impl Links) {
-        self.credits.disconnected(handle);
-        self.host_frames.retain(|f| f.handle != handle);
+        self.turns.disconnected(handle);
         if let Some(id) = self.link(handle) {
             links.close(id, reason);
         }
@@ -685,13 +613,12 @@ impl MuxState {
             let (handle, count) = entry.split_at_mut(2);
             let number = |bytes: &[u8]| bytes.first_chunk().map_or(0, |b| u16::from_le_bytes(*b));
             let hosts = self
-                .credits
+                .turns
                 .completed(number(handle) & 0x0FFF, number(count));
             count.copy_from_slice(&hosts.to_le_bytes());
             any |= hosts > 0;
         }
-        self.pump.wake();
-        self.writers.wake();
+        self.turns.wake();
         if any {
             Inbound::ForHost(packet.len())
         } else {

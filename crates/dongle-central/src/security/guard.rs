@@ -18,10 +18,12 @@ mod code {
     pub const PAIRING_REQUEST: u8 = 0x01;
     pub const PAIRING_RESPONSE: u8 = 0x02;
     pub const PAIRING_CONFIRM: u8 = 0x03;
+    pub const PAIRING_RANDOM: u8 = 0x04;
     pub const PAIRING_FAILED: u8 = 0x05;
     pub const IDENTITY_INFORMATION: u8 = 0x08;
     pub const SECURITY_REQUEST: u8 = 0x0B;
     pub const PAIRING_PUBLIC_KEY: u8 = 0x0C;
+    pub const PAIRING_DHKEY_CHECK: u8 = 0x0D;
 }
 
 /// Bits of AuthReq (3.5.1).
@@ -58,6 +60,11 @@ pub struct Guard {
     key_size: u8,
     asked: bool,
     progress: u32,
+    /// Why the peer ended the pairing, if it did.
+    peer_failed: Option<PairingFailure>,
+    /// Nothing passes until the link is encrypted: an error in between would make the security
+    /// manager fail on the encryption itself, and trouble-host with it.
+    sealed: bool,
 }
 
 impl Guard {
@@ -73,6 +80,8 @@ impl Guard {
         key_size: 0,
         asked: false,
         progress: 0,
+        peer_failed: None,
+        sealed: false,
     };
 
     /// Lets a pairing pass that comes to no less than this.
@@ -104,6 +113,16 @@ impl Guard {
     /// Why the guard ended the pairing, if it was the guard.
     pub fn refused(&self) -> Option<PairingFailure> {
         self.refused
+    }
+
+    /// Why the peer ended the pairing, if it was the peer.
+    pub fn peer_failed(&self) -> Option<PairingFailure> {
+        self.peer_failed
+    }
+
+    /// The link was encrypted, or could not be; whether trouble-host waits for that.
+    pub fn encrypted(&mut self) -> bool {
+        core::mem::take(&mut self.sealed) && self.is_open()
     }
 
     /// How many commands the peer has sent.
@@ -159,16 +178,21 @@ impl Guard {
             self.asked = true;
             return Verdict::Drop;
         }
-        let Some(wanted) = self.wanted else {
+        let Some(wanted) = self.wanted.filter(|_| !self.sealed) else {
             return Verdict::Drop;
         };
-        if code == code::PAIRING_FAILED {
+        if let (code::PAIRING_FAILED, Some(&why)) = (code, pdu.get(1)) {
+            self.peer_failed = Some(PairingFailure(why));
+            self.wanted = None;
             return Verdict::Pass(whole);
         }
         if let Some(why) = self.abort.take().or_else(|| self.objection(pdu, &wanted)) {
             self.refused = Some(why);
+            self.wanted = None;
             return Self::fail(frame, why);
         }
+        self.sealed = code == code::PAIRING_DHKEY_CHECK
+            || code == code::PAIRING_RANDOM && !self.secure_connections;
         match pdu {
             [code::IDENTITY_INFORMATION, irk @ ..] => {
                 // Ours to keep: trouble-host would log it, and program it into the controller.
@@ -359,6 +383,20 @@ mod tests {
         guard.abort(PairingFailure::UNSPECIFIED);
         let random = [[0x04; 1].as_slice(), &[0; 16]].concat();
         assert_eq!(answered(&mut guard, &random), Some(std::vec![0x05, 0x08]));
+    }
+
+    #[test]
+    fn nothing_passes_between_the_last_check_and_the_encryption() {
+        let mut guard = pairing(Requirements::default());
+        assert!(answered(&mut guard, &[0x02, 4, 0, 0x0D, 16, 3, 3]).is_some());
+        assert!(!guard.encrypted());
+        let check = [[0x0D; 1].as_slice(), &[0; 16]].concat();
+        assert!(answered(&mut guard, &check).is_some());
+        assert_eq!(answered(&mut guard, &[0x05, 0x08]), None);
+        assert!(guard.encrypted());
+        assert!(!guard.encrypted());
+        assert_eq!(answered(&mut guard, &[0x05, 0x08]), Some(std::vec![0x05, 0x08]));
+        assert_eq!(guard.peer_failed(), Some(PairingFailure(0x08)));
     }
 
     #[test]

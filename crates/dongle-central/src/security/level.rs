@@ -45,6 +45,15 @@ pub struct Security {
 }
 
 impl Security {
+    /// No protection.
+    pub const NONE: Self = Self {
+        encrypted: false,
+        authenticated: false,
+        secure_connections: false,
+        key_size: 0,
+        bonded: false,
+    };
+
     /// Which level that is.
     pub fn level(&self) -> Level {
         match (self.encrypted, self.authenticated) {

@@ -161,6 +161,7 @@ impl Run<'_> {
             let mut values = found.subscribe().notify().timeout(timeout).await?;
             let began = Instant::now();
             let (mut count, mut octets, mut missed) = (0, 0, 0);
+            let mut first = None;
             let mut last = began;
             loop {
                 let left = self.args.duration.saturating_sub(began.elapsed());
@@ -172,16 +173,22 @@ impl Run<'_> {
                         count += 1;
                         octets += value.len() as u64;
                         last = Instant::now();
+                        first.get_or_insert(last);
                     }
                     Ok(Notified::Missed(n)) => missed += u64::from(n),
                     Err(Error::Timeout) => break,
                     Err(error) => return Err(error.into()),
                 }
             }
-            // A burst ends with its last value.
-            let seconds = (last - began).as_secs_f64();
+            // Between the first and the last one, so that neither a slow beginning nor the end of a
+            // burst counts.
+            let seconds = first.map_or(0.0, |first| (last - first).as_secs_f64());
             values.unsubscribe().timeout(timeout).await?;
-            Ok(Some(Flow::new(&found, count, octets, seconds, Some(missed))))
+            let mut flow = Flow::new(&found, count, octets, seconds, Some(missed));
+            let gaps = count.saturating_sub(1) as f64 / count.max(1) as f64;
+            flow.per_second = round(flow.per_second * gaps);
+            flow.octets_per_second = round(flow.octets_per_second * gaps);
+            Ok(Some(flow))
         };
         Progress::of(self.session.global, what).during(work).await
     }
@@ -248,7 +255,7 @@ fn lines(out: &Output, report: &Report) -> Vec<String> {
     let style = out.style;
     let title = |title: &str, uuid: &str| {
         let uuid = uuid.parse().map_or_else(|_| uuid.into(), find::titled);
-        format!("{}  {}", style.bold(format!("{title:<12}")), style.dim(uuid))
+        format!("{}  {}", style.bold(title), style.dim(uuid))
     };
     let mut link = format!("connected in {} ms, MTU {}", report.connect_ms, report.mtu);
     if let Some(interval) = report.interval_ms {
@@ -257,9 +264,12 @@ fn lines(out: &Output, report: &Report) -> Vec<String> {
     let mut lines = vec![format!("{} through {}: {link}", report.address, report.dongle)];
     if let Some(read) = &report.read {
         lines.push(title("Reads", &read.uuid));
-        lines.push(format!("  {:.0} a second ({} of {} octets)", read.per_second, read.count, read.octets));
         lines.push(format!(
-            "  {} ms at least, {} half of them, {} nine in ten, {} all but one in a hundred, {} at most",
+            "  {:.1} a second ({} of {} octets)",
+            read.per_second, read.count, read.octets
+        ));
+        lines.push(format!(
+            "  min {} ms, half within {} ms, 90 % {} ms, 99 % {} ms, max {} ms",
             read.min_ms, read.p50_ms, read.p90_ms, read.p99_ms, read.max_ms
         ));
     }

@@ -1,8 +1,10 @@
 //! `dongle capture`: another command, with its traffic recorded.
 
 use std::ffi::OsString;
+use std::path::Path;
 
 use clap::Parser as _;
+use hci_transport::Spec;
 
 use crate::args::{Args, Capture, Command, Global};
 use crate::failure::Failure;
@@ -34,15 +36,23 @@ pub async fn run(
     }
     let timeout = inner.global.timeout.or(global.timeout);
     let verbose = inner.global.verbose.max(global.verbose);
-    let dongle = recorded(&global.dongle, args)?;
+    let dongle = recorded(&global.dongle, &args.file)?;
     inner.global = Global { dongle, timeout, verbose };
     let result = super::run(&inner, interrupt).await;
-    eprintln!("Recorded in {}", args.file.display());
+    if args.file.exists() {
+        eprintln!("Recorded in {}", args.file.display());
+    }
     result
 }
 
 /// The line that names the dongle, with a recorder in it.
-fn recorded(dongle: &str, args: &Capture) -> Result<String, Failure> {
-    let _ = (dongle, args);
-    Err(Failure::Unsupported("this build can't record".into()))
+fn recorded(dongle: &str, file: &Path) -> Result<String, Failure> {
+    let spec: Spec = dongle.parse()?;
+    if spec.snoop().is_some() {
+        return Err(Failure::Usage(format!("{dongle} is recorded already")));
+    }
+    match file.to_str() {
+        Some(file) if !file.contains(',') => Ok(format!("{dongle},snoop={file}")),
+        _ => Err(Failure::Usage(format!("{}: a comma can't be in its name", file.display()))),
+    }
 }

@@ -10,6 +10,7 @@ use crate::failure::Failure;
 use crate::find;
 use crate::output::Output;
 use crate::progress::Progress;
+use crate::screen::{Screen, fit};
 use crate::session::{Interrupt, Session};
 use crate::value::{self, Format};
 
@@ -92,7 +93,11 @@ pub async fn run(global: &Global, interrupt: &Interrupt, args: &Inspect) -> Resu
         let device = progress.during(look.at(&connection)).await?;
         match out.json {
             true => out.document(&device),
-            false => tree(&out, &device).iter().try_for_each(|line| out.line(line)),
+            false => tree(&out, &device).iter().try_for_each(|line| match out.terminal {
+                // A tree can't be read any more when its lines are broken.
+                true => out.line(fit(line, Screen::size().0)),
+                false => out.line(line),
+            }),
         }
     })
     .await

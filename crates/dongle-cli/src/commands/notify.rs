@@ -165,7 +165,7 @@ impl<'a> View<'a> {
             Some(_) => {
                 self.lines.push(line);
                 match last || self.drawn.elapsed() >= FRAME {
-                    true => self.draw(),
+                    true => self.draw(false),
                     false => Ok(()),
                 }
             }
@@ -203,7 +203,7 @@ impl<'a> View<'a> {
         Ok(())
     }
 
-    fn draw(&mut self) -> Result<(), Failure> {
+    fn draw(&mut self, last: bool) -> Result<(), Failure> {
         let Some(screen) = &mut self.screen else { return Ok(()) };
         let (columns, rows) = Screen::size();
         let mut region = Vec::new();
@@ -221,7 +221,8 @@ impl<'a> View<'a> {
         if !self.unit.is_empty() && !self.args.no_plot {
             note = format!("{} in {}: {note}", find::titled(self.uuid), self.unit);
         }
-        region.push(self.out.style.dim(format!("{note}. Ctrl-C ends it.")));
+        note += if last { "." } else { ". Ctrl-C ends it." };
+        region.push(self.out.style.dim(note));
         screen.draw(&self.lines, &region)?;
         self.lines.clear();
         self.drawn = Instant::now();
@@ -230,7 +231,7 @@ impl<'a> View<'a> {
 
     /// What is drawn stays as it is.
     fn end(&mut self) -> Result<(), Failure> {
-        self.draw()?;
+        self.draw(true)?;
         self.screen = None;
         Ok(())
     }

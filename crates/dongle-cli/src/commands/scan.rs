@@ -60,6 +60,9 @@ fn builder(session: &Session<'_>, args: &Scan) -> Result<ScanBuilder, Failure> {
     if args.connectable {
         scan = scan.filter(|found| found.is_connectable());
     }
+    if args.once {
+        scan = scan.once();
+    }
     if args.passive {
         scan = scan.passive();
     }
@@ -235,7 +238,8 @@ async fn table(session: &Session<'_>, args: &Scan, out: &Output) -> Result<(), F
                     None => format!("{elapsed} s"),
                 };
                 let count = devices(table.rows.len());
-                let note = format!("{count}, {ending}. Ctrl-C ends the scan.");
+                let through = through(session.dongle.name());
+                let note = format!("{count} through {through}, {ending}. Ctrl-C ends the scan.");
                 drawn.push(out.style.dim(note));
                 screen.draw(&[], &drawn)?;
             }
@@ -249,6 +253,11 @@ async fn table(session: &Session<'_>, args: &Scan, out: &Output) -> Result<(), F
             }
         }
     }
+}
+
+/// Nobody should take the simulated world for the real one.
+fn through(dongle: &str) -> &str {
+    if dongle == "virtual" { "the simulated dongle" } else { dongle }
 }
 
 fn devices(count: usize) -> String {

@@ -1,77 +1,106 @@
 //! One connection on the host thread, from the moment it is up to its end.
 
-use std::future::poll_fn;
+use std::future::{pending, poll_fn};
 use std::pin::pin;
 
-use dongle_central::central::{Connection, Feature};
-use dongle_central::links::Links as _;
-use futures_channel::{mpsc, oneshot};
+use bt_hci::param::DisconnectReason;
+use dongle_central::central::{Connection, Error as CentralError, is_worth_another_attempt};
+use dongle_central::links::{Links as _, Reason};
+use futures_channel::mpsc;
 use futures_lite::Stream as _;
 use futures_lite::future::or;
 use hci_transport::HciChannel;
-use trouble_host::connection::RequestedConnParams;
 
 use super::pool::HeapPool;
 use super::scanning::Scanning;
-use super::{BUFFER, HostCentral};
+use super::{BUFFER, Host, Job, connecting};
+use crate::address::Address;
 use crate::error::Error;
 use crate::links::SharedLinks;
 
-type HostConnection<'c, 's, 'a> =
+pub(super) type HostConnection<'c, 's, 'a> =
     Connection<'c, 's, 'a, HciChannel, SharedLinks, HeapPool, Scanning, BUFFER>;
 
 /// What the handles of a connection ask for.
 pub(crate) enum HoldCommand {
-    Disconnect,
-    Rssi(oneshot::Sender<Result<i8, Error>>),
-    UpdateParameters(RequestedConnParams, oneshot::Sender<Result<(), Error>>),
+    Disconnect(DisconnectReason),
 }
 
-/// Holds a connection until it ends. When the last handle is gone, or asks for it, it is ended.
-pub(super) async fn hold(
-    central: &HostCentral<'_, '_>,
-    connection: HostConnection<'_, '_, '_>,
-    mut commands: mpsc::UnboundedReceiver<HoldCommand>,
-) {
-    let mut ended = pin!(connection.disconnected());
-    let work = async {
-        tune(central, &connection).await;
-        loop {
-            let next = poll_fn(|cx| pin!(&mut commands).poll_next(cx));
-            match next.await {
-                None | Some(HoldCommand::Disconnect) => {
-                    connection.host().disconnect();
-                    std::future::pending::<()>().await;
-                }
-                Some(HoldCommand::Rssi(reply)) => {
-                    let _ = reply.send(central.rssi(connection.id()).await.map_err(Error::from));
-                }
-                Some(HoldCommand::UpdateParameters(parameters, reply)) => {
-                    let result = central.update_parameters(connection.id(), &parameters).await;
-                    let _ = reply.send(result.map_err(Error::from));
-                }
+impl<'c, 's, 'a> Host<'c, 's, 'a> {
+    /// Waits for the device to show that it is there, gives the connection to those who want it,
+    /// and holds it until it ends.
+    pub(super) async fn hold(
+        &self,
+        connection: HostConnection<'c, 's, 'a>,
+        peer: Address,
+        number: u64,
+    ) {
+        let links = self.central.mux().links();
+        let id = connection.id();
+        let answered = async {
+            let asked = {
+                let _turn = self.commands.lock().await;
+                connection.ask_features().await
+            };
+            let patience = self.deadlines.after(connection.patience());
+            Some(connection.answered(asked, patience).await)
+        };
+        let unwanted = async {
+            self.connecting.unwanted(peer, &self.deadlines).await;
+            None
+        };
+        let result = or(answered, unwanted).await;
+        let mut held = None;
+        match result {
+            Some(Ok(())) => {
+                held = self.connecting.established(number, peer, id);
             }
+            Some(Err(CentralError::Hci(status))) if is_worth_another_attempt(status) => {
+                log::debug!("{peer}: the connection failed to be established: trying again");
+            }
+            Some(Err(CentralError::Hci(status))) => {
+                self.connecting.refuse(peer, &Error::Disconnected(Reason::Hci(status)));
+            }
+            Some(Err(error)) => self.connecting.refuse(peer, &error.into()),
+            None => {}
         }
-    };
-    or(async { _ = ended.as_mut().await }, work).await;
-}
-
-/// Longer packets and the faster PHY, where both sides can. What is refused stays as it is.
-async fn tune(central: &HostCentral<'_, '_>, connection: &HostConnection<'_, '_, '_>) {
-    let ours = central.controller_info().await;
-    let links = central.mux().links();
-    let theirs = links.with_link(connection.id(), |link| link.info.remote_features).flatten();
-    let both = |feature: Feature| {
-        ours.has(feature) && theirs.is_some_and(|t| t & (1 << feature as u8) != 0)
-    };
-    if both(Feature::DataLengthExtension)
-        && let Err(error) = central.set_data_length(connection.id(), 251).await
-    {
-        log::debug!("the controller keeps its data length: {error}");
+        if let Some(held) = held {
+            if held.tune {
+                self.jobs.borrow_mut().push_back(Job::Tune(id));
+            }
+            self.until_ended(&connection, held.commands).await;
+            let reason = links.with_link(id, |link| link.info.reason()).flatten();
+            let _ = held.ended.set(reason.unwrap_or(Reason::Unknown));
+            if held.handle.strong_count() == 0 {
+                links.release(id);
+            }
+        } else {
+            connection.host().disconnect();
+            connecting::closed(self.central, id, &self.deadlines).await;
+            links.release(id);
+        }
+        drop(connection);
+        self.connecting.ended(number, peer);
     }
-    if both(Feature::Phy2M)
-        && let Err(error) = central.set_phy(connection.id(), bt_hci::param::PhyKind::Le2M).await
-    {
-        log::debug!("the controller keeps its PHY: {error}");
+
+    /// When the last handle is gone, or asks for it, the connection is ended.
+    async fn until_ended(
+        &self,
+        connection: &HostConnection<'c, 's, 'a>,
+        mut commands: mpsc::UnboundedReceiver<HoldCommand>,
+    ) {
+        let ended = async {
+            connection.disconnected().await;
+        };
+        let work = async {
+            let next = poll_fn(|cx| pin!(&mut commands).poll_next(cx));
+            let reason = match next.await {
+                Some(HoldCommand::Disconnect(reason)) => reason,
+                None => DisconnectReason::RemoteUserTerminatedConn,
+            };
+            self.jobs.borrow_mut().push_back(Job::Disconnect(connection.id(), reason));
+            pending().await
+        };
+        or(ended, work).await;
     }
 }

@@ -1,43 +1,53 @@
 //! The host thread: it owns trouble-host and everything that is not `Send`, and does what the
 //! handles ask for.
 
+mod connecting;
+mod deadlines;
 mod hold;
 mod identity;
+mod jobs;
 mod pool;
 mod scanning;
 
 use std::cell::RefCell;
-use std::collections::HashMap;
+use std::collections::VecDeque;
 use std::future::poll_fn;
 use std::pin::pin;
-use std::sync::{Arc, Weak};
-use std::task::Poll;
+use std::sync::Arc;
+use std::task::{Context, Poll};
 use std::thread;
 
 use bt_hci::controller::ExternalController;
-use dongle_central::central::{Central, ConnectConfig, ControllerInfo};
+use bt_hci::param::DisconnectReason;
+use dongle_central::central::{Central, ControllerInfo};
 use dongle_central::mux::Mux;
 use embassy_time::{Duration, Instant, Timer};
 use futures_channel::{mpsc, oneshot};
 use futures_lite::future::{block_on, or};
-use futures_lite::{FutureExt as _, Stream as _, StreamExt as _};
+use futures_lite::{Future as _, Stream as _};
 use futures_util::lock::Mutex as LocalMutex;
 use futures_util::stream::FuturesUnordered;
 use hci_transport::HciChannel;
 use trouble_host::HostResources;
 
 use crate::address::Address;
-use crate::connection::Held;
-use crate::dongle::{Inner, Shared};
+use crate::dongle::Shared;
 use crate::error::Error;
 use crate::links::{MAX_CONNECTIONS, SharedLinks};
+pub(crate) use connecting::ConnectRequest;
+use connecting::Connecting;
+use deadlines::Deadlines;
 pub(crate) use hold::HoldCommand;
+use jobs::Job;
+pub(crate) use jobs::Query;
 use pool::HeapPool;
 pub(crate) use scanning::ScanRequest;
 use scanning::Scanning;
 
 /// L2CAP channels at a time.
 const MAX_CHANNELS: usize = 16;
+/// How long the end of all connections may take.
+const FAREWELL: Duration = Duration::from_secs(2);
 /// Largest HCI packet, and ATT PDU with its header, that passes the mux.
 const BUFFER: usize = 1100;
 
@@ -46,16 +56,14 @@ type HostCentral<'s, 'a> = Central<'s, 'a, HciChannel, SharedLinks, HeapPool, Sc
 
 /// What the handles ask of the host thread.
 pub(crate) enum Command {
-    Connect {
-        /// Keeps the dongle open while it is connected.
-        dongle: Arc<Inner>,
-        peer: Address,
-        config: ConnectConfig,
-        deadline: Option<Instant>,
-        reply: oneshot::Sender<Result<Arc<Held>, Error>>,
-    },
+    Connect(ConnectRequest),
+    /// Whoever asked for the connection of this number has gone away.
+    CancelConnect(u64),
     Scan(ScanRequest),
     StopScan(u64),
+    Query(Query),
+    /// Tell when it is that time.
+    Wake(Instant, oneshot::Sender<()>),
     Close,
 }
 
@@ -137,8 +145,11 @@ fn run(
     let host = Host {
         central: &central,
         scanning,
-        connecting: LocalMutex::new(()),
-        held: RefCell::default(),
+        connecting: Connecting::default(),
+        deadlines: Deadlines::default(),
+        jobs: RefCell::default(),
+        commands: LocalMutex::new(()),
+        updates: LocalMutex::new(()),
     };
     let served = async {
         let info = central.controller_info().await;
@@ -151,109 +162,80 @@ fn run(
 }
 
 /// The handles' side of the host thread.
-struct Host<'h, 's, 'a> {
-    central: &'h HostCentral<'s, 'a>,
-    scanning: &'h Scanning,
-    /// Attempts to connect come one after another, each looking first whether it still has to.
-    connecting: LocalMutex<()>,
-    held: RefCell<HashMap<Address, Weak<Held>>>,
+struct Host<'c, 's, 'a> {
+    central: &'c HostCentral<'s, 'a>,
+    scanning: &'c Scanning,
+    connecting: Connecting,
+    deadlines: Deadlines,
+    /// What is to be begun.
+    jobs: RefCell<VecDeque<Job<'c, 's, 'a>>>,
+    /// Whose turn it is to give the controller a command.
+    commands: LocalMutex<()>,
+    /// Whose turn it is to update connection parameters.
+    updates: LocalMutex<()>,
 }
 
-impl Host<'_, '_, '_> {
+impl<'c, 's, 'a> Host<'c, 's, 'a> {
     /// Does what is asked for until the last handle is gone or the dongle is closed. Then all
     /// connections are ended in order.
     async fn serve(&self, mut commands: mpsc::UnboundedReceiver<Command>) -> Error {
         let mut tasks = FuturesUnordered::new();
         let mut scan = pin!(self.scanning.run(self.central));
+        let mut connect = pin!(self.connecting.run(self.central, self.scanning, &self.jobs));
+        let mut alarm = pin!(self.deadlines.run());
+        // All of these but the tasks are polled with the one waker of this thread, and so share
+        // one timer of the clock; the tasks have none of it.
+        let mut drive = |cx: &mut Context<'_>| {
+            loop {
+                let _ = scan.as_mut().poll(cx);
+                let _ = connect.as_mut().poll(cx);
+                let jobs = std::mem::take(&mut *self.jobs.borrow_mut());
+                let begun = !jobs.is_empty();
+                tasks.extend(jobs.into_iter().map(|job| self.work(job)));
+                let ended = matches!(pin!(&mut tasks).poll_next(cx), Poll::Ready(Some(())));
+                // Whatever is done is done; more may have been waiting behind it.
+                if !begun && !ended && self.jobs.borrow().is_empty() {
+                    break;
+                }
+            }
+            let _ = alarm.as_mut().poll(cx);
+        };
         loop {
             let command = poll_fn(|cx| {
-                // Whatever is done is done; more may have been waiting behind it.
-                while let Poll::Ready(Some(())) = pin!(&mut tasks).poll_next(cx) {}
-                let _ = scan.as_mut().poll(cx);
+                drive(cx);
                 commands.poll_next(cx)
             });
             match command.await {
-                Some(Command::Connect { dongle, peer, config, deadline, reply }) => {
-                    tasks.push(self.connect(dongle, peer, config, deadline, reply).boxed_local());
-                }
-                Some(Command::Scan(request)) => {
-                    self.scanning.add(request);
-                }
+                Some(Command::Connect(request)) => self.connecting.add(request),
+                Some(Command::CancelConnect(id)) => self.connecting.remove(id),
+                Some(Command::Scan(request)) => self.scanning.add(request),
                 Some(Command::StopScan(id)) => self.scanning.remove(id),
+                Some(Command::Query(query)) => {
+                    self.jobs.borrow_mut().push_back(Job::Query(query));
+                }
+                Some(Command::Wake(at, reply)) => {
+                    self.jobs.borrow_mut().push_back(Job::Wake(at, reply));
+                }
                 Some(Command::Close) | None => break,
             }
         }
         self.scanning.end(&Error::Closed);
-        for held in self.held.borrow().values().filter_map(Weak::upgrade) {
-            held.command(HoldCommand::Disconnect);
+        self.connecting.close();
+        for held in self.connecting.all_held() {
+            held.command(HoldCommand::Disconnect(DisconnectReason::RemoteUserTerminatedConn));
         }
-        // An attempt to connect that is still under way is cancelled by being dropped; the links
-        // that are up are ended in order, as long as that takes no longer than it should.
-        let quiet = async {
-            while self.central.mux().links().any_open() {
-                let _ = or(async { tasks.next().await.is_some() }, async {
-                    Timer::after(Duration::from_millis(10)).await;
-                    false
-                })
-                .await;
+        // The links that are up are ended in order, as long as that takes no longer than it should.
+        let until = Instant::now() + FAREWELL;
+        let mut late = pin!(Timer::at(until));
+        poll_fn(|cx| {
+            drive(cx);
+            match self.connecting.is_idle() && !self.central.mux().links().any_open() {
+                true => Poll::Ready(()),
+                false => late.as_mut().poll(cx),
             }
-        };
-        or(quiet, async {
-            Timer::after(Duration::from_secs(2)).await;
         })
         .await;
         Error::Closed
-    }
-
-    async fn connect(
-        &self,
-        dongle: Arc<Inner>,
-        peer: Address,
-        config: ConnectConfig,
-        deadline: Option<Instant>,
-        mut reply: oneshot::Sender<Result<Arc<Held>, Error>>,
-    ) {
-        let expired = async {
-            match deadline {
-                Some(deadline) => Timer::at(deadline).await,
-                None => std::future::pending().await,
-            }
-            None
-        };
-        let turn = or(async { Some(self.connecting.lock().await) }, expired);
-        let Some(turn) = turn.await else {
-            let _ = reply.send(Err(Error::Timeout));
-            return;
-        };
-        let existing = self.held.borrow().get(&peer).and_then(Weak::upgrade);
-        if let Some(held) = existing.filter(|held| held.is_connected()) {
-            let _ = reply.send(Ok(held));
-            return;
-        }
-        let attempt = async { Some(self.central.connect(peer.for_host(), &config, deadline).await) };
-        // The caller may go away; then the attempt is cancelled by being dropped.
-        let gone = async {
-            reply.cancellation().await;
-            None
-        };
-        let Some(result) = or(attempt, gone).await else { return };
-        drop(turn);
-        let connection = match result {
-            Ok(connection) => connection,
-            Err(error) => {
-                let _ = reply.send(Err(error.into()));
-                return;
-            }
-        };
-        let (held, commands) = Held::new(dongle, peer, connection.id());
-        let held = Arc::new(held);
-        self.held.borrow_mut().insert(peer, Arc::downgrade(&held));
-        let _ = reply.send(Ok(held));
-        hold::hold(self.central, connection, commands).await;
-        let mut all = self.held.borrow_mut();
-        if all.get(&peer).is_some_and(|h| h.upgrade().is_none_or(|h| !h.is_connected())) {
-            all.remove(&peer);
-        }
     }
 }
 

@@ -108,6 +108,6 @@ unsafe fn DefaultHandler(number: i16) {
             UART.clear_interrupt(TX_INTERRUPT);
             send();
         }
-        _ => crate::time::interrupt(number),
+        _ => crate::time::interrupt(),
     }
 }

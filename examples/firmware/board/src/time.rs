@@ -16,6 +16,9 @@ const INTERRUPT: usize = 0xC;
 const ENABLE: u32 = 1 << 0;
 const INTERRUPT_ENABLE: u32 = 1 << 3;
 
+/// The timers count at 25 MHz; embassy's ticks are microseconds.
+const CLOCKS_PER_TICK: u64 = 25;
+
 // SAFETY: timer 0 of the board. It counts down and starts again: 172 s at 25 MHz.
 const COUNTER: Registers = unsafe { Registers::at(0x4000_0000) };
 // SAFETY: timer 1 of the board.
@@ -41,8 +44,8 @@ pub(crate) fn init() {
     }
 }
 
-/// Interrupt 8: the counter has started again; 9: the alarm.
-pub(crate) fn interrupt(_: i16) {
+/// The counter has started again, or the alarm is due.
+pub(crate) fn interrupt() {
     critical_section::with(|cs| {
         let mut time = DRIVER.0.borrow_ref_mut(cs);
         time.now();
@@ -60,7 +63,7 @@ impl Time {
             self.rounds += 1;
             elapsed = !COUNTER.read(VALUE);
         }
-        u64::from(self.rounds) << 32 | u64::from(elapsed)
+        (u64::from(self.rounds) << 32 | u64::from(elapsed)) / CLOCKS_PER_TICK
     }
 
     /// Wakes whose time has come, and sets the alarm for the next.
@@ -71,10 +74,10 @@ impl Time {
             return;
         }
         // What is further away than the timer reaches is looked at again on the way.
-        let ticks = (next - now).clamp(1, u64::from(u32::MAX)) as u32;
+        let clocks = (next - now).saturating_mul(CLOCKS_PER_TICK).min(u64::from(u32::MAX)) as u32;
         ALARM.write(CONTROL, 0);
-        ALARM.write(RELOAD, ticks);
-        ALARM.write(VALUE, ticks);
+        ALARM.write(RELOAD, clocks);
+        ALARM.write(VALUE, clocks);
         ALARM.write(CONTROL, ENABLE | INTERRUPT_ENABLE);
     }
 }

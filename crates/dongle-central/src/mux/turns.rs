@@ -1,0 +1,235 @@
+//! Whose turn it is to send: trouble-host's packets and the bearers', on the same buffers.
+//!
+//! Fragments of two frames never mix on one connection, and where both sides want the last buffer,
+//! they get it in turn.
+
+use core::task::{Context, Poll, Waker};
+
+use embassy_sync::waitqueue::{MultiWakerRegistration, WakerRegistration};
+use embassy_time::{Duration, Instant};
+use heapless::Vec;
+
+use super::credits::{Credits, Owner};
+use super::packet::Head;
+use crate::links::MAX_LINKS;
+
+/// After this long, a frame that trouble-host began and does not go on with is given up.
+const STALLED_FRAME: Duration = Duration::from_secs(1);
+
+/// A frame that trouble-host is in the middle of sending.
+#[derive(Debug)]
+struct HostFrame {
+    handle: u16,
+    left: usize,
+    since: Instant,
+}
+
+/// The turns.
+#[derive(Debug)]
+pub struct Turns {
+    credits: Credits,
+    host_frames: Vec<HostFrame, MAX_LINKS>,
+    /// The connection in whose frame the bearers are.
+    att_frame: Option<u16>,
+    /// Who sent the last packet, so that the other has its turn.
+    last: Owner,
+    att_waits: bool,
+    host_waits: bool,
+    pump: WakerRegistration,
+    writers: MultiWakerRegistration<4>,
+}
+
+impl Turns {
+    /// No buffers yet, and no connection.
+    pub const fn new() -> Self {
+        Self {
+            credits: Credits::new(),
+            host_frames: Vec::new(),
+            att_frame: None,
+            last: Owner::Host,
+            att_waits: false,
+            host_waits: false,
+            pump: WakerRegistration::new(),
+            writers: MultiWakerRegistration::new(),
+        }
+    }
+
+    /// The controller was reset: it has told of no buffers.
+    pub fn reset(&mut self) {
+        self.credits = Credits::new();
+    }
+
+    /// The controller has told its buffers.
+    pub fn configure(&mut self, packet_length: u16, total: u16) {
+        self.credits.configure(packet_length, total);
+    }
+
+    /// A connection begins.
+    pub fn connected(&mut self, handle: u16) {
+        self.credits.connected(handle);
+    }
+
+    /// A connection is over.
+    pub fn disconnected(&mut self, handle: u16) {
+        self.credits.disconnected(handle);
+        self.host_frames.retain(|f| f.handle != handle);
+        self.wake();
+    }
+
+    /// Whether a connection exists.
+    pub fn is_connected(&self, handle: u16) -> bool {
+        self.credits.is_connected(handle)
+    }
+
+    /// The controller is done with the `count` oldest packets of a connection; how many of them
+    /// were trouble-host's. Waking those who wait is the next step, [`Turns::wake`].
+    pub fn completed(&mut self, handle: u16, count: u16) -> u16 {
+        self.credits.completed(handle, count)
+    }
+
+    /// Packets that were in the controller at a time, at most.
+    pub fn most_in_flight(&self) -> u16 {
+        self.credits.in_use().1
+    }
+
+    /// When a frame that trouble-host does not go on with is given up, if a bearer waits for that.
+    pub fn deadline(&self) -> Option<Instant> {
+        let stalled = self.host_frames.iter().map(|f| f.since + STALLED_FRAME).min();
+        stalled.filter(|_| self.att_waits)
+    }
+
+    /// Has both sides look again.
+    pub fn wake(&mut self) {
+        self.pump.wake();
+        self.writers.wake();
+    }
+
+    /// Has the pump look again.
+    pub fn wake_pump(&mut self) {
+        self.pump.wake();
+    }
+
+    /// Bytes that fit an ACL packet to the controller.
+    pub fn packet_length(&self) -> usize {
+        self.credits.packet_length()
+    }
+
+    /// Waits for the turn of an ACL packet of trouble-host, and takes the credit; false: the
+    /// connection is gone.
+    pub(super) fn poll_host_turn(
+        &mut self,
+        head: &Head,
+        now: Instant,
+        cx: &mut Context<'_>,
+    ) -> Poll<bool> {
+        let handle = head.handle();
+        if !self.credits.is_connected(handle) {
+            return Poll::Ready(false);
+        }
+        self.writers.register(cx.waker());
+        if !head.continues() {
+            if self.att_frame == Some(handle) {
+                self.host_waits = true;
+                return Poll::Pending;
+            }
+            if self.att_waits && self.last == Owner::Host && self.credits.available(handle) {
+                self.offer_turn(Owner::Att);
+                self.host_waits = true;
+                return Poll::Pending;
+            }
+        }
+        if !self.credits.take(handle, Owner::Host) {
+            self.host_waits = true;
+            return Poll::Pending;
+        }
+        self.host_waits = false;
+        self.last = Owner::Host;
+        self.track_host_frame(head, now);
+        Poll::Ready(true)
+    }
+
+    /// Whether a bearer may begin a frame on a connection now.
+    pub fn att_may_begin(&mut self, handle: u16, now: Instant) -> bool {
+        self.host_frames.retain(|f| f.since + STALLED_FRAME > now);
+        if self.host_frames.iter().any(|f| f.handle == handle) || !self.credits.available(handle) {
+            self.att_waits = self.credits.is_connected(handle);
+            return false;
+        }
+        if self.host_waits && self.last == Owner::Att {
+            self.offer_turn(Owner::Host);
+            self.att_waits = true;
+            return false;
+        }
+        true
+    }
+
+    /// A bearer begins a frame. Each of its packets waits for its credit by
+    /// [`Turns::poll_att_packet`].
+    pub fn begin_att_frame(&mut self, handle: u16) {
+        self.att_waits = false;
+        self.att_frame = Some(handle);
+    }
+
+    /// Lets the other side go first, once: it may not want to any more.
+    fn offer_turn(&mut self, to: Owner) {
+        match to {
+            Owner::Host => self.host_waits = false,
+            Owner::Att => self.att_waits = false,
+        }
+        self.writers.wake();
+        self.pump.wake();
+    }
+
+    /// Waits for the credit of the next packet in the frame that was begun; false: the connection
+    /// is gone.
+    pub fn poll_att_packet(&mut self, handle: u16, cx: &mut Context<'_>) -> Poll<bool> {
+        if !self.credits.is_connected(handle) {
+            return Poll::Ready(false);
+        }
+        if self.credits.take(handle, Owner::Att) {
+            self.last = Owner::Att;
+            return Poll::Ready(true);
+        }
+        self.pump.register(cx.waker());
+        Poll::Pending
+    }
+
+    /// The frame of a bearer is complete, or given up.
+    pub fn end_att_frame(&mut self) {
+        self.att_frame = None;
+        if self.host_waits {
+            self.writers.wake();
+        }
+    }
+
+    /// Wakes `waker` when a credit came back or the deadline moved.
+    pub fn register_pump(&mut self, waker: &Waker) {
+        self.pump.register(waker);
+    }
+
+    fn track_host_frame(&mut self, head: &Head, since: Instant) {
+        let handle = head.handle();
+        let index = self.host_frames.iter().position(|f| f.handle == handle);
+        let left = match (head.continues(), index) {
+            (true, Some(index)) => self.host_frames.swap_remove(index).left,
+            (true, None) => return,
+            (false, Some(index)) => {
+                self.host_frames.swap_remove(index);
+                head.frame_len()
+            }
+            (false, None) => head.frame_len(),
+        };
+        let left = left.saturating_sub(head.data_len());
+        if left > 0 {
+            // One for each connection at most, so there is room.
+            let _ = self.host_frames.push(HostFrame {
+                handle,
+                left,
+                since,
+            });
+        }
+        if self.att_waits {
+            self.pump.wake();
+        }
+    }
+}

@@ -1,0 +1,92 @@
+//! `serve`, `list`, `help`, `completions`, `man`.
+
+mod common;
+
+use common::{SENSOR, dongle, finish, first_lines, run};
+
+#[test]
+fn help_is_worth_reading() {
+    let short = run(&["--help"]);
+    assert_eq!(short.code, 0);
+    for part in ["dongle scan", "DONGLE", "Exit codes:", "timed out", "simulated"] {
+        assert!(short.out.contains(part), "{part:?} in\n{}", short.out);
+    }
+    for command in ["list", "scan", "inspect", "read", "write", "notify", "bench", "serve"] {
+        let help = run(&["help", command]);
+        assert_eq!(help.code, 0, "{command}");
+        assert!(help.out.contains("--dongle"), "{command}");
+    }
+    // Without a word, it shows what there is.
+    assert_eq!(run(&[]).code, 2);
+}
+
+#[test]
+fn completions_and_the_manual_come_from_the_parser() {
+    for shell in ["bash", "zsh", "fish", "powershell", "elvish"] {
+        let script = run(&["completions", shell]);
+        assert_eq!(script.code, 0, "{shell}");
+        assert!(script.out.contains("inspect"), "{shell}");
+    }
+    let page = run(&["man"]);
+    assert_eq!(page.code, 0);
+    assert!(page.out.contains(".TH dongle 1") && page.out.contains("DONGLE NOTIFY"));
+}
+
+#[test]
+fn the_simulated_dongle_is_always_listed() {
+    let text = run(&["list"]);
+    assert!(text.out.contains("virtual"), "{text:?}");
+    let lines = run(&["list", "--json"]);
+    let last = lines.out.lines().last().expect("a line");
+    let last: serde_json::Value = serde_json::from_str(last).expect("JSON");
+    assert_eq!(last["dongle"], "virtual");
+}
+
+#[test]
+fn the_simulated_dongle_works_without_a_word() {
+    let ran = run(&["read", SENSOR, "2a19"]);
+    assert_eq!((ran.code, ran.out.as_str()), (0, "87 %\n"), "{ran:?}");
+}
+
+#[test]
+fn the_traffic_of_a_command_is_recorded() {
+    let file = std::env::temp_dir().join(format!("dongle-cli-{}.btsnoop", std::process::id()));
+    let path = file.display().to_string();
+    let ran = run(&["capture", &path, "read", SENSOR, "2a19"]);
+    assert_eq!((ran.code, ran.out.as_str()), (0, "87 %\n"), "{ran:?}");
+    let recorded = std::fs::read(&file).expect("a file");
+    std::fs::remove_file(&file).expect("a file");
+    assert!(recorded.starts_with(b"btsnoop\0"), "{recorded:02x?}");
+    assert!(recorded.len() > 500);
+    assert_eq!(run(&["capture", &path, "list"]).code, 2);
+    assert_eq!(run(&["capture", &path, "read", "nonsense", "2a19"]).code, 2);
+}
+
+#[cfg(unix)]
+fn serves(args: &[&str], seen: &str) {
+    let mut server = dongle(&[&["serve"][..], args].concat()).spawn().expect("a server");
+    let (lines, rest) = first_lines(&mut server, 1);
+    let spec = lines[0].strip_prefix("Serving ").expect("where").to_owned();
+    let ran = run(&["scan", "--timeout", "1", "--dongle", &spec]);
+    common::interrupt(&server);
+    server.stdout = Some(rest.into_inner());
+    let served = finish(server);
+    assert_eq!(ran.code, 0, "{ran:?}");
+    assert!(ran.out.contains(seen), "{ran:?}");
+    assert_eq!(served.code, 0, "{served:?}");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_controller_is_served_over_tcp() {
+    serves(&["--fast", "--sensors", "2", "--beacons", "3"], "Dongle HRM 2");
+    serves(&["tcp-server:127.0.0.1:0", "--fast", "--zephyr"], SENSOR);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_controller_is_served_as_a_serial_port() {
+    let path = std::env::temp_dir().join(format!("dongle-cli-{}", std::process::id()));
+    serves(&[&format!("pty:{}", path.display()), "--fast"], SENSOR);
+    assert!(!path.exists());
+}

@@ -1,0 +1,190 @@
+//! What is done for handles beside holding a connection: commands to the controller, one by one.
+
+use std::future::poll_fn;
+use std::task::Poll;
+
+use bt_hci::param::{DisconnectReason, PhyKind};
+use dongle_central::central::{Error as CentralError, Feature};
+use dongle_central::links::{
+    ConnectionParameters, LinkId, LinkInfo, LinkPhase, Links as _, Reason, RemoteVersion,
+};
+use embassy_time::Instant;
+use futures_channel::oneshot;
+use futures_lite::future::or;
+use trouble_host::connection::RequestedConnParams;
+
+use super::Host;
+use super::hold::HostConnection;
+use crate::address::Address;
+use crate::error::Error;
+
+type Reply<T> = oneshot::Sender<Result<T, Error>>;
+
+/// Longest packets there are (Core Vol 6 Part B, 4.5.10).
+const LONGEST_PACKET: u16 = 251;
+
+/// What runs on its own on the host thread.
+pub(super) enum Job<'c, 's, 'a> {
+    /// A connection is up.
+    Hold {
+        connection: HostConnection<'c, 's, 'a>,
+        peer: Address,
+        number: u64,
+    },
+    /// Longer packets and the faster PHY, where both sides can.
+    Tune(LinkId),
+    Disconnect(LinkId, DisconnectReason),
+    Query(Query),
+    Wake(Instant, oneshot::Sender<()>),
+}
+
+/// What the handles of a connection ask of the controller.
+pub(crate) enum Query {
+    Rssi(LinkId, Reply<i8>),
+    TxPower(LinkId, Reply<i8>),
+    Version(LinkId, Reply<RemoteVersion>),
+    Update(LinkId, RequestedConnParams, Reply<ConnectionParameters>),
+}
+
+impl<'c, 's, 'a> Host<'c, 's, 'a> {
+    pub(super) async fn work(&self, job: Job<'c, 's, 'a>) {
+        match job {
+            Job::Hold { connection, peer, number } => self.hold(connection, peer, number).await,
+            Job::Tune(id) => self.tune(id).await,
+            Job::Disconnect(id, reason) => self.disconnect(id, reason).await,
+            Job::Query(query) => self.query(query).await,
+            Job::Wake(at, mut reply) => {
+                or(self.deadlines.at(at), reply.cancellation()).await;
+                let _ = reply.send(());
+            }
+        }
+    }
+
+    /// Each command to its end before the next, even if nobody waits for it any more: what comes
+    /// late would answer another.
+    async fn query(&self, query: Query) {
+        match query {
+            Query::Rssi(id, reply) => {
+                let _turn = self.commands.lock().await;
+                let result = self.central.rssi(id).await;
+                let _ = reply.send(result.map_err(|error| self.explain(id, error)));
+            }
+            Query::TxPower(id, reply) => {
+                let _turn = self.commands.lock().await;
+                let result = self.central.tx_power(id).await;
+                let _ = reply.send(result.map_err(|error| self.explain(id, error)));
+            }
+            Query::Version(id, reply) => {
+                let _ = reply.send(self.version(id).await);
+            }
+            Query::Update(id, parameters, reply) => {
+                let _ = reply.send(self.update(id, &parameters).await);
+            }
+        }
+    }
+
+    async fn version(&self, id: LinkId) -> Result<RemoteVersion, Error> {
+        if let Some(Some(Ok(version))) = self.info(id, |info| info.remote_version) {
+            return Ok(version);
+        }
+        {
+            let _turn = self.commands.lock().await;
+            let asked = self.central.ask_version(id).await;
+            asked.map_err(|error| self.explain(id, error))?;
+        }
+        let told = self.until(id, |info| info.remote_version).await?;
+        told.map_err(Error::Refused)
+    }
+
+    /// Updates come one after another, each when the one before is in force or refused.
+    async fn update(
+        &self,
+        id: LinkId,
+        parameters: &RequestedConnParams,
+    ) -> Result<ConnectionParameters, Error> {
+        let _updates = self.updates.lock().await;
+        let before = self.info(id, |info| info.updates);
+        {
+            let _turn = self.commands.lock().await;
+            let asked = self.central.update_parameters(id, parameters).await;
+            asked.map_err(|error| self.explain(id, error))?;
+        }
+        let done = |info: &LinkInfo| {
+            let outcome = (info.update_status, info.parameters);
+            (Some(info.updates) != before).then_some(outcome)
+        };
+        match self.until(id, done).await? {
+            (0, parameters) => Ok(parameters),
+            (status, _) => Err(Error::Refused(status)),
+        }
+    }
+
+    async fn disconnect(&self, id: LinkId, reason: DisconnectReason) {
+        let _turn = self.commands.lock().await;
+        if let Err(error) = self.central.disconnect_for(id, reason).await {
+            log::debug!("disconnecting: {error}");
+        }
+    }
+
+    /// What is refused stays as it is.
+    async fn tune(&self, id: LinkId) {
+        let ours = self.central.controller_info().await;
+        let theirs = self.info(id, |info| info.remote_features).flatten();
+        let both = |feature: Feature| {
+            ours.has(feature) && theirs.is_some_and(|t| t & (1 << feature as u8) != 0)
+        };
+        if both(Feature::DataLengthExtension) {
+            let _turn = self.commands.lock().await;
+            if let Err(error) = self.central.set_data_length(id, LONGEST_PACKET).await {
+                log::debug!("the controller keeps its data length: {error}");
+            }
+        }
+        if both(Feature::Phy2M) {
+            let _turn = self.commands.lock().await;
+            if let Err(error) = self.central.set_phy(id, PhyKind::Le2M).await {
+                log::debug!("the controller keeps its PHY: {error}");
+            }
+        }
+    }
+
+    /// Waits until something is known of a link.
+    async fn until<T>(
+        &self,
+        id: LinkId,
+        known: impl Fn(&LinkInfo) -> Option<T>,
+    ) -> Result<T, Error> {
+        let links = self.central.mux().links();
+        poll_fn(|cx| {
+            let outcome = links.with_link(id, |link| match known(link.info) {
+                Some(told) => Poll::Ready(Ok(told)),
+                None if link.info.phase() == LinkPhase::Open => {
+                    link.bearer.wait_for_change(cx.waker());
+                    Poll::Pending
+                }
+                None => Poll::Ready(Err(())),
+            });
+            match outcome {
+                Some(Poll::Pending) => Poll::Pending,
+                Some(Poll::Ready(Ok(told))) => Poll::Ready(Ok(told)),
+                _ => Poll::Ready(Err(self.explain(id, CentralError::Disconnected))),
+            }
+        })
+        .await
+    }
+
+    fn info<T>(&self, id: LinkId, f: impl FnOnce(&LinkInfo) -> T) -> Option<T> {
+        self.central.mux().links().with_link(id, |link| f(link.info))
+    }
+
+    /// An error of a command, with the reason of the link's end where that is behind it.
+    fn explain(&self, id: LinkId, error: CentralError<hci_transport::Error>) -> Error {
+        const UNKNOWN_CONNECTION: u8 = 0x02;
+        match error {
+            CentralError::Disconnected | CentralError::Hci(UNKNOWN_CONNECTION) => {
+                let reason = self.info(id, LinkInfo::reason).flatten();
+                Error::Disconnected(reason.unwrap_or(Reason::Unknown))
+            }
+            error => error.into(),
+        }
+    }
+}

@@ -1,0 +1,67 @@
+//! A heart-rate central in firmware: finds sensors, connects, prints what they notify, and comes
+//! back when a link is lost.
+//!
+//! ```console
+//! $ examples/firmware/run.sh
+//! ```
+#![no_std]
+#![no_main]
+
+mod finder;
+mod sensor;
+mod sizes;
+
+use bt_hci::controller::ExternalController;
+use board::hci::{self, HciTransport};
+use board::println;
+use dongle_central::central::Central;
+use dongle_central::links::Address;
+use dongle_central::mux::Mux;
+use embassy_executor::Spawner;
+use embassy_futures::join::join_array;
+use embassy_futures::select::{Either, select};
+use static_cell::StaticCell;
+use trouble_host::prelude::DefaultPacketPool;
+use trouble_host::{HostResources, Stack};
+
+use finder::Finder;
+use sizes::{CHANNELS, CONNECTIONS, Links, PACKET};
+
+type HeartMux = Mux<'static, HciTransport, Links, Finder, PACKET>;
+type HeartStack = Stack<'static, ExternalController<&'static HeartMux, 4>, DefaultPacketPool>;
+type HeartCentral = Central<'static, 'static, HciTransport, Links, DefaultPacketPool, Finder, PACKET>;
+type Resources = HostResources<DefaultPacketPool, CONNECTIONS, CHANNELS>;
+
+static LINKS: Links = Links::new();
+static MUX: StaticCell<HeartMux> = StaticCell::new();
+static RESOURCES: StaticCell<Resources> = StaticCell::new();
+static STACK: StaticCell<HeartStack> = StaticCell::new();
+static CENTRAL: StaticCell<HeartCentral> = StaticCell::new();
+
+/// Many controllers on a UART have no address of their own. A product has this random and its own.
+const ADDRESS: [u8; 6] = [0x5E, 0x1F, 0x00, 0xAC, 0xEE, 0xC3];
+
+#[embassy_executor::main]
+async fn main(_spawner: Spawner) {
+    board::init();
+    let mux: &HeartMux = MUX.init(Mux::new(hci::open(), &LINKS, Finder::new()));
+    let resources = RESOURCES.init_with(Resources::new);
+    let stack = trouble_host::new(ExternalController::new(mux), resources)
+        .set_random_address(Address::random(ADDRESS))
+        .build();
+    let stack: &HeartStack = STACK.init(stack);
+    let central: &HeartCentral = CENTRAL.init(Central::new(mux, stack));
+
+    let sensors = join_array([(); CONNECTIONS].map(|()| sensor::follow(central)));
+    match select(sensors, central.run()).await {
+        Either::First(_) => {
+            board::memory::report();
+            println!("done");
+            board::exit(true)
+        }
+        Either::Second(_) => {
+            println!("the controller failed");
+            board::exit(false)
+        }
+    }
+}

@@ -1,0 +1,26 @@
+//! Every buffer's size.
+
+use dongle_central::links::StaticLinks;
+use embassy_sync::blocking_mutex::raw::CriticalSectionRawMutex;
+
+/// Connections at a time.
+pub const CONNECTIONS: usize = if cfg!(feature = "four") { 4 } else { 1 };
+/// ATT MTU to ask for. 247 lets a PDU fill one data packet.
+pub const MTU: u16 = 247;
+/// Requests that may wait on a connection: one more than tasks that use it.
+const CALLS: usize = 2;
+/// Characteristics that are subscribed to on a connection.
+const SUBSCRIPTIONS: usize = 1;
+/// Bytes of notified values that wait to be read: of 20-byte ones, five.
+const QUEUE: usize = 128;
+
+/// What holds an ATT PDU.
+pub const PDU: usize = MTU as usize + 1;
+/// Largest HCI packet, and ATT PDU with its header.
+pub const PACKET: usize = 259;
+/// L2CAP channels of trouble-host's: none are opened, and one is the least it takes.
+pub const CHANNELS: usize = 1;
+
+/// The memory of all connections.
+pub type Links =
+    StaticLinks<CriticalSectionRawMutex, CONNECTIONS, PDU, CALLS, SUBSCRIPTIONS, QUEUE>;

@@ -1,0 +1,146 @@
+//! A heart rate through a USB adapter: real libusb on an emulated dongle, with a simulated
+//! controller or Bumble's behind it.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+#[cfg(target_os = "linux")]
+#[path = "../hci-transport/tests/usb/cases.rs"]
+mod cases;
+#[cfg(target_os = "linux")]
+#[path = "../hci-transport/tests/usb/usbfs.rs"]
+mod usbfs;
+
+#[cfg(target_os = "linux")]
+fn main() -> std::process::ExitCode {
+    cases::main(heart_rate::CASES)
+}
+
+#[cfg(not(target_os = "linux"))]
+fn main() {
+    println!("skipped: USB is emulated on Linux alone");
+}
+
+#[cfg(target_os = "linux")]
+mod heart_rate {
+    use std::time::{Duration, Instant};
+
+    use dongle::{Characteristic, DeviceConnection, Dongle, Error, Uuid};
+    use dongle_tests::bumble::{self, Wire};
+    use dongle_virtual::{Air, ControllerConfig, HeartRateConfig, HeartRateSensor};
+    use futures_lite::future::block_on;
+    use hci_transport::{ErrorKind, HciChannel};
+
+    use crate::cases::Case;
+    use crate::usbfs::{self, Config, Device};
+
+    pub const CASES: &[Case] = &[
+        ("a_heart_beats_through_usb_on_the_simulated_air", simulated),
+        ("a_heart_beats_through_usb_through_bumbles_controller", through_bumble),
+        ("many_values_come_through_usb_and_none_is_lost", burst),
+        ("unplugging_ends_a_read_that_waits", unplug_during_a_read),
+    ];
+
+    const SERVICE: Uuid = Uuid::from_u16(0x180d);
+    const MEASUREMENT: Uuid = Uuid::from_u16(0x2a37);
+
+    fn adapter(channel: HciChannel) -> Device {
+        usbfs::install();
+        let device = usbfs::plug_in(Config::default());
+        device.attach(channel);
+        device
+    }
+
+    async fn measurement(dongle: &Dongle) -> (DeviceConnection, Characteristic) {
+        let patience = Duration::from_secs(20);
+        let mut scan = dongle.scan().service(SERVICE).duration(patience).start().unwrap();
+        let sensor = scan.next().await.unwrap().expect("a sensor");
+        drop(scan);
+        let connection = sensor.device().connect().await.unwrap();
+        connection.exchange_mtu(247).await.unwrap();
+        let service = connection.service(SERVICE).await.unwrap();
+        let measurement = service.characteristic(MEASUREMENT).await.unwrap();
+        (connection, measurement)
+    }
+
+    async fn session(count: usize) {
+        let dongle = Dongle::open("usb:0").await.unwrap();
+        let (connection, measurement) = measurement(&dongle).await;
+        let mut values = measurement.subscribe().await.unwrap();
+        for _ in 0..count {
+            let value = values.notified().await.unwrap().value().expect("none missed");
+            assert!(value.len() >= 2 && value[1] > 30, "{value:?}");
+        }
+        connection.disconnect().await;
+        dongle.close().await;
+    }
+
+    fn simulated() {
+        let air = Air::new();
+        let interval = Duration::from_millis(20);
+        let config = HeartRateConfig::default().with_interval(interval);
+        let _sensor = HeartRateSensor::start(&air, config);
+        let device = adapter(air.controller(ControllerConfig::default()));
+        // The adapter can be opened as often as one likes.
+        for _ in 0..2 {
+            block_on(session(5));
+            assert_eq!(air.violations(), 0);
+        }
+        for _ in 0..200 {
+            if !device.is_open() {
+                break;
+            }
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        assert!(device.has_driver() && !device.is_open());
+    }
+
+    fn through_bumble() {
+        let Some(bumble) = bumble::required() else {
+            return;
+        };
+        let controller = bumble.controller(Wire::Tcp).start();
+        let channel = hci_transport::open(&controller.spec().parse().unwrap()).unwrap();
+        adapter(channel);
+        block_on(session(5));
+    }
+
+    fn burst() {
+        const COUNT: usize = 1_000;
+        let air = Air::new();
+        let config = HeartRateConfig::default()
+            .with_interval(Duration::from_millis(1))
+            .with_burst(COUNT);
+        let _sensor = HeartRateSensor::start(&air, config);
+        adapter(air.controller(ControllerConfig::default()));
+        block_on(session(COUNT));
+        assert_eq!(air.violations(), 0);
+    }
+
+    fn unplug_during_a_read() {
+        let air = Air::new();
+        let sensor = HeartRateSensor::start(&air, HeartRateConfig::default());
+        let device = adapter(air.controller(ControllerConfig::default()));
+        block_on(async {
+            let dongle = Dongle::open("usb:0").await.unwrap();
+            let (connection, _) = measurement(&dongle).await;
+            let battery = connection.service(Uuid::from_u16(0x180f)).await.unwrap();
+            let level = battery.characteristic(Uuid::from_u16(0x2a19)).await.unwrap();
+            level.read().await.unwrap();
+            // From here on nobody answers.
+            sensor.controller().freeze();
+            let pulling = std::thread::spawn(move || {
+                std::thread::sleep(Duration::from_millis(100));
+                device.unplug();
+                Instant::now()
+            });
+            let error = level.read().await.unwrap_err();
+            let took = pulling.join().unwrap().elapsed();
+            match &error {
+                Error::Transport(why) => assert_eq!(why.kind(), ErrorKind::Disconnected),
+                other => panic!("{other:?}"),
+            }
+            assert!(error.to_string().contains("unplugged"), "{error}");
+            assert!(took < Duration::from_secs(1), "{took:?}");
+            assert!(dongle.failure().is_some());
+        });
+    }
+}
