@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use dongle::Notified;
-use dongle_tests::bench::{Bench, in_time, soon, until};
+use dongle_tests::bench::{Bench, soon, until};
 use dongle_tests::peer::{indication, notification};
 
 fn number(value: &Notified) -> u32 {

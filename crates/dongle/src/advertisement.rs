@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use dongle_central::adv::{AdvertisingData, ManufacturerData};
+use dongle_central::adv::{AdvertisingData, ManufacturerData, Name};
 use dongle_central::att::Uuid;
 use dongle_central::mux::Report;
 
@@ -102,7 +102,11 @@ impl Advertisement {
 
     /// Its name; where it is not UTF-8, with replacement characters.
     pub fn name(&self) -> Option<String> {
-        self.both().find_map(|data| data.local_name()).map(|name| name.to_string())
+        self.local_name().map(|name| name.to_string())
+    }
+
+    pub(crate) fn local_name(&self) -> Option<Name<'_>> {
+        self.both().find_map(|data| data.local_name())
     }
 
     /// The services it advertises.

@@ -1,17 +1,16 @@
 //! A connection to a device, and its services.
 
 use std::fmt;
-use std::ops::RangeInclusive;
-use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use dongle_central::att::{AttributeHandle, Mtu, Uuid};
 use dongle_central::bearer::ValueKind;
 use dongle_central::client::Client;
 use dongle_central::gatt::uuids;
-use dongle_central::links::{ConnectionParameters, LinkId, LinkInfo, LinkPhase, Links as _, Reason};
-use futures_channel::{mpsc, oneshot};
-use trouble_host::connection::RequestedConnParams;
+use dongle_central::links::{LinkId, LinkInfo, LinkPhase, Links as _, Reason};
+use futures_channel::mpsc;
 
 use crate::address::Address;
 use crate::call::Call;
@@ -27,16 +26,20 @@ use crate::links::SharedLinks;
 /// characteristics and subscriptions included, the device is disconnected.
 #[derive(Clone)]
 pub struct DeviceConnection {
-    held: Arc<Held>,
+    pub(crate) held: Arc<Held>,
 }
 
 /// What the handles of a connection have in common.
 pub(crate) struct Held {
-    dongle: Arc<Inner>,
+    pub(crate) dongle: Arc<Inner>,
     peer: Address,
-    id: LinkId,
+    pub(crate) id: LinkId,
     commands: mpsc::UnboundedSender<HoldCommand>,
     pub(crate) database: Database,
+    /// It was asked to end.
+    ending: AtomicBool,
+    /// Why it ended, kept for as long as a handle asks.
+    pub(crate) ended: Arc<OnceLock<Reason>>,
 }
 
 impl Held {
@@ -47,15 +50,22 @@ impl Held {
     ) -> (Self, mpsc::UnboundedReceiver<HoldCommand>) {
         let (commands, received) = mpsc::unbounded();
         let database = Database::default();
-        (Self { dongle, peer, id, commands, database }, received)
+        let (ending, ended) = (AtomicBool::new(false), Arc::default());
+        (Self { dongle, peer, id, commands, database, ending, ended }, received)
+    }
+
+    /// Whether it is connected, and nobody has asked for its end.
+    pub(crate) fn is_usable(&self) -> bool {
+        !self.ending.load(Ordering::Relaxed) && self.is_connected()
     }
 
     pub(crate) fn is_connected(&self) -> bool {
         self.info(|info| info.phase()) == Some(LinkPhase::Open)
     }
 
-    /// Asks the host thread. Nobody listens any more when the connection is over.
-    pub(crate) fn command(&self, command: HoldCommand) {
+    /// Asks the host thread for its end. Nobody listens any more when it is over.
+    pub(crate) fn disconnect(&self, command: HoldCommand) {
+        self.ending.store(true, Ordering::Relaxed);
         let _ = self.commands.unbounded_send(command);
     }
 
@@ -77,14 +87,22 @@ impl Held {
         links.with_link(self.id, |link| link.bearer.subscriptions_to(value, kind)).unwrap_or(0)
     }
 
-    fn info<R>(&self, f: impl FnOnce(&LinkInfo) -> R) -> Option<R> {
+    pub(crate) fn info<R>(&self, f: impl FnOnce(&LinkInfo) -> R) -> Option<R> {
         self.dongle.shared.links.with_link(self.id, |link| f(link.info))
     }
 
     /// Why the connection ended; only meaningful if it did.
-    fn gone(&self) -> Error {
-        let reason = self.info(LinkInfo::reason).flatten().unwrap_or(Reason::Unknown);
+    pub(crate) fn gone(&self) -> Error {
+        let told = self.info(LinkInfo::reason).flatten();
+        let reason = told.or_else(|| self.ended.get().copied()).unwrap_or(Reason::Unknown);
         self.explain(dongle_central::client::Error::Disconnected(reason))
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        // Nobody can ask about it any more. While it is up, its end does this.
+        self.dongle.shared.links.release(self.id);
     }
 }
 
@@ -214,54 +232,6 @@ impl DeviceConnection {
 
     fn handles(&self, of: &[&Characteristic]) -> Result<Vec<AttributeHandle>, Error> {
         of.iter().map(|characteristic| characteristic.checked(&self.held)).collect()
-    }
-
-    /// The connection parameters in force.
-    pub fn parameters(&self) -> Option<ConnectionParameters> {
-        self.held.info(|info| info.parameters)
-    }
-
-    /// Time between two connection events.
-    pub fn interval(&self) -> Option<Duration> {
-        self.parameters().map(|p| p.interval.into())
-    }
-
-    /// How strongly the device is received, in dBm.
-    pub async fn rssi(&self) -> Result<i8, Error> {
-        let (reply, result) = oneshot::channel();
-        self.held.command(HoldCommand::Rssi(reply));
-        result.await.unwrap_or_else(|_| Err(self.held.gone()))
-    }
-
-    /// Asks for other connection parameters. They are in force when
-    /// [`DeviceConnection::parameters`] shows them.
-    pub async fn update_parameters(
-        &self,
-        interval: RangeInclusive<Duration>,
-        latency: u16,
-        supervision_timeout: Duration,
-    ) -> Result<(), Error> {
-        let parameters = RequestedConnParams {
-            min_connection_interval: for_host(*interval.start()),
-            max_connection_interval: for_host(*interval.end()),
-            max_latency: latency,
-            supervision_timeout: for_host(supervision_timeout),
-            ..Default::default()
-        };
-        let (reply, result) = oneshot::channel();
-        self.held.command(HoldCommand::UpdateParameters(parameters, reply));
-        result.await.unwrap_or_else(|_| Err(self.held.gone()))
-    }
-
-    /// Disconnects, and waits until it is. Values that were received can still be read.
-    pub async fn disconnect(&self) -> Reason {
-        self.held.command(HoldCommand::Disconnect);
-        self.disconnected().await
-    }
-
-    /// Waits until the connection has ended, and tells why.
-    pub async fn disconnected(&self) -> Reason {
-        self.held.dongle.shared.links.closed(self.held.id).await
     }
 
     /// How many ATT requests were made on this connection.

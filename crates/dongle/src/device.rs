@@ -7,14 +7,16 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use dongle_central::central::ConnectConfig;
+use dongle_central::central::{ConnectConfig, Phys};
+use embassy_time::Instant;
 use futures_channel::oneshot;
 
 use crate::address::Address;
 use crate::connection::DeviceConnection;
 use crate::dongle::Inner;
 use crate::error::Error;
-use crate::host::{self, Command};
+use crate::host::{self, Command, ConnectRequest};
+use crate::stay::StayConnected;
 
 /// How long a connect looks for its device if nothing else is said.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -37,7 +39,9 @@ impl Device {
     }
 
     /// Connects, whenever the device appears within the timeout (10 s if nothing else is said). A
-    /// running scan pauses meanwhile. If it is connected already, this is the same connection.
+    /// running scan pauses meanwhile. If it is connected already, this is the same connection; if
+    /// another caller is connecting to it, they share the attempt, made in the way the first of
+    /// them wants it, and each keeps its own timeout. Dropped, it is cancelled.
     ///
     /// # Errors
     /// [`Error::Timeout`] when the device did not appear; the controller has stopped looking for
@@ -47,7 +51,14 @@ impl Device {
             device: self.clone(),
             timeout: Some(CONNECT_TIMEOUT),
             config: ConnectConfig::default(),
+            tune: true,
+            mtu: None,
         }
+    }
+
+    /// Connects, and again whenever the connection has ended, until this is dropped.
+    pub fn stay_connected(&self) -> StayConnected {
+        StayConnected::new(self.connect().no_timeout())
     }
 }
 
@@ -64,12 +75,14 @@ impl fmt::Display for Device {
 }
 
 /// A connect in the making; await it.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 #[must_use = "nothing happens before this is awaited"]
 pub struct Connect {
     device: Device,
     timeout: Option<Duration>,
     config: ConnectConfig,
+    tune: bool,
+    mtu: Option<u16>,
 }
 
 impl Connect {
@@ -107,16 +120,78 @@ impl Connect {
         self
     }
 
-    async fn connect(self) -> Result<DeviceConnection, Error> {
+    /// PHYs to look for the device on. LE 1M if nothing else is said; Coded PHY needs a controller
+    /// that knows extended advertising.
+    pub fn phys(mut self, phys: Phys) -> Self {
+        self.config.phys = phys;
+        self
+    }
+
+    /// Whether to ask for longer packets and 2M PHY once connected, where both sides can: as it is
+    /// if nothing else is said.
+    pub fn tune(mut self, tune: bool) -> Self {
+        self.tune = tune;
+        self
+    }
+
+    /// Settle on an ATT MTU, too: the lesser of this (23 to 517) and what the device can.
+    pub fn mtu(mut self, mtu: u16) -> Self {
+        self.mtu = Some(mtu);
+        self
+    }
+
+    /// Connect, and again whenever the connection has ended, until this is dropped. The timeout is
+    /// that of each attempt.
+    pub fn stay_connected(self) -> StayConnected {
+        StayConnected::new(self)
+    }
+
+    pub(crate) fn device(&self) -> &Device {
+        &self.device
+    }
+
+    pub(crate) fn dongle(&self) -> &Arc<Inner> {
+        &self.device.dongle
+    }
+
+    pub(crate) async fn connect(self) -> Result<DeviceConnection, Error> {
         let deadline = host::deadline(self.timeout);
         let (reply, result) = oneshot::channel();
-        let dongle = Arc::clone(&self.device.dongle);
-        let peer = self.device.address;
-        let config = self.config;
-        self.device.dongle.command(Command::Connect { dongle, peer, config, deadline, reply })?;
-        match result.await {
-            Ok(held) => held.map(DeviceConnection::new),
-            Err(_) => Err(self.device.dongle.shared.wait_for_end().await),
+        let dongle = self.device.dongle;
+        let id = dongle.next_id();
+        dongle.command(Command::Connect(ConnectRequest {
+            id,
+            dongle: Arc::clone(&dongle),
+            peer: self.device.address,
+            config: self.config,
+            tune: self.tune,
+            deadline,
+            reply,
+        }))?;
+        let mut cancel = CancelOnDrop(Some((&dongle, id)));
+        let result = result.await;
+        cancel.0 = None;
+        let connection = match result {
+            Ok(held) => DeviceConnection::new(held?),
+            Err(_) => return Err(dongle.shared.wait_for_end().await),
+        };
+        if let Some(mtu) = self.mtu {
+            let left = deadline.map(|at| at.saturating_duration_since(Instant::now()));
+            let exchange = async { connection.exchange_mtu(mtu).await };
+            connection.timeout(left.map(Duration::from), exchange).await?;
+        }
+        Ok(connection)
+    }
+}
+
+/// Tells the host thread that nobody waits for a connection any more.
+struct CancelOnDrop<'d>(Option<(&'d Arc<Inner>, u64)>);
+
+impl Drop for CancelOnDrop<'_> {
+    fn drop(&mut self) {
+        if let Some((dongle, id)) = self.0 {
+            // A dongle that is down does not connect any more.
+            let _ = dongle.command(Command::CancelConnect(id));
         }
     }
 }

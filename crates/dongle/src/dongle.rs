@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::future::{Future, IntoFuture, poll_fn};
+use std::path::PathBuf;
 use std::pin::Pin;
 use std::str::FromStr as _;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -18,7 +19,7 @@ use hci_transport::{HciChannel, Spec};
 use crate::address::Address;
 use crate::device::Device;
 use crate::error::Error;
-use crate::host::{self, Command, Opened};
+use crate::host::{self, Command, Identity, Opened, data_folder, file_in};
 use crate::links::SharedLinks;
 use crate::scan::ScanBuilder;
 
@@ -85,12 +86,12 @@ impl Dongle {
     /// [`Error::Transport`], with a line that says what is wrong and what to do about it: within
     /// 5 s in any case.
     pub fn open(spec: impl AsRef<str>) -> Open {
-        Open { source: Source::Spec(spec.as_ref().into()), address: None }
+        Open { source: Source::Spec(spec.as_ref().into()), address: None, folder: None }
     }
 
     /// Opens a controller at the other end of any packet channel. It must have been reset.
     pub fn on(channel: HciChannel) -> Open {
-        Open { source: Source::Channel(Box::new(channel)), address: None }
+        Open { source: Source::Channel(Box::new(channel)), address: None, folder: None }
     }
 
     /// Looks for devices that advertise.
@@ -148,6 +149,7 @@ impl fmt::Debug for Dongle {
 pub struct Open {
     source: Source,
     address: Option<Address>,
+    folder: Option<PathBuf>,
 }
 
 enum Source {
@@ -162,21 +164,47 @@ impl Open {
         self
     }
 
+    /// Where the address of a controller that has none is remembered, instead of the user's own
+    /// data folder (on Linux `~/.local/share/dongle`). For a dongle that is opened
+    /// [on](Dongle::on) a channel there is no other: without it, its address is a new one each
+    /// time.
+    pub fn identity_folder(mut self, folder: impl Into<PathBuf>) -> Self {
+        self.folder = Some(folder.into());
+        self
+    }
+
+    /// Who it is, for a controller that is known by this name.
+    fn identity(&self, controller: &str) -> Identity {
+        let own = match self.source {
+            Source::Spec(_) => data_folder(),
+            Source::Channel(_) => None,
+        };
+        let folder = self.folder.clone().or(own);
+        let file = folder.map(|folder| file_in(&folder, controller));
+        Identity { wanted: self.address, file }
+    }
+
     async fn open(self) -> Result<Dongle, Error> {
-        let address = self.address;
-        match self.source {
+        match &self.source {
             Source::Channel(channel) => {
                 let name = channel.name().to_owned();
-                start(name, None, address, move || Ok(*channel)).await
+                let identity = self.identity(&name);
+                let Source::Channel(channel) = self.source else { return Err(Error::Closed) };
+                start(name, None, identity, move || Ok(*channel)).await
             }
-            Source::Spec(text) => match Spec::from_str(&text)? {
+            Source::Spec(text) => match Spec::from_str(text)? {
                 #[cfg(feature = "virtual")]
-                Spec::Virtual => {
+                spec if *spec.controller() == Spec::Virtual => {
                     let (world, channel) = crate::world::simulated();
-                    start(text, Some(world), address, move || Ok(channel)).await
+                    if let Some(snoop) = spec.snoop() {
+                        channel.record(snoop)?;
+                    }
+                    let identity = Identity { wanted: self.address, file: None };
+                    start(text.clone(), Some(world), identity, move || Ok(channel)).await
                 }
                 spec => {
-                    start(text, None, address, move || Ok(hci_transport::open(&spec)?)).await
+                    let identity = self.identity(&spec.controller().to_string());
+                    start(text.clone(), None, identity, move || Ok(hci_transport::open(&spec)?)).await
                 }
             },
         }
@@ -195,7 +223,7 @@ impl IntoFuture for Open {
 async fn start(
     name: String,
     world: Option<Box<dyn Send + Sync>>,
-    address: Option<Address>,
+    identity: Identity,
     open: impl FnOnce() -> Result<HciChannel, Error> + Send + 'static,
 ) -> Result<Dongle, Error> {
     let shared = Arc::new(Shared {
@@ -204,7 +232,7 @@ async fn start(
         ended: Condvar::new(),
     });
     let (commands, received) = mpsc::unbounded();
-    let opened = host::start(open, address, Arc::clone(&shared), received);
+    let opened = host::start(open, identity, Arc::clone(&shared), received);
     let inner = Inner {
         shared,
         commands,

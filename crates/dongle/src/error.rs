@@ -139,6 +139,7 @@ impl From<dongle_central::central::Error<hci_transport::Error>> for Error {
             Central::Timeout => Self::Timeout,
             Central::ConnectionLimit => Self::ConnectionLimit,
             Central::InvalidParameter(what) => Self::InvalidParameter(what),
+            Central::Disconnected => Self::Disconnected(Reason::Unknown),
             Central::Host(error) => Self::ControllerFailed(format!("the host stack: {error:?}")),
             _ => Self::Closed,
         }

@@ -31,9 +31,11 @@ mod dongle;
 mod error;
 mod found;
 mod gatt;
+mod holding;
 mod host;
 mod links;
 mod scan;
+mod stay;
 #[cfg(feature = "virtual")]
 mod world;
 
@@ -44,7 +46,7 @@ pub use dongle_central::adv;
 pub use dongle_central::att::{AttError, AttributeHandle, ErrorCode, HandleRange, Uuid};
 pub use dongle_central::central::{ControllerInfo, Feature, Phys};
 pub use dongle_central::gatt::{ProcedureError, Properties};
-pub use dongle_central::links::{ConnectionParameters, Reason};
+pub use dongle_central::links::{ConnectionParameters, Reason, RemoteVersion};
 pub use hci_transport;
 
 pub use crate::address::{Address, AddressKind, ParseAddressError};
@@ -55,7 +57,9 @@ pub use crate::device::{Connect, Device};
 pub use crate::dongle::{Dongle, Open};
 pub use crate::error::{Error, Wanted};
 pub use crate::found::Found;
+pub use crate::holding::{Farewell, Phy};
 pub use crate::gatt::{
     Characteristic, Descriptor, Notified, Service, ServiceChanges, Subscribe, Subscription, Write,
 };
 pub use crate::scan::{Scan, ScanBuilder, ScanResult};
+pub use crate::stay::StayConnected;

@@ -133,13 +133,18 @@ impl ScanBuilder {
     /// Only devices of this name.
     pub fn name(self, name: impl Into<String>) -> Self {
         let name = name.into();
-        self.filter(move |found| found.name().is_some_and(|n| n == name))
+        self.filter(move |found| found.local_name().is_some_and(|n| n == *name.as_str()))
     }
 
     /// Only devices whose name begins with this.
     pub fn name_prefix(self, prefix: impl Into<String>) -> Self {
         let prefix = prefix.into();
-        self.filter(move |found| found.name().is_some_and(|n| n.starts_with(&prefix)))
+        self.filter(move |found| {
+            found.local_name().is_some_and(|name| {
+                let mut chars = name.chars();
+                prefix.chars().all(|c| chars.next() == Some(c))
+            })
+        })
     }
 
     /// Only this device; said several times, any of them. A few are left to the controller to

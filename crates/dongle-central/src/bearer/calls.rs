@@ -165,6 +165,7 @@ impl Bearer<'_> {
         call.generation = call.generation.wrapping_add(1);
         call.phase = Phase::Queued { sequence, len };
         call.deadline = deadline;
+        self.state.may_be_queued = true;
         Ok(Ok(CallId {
             index: index as u8,
             generation: call.generation,
@@ -210,6 +211,9 @@ impl Bearer<'_> {
     }
 
     pub(super) fn oldest_queued_call(&self) -> Option<(usize, u16)> {
+        if !self.state.may_be_queued {
+            return None;
+        }
         let mut oldest: Option<(usize, u16)> = None;
         for (index, call) in self.calls.iter().enumerate() {
             if let Phase::Queued { sequence, .. } = call.phase
@@ -232,6 +236,7 @@ impl Bearer<'_> {
             return None;
         };
         call.phase = Phase::InFlight;
+        self.state.may_be_queued = self.oldest_queued_call().is_some();
         let room = self
             .call_room(index)
             .get(..usize::from(len))

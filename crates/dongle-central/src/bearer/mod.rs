@@ -48,6 +48,8 @@ pub struct BearerState {
     offered: Option<u16>,
     sequence: u16,
     in_flight: Option<InFlight>,
+    /// Whether a call may be queued; false: none is.
+    may_be_queued: bool,
     reply: Reply,
     confirmation_due: bool,
     confirmation_held: bool,
@@ -80,6 +82,7 @@ impl BearerState {
             offered: None,
             sequence: 0,
             in_flight: None,
+            may_be_queued: false,
             reply: Reply::new(),
             confirmation_due: false,
             confirmation_held: false,
@@ -306,6 +309,9 @@ impl<'a> Bearer<'a> {
 
     /// When [`Bearer::handle_timeout`] wants to be called next.
     pub fn poll_timeout(&self) -> Option<Instant> {
+        if self.is_idle() {
+            return self.state.alarm;
+        }
         let transaction = self
             .state
             .in_flight
@@ -332,8 +338,10 @@ impl<'a> Bearer<'a> {
             self.close();
             return;
         }
-        for index in 0..self.calls.len() {
-            self.time_out_call(index, now);
+        if !self.is_idle() {
+            for index in 0..self.calls.len() {
+                self.time_out_call(index, now);
+            }
         }
         if self.state.alarm.is_some_and(|at| at <= now) {
             self.state.alarm = None;
@@ -374,6 +382,11 @@ impl<'a> Bearer<'a> {
             self.state.cancel_write = Some(self.next_sequence());
         }
         self.waiters.wake_all();
+    }
+
+    /// Whether no call waits for anything.
+    fn is_idle(&self) -> bool {
+        self.state.in_flight.is_none() && !self.state.may_be_queued
     }
 
     fn next_sequence(&mut self) -> u16 {

@@ -27,9 +27,9 @@ pub struct Connection<'c, 's, 'a, T: Transport, L, P: PacketPool, R, const BUFFE
 where
     T::Error: 'static,
 {
-    central: &'c Central<'s, 'a, T, L, P, R, BUFFER>,
-    host: HostConnection<'s, P>,
-    id: LinkId,
+    pub(super) central: &'c Central<'s, 'a, T, L, P, R, BUFFER>,
+    pub(super) host: HostConnection<'s, P>,
+    pub(super) id: LinkId,
 }
 
 impl<T: Transport, L, P: PacketPool, R, const BUFFER: usize> fmt::Debug

@@ -10,6 +10,8 @@ mod link;
 mod radio;
 mod requests;
 mod scan;
+#[cfg(feature = "security")]
+mod secure;
 
 use core::cell::{Cell, RefCell};
 use core::fmt;
@@ -31,6 +33,8 @@ pub use connect::{ConnectConfig, is_worth_another_attempt};
 pub use error::Error;
 pub use link::{Bounds, Connection};
 pub use scan::{AcceptList, Phys, Scan, ScanConfig};
+#[cfg(feature = "security")]
+pub use secure::SecureError;
 
 use crate::links::{LinkId, LinkPhase, Links, Reason};
 use crate::mux::{Mux, MuxError, ReportHandler};
@@ -87,6 +91,8 @@ where
     radio: RefCell<Radio>,
     info: Cell<Option<ControllerInfo>>,
     bounds: Cell<Bounds>,
+    #[cfg(feature = "security")]
+    pairing: RefCell<secure::Pairing>,
 }
 
 impl<T: Transport, L, P: PacketPool, R, const BUFFER: usize> fmt::Debug
@@ -120,6 +126,8 @@ where
             radio: RefCell::new(Radio::new()),
             info: Cell::new(None),
             bounds: Cell::new(Bounds::default()),
+            #[cfg(feature = "security")]
+            pairing: RefCell::new(secure::Pairing::new()),
         }
     }
 
@@ -260,7 +268,11 @@ where
             poll_fn(|cx| {
                 for connection in self.stack.connections() {
                     if let Poll::Ready(event) = pin!(connection.next()).poll(cx) {
-                        trace!("{:?}: {:?}", connection, event);
+                        // Some events carry keys, so that none is logged.
+                        #[cfg(feature = "security")]
+                        self.pairing.borrow_mut().heard(connection.handle().raw(), event);
+                        #[cfg(not(feature = "security"))]
+                        drop(event);
                         return Poll::Ready(());
                     }
                 }

@@ -32,7 +32,7 @@ use core::task::{Context, Poll};
 
 use bt_hci::ReadHciError;
 use bt_hci::transport::{PacketKind, PacketToController, PacketToHost, Transport};
-use embassy_futures::select::{Either, Either3, select, select3};
+use embassy_futures::select::{Either, select};
 use embassy_futures::yield_now;
 use embassy_time::Instant;
 
@@ -46,8 +46,8 @@ pub use state::{Attempt, Failure, Inbound, MuxCounters, MuxState};
 use crate::links::{LinkId, Links, Reason};
 use packet::{Head, RawPacket, SecurityPrefix};
 
-/// Packets for a bearer that are taken in a row before other tasks get their turn.
-const PACKETS_PER_TURN: u8 = 4;
+/// Packets that bearers take, or send, in a row before other tasks get their turn.
+const PACKETS_PER_TURN: u8 = 8;
 
 /// An HCI transport whose ATT channel goes to `L`'s bearers.
 ///
@@ -209,22 +209,29 @@ impl<'l, T: Transport, L: Links, R: ReportHandler, const BUFFER: usize> Mux<'l, 
         let mut taken = 0;
         loop {
             let read = self.transport.read::<RawPacket<'_>>(buffer);
-            // A read is given up only for a controller that has sent nothing for 2 s.
-            let stand_in = poll_fn(|cx| self.state.borrow_mut().poll_stand_in(cx));
-            let (kind, len) = match select3(read, stand_in, self.failed()).await {
-                Either3::First(Ok(packet)) => (packet.kind, packet.bytes.len()),
-                Either3::First(Err(e)) => {
+            // A read is given up only for a controller that has sent nothing for 2 s, or failed.
+            let instead = poll_fn(|cx| {
+                let mut state = self.state.borrow_mut();
+                match state.failure() {
+                    Some(failure) => Poll::Ready(Err(failure)),
+                    // What it waits for is woken by a failure, too.
+                    None => state.poll_stand_in(cx).map(Ok),
+                }
+            });
+            let (kind, len) = match select(read, instead).await {
+                Either::First(Ok(packet)) => (packet.kind, packet.bytes.len()),
+                Either::First(Err(e)) => {
                     self.fail(Failure::Transport);
                     return Err(MuxError::Transport(e));
                 }
-                Either3::Second(status) => {
+                Either::Second(Ok(status)) => {
                     let len = status.len();
                     if let Some(room) = buffer.get_mut(..len) {
                         room.copy_from_slice(&status);
                     }
                     return Ok((PacketKind::Event, len));
                 }
-                Either3::Third(failure) => return Err(MuxError::Controller(failure)),
+                Either::Second(Err(failure)) => return Err(MuxError::Controller(failure)),
             };
             let packet = buffer.get_mut(..len).unwrap_or_default();
             let verdict = self

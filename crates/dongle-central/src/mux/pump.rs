@@ -6,12 +6,13 @@ use core::task::Poll;
 use bt_hci::data::{AclBroadcastFlag, AclPacket, AclPacketBoundary};
 use bt_hci::param::ConnHandle;
 use bt_hci::transport::Transport;
-use embassy_futures::select::{Either3, select3};
+use embassy_futures::select::{Either, select};
 use embassy_futures::yield_now;
 use embassy_time::{Instant, Timer};
 
 use super::reassembly::{CID_ATT, L2CAP_HEADER};
-use super::{Failure, Mux, MuxError, ReportHandler};
+use super::{Failure, Mux, MuxError, PACKETS_PER_TURN, ReportHandler};
+use crate::bearer::Bearer;
 use crate::links::{LinkId, Links, MAX_LINKS, Reason};
 
 /// What the pump knows of each link.
@@ -33,8 +34,9 @@ where
             deadlines: [None; MAX_LINKS],
         };
         let mut frame = [0; BUFFER];
+        let mut now = Instant::now();
         loop {
-            if let Err(e) = self.round(&mut rounds, &mut frame).await {
+            if let Err(e) = self.round(&mut rounds, &mut frame, now).await {
                 return e;
             }
             let deadlines = rounds.deadlines.iter().flatten().copied();
@@ -50,22 +52,25 @@ where
             let waiting = rounds.due;
             let work = poll_fn(|cx| {
                 self.state.borrow_mut().turns().register_pump(cx.waker());
+                // A failure wakes the pump, too.
+                if let Some(failure) = self.failure() {
+                    return Poll::Ready(Err(failure));
+                }
                 let sooner = self.deadline().is_some_and(|due| armed.is_none_or(|at| due < at));
                 match self.links.doorbell().poll(cx) {
-                    Poll::Ready(rung) => Poll::Ready(rung),
-                    Poll::Pending if sooner || self.some_may_begin(waiting) => Poll::Ready(0),
-                    Poll::Pending if self.state.borrow_mut().answer_may_begin(Instant::now()) => {
-                        Poll::Ready(0)
-                    }
+                    Poll::Ready(rung) => Poll::Ready(Ok(rung)),
+                    Poll::Pending if sooner || self.some_may_begin(waiting) => Poll::Ready(Ok(0)),
                     Poll::Pending => Poll::Pending,
                 }
             });
-            match select3(self.failed(), work, timer).await {
-                Either3::First(failure) => return MuxError::Controller(failure),
-                Either3::Second(rung) => rounds.due |= rung,
-                Either3::Third(()) => rounds.expire(Instant::now()),
+            let event = select(work, timer).await;
+            now = Instant::now();
+            match event {
+                Either::First(Err(failure)) => return MuxError::Controller(failure),
+                Either::First(Ok(rung)) => rounds.due |= rung,
+                Either::Second(()) => rounds.expire(now),
             }
-            self.state.borrow_mut().handle_timeout(Instant::now());
+            self.state.borrow_mut().handle_timeout(now);
             if let Some(failure @ Failure::Silent(_)) = self.failure() {
                 self.links.close_all(Reason::ControllerFailed);
                 return MuxError::Controller(failure);
@@ -77,21 +82,32 @@ where
         self.state.borrow().deadline()
     }
 
-    /// Whether one of these links has something to send and may.
+    /// Whether one of these links, or an answer, has something to send and may.
     fn some_may_begin(&self, links: u32) -> bool {
+        let mut state = self.state.borrow_mut();
+        if links == 0 && !state.has_answers() {
+            return false;
+        }
         let now = Instant::now();
-        bits(links).any(|index| {
-            self.links
-                .open_at(index)
-                .is_some_and(|(_, handle)| self.state.borrow_mut().turns().att_may_begin(handle, now))
-        })
+        state.answer_may_begin(now)
+            || bits(links).any(|index| {
+                self.links
+                    .open_at(index)
+                    .is_some_and(|(_, handle)| state.turns().att_may_begin(handle, now))
+            })
     }
 
     /// Lets each link that is due send one PDU after another in turn, as long as there are credits.
-    async fn round(&self, rounds: &mut Rounds, frame: &mut [u8]) -> Result<(), MuxError<T::Error>> {
+    async fn round(
+        &self,
+        rounds: &mut Rounds,
+        frame: &mut [u8],
+        mut now: Instant,
+    ) -> Result<(), MuxError<T::Error>> {
+        let mut frames = 0;
         loop {
             let mut sent = false;
-            let answer = self.state.borrow_mut().next_answer(Instant::now());
+            let answer = self.state.borrow_mut().next_answer(now);
             if let Some((handle, frame)) = answer {
                 self.state.borrow_mut().turns().begin_att_frame(handle);
                 let result = self.send_packets(handle, &frame).await;
@@ -100,71 +116,78 @@ where
                 sent = true;
             }
             for index in bits(rounds.due) {
-                let now = Instant::now();
-                let Some((id, handle)) = self.links.open_at(index) else {
-                    rounds.due &= !(1 << index);
-                    if let Some(deadline) = rounds.deadlines.get_mut(index) {
-                        *deadline = None;
-                    }
-                    continue;
-                };
-                let (has_output, deadline, expired) = self
-                    .links
-                    .with_link(id, |link| {
-                        link.bearer.handle_timeout(now);
-                        let expired = link.bearer.take_expired();
-                        if expired {
-                            link.close(Reason::TransactionTimeout);
-                        }
-                        (
-                            link.bearer.has_output(),
-                            link.bearer.poll_timeout(),
-                            expired,
-                        )
-                    })
-                    .unwrap_or((false, None, false));
-                if expired {
-                    self.state.borrow_mut().doom(id);
-                }
-                if let Some(place) = rounds.deadlines.get_mut(index) {
-                    *place = deadline;
-                }
-                if !has_output {
-                    rounds.due &= !(1 << index);
-                } else if self.state.borrow_mut().turns().att_may_begin(handle, now) {
-                    self.send_frame(id, handle, frame, now).await?;
+                if self.serve(index, rounds, frame, now).await? {
                     sent = true;
+                    frames += 1;
                 }
             }
             if !sent {
                 return Ok(());
             }
-            yield_now().await;
+            if rounds.due != 0 && frames >= PACKETS_PER_TURN {
+                frames = 0;
+                yield_now().await;
+                now = Instant::now();
+            }
         }
     }
 
-    /// Sends one PDU of a link, cut to what the controller takes.
+    /// Tells a link the time and lets it send one PDU; whether it did.
+    async fn serve(
+        &self,
+        index: usize,
+        rounds: &mut Rounds,
+        frame: &mut [u8],
+        now: Instant,
+    ) -> Result<bool, MuxError<T::Error>> {
+        let Some((id, handle)) = self.links.open_at(index) else {
+            rounds.set(index, Agenda::NOTHING);
+            return Ok(false);
+        };
+        let told = self.links.with_link(id, |link| {
+            link.bearer.handle_timeout(now);
+            let expired = link.bearer.take_expired();
+            if expired {
+                link.close(Reason::TransactionTimeout);
+            }
+            (Agenda::of(&link.bearer), expired)
+        });
+        let (agenda, expired) = told.unwrap_or((Agenda::NOTHING, false));
+        if expired {
+            self.state.borrow_mut().doom(id);
+        }
+        rounds.set(index, agenda);
+        if !agenda.has_output || !self.state.borrow_mut().turns().att_may_begin(handle, now) {
+            return Ok(false);
+        }
+        let agenda = self.send_frame(id, handle, frame, now).await?;
+        rounds.set(index, agenda);
+        Ok(true)
+    }
+
+    /// Sends one PDU of a link, cut to what the controller takes; what there is to do after it.
     async fn send_frame(
         &self,
         id: LinkId,
         handle: u16,
         frame: &mut [u8],
         now: Instant,
-    ) -> Result<(), MuxError<T::Error>> {
+    ) -> Result<Agenda, MuxError<T::Error>> {
         let Some((header, pdu)) = frame.split_first_chunk_mut::<L2CAP_HEADER>() else {
-            return Ok(());
+            return Ok(Agenda::NOTHING);
         };
         self.state.borrow_mut().turns().begin_att_frame(handle);
-        let len = self
-            .links
-            .with_link(id, |link| link.bearer.poll_transmit(now, pdu))
-            .flatten();
-        let mut result = Ok(());
+        let taken = self.links.with_link(id, |link| {
+            let len = link.bearer.poll_transmit(now, pdu);
+            (len, Agenda::of(&link.bearer))
+        });
+        let (len, agenda) = taken.unwrap_or((None, Agenda::NOTHING));
+        let mut result = Ok(agenda);
         if let Some(len) = len {
             let ([l0, l1], [c0, c1]) = ((len as u16).to_le_bytes(), CID_ATT.to_le_bytes());
             *header = [l0, l1, c0, c1];
             let frame = frame.get(..L2CAP_HEADER + len).unwrap_or_default();
-            result = self.send_packets(handle, frame).await;
+            result = self.send_packets(handle, frame).await.map(|()| agenda);
         }
         let mut state = self.state.borrow_mut();
         state.turns().end_att_frame();
@@ -181,7 +204,8 @@ where
         for data in frame.chunks(packet_length) {
             let turn = poll_fn(|cx| {
                 let mut state = self.state.borrow_mut();
-                if let Poll::Ready(failure) = state.poll_failure(cx) {
+                // A failure wakes the pump, too.
+                if let Some(failure) = state.failure() {
                     return Poll::Ready(Err(MuxError::Controller(failure)));
                 }
                 state.turns().poll_att_packet(handle, cx).map(Ok)
@@ -202,7 +226,38 @@ where
     }
 }
 
+/// What a link has to do.
+#[derive(Debug, Clone, Copy)]
+struct Agenda {
+    has_output: bool,
+    deadline: Option<Instant>,
+}
+
+impl Agenda {
+    const NOTHING: Self = Self {
+        has_output: false,
+        deadline: None,
+    };
+
+    fn of(bearer: &Bearer<'_>) -> Self {
+        Self {
+            has_output: bearer.has_output(),
+            deadline: bearer.poll_timeout(),
+        }
+    }
+}
+
 impl Rounds {
+    /// Notes what a link has to do.
+    fn set(&mut self, index: usize, agenda: Agenda) {
+        if !agenda.has_output {
+            self.due &= !(1 << index);
+        }
+        if let Some(place) = self.deadlines.get_mut(index) {
+            *place = agenda.deadline;
+        }
+    }
+
     /// Makes those links due whose time has come.
     fn expire(&mut self, now: Instant) {
         for (index, deadline) in self.deadlines.iter().enumerate() {

@@ -177,6 +177,7 @@ impl MuxState {
         }
         self.failure.get_or_insert(failure);
         self.failure_watchers.wake();
+        self.unanswered_watcher.wake();
         self.turns.wake();
     }
 
@@ -251,8 +252,16 @@ impl MuxState {
         None
     }
 
+    /// Whether there are answers to be sent.
+    pub fn has_answers(&self) -> bool {
+        !self.answers.is_empty()
+    }
+
     /// Whether an answer may go out now.
     pub fn answer_may_begin(&mut self, now: Instant) -> bool {
+        if self.answers.is_empty() {
+            return false;
+        }
         let handles: Vec<u16, REQUESTS> = self.answers.iter().map(|(h, _)| *h).collect();
         handles.iter().any(|h| !self.turns.is_connected(*h) || self.turns.att_may_begin(*h, now))
     }
@@ -628,7 +637,9 @@ impl MuxState {
 
     fn dropped(&mut self, what: &str, packet: &[u8]) -> Inbound {
         self.counters.undecodable = self.counters.undecodable.wrapping_add(1);
-        warn!("dropping {}: {:02X?}", what, packet);
+        // No more than the header: what follows may be a key.
+        let head = packet.get(..4).unwrap_or(packet);
+        warn!("dropping {}: {:02X?}, {} bytes", what, head, packet.len());
         Inbound::Taken
     }
 }

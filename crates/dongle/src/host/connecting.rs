@@ -296,7 +296,7 @@ impl Connecting {
         let first = state.wanted(peer).and_then(|wanted| wanted.waiters.first())?;
         let tune = first.tune;
         let (held, commands) = Held::new(Arc::clone(&first.dongle), peer, id);
-        let ended = held.end();
+        let ended = Arc::clone(&held.ended);
         let held = Arc::new(held);
         let weak = Arc::downgrade(&held);
         if let Some(hold) = state.holds.iter_mut().find(|hold| hold.number == number) {

@@ -1,25 +1,93 @@
 //! The controller's own address, or one for a controller that has none.
 
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
+use std::{env, fs, io};
 
 use hci_transport::HciChannel;
 
-use crate::address::Address;
+use crate::address::{Address, AddressKind};
 use crate::error::Error;
 
 const READ_BD_ADDR: [u8; 4] = [0x01, 0x09, 0x10, 0x00];
 const ANSWER_WITHIN: Duration = Duration::from_secs(2);
 
-/// The address to go by: `wanted`; else the controller's public address; else, where that is all
-/// zeros as in Zephyr's `hci_uart`, a random static one.
-pub(super) fn own_address(channel: &HciChannel, wanted: Option<Address>) -> Result<Address, Error> {
-    if let Some(address) = wanted {
-        return Ok(address);
+/// What decides on the address to go by.
+#[derive(Debug, Default, Clone)]
+pub(crate) struct Identity {
+    /// This one.
+    pub(crate) wanted: Option<Address>,
+    /// Where the address of a controller that has none is remembered.
+    pub(crate) file: Option<PathBuf>,
+}
+
+impl Identity {
+    /// The address to go by: the one wanted; else the controller's public address; else, where
+    /// that is all zeros as in Zephyr's `hci_uart`, a random static one, the same each time.
+    pub(super) fn address(&self, channel: &HciChannel) -> Result<Address, Error> {
+        if let Some(address) = self.wanted {
+            return match address.kind() {
+                AddressKind::RandomStatic => Ok(address),
+                _ => Err(Error::InvalidParameter("own address: it has to be a random static one")),
+            };
+        }
+        match read_bd_addr(channel)? {
+            Some(octets) if octets != [0; 6] && octets != [0xFF; 6] => Ok(Address::public(octets)),
+            _ => Ok(self.file.as_deref().map_or_else(random_static, remembered)),
+        }
     }
-    match read_bd_addr(channel)? {
-        Some(octets) if octets != [0; 6] && octets != [0xFF; 6] => Ok(Address::public(octets)),
-        _ => Ok(random_static()),
+}
+
+/// The address in a file, or a new one that is written there. What goes wrong costs no more than
+/// that devices see a new address.
+fn remembered(file: &Path) -> Address {
+    match fs::read_to_string(file) {
+        Ok(text) => match text.trim().parse::<Address>() {
+            Ok(address) if address.kind() == AddressKind::RandomStatic => return address,
+            _ => log::warn!("{}: not a random static address; a new one is used", file.display()),
+        },
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+        Err(error) => {
+            // It may be a good one that can't be read just now: it stays.
+            log::warn!("{}: {error}; a new address is used", file.display());
+            return random_static();
+        }
     }
+    let address = random_static();
+    if let Err(error) = write(file, &format!("{address}\n")) {
+        log::warn!("{}: {error}; the address will be another next time", file.display());
+    }
+    address
+}
+
+/// Writes a file so that it is there as a whole, or not at all.
+fn write(file: &Path, text: &str) -> io::Result<()> {
+    if let Some(folder) = file.parent() {
+        fs::create_dir_all(folder)?;
+    }
+    let draft = file.with_extension(format!("{}.draft", std::process::id()));
+    fs::write(&draft, text)?;
+    fs::rename(&draft, file).inspect_err(|_| _ = fs::remove_file(&draft))
+}
+
+/// The file for a controller, by how it is opened, in a folder.
+pub(crate) fn file_in(folder: &Path, controller: &str) -> PathBuf {
+    let plain = |c: char| if c.is_ascii_alphanumeric() || ".-_".contains(c) { c } else { '_' };
+    let name: String = controller.chars().map(plain).take(100).collect();
+    folder.join(format!("{name}.address"))
+}
+
+/// Where a program of this user keeps what it wants to find again.
+pub(crate) fn data_folder() -> Option<PathBuf> {
+    let from = |variable| env::var_os(variable).map(PathBuf::from).filter(|p| p.is_absolute());
+    let folder = if cfg!(windows) {
+        from("LOCALAPPDATA")
+    } else if cfg!(target_os = "macos") {
+        from("HOME").map(|home| home.join("Library/Application Support"))
+    } else {
+        from("XDG_DATA_HOME").or_else(|| from("HOME").map(|home| home.join(".local/share")))
+    };
+    folder.map(|folder| folder.join("dongle"))
 }
 
 /// Asks the controller (Core Vol 4 Part E, 7.4.6), before the host stack is up. None: it does not
@@ -52,4 +120,62 @@ fn random_static() -> Address {
     // Not all of the random part may be ones (Core Vol 6 Part B, 1.3.2.1), nor all zeros.
     octets[5] = octets[5].clamp(1, 0xFE);
     Address::random(octets)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn folder(name: &str) -> PathBuf {
+        let folder = env::temp_dir().join(format!("dongle-identity-{name}-{}", std::process::id()));
+        let _ = fs::remove_dir_all(&folder);
+        folder
+    }
+
+    #[test]
+    fn an_address_is_the_same_again_for_the_same_controller_only() {
+        let folder = folder("same");
+        let one = file_in(&folder, "serial:/dev/ttyACM0,1000000");
+        let other = file_in(&folder, "serial:/dev/ttyACM1,1000000");
+        let address = remembered(&one);
+        assert_eq!(address.kind(), AddressKind::RandomStatic);
+        assert_eq!(remembered(&one), address);
+        assert_ne!(remembered(&other), address);
+        assert_eq!(fs::read_dir(&folder).unwrap().count(), 2, "no drafts are left");
+        fs::remove_dir_all(&folder).unwrap();
+    }
+
+    #[test]
+    fn what_is_no_address_is_replaced() {
+        let folder = folder("damaged");
+        let file = file_in(&folder, "x");
+        for damaged in ["", "rubbish", "01:02:03:04:05:06/public", "41:02:03:04:05:06/random"] {
+            write(&file, damaged).unwrap();
+            let address = remembered(&file);
+            assert_eq!(address.kind(), AddressKind::RandomStatic);
+            assert_eq!(remembered(&file), address, "after {damaged:?}");
+        }
+        fs::remove_dir_all(&folder).unwrap();
+    }
+
+    #[test]
+    fn a_folder_that_can_not_be_is_no_obstacle() {
+        let folder = folder("obstacle");
+        write(&folder, "a file").unwrap();
+        let address = remembered(&file_in(&folder, "x"));
+        assert_eq!(address.kind(), AddressKind::RandomStatic);
+        fs::remove_file(&folder).unwrap();
+    }
+
+    #[test]
+    fn random_static_addresses_are_valid_and_differ() {
+        let mut seen = std::collections::HashSet::new();
+        for _ in 0..1000 {
+            let address = random_static();
+            assert_eq!(address.kind(), AddressKind::RandomStatic);
+            assert!(address.octets()[1..] != [0; 5] && address.octets()[1..] != [0xFF; 5]);
+            seen.insert(address);
+        }
+        assert!(seen.len() > 990);
+    }
 }

@@ -39,6 +39,7 @@ use connecting::Connecting;
 use deadlines::Deadlines;
 pub(crate) use hold::HoldCommand;
 use jobs::Job;
+pub(crate) use identity::{Identity, data_folder, file_in};
 pub(crate) use jobs::Query;
 use pool::HeapPool;
 pub(crate) use scanning::ScanRequest;
@@ -78,7 +79,7 @@ pub(crate) struct Opened {
 /// not; the shared state is told when it ends.
 pub(crate) fn start(
     open: impl FnOnce() -> Result<HciChannel, Error> + Send + 'static,
-    own_address: Option<Address>,
+    identity: Identity,
     shared: Arc<Shared>,
     commands: mpsc::UnboundedReceiver<Command>,
 ) -> oneshot::Receiver<Result<Opened, Error>> {
@@ -90,7 +91,7 @@ pub(crate) fn start(
             // However this thread ends, nobody is left waiting for it.
             let _last_word = LastWord(Arc::clone(&shared));
             let channel = open().and_then(|channel| {
-                let address = identity::own_address(&channel, own_address)?;
+                let address = identity.address(&channel)?;
                 Ok((channel, address))
             });
             match channel {
@@ -203,7 +204,7 @@ impl<'c, 's, 'a> Host<'c, 's, 'a> {
         loop {
             let command = poll_fn(|cx| {
                 drive(cx);
-                commands.poll_next(cx)
+                pin!(&mut commands).poll_next(cx)
             });
             match command.await {
                 Some(Command::Connect(request)) => self.connecting.add(request),
@@ -222,7 +223,7 @@ impl<'c, 's, 'a> Host<'c, 's, 'a> {
         self.scanning.end(&Error::Closed);
         self.connecting.close();
         for held in self.connecting.all_held() {
-            held.command(HoldCommand::Disconnect(DisconnectReason::RemoteUserTerminatedConn));
+            held.disconnect(HoldCommand::Disconnect(DisconnectReason::RemoteUserTerminatedConn));
         }
         // The links that are up are ended in order, as long as that takes no longer than it should.
         let until = Instant::now() + FAREWELL;

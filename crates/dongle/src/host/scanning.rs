@@ -6,12 +6,15 @@ use std::future::poll_fn;
 use std::sync::Arc;
 use std::task::{Poll, Waker};
 
-use dongle_central::central::{AcceptList, Phys, ScanConfig};
+use dongle_central::central::{AcceptList, Phys, Scan, ScanConfig};
 use dongle_central::mux::{Report, ReportHandler};
 use embassy_time::{Instant, Timer};
 use futures_lite::future::or;
+use hci_transport::HciChannel;
 
-use super::HostCentral;
+use super::pool::HeapPool;
+use super::{BUFFER, HostCentral};
+use crate::links::SharedLinks;
 use crate::address::Address;
 use crate::advertisement::{Heard, Update};
 use crate::error::Error;
@@ -20,6 +23,9 @@ use crate::scan::{Filter, Mode, ScanQueue};
 /// Bytes of advertising data that a scan remembers; beyond that, it forgets the devices it met
 /// first.
 const MOST_BYTES: usize = 16 * 1024 * 1024;
+
+type HostScan<'c, 's, 'a> =
+    Scan<'c, 's, 'a, HciChannel, SharedLinks, HeapPool, Scanning, BUFFER>;
 
 /// A scan that a handle asks for.
 pub(crate) struct ScanRequest {
@@ -112,15 +118,11 @@ impl Scanning {
 
     /// Keeps the controller at what the handles want of it.
     pub(super) async fn run(&self, central: &HostCentral<'_, '_>) {
-        let mut scan = None;
+        let mut scan: Option<(ScanConfig, HostScan<'_, '_, '_>)> = None;
         loop {
             let refusal = async {
                 match &scan {
-                    Some((_, running)) => {
-                        let running: &dongle_central::central::Scan<'_, '_, '_, _, _, _, _, _> =
-                            running;
-                        Some(Error::from(running.refused().await))
-                    }
+                    Some((_, running)) => Some(Error::from(running.refused().await)),
                     None => std::future::pending().await,
                 }
             };

@@ -1,2 +1,195 @@
+//! The same program on trouble-host's own central and GATT client: what the sizes of `heart-rate`
+//! are compared with.
 #![no_std]
 #![no_main]
+
+use board::hci::{self, HciTransport};
+use board::println;
+use bt_hci::controller::ExternalController;
+use bt_hci::param::{AddrKind, BdAddr, LeAdvReportsIter};
+use embassy_executor::Spawner;
+use embassy_futures::join::join_array;
+use embassy_futures::select::{Either, select};
+use embassy_sync::blocking_mutex::raw::NoopRawMutex;
+use embassy_sync::mutex::Mutex;
+use embassy_sync::signal::Signal;
+use embassy_time::{Duration, Timer};
+use static_cell::StaticCell;
+use trouble_host::advertise::AdStructure;
+use trouble_host::prelude::*;
+
+const CONNECTIONS: usize = if cfg!(feature = "four") { 4 } else { 1 };
+const CHANNELS: usize = 1;
+const SERVICES: usize = 1;
+
+const HEART_RATE: Uuid = Uuid::new_short(0x180D);
+const MEASUREMENT: Uuid = Uuid::new_short(0x2A37);
+const PATIENCE: Duration = Duration::from_secs(5);
+const LINKS: u32 = 2;
+const VALUES: u32 = 10;
+const ADDRESS: [u8; 6] = [0x5E, 0x1F, 0x00, 0xAC, 0xEE, 0xC3];
+
+type Controller = ExternalController<HciTransport, 4>;
+type Pool = DefaultPacketPool;
+type HeartStack = Stack<'static, Controller, Pool>;
+type Resources = HostResources<Pool, CONNECTIONS, CHANNELS>;
+
+static RESOURCES: StaticCell<Resources> = StaticCell::new();
+static STACK: StaticCell<HeartStack> = StaticCell::new();
+
+/// Hears all reports and remembers the last sensor.
+struct Finder {
+    found: Signal<NoopRawMutex, Address>,
+    radio: Mutex<NoopRawMutex, ()>,
+}
+
+impl EventHandler for Finder {
+    fn on_adv_reports(&self, reports: LeAdvReportsIter<'_>) {
+        for report in reports.flatten() {
+            if advertises_heart_rate(report.data) {
+                self.found.signal(Address::new(report.addr_kind, report.addr));
+            }
+        }
+    }
+}
+
+fn advertises_heart_rate(data: &[u8]) -> bool {
+    AdStructure::decode(data).flatten().any(|structure| match structure {
+        AdStructure::CompleteServiceUuids16(uuids) | AdStructure::IncompleteServiceUuids16(uuids) => {
+            uuids.contains(&[0x0D, 0x18])
+        }
+        _ => false,
+    })
+}
+
+#[embassy_executor::main]
+async fn main(_spawner: Spawner) {
+    board::init();
+    let resources = RESOURCES.init_with(Resources::new);
+    let stack = trouble_host::new(ExternalController::new(hci::open()), resources)
+        .set_random_address(Address::new(AddrKind::RANDOM, BdAddr::new(ADDRESS)))
+        .build();
+    let stack: &HeartStack = STACK.init(stack);
+    let finder = Finder {
+        found: Signal::new(),
+        radio: Mutex::new(()),
+    };
+    let mut runner = stack.runner();
+
+    let sensors = join_array([(); CONNECTIONS].map(|()| follow(stack, &finder)));
+    match select(sensors, runner.run_with_handler(&finder)).await {
+        Either::First(_) => {
+            board::memory::report();
+            println!("done");
+            board::exit(true)
+        }
+        Either::Second(_) => {
+            println!("the controller failed");
+            board::exit(false)
+        }
+    }
+}
+
+/// Follows a sensor as long as the program is to run.
+async fn follow(stack: &'static HeartStack, finder: &Finder) {
+    let mut links = 0;
+    while links < LINKS {
+        let turn = finder.radio.lock().await;
+        let Some(connection) = connect(stack, finder).await else { continue };
+        drop(turn);
+        links += 1;
+        #[cfg(feature = "security")]
+        let _ = connection.request_security();
+        let values = if links == LINKS { VALUES } else { u32::MAX };
+        let work = select(watch(stack, &connection, values), ended(&connection));
+        match work.await {
+            Either::First(Ok(())) => {
+                connection.disconnect();
+                ended(&connection).await;
+                println!("enough");
+            }
+            Either::First(Err(_)) => println!("failed"),
+            Either::Second(()) => println!("disconnected"),
+        }
+    }
+}
+
+/// Finds a sensor and connects to it.
+async fn connect(
+    stack: &'static HeartStack,
+    finder: &Finder,
+) -> Option<Connection<'static, Pool>> {
+    let mut central = stack.central();
+    let peer = {
+        let mut scanner = Scanner::new(&mut central);
+        let config = ScanConfig { active: false, ..Default::default() };
+        let session = scanner.scan(&config).await.ok()?;
+        finder.found.reset();
+        let peer = finder.found.wait().await;
+        session.stop().await;
+        peer
+    };
+    println!("found {:?}", peer.addr);
+    let config = ConnectConfig {
+        connect_params: RequestedConnParams {
+            supervision_timeout: Duration::from_secs(1),
+            ..Default::default()
+        },
+        scan_config: ScanConfig { filter_accept_list: &[peer], ..Default::default() },
+    };
+    match select(central.connect(&config), Timer::after(PATIENCE)).await {
+        Either::First(Ok(connection)) => {
+            println!("connected");
+            Some(connection)
+        }
+        _ => {
+            println!("no connection");
+            None
+        }
+    }
+}
+
+async fn ended(connection: &Connection<'_, Pool>) {
+    loop {
+        if let ConnectionEvent::Disconnected { .. } = connection.next().await {
+            return;
+        }
+    }
+}
+
+/// Subscribes and prints: so many values, or until the link is lost.
+async fn watch(
+    stack: &HeartStack,
+    connection: &Connection<'static, Pool>,
+    values: u32,
+) -> Result<(), ()> {
+    let client = GattClient::<_, _, SERVICES>::new(stack, connection).await.map_err(drop)?;
+    println!("MTU {}", connection.att_mtu());
+    let work = async {
+        let services = client.services_by_uuid(&HEART_RATE).await.map_err(drop)?;
+        let service = services.first().ok_or(())?;
+        let measurement: Characteristic<[u8]> =
+            client.characteristic_by_uuid(service, &MEASUREMENT).await.map_err(drop)?;
+        let mut notifications = client.subscribe(&measurement, false).await.map_err(drop)?;
+        println!("subscribed");
+        for _ in 0..values {
+            beat(notifications.next().await.as_ref());
+        }
+        Ok(())
+    };
+    match select(work, client.task()).await {
+        Either::First(result) => result,
+        Either::Second(_) => Err(()),
+    }
+}
+
+/// Heart Rate Measurement (Heart Rate Service, 3.1): flags, then the rate in one octet or two.
+fn beat(value: &[u8]) {
+    match *value {
+        [flags, low, high, ..] if flags & 1 != 0 => {
+            println!("{} bpm", u16::from_le_bytes([low, high]));
+        }
+        [_, rate, ..] => println!("{rate} bpm"),
+        _ => println!("no rate"),
+    }
+}

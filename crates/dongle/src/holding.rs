@@ -1,0 +1,232 @@
+//! What can be known of a connection and asked of it, besides what the device's services are.
+
+use std::future::{Future, poll_fn};
+use std::ops::RangeInclusive;
+use std::pin::pin;
+use std::task::Poll;
+use std::time::Duration;
+
+use bt_hci::param::DisconnectReason;
+use dongle_central::links::{ConnectionParameters, LinkPhase, Links as _, Reason, RemoteVersion};
+use embassy_time::Instant;
+use futures_channel::oneshot;
+use trouble_host::connection::RequestedConnParams;
+
+use crate::connection::{DeviceConnection, Held};
+use crate::device::for_host;
+use crate::error::Error;
+use crate::host::{self, Command, HoldCommand, Query};
+
+impl Held {
+    /// Asks the controller.
+    async fn ask<T>(
+        &self,
+        query: impl FnOnce(oneshot::Sender<Result<T, Error>>) -> Query,
+    ) -> Result<T, Error> {
+        let (reply, result) = oneshot::channel();
+        self.dongle.command(Command::Query(query(reply)))?;
+        match result.await {
+            Ok(result) => result,
+            Err(_) => Err(self.dongle.shared.wait_for_end().await),
+        }
+    }
+}
+
+impl DeviceConnection {
+    /// The connection parameters in force.
+    pub fn parameters(&self) -> Option<ConnectionParameters> {
+        self.held.info(|info| info.parameters)
+    }
+
+    /// Time between two connection events.
+    pub fn interval(&self) -> Option<Duration> {
+        self.parameters().map(|p| p.interval.into())
+    }
+
+    /// Octets in a packet of the link layer, ours and the device's: 27 to 251.
+    pub fn data_length(&self) -> Option<(u16, u16)> {
+        self.held.info(|info| info.data_length)
+    }
+
+    /// PHY in use, for sending and for receiving.
+    pub fn phy(&self) -> Option<(Phy, Phy)> {
+        self.held.info(|info| (Phy::from_hci(info.phy.0), Phy::from_hci(info.phy.1)))
+    }
+
+    /// What the device's link layer can do (Core Vol 6 Part B, 4.6), bit by bit. None: the
+    /// controller could not ask.
+    pub fn remote_features(&self) -> Option<u64> {
+        self.held.info(|info| info.remote_features).flatten()
+    }
+
+    /// What the device's link layer is.
+    pub async fn remote_version(&self) -> Result<RemoteVersion, Error> {
+        self.held.ask(|reply| Query::Version(self.held.id, reply)).await
+    }
+
+    /// How strongly the device is received, in dBm.
+    pub async fn rssi(&self) -> Result<i8, Error> {
+        self.held.ask(|reply| Query::Rssi(self.held.id, reply)).await
+    }
+
+    /// The power we send to the device with, in dBm.
+    pub async fn tx_power(&self) -> Result<i8, Error> {
+        self.held.ask(|reply| Query::TxPower(self.held.id, reply)).await
+    }
+
+    /// Asks for other connection parameters; returns those that are in force then. The controller
+    /// chooses the interval in this range.
+    ///
+    /// # Errors
+    /// [`Error::InvalidParameter`] if the specification does not allow them, [`Error::Refused`] if
+    /// the controller or the device does not; those in force stay.
+    pub async fn update_parameters(
+        &self,
+        interval: RangeInclusive<Duration>,
+        latency: u16,
+        supervision_timeout: Duration,
+    ) -> Result<ConnectionParameters, Error> {
+        let parameters = RequestedConnParams {
+            min_connection_interval: for_host(*interval.start()),
+            max_connection_interval: for_host(*interval.end()),
+            max_latency: latency,
+            supervision_timeout: for_host(supervision_timeout),
+            min_event_length: for_host(Duration::ZERO),
+            max_event_length: for_host(Duration::ZERO),
+        };
+        self.held.ask(|reply| Query::Update(self.held.id, parameters, reply)).await
+    }
+
+    /// Does some work on the connection: until it is done, until its `budget` of time is used up,
+    /// or until the device disconnects, whichever comes first. With no budget only the
+    /// disconnection ends it early. The connection itself stays.
+    ///
+    /// ```
+    /// # use dongle::{Dongle, Uuid};
+    /// # use std::time::Duration;
+    /// # futures_lite::future::block_on(async {
+    /// # let dongle = Dongle::open("virtual").await?;
+    /// # let mut scan = dongle.scan().start()?;
+    /// # let connection = scan.next().await?.ok_or("nothing")?.device().connect().await?;
+    /// let level = connection.timeout(Some(Duration::from_secs(2)), async {
+    ///     let battery = connection.service(Uuid::from_u16(0x180F)).await?;
+    ///     battery.characteristic(Uuid::from_u16(0x2A19)).await?.read().await
+    /// });
+    /// println!("{:?}", level.await?);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// # }).unwrap();
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::Timeout`] at the end of the budget, [`Error::Disconnected`] at the disconnection,
+    /// or the work's own.
+    pub async fn timeout<T>(
+        &self,
+        budget: Option<Duration>,
+        work: impl Future<Output = Result<T, Error>>,
+    ) -> Result<T, Error> {
+        let deadline = host::deadline(budget);
+        let mut work = pin!(work);
+        let links = &self.held.dongle.shared.links;
+        poll_fn(|cx| {
+            if let Poll::Ready(result) = work.as_mut().poll(cx) {
+                return Poll::Ready(result);
+            }
+            let late = deadline.is_some_and(|at| at <= Instant::now());
+            // The link's own alarm wakes this: no timer, whatever runtime the caller has.
+            let open = links.with_link(self.held.id, |link| {
+                let open = link.info.phase() == LinkPhase::Open;
+                if open && !late {
+                    link.bearer.wait_for_change(cx.waker());
+                    if let Some(at) = deadline
+                        && link.bearer.set_alarm(at)
+                    {
+                        links.doorbell().ring(self.held.id.index());
+                    }
+                }
+                open
+            });
+            match open {
+                Some(true) if late => Poll::Ready(Err(Error::Timeout)),
+                Some(true) => Poll::Pending,
+                _ => Poll::Ready(Err(self.held.gone())),
+            }
+        })
+        .await
+    }
+
+    /// Disconnects, and waits until it is. Values that were received can still be read.
+    pub async fn disconnect(&self) -> Reason {
+        self.disconnect_for(Farewell::Done).await
+    }
+
+    /// Disconnects with a reason that the device is told, and waits until it is.
+    pub async fn disconnect_for(&self, farewell: Farewell) -> Reason {
+        self.held.disconnect(HoldCommand::Disconnect(farewell.for_host()));
+        self.disconnected().await
+    }
+
+    /// Waits until the connection has ended, and tells why.
+    pub async fn disconnected(&self) -> Reason {
+        let reason = self.held.dongle.shared.links.closed(self.held.id).await;
+        match (reason, self.held.ended.get()) {
+            // Its place may have been used again since.
+            (Reason::Unknown, Some(reason)) => *reason,
+            (reason, _) => reason,
+        }
+    }
+}
+
+/// A PHY of LE.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Phy {
+    /// LE 1M: 1 Mbit/s.
+    OneM,
+    /// LE 2M: 2 Mbit/s.
+    TwoM,
+    /// LE Coded: long range.
+    Coded,
+}
+
+impl Phy {
+    fn from_hci(phy: u8) -> Self {
+        match phy {
+            2 => Self::TwoM,
+            3 => Self::Coded,
+            _ => Self::OneM,
+        }
+    }
+}
+
+/// What a device is told when it is disconnected (Core Vol 4 Part E, 7.1.6).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[non_exhaustive]
+pub enum Farewell {
+    /// The user is done.
+    #[default]
+    Done,
+    /// We are low on resources.
+    LowResources,
+    /// We are about to be switched off.
+    PowerOff,
+    /// Authentication failed.
+    AuthenticationFailure,
+    /// Its link layer does not have what we need.
+    UnsupportedFeature,
+    /// Its connection parameters are of no use to us.
+    UnacceptableParameters,
+}
+
+impl Farewell {
+    fn for_host(self) -> DisconnectReason {
+        match self {
+            Self::Done => DisconnectReason::RemoteUserTerminatedConn,
+            Self::LowResources => DisconnectReason::RemoteDeviceTerminatedConnLowResources,
+            Self::PowerOff => DisconnectReason::RemoteDeviceTerminatedConnPowerOff,
+            Self::AuthenticationFailure => DisconnectReason::AuthenticationFailure,
+            Self::UnsupportedFeature => DisconnectReason::UnsupportedRemoteFeature,
+            Self::UnacceptableParameters => DisconnectReason::UnacceptableConnParameters,
+        }
+    }
+}

@@ -1,0 +1,136 @@
+//! The bonds of a dongle, in memory and in the store.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use dongle_central::links;
+use dongle_central::security::{self, Bond, Security};
+
+use super::document::{Document, Entry};
+use super::store::BondStore;
+use crate::address::Address;
+use crate::error::Error;
+
+/// All bonds.
+pub(crate) struct Bonds {
+    store: Arc<dyn BondStore>,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    own: Option<Address>,
+    document: Document,
+    problem: Option<String>,
+}
+
+/// A device that there is a bond with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Bonded {
+    /// The address it is known by, whatever address it goes by at the moment.
+    pub address: Address,
+    /// How safe a connection with it is.
+    pub security: Security,
+    /// Whether it may go by changing addresses.
+    pub private: bool,
+}
+
+impl Bonds {
+    pub(crate) fn new(store: Arc<dyn BondStore>) -> Self {
+        Self { store, state: Mutex::default() }
+    }
+
+    /// Reads the bonds of the address that the dongle goes by.
+    pub(crate) fn open(&self, own: Address) {
+        let mut state = self.state();
+        state.own = Some(own);
+        let problem = match self.store.load(own) {
+            Ok(None) => None,
+            Ok(Some(text)) => match Document::read(&text) {
+                Ok(document) => {
+                    if document.unread() > 0 {
+                        log::warn!("{} bonds are of a kind not known here", document.unread());
+                    }
+                    state.document = document;
+                    None
+                }
+                Err(why) => Some(match self.store.set_aside(own) {
+                    Ok(place) => format!("the bonds can't be read ({why}); kept as {place}"),
+                    Err(error) => format!("the bonds can't be read ({why}), nor put aside: {error}"),
+                }),
+            },
+            Err(error) => Some(format!("the bonds can't be read: {error}")),
+        };
+        if let Some(problem) = &problem {
+            log::warn!("{problem}");
+        }
+        state.problem = problem;
+    }
+
+    /// What was wrong with the store when it was read.
+    pub(crate) fn problem(&self) -> Option<String> {
+        self.state().problem.clone()
+    }
+
+    pub(crate) fn all(&self) -> Vec<Bonded> {
+        let state = self.state();
+        let bonds = state.document.entries.iter().map(|entry| &entry.bond);
+        bonds
+            .map(|bond| Bonded {
+                address: Address::from_host(bond.identity),
+                security: bond.security(),
+                private: bond.irk.is_some(),
+            })
+            .collect()
+    }
+
+    /// Whether there is a bond with whoever goes by this address.
+    pub(crate) fn find(&self, peer: links::Address) -> Option<Bond> {
+        let state = self.state();
+        state.document.entries.iter().map(|e| &e.bond).find(|bond| bond.is_of(peer)).cloned()
+    }
+
+    /// Takes a bond out; whether there was one.
+    pub(crate) fn forget(&self, peer: Address) -> Result<bool, Error> {
+        let mut state = self.state();
+        let before = state.document.entries.len();
+        state.document.entries.retain(|entry| !entry.bond.is_of(peer.for_host()));
+        if state.document.entries.len() == before {
+            return Ok(false);
+        }
+        self.keep(&state)?;
+        Ok(true)
+    }
+
+    fn add(&self, bond: &Bond) -> Result<(), Error> {
+        let mut state = self.state();
+        let entries = &mut state.document.entries;
+        match entries.iter_mut().find(|entry| entry.bond.is_of(bond.identity)) {
+            Some(entry) => entry.bond = bond.clone(),
+            None => entries.push(Entry { bond: bond.clone(), other: Default::default() }),
+        }
+        self.keep(&state)
+    }
+
+    fn keep(&self, state: &State) -> Result<(), Error> {
+        let Some(own) = state.own else { return Ok(()) };
+        let kept = self.store.save(own, &state.document.write());
+        kept.map_err(|error| Error::BondStore(error.to_string()))
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl security::BondStore for Bonds {
+    type Error = Error;
+
+    async fn find(&self, peer: links::Address) -> Option<Bond> {
+        Self::find(self, peer)
+    }
+
+    async fn save(&self, bond: &Bond) -> Result<(), Error> {
+        self.add(bond)
+    }
+}

@@ -1,0 +1,142 @@
+//! Where bonds are kept between two runs of a program.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+
+use zeroize::Zeroizing;
+
+use crate::address::Address;
+
+/// Keeps the bonds of a dongle: one text for each address that dongles go by. The text is JSON and
+/// holds keys: whoever can read it can listen.
+pub trait BondStore: Send + Sync + 'static {
+    /// What was saved last under this address; `None` if nothing was.
+    fn load(&self, own: Address) -> io::Result<Option<Zeroizing<Vec<u8>>>>;
+
+    /// Keeps it in the place of what was saved before, all of it or nothing.
+    fn save(&self, own: Address, text: &[u8]) -> io::Result<()>;
+
+    /// Puts away what could not be read, so that it is not written over; where to.
+    fn set_aside(&self, own: Address) -> io::Result<String>;
+}
+
+/// Bonds in files, one for each address that dongles go by, readable by the user alone.
+#[derive(Debug, Clone)]
+pub struct FileStore {
+    folder: PathBuf,
+}
+
+impl FileStore {
+    /// In this folder, which is made when something is saved.
+    pub fn in_folder(folder: impl Into<PathBuf>) -> Self {
+        Self { folder: folder.into() }
+    }
+
+    /// In the platform's folder for the data of programs: `$XDG_DATA_HOME/dongle` or
+    /// `~/.local/share/dongle`; `~/Library/Application Support/dongle`; `%APPDATA%\dongle`. `None`
+    /// where the environment does not tell.
+    pub fn of_user() -> Option<Self> {
+        data_folder().map(Self::in_folder)
+    }
+
+    /// The file for this address.
+    pub fn path(&self, own: Address) -> PathBuf {
+        let kind = if own.is_random() { "random" } else { "public" };
+        let name = own.to_string().replace(':', "-").to_lowercase();
+        self.folder.join(format!("bonds-{name}-{kind}.json"))
+    }
+}
+
+impl BondStore for FileStore {
+    fn load(&self, own: Address) -> io::Result<Option<Zeroizing<Vec<u8>>>> {
+        match fs::read(self.path(own)) {
+            Ok(text) => Ok(Some(Zeroizing::new(text))),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn save(&self, own: Address, text: &[u8]) -> io::Result<()> {
+        make_folder(&self.folder)?;
+        write_whole(&self.path(own), text)
+    }
+
+    fn set_aside(&self, own: Address) -> io::Result<String> {
+        let path = self.path(own);
+        let mut number = 1;
+        loop {
+            let aside = path.with_extension(format!("json.damaged-{number}"));
+            if !aside.exists() {
+                fs::rename(&path, &aside)?;
+                return Ok(aside.display().to_string());
+            }
+            number += 1;
+        }
+    }
+}
+
+/// Bonds that last as long as the program.
+#[derive(Debug, Default)]
+pub struct MemoryStore(Mutex<Vec<(Address, Zeroizing<Vec<u8>>)>>);
+
+impl BondStore for MemoryStore {
+    fn load(&self, own: Address) -> io::Result<Option<Zeroizing<Vec<u8>>>> {
+        let kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        Ok(kept.iter().find(|(address, _)| *address == own).map(|(_, text)| text.clone()))
+    }
+
+    fn save(&self, own: Address, text: &[u8]) -> io::Result<()> {
+        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        kept.retain(|(address, _)| *address != own);
+        kept.push((own, Zeroizing::new(text.to_vec())));
+        Ok(())
+    }
+
+    fn set_aside(&self, own: Address) -> io::Result<String> {
+        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        kept.retain(|(address, _)| *address != own);
+        Ok("nowhere".into())
+    }
+}
+
+fn data_folder() -> Option<PathBuf> {
+    let variable = |name| std::env::var_os(name).map(PathBuf::from).filter(|p| p.is_absolute());
+    let base = if cfg!(windows) {
+        variable("APPDATA")
+    } else if cfg!(target_os = "macos") {
+        variable("HOME").map(|home| home.join("Library/Application Support"))
+    } else {
+        variable("XDG_DATA_HOME").or_else(|| variable("HOME").map(|h| h.join(".local/share")))
+    };
+    base.map(|base| base.join("dongle"))
+}
+
+fn make_folder(folder: &Path) -> io::Result<()> {
+    let mut builder = fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(folder)
+}
+
+/// Writes beside the file and moves it into its place, so that there is always a whole one.
+fn write_whole(path: &Path, text: &[u8]) -> io::Result<()> {
+    let beside = path.with_extension(format!("json.new-{}", std::process::id()));
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    // One that a program left behind that was killed right here.
+    let _ = fs::remove_file(&beside);
+    let written = options.open(&beside).and_then(|mut file: File| {
+        file.write_all(text)?;
+        file.sync_all()
+    });
+    let moved = written.and_then(|()| fs::rename(&beside, path));
+    if moved.is_err() {
+        let _ = fs::remove_file(&beside);
+    }
+    moved
+}
