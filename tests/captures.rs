@@ -32,7 +32,10 @@ fn session(path: &Path) {
         let connection = sensor.device().connect().await.unwrap();
         connection.exchange_mtu(185).await.unwrap();
         let service = connection.service(heart_rate).await.unwrap();
-        let measurement = service.characteristic(Uuid::from_u16(0x2a37)).await.unwrap();
+        let measurement = service
+            .characteristic(Uuid::from_u16(0x2a37))
+            .await
+            .unwrap();
         let mut values = measurement.subscribe().await.unwrap();
         for _ in 0..VALUES {
             values.notified().await.unwrap();
@@ -47,7 +50,10 @@ fn has_tshark() -> bool {
     let found = Command::new("tshark").arg("--version").output();
     let found = found.is_ok_and(|output| output.status.success());
     if !found {
-        assert!(std::env::var_os("CI").is_none(), "tshark can't be run: apt install tshark");
+        assert!(
+            std::env::var_os("CI").is_none(),
+            "tshark can't be run: apt install tshark"
+        );
         let line = "skipped: tshark can't be run; apt install tshark";
         // Not `eprintln!`, which the test runner keeps to itself when a test passes.
         let _ = writeln!(std::io::stderr(), "{line}");
@@ -58,12 +64,19 @@ fn has_tshark() -> bool {
 /// The fields of the packets that `filter` finds, a packet a line.
 fn tshark(path: &Path, filter: &str, fields: &[&str]) -> Vec<String> {
     let mut command = Command::new("tshark");
-    command.arg("-r").arg(path).args(["-Y", filter, "-T", "fields"]);
+    command
+        .arg("-r")
+        .arg(path)
+        .args(["-Y", filter, "-T", "fields"]);
     for field in fields {
         command.args(["-e", field]);
     }
     let output = command.output().unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
     let text = String::from_utf8(output.stdout).unwrap();
     text.lines().map(str::to_owned).collect()
 }
@@ -93,7 +106,11 @@ fn wireshark_finds_the_whole_exchange_of_a_session() {
     let path = &capture.0;
 
     // The first packet is the reset, the second its completion.
-    let opcodes = tshark(path, "bthci_cmd.opcode", &["frame.number", "bthci_cmd.opcode"]);
+    let opcodes = tshark(
+        path,
+        "bthci_cmd.opcode",
+        &["frame.number", "bthci_cmd.opcode"],
+    );
     assert_eq!(opcodes[0], "1\t0x0c03");
     assert!(tshark(path, "_ws.malformed", &["frame.number"]).is_empty());
 
@@ -134,7 +151,11 @@ fn a_capture_that_was_cut_off_is_still_read() {
     // As a machine that lost its power leaves it: the last record is half there.
     let bytes = std::fs::read(&capture.0).unwrap();
     std::fs::write(&capture.0, &bytes[..bytes.len() - 3]).unwrap();
-    let output = Command::new("tshark").arg("-r").arg(&capture.0).output().unwrap();
+    let output = Command::new("tshark")
+        .arg("-r")
+        .arg(&capture.0)
+        .output()
+        .unwrap();
     let left = String::from_utf8_lossy(&output.stdout).lines().count();
     assert_eq!(left, all - 1);
 }

@@ -1,8 +1,8 @@
 //! The one packet channel: the host holds one end, whatever moves the bytes holds the other.
 
 use std::fmt;
-use std::sync::{Arc, Mutex, OnceLock};
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::{Duration, Instant};
 
 use crate::port::HciPort;
@@ -37,6 +37,7 @@ pub fn channel(name: impl Into<String>, capacity_bytes: usize) -> (HciChannel, H
         discarded: AtomicU64::new(0),
         undecodable: AtomicU64::new(0),
         recorder: OnceLock::new(),
+        failure: OnceLock::new(),
     });
     let channel = HciChannel {
         shared: Arc::clone(&shared),
@@ -56,6 +57,8 @@ pub(crate) struct Shared {
     /// Where the host's packets are recorded as they are taken; see [`PacketQueue::record_to`] for
     /// the other direction.
     pub(crate) recorder: OnceLock<SharedRecorder>,
+    /// Why the wire failed, by whoever noticed it first.
+    pub(crate) failure: OnceLock<Error>,
 }
 
 /// The host's end of a channel: whole HCI packets to and from one controller.

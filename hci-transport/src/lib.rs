@@ -1,4 +1,4 @@
-//! Whole HCI packets to and from a Bluetooth controller: on a serial port, a TCP or Unix socket,
+//! Whole HCI packets to and from a Bluetooth controller: on USB, a serial port, a TCP or Unix socket,
 //! or in the same process.
 //!
 //! [`open`] takes a line that names the controller, resets it, and answers an [`HciChannel`]: a
@@ -21,16 +21,24 @@
 //! | line | controller |
 //! |---|---|
 //! | `serial:PATH[,BAUD][,rtscts]` | H4 on a UART, a USB CDC port or a pseudo-terminal; 1,000,000 baud without flow control unless it says otherwise |
+//! | `serial:PATH[,BAUD],h5` | H5, the three-wire UART: for lines without flow control, or that lose bytes |
+//! | `usb:INDEX`, `usb:VENDOR:PRODUCT[/SERIAL]` | a USB adapter: by its place among them, or by its identifiers in hexadecimal (feature `usb`) |
 //! | `tcp-client:HOST:PORT` | H4 on a TCP connection; an IPv6 address stands in brackets |
 //! | `unix-client:PATH` | H4 on a Unix socket |
-//! | `usb:INDEX`, `usb:VENDOR:PRODUCT` | a USB adapter (understood, not opened yet) |
+//! | `hci-user:INDEX` | Linux: a controller that the kernel has a driver for, lent to this program |
 //! | `virtual` | a simulated controller (opened by the crate that has one) |
+//!
+//! Behind any of them, `,snoop=FILE` records what crosses ([`Snoop`]), without keys unless
+//! `,snoop-keys` asks for them; the environment variable `DONGLE_SNOOP=FILE` does so for all.
+//! [`list`] finds what there is to open.
 //!
 //! # What it takes
 //!
 //! *Linux*: serial ports belong to the group `dialout` (`uucp` on Arch): `sudo usermod -aG dialout
-//! $USER`, then log in again. *macOS*: use `/dev/cu.…`, not `/dev/tty.…`, which waits for a carrier.
-//! *Windows*: `serial:COM3`.
+//! $USER`, then log in again. USB adapters need a udev rule; the error says which. The kernel's
+//! driver is detached while an adapter is open and given back afterwards. *macOS*: use
+//! `/dev/cu.…`, not `/dev/tty.…`, which waits for a carrier; USB adapters stay with the system.
+//! *Windows*: `serial:COM3`; a USB adapter needs the WinUSB driver, which Zadig installs.
 //!
 //! # How it is made
 //!
@@ -46,6 +54,10 @@
 mod channel;
 mod deframer;
 mod error;
+mod h5;
+#[cfg(target_os = "linux")]
+mod hci_user;
+mod list;
 mod open;
 pub mod packet;
 mod plausible;
@@ -68,6 +80,8 @@ mod waiters;
 pub use channel::{Closed, HciChannel, Statistics, channel};
 pub use deframer::H4Deframer;
 pub use error::{Error, ErrorKind};
+pub use h5::{H5Event, H5Link, H5Statistics};
+pub use list::{Candidate, list};
 pub use open::{OpenOptions, open};
 pub use plausible::{Direction, Limits};
 pub use port::{HciPort, TryDeliverError};

@@ -101,6 +101,16 @@ impl OpenOptions {
                 );
                 (wire, hint)
             }
+            Spec::ThreeWire { path, baud, rtscts } => {
+                let name = spec.place();
+                let wire = crate::serial::open(&name, path, *baud, *rtscts)?;
+                let channel = crate::h5::start(&name, wire, self.capacity)?;
+                let hint = format!(
+                    "check that its firmware speaks H5 (without h5 it is H4), the baud rate \
+                     ({baud}), or reset the board"
+                );
+                return self.bring_up(channel, &hint);
+            }
             Spec::TcpClient { host, port } => {
                 let wire = crate::tcp::connect(&spec.place(), host, *port)?;
                 (wire, SOCKET_HINT.to_owned())
@@ -108,6 +118,10 @@ impl OpenOptions {
             Spec::UnixClient { path } => {
                 let wire = open_unix(&spec.place(), path)?;
                 (wire, SOCKET_HINT.to_owned())
+            }
+            Spec::HciUser(index) => {
+                let wire = open_hci_user(&spec.place(), *index)?;
+                (wire, "unplug it and plug it back in".to_owned())
             }
             Spec::Usb(address) => {
                 let name = spec.place();
@@ -192,6 +206,17 @@ fn open_unix(name: &str, _path: &std::path::Path) -> Result<Wire, Error> {
     Err(Error::new(
         ErrorKind::Unsupported,
         format!("{name}: this system has no Unix sockets; use tcp-client:HOST:PORT"),
+    ))
+}
+
+#[cfg(target_os = "linux")]
+use crate::hci_user::open as open_hci_user;
+
+#[cfg(not(target_os = "linux"))]
+fn open_hci_user(name: &str, _index: u16) -> Result<Wire, Error> {
+    Err(Error::new(
+        ErrorKind::Unsupported,
+        format!("{name}: the HCI user channel is Linux's; use usb:0 or serial:PATH"),
     ))
 }
 

@@ -60,6 +60,9 @@ impl Drop for Alive {
 }
 
 fn fail(shared: &Shared, error: &Error) {
+    // Both directions end for the same reason, though another pump may notice one while the other
+    // still goes on.
+    let error = shared.failure.get_or_init(|| error.clone());
     // In this order: whoever has read the error can't write any more.
     shared.to_controller.end(error, true);
     shared.to_host.end(error, false);
@@ -125,7 +128,11 @@ impl HciPort {
     /// [`Closed`] when the host's end is closed and all it wrote has been taken, or the channel
     /// has failed.
     pub fn try_next(&self, out: &mut Vec<u8>) -> Result<bool, Closed> {
-        match self.shared.to_controller.try_read(|ring| self.take(ring, out)) {
+        match self
+            .shared
+            .to_controller
+            .try_read(|ring| self.take(ring, out))
+        {
             Ok(taken) => Ok(taken.is_some()),
             Err(_) => Err(Closed),
         }

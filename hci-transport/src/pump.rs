@@ -46,6 +46,19 @@ impl Wire {
     }
 }
 
+/// What reads, what writes, and what hangs up.
+type Parts = (
+    Box<dyn Read + Send>,
+    Box<dyn Write + Send>,
+    Box<dyn FnOnce() + Send>,
+);
+
+impl Wire {
+    pub(crate) fn take_apart(self) -> Parts {
+        (self.reader, self.writer, self.hang_up)
+    }
+}
+
 impl fmt::Debug for Wire {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Wire").finish_non_exhaustive()
@@ -84,7 +97,11 @@ pub(crate) fn start(
     Ok(channel)
 }
 
-pub(crate) fn spawn(name: &str, running: Running, pump: impl FnOnce() + Send + 'static) -> Result<(), Error> {
+pub(crate) fn spawn(
+    name: &str,
+    running: Running,
+    pump: impl FnOnce() + Send + 'static,
+) -> Result<(), Error> {
     let body = move || {
         // Held to the end: when it goes, the pump has let go of the wire.
         let _running = running;

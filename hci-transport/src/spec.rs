@@ -34,6 +34,15 @@ pub enum Spec {
         /// Whether RTS and CTS hold back the sender.
         rtscts: bool,
     },
+    /// `serial:PATH[,BAUD][,rtscts],h5`: H5, the three-wire UART, on a serial port.
+    ThreeWire {
+        /// The port.
+        path: String,
+        /// Bits per second.
+        baud: u32,
+        /// Whether RTS and CTS hold back the sender, though H5 does without them.
+        rtscts: bool,
+    },
     /// `tcp-client:HOST:PORT`: H4 on a TCP connection. An IPv6 address stands in brackets.
     TcpClient {
         /// A host name or an address, without brackets.
@@ -48,6 +57,9 @@ pub enum Spec {
     },
     /// `usb:INDEX`, `usb:VENDOR:PRODUCT` or `usb:VENDOR:PRODUCT/SERIAL`: a USB adapter.
     Usb(UsbAddress),
+    /// `hci-user:INDEX`: on Linux, a controller that the kernel has a driver for (`hci0`), lent to
+    /// this program by the HCI user channel.
+    HciUser(u16),
     /// `virtual`: a simulated controller in the same process.
     Virtual,
     /// Any of them with `,snoop=FILE` behind it, and perhaps `,snoop-keys`: recorded.
@@ -83,8 +95,8 @@ pub enum UsbAddress {
     },
 }
 
-const SPELLINGS: &str = "serial:PATH[,BAUD][,rtscts], tcp-client:HOST:PORT, unix-client:PATH, \
-                         usb:INDEX, usb:VENDOR:PRODUCT[/SERIAL] (hexadecimal) or virtual, and behind any of them \
+const SPELLINGS: &str = "serial:PATH[,BAUD][,rtscts][,h5], tcp-client:HOST:PORT, unix-client:PATH, \
+                         usb:INDEX, usb:VENDOR:PRODUCT[/SERIAL] (hexadecimal), hci-user:INDEX or virtual, and behind any of them \
                          ,snoop=FILE to record it";
 
 impl Spec {
@@ -107,7 +119,7 @@ impl Spec {
     /// The controller's place without the options: how messages name it.
     pub(crate) fn place(&self) -> String {
         match self {
-            Self::Serial { path, .. } => format!("serial:{path}"),
+            Self::Serial { path, .. } | Self::ThreeWire { path, .. } => format!("serial:{path}"),
             Self::Recorded { spec, .. } => spec.place(),
             other => other.to_string(),
         }
@@ -151,7 +163,11 @@ fn split_snoop(line: &str) -> Result<(String, Option<Snoop>), Error> {
     }
     match path {
         Some(path) => Ok((kept.join(","), Some(Snoop::to(path).keys(keys)))),
-        None if keys => Err(invalid(line, "snoop-keys without a file to record to", CURE)),
+        None if keys => Err(invalid(
+            line,
+            "snoop-keys without a file to record to",
+            CURE,
+        )),
         None => Ok((line.to_owned(), None)),
     }
 }
@@ -167,6 +183,14 @@ impl Spec {
             }
             "unix-client" => Ok(Self::UnixClient { path: rest.into() }),
             "usb" => parse_usb(line, rest).map(Self::Usb),
+            "hci-user" => match rest.parse() {
+                Ok(index) => Ok(Self::HciUser(index)),
+                Err(_) => Err(invalid(
+                    line,
+                    &format!("'{rest}' is no controller's number"),
+                    "write hci-user:0 for the kernel's hci0",
+                )),
+            },
             "virtual" if line == "virtual" => Ok(Self::Virtual),
             "virtual" => Err(invalid(
                 line,
@@ -201,18 +225,19 @@ fn invalid(line: &str, what: &str, cure: &str) -> Error {
 }
 
 fn parse_serial(line: &str, rest: &str) -> Result<Spec, Error> {
-    const CURE: &str = "write serial:PATH[,BAUD][,rtscts|nortscts], \
+    const CURE: &str = "write serial:PATH[,BAUD][,rtscts|nortscts][,h5], \
                         for example serial:/dev/ttyACM0,1000000,rtscts";
     let mut parts = rest.split(',').map(str::trim);
     let path = parts.next().unwrap_or_default();
     if path.is_empty() {
         return Err(invalid(line, "no serial port", CURE));
     }
-    let (mut baud, mut rtscts) = (None, None);
+    let (mut baud, mut rtscts, mut three_wire) = (None, None, None);
     for option in parts {
         let given_twice = match option {
             "rtscts" => rtscts.replace(true).is_some(),
             "nortscts" => rtscts.replace(false).is_some(),
+            "h5" => three_wire.replace(()).is_some(),
             _ if option.starts_with(|c: char| c.is_ascii_digit()) => {
                 let rate = option.parse().ok().filter(|rate| *rate > 0);
                 let Some(rate) = rate else {
@@ -225,7 +250,7 @@ fn parse_serial(line: &str, rest: &str) -> Result<Spec, Error> {
                 return Err(invalid(
                     line,
                     &format!(
-                        "unknown option '{option}', known are a baud rate, rtscts, nortscts and snoop=FILE"
+                        "unknown option '{option}', known are a baud rate, rtscts, nortscts, h5 and snoop=FILE"
                     ),
                     CURE,
                 ));
@@ -235,10 +260,12 @@ fn parse_serial(line: &str, rest: &str) -> Result<Spec, Error> {
             return Err(invalid(line, &format!("'{option}' says it twice"), CURE));
         }
     }
-    Ok(Spec::Serial {
-        path: path.to_owned(),
-        baud: baud.unwrap_or(DEFAULT_BAUD),
-        rtscts: rtscts.unwrap_or(false),
+    let path = path.to_owned();
+    let baud = baud.unwrap_or(DEFAULT_BAUD);
+    let rtscts = rtscts.unwrap_or(false);
+    Ok(match three_wire {
+        Some(()) => Spec::ThreeWire { path, baud, rtscts },
+        None => Spec::Serial { path, baud, rtscts },
     })
 }
 
@@ -311,13 +338,15 @@ fn parse_usb(line: &str, rest: &str) -> Result<UsbAddress, Error> {
 impl fmt::Display for Spec {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Serial { path, baud, rtscts } => {
+            Self::Serial { path, baud, rtscts } | Self::ThreeWire { path, baud, rtscts } => {
                 write!(f, "serial:{path},{baud}")?;
                 if *rtscts {
-                    f.write_str(",rtscts")
-                } else {
-                    Ok(())
+                    f.write_str(",rtscts")?;
                 }
+                if matches!(self, Self::ThreeWire { .. }) {
+                    f.write_str(",h5")?;
+                }
+                Ok(())
             }
             Self::TcpClient { host, port } if host.contains(':') => {
                 write!(f, "tcp-client:[{host}]:{port}")
@@ -333,6 +362,7 @@ impl fmt::Display for Spec {
                 product,
                 serial,
             }) => write!(f, "usb:{vendor:04x}:{product:04x}/{serial}"),
+            Self::HciUser(index) => write!(f, "hci-user:{index}"),
             Self::Virtual => f.write_str("virtual"),
             Self::Recorded { spec, snoop } => {
                 write!(f, "{spec},snoop={}", snoop.path().display())?;

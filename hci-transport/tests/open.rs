@@ -552,6 +552,23 @@ fn what_is_not_supported_says_what_to_use() {
     }
 }
 
+/// All that can be said about it without a controller.
+#[test]
+#[cfg(target_os = "linux")]
+fn a_controller_that_the_kernel_does_not_have_is_refused_with_a_cure() {
+    let error = open(&Spec::HciUser(77)).unwrap_err();
+    let known = [
+        (ErrorKind::NotFound, "btmgmt info"),
+        (ErrorKind::PermissionDenied, "setcap cap_net_admin"),
+        (ErrorKind::Unsupported, "modprobe bluetooth"),
+    ];
+    let said = error.to_string();
+    let cured = known
+        .iter()
+        .any(|(kind, cure)| *kind == error.kind() && said.contains(cure));
+    assert!(cured && said.starts_with("hci-user:77: "), "{said}");
+}
+
 #[test]
 fn a_wire_of_ones_own_is_opened_like_any_other() {
     let (listener, _) = tcp_listener();

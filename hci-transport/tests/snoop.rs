@@ -29,7 +29,9 @@ impl File {
     /// Whether each packet came from the controller, when it crossed, and its bytes.
     fn records(&self) -> Vec<(bool, SystemTime, Vec<u8>)> {
         let bytes = std::fs::read(&self.0).unwrap();
-        let mut rest = bytes.strip_prefix(b"btsnoop\0\0\0\0\x01\0\0\x03\xea").unwrap();
+        let mut rest = bytes
+            .strip_prefix(b"btsnoop\0\0\0\0\x01\0\0\x03\xea")
+            .unwrap();
         let mut records = Vec::new();
         while !rest.is_empty() {
             let number = |at: usize| u32::from_be_bytes(rest[at..at + 4].try_into().unwrap());
@@ -56,7 +58,11 @@ fn exchange(channel: &HciChannel, port: &HciPort, command: &[u8], event: &[u8]) 
     channel.write_packet_blocking(command).unwrap();
     assert!(port.try_next(&mut packet).unwrap());
     port.try_deliver(event).unwrap();
-    assert!(channel.read_packet_timeout(&mut packet, Duration::ZERO).unwrap());
+    assert!(
+        channel
+            .read_packet_timeout(&mut packet, Duration::ZERO)
+            .unwrap()
+    );
 }
 
 #[test]
@@ -71,11 +77,17 @@ fn both_directions_are_recorded_in_order_with_the_time_they_crossed() {
     let after = SystemTime::now();
     // Everything is there while the channel is still open.
     let records = file.records();
-    let what: Vec<_> = records.iter().map(|(from, _, packet)| (*from, packet.as_slice())).collect();
+    let what: Vec<_> = records
+        .iter()
+        .map(|(from, _, packet)| (*from, packet.as_slice()))
+        .collect();
     let once = [(false, &RESET[..]), (true, RESET_DONE)];
     assert_eq!(what, [once, once].concat());
     let times: Vec<_> = records.iter().map(|(_, time, _)| *time).collect();
-    assert!(times.is_sorted() && before <= times[0] && times[3] <= after, "{times:?}");
+    assert!(
+        times.is_sorted() && before <= times[0] && times[3] <= after,
+        "{times:?}"
+    );
     assert!(times[2].duration_since(times[1]).unwrap() >= Duration::from_millis(20));
 }
 
@@ -117,7 +129,11 @@ fn a_capture_goes_on_when_its_controller_is_opened_again() {
 #[test]
 fn an_older_capture_is_replaced_and_another_file_left_alone() {
     let file = File::new();
-    std::fs::write(&file.0, b"btsnoop\0\0\0\0\x01\0\0\x03\xeaan older program's").unwrap();
+    std::fs::write(
+        &file.0,
+        b"btsnoop\0\0\0\0\x01\0\0\x03\xeaan older program's",
+    )
+    .unwrap();
     let (channel, _port) = channel("recorded", 4096);
     channel.record(&Snoop::to(&file.0)).unwrap();
     assert!(file.records().is_empty());
@@ -126,7 +142,12 @@ fn an_older_capture_is_replaced_and_another_file_left_alone() {
     std::fs::write(&file.0, b"my thesis, the only copy").unwrap();
     let (channel, _port) = hci_transport::channel("recorded", 4096);
     let error = channel.record(&Snoop::to(&file.0)).unwrap_err();
-    assert!(error.to_string().contains("of another kind already; name another"), "{error}");
+    assert!(
+        error
+            .to_string()
+            .contains("of another kind already; name another"),
+        "{error}"
+    );
     assert_eq!(std::fs::read(&file.0).unwrap(), b"my thesis, the only copy");
 }
 
@@ -136,5 +157,8 @@ fn a_file_that_can_not_be_written_is_told() {
     let error = channel.record(&Snoop::to("/nowhere/at/all")).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::NotFound);
     let said = error.to_string();
-    assert!(said.starts_with("recorded: the capture /nowhere/at/all can't be written"), "{said}");
+    assert!(
+        said.starts_with("recorded: the capture /nowhere/at/all can't be written"),
+        "{said}"
+    );
 }

@@ -50,6 +50,14 @@ fn every_spelling_means_what_it_says() {
         ),
         ("serial:COM3", serial("COM3", 1_000_000, false)),
         (" serial:COM3, 230400 ", serial("COM3", 230_400, false)),
+        (
+            "serial:/dev/ttyUSB0,h5,115200",
+            Spec::ThreeWire {
+                path: "/dev/ttyUSB0".into(),
+                baud: 115_200,
+                rtscts: false,
+            },
+        ),
         ("tcp-client:localhost:9000", tcp("localhost", 9000)),
         ("tcp-client:[::1]:9000", tcp("::1", 9000)),
         ("tcp-client:192.0.2.1:1", tcp("192.0.2.1", 1)),
@@ -75,8 +83,12 @@ fn every_spelling_means_what_it_says() {
                 serial: "A1:B2".into(),
             }),
         ),
+        ("hci-user:1", Spec::HciUser(1)),
         ("virtual", Spec::Virtual),
-        ("virtual,snoop=a b.btsnoop", recorded(Spec::Virtual, Snoop::to("a b.btsnoop"))),
+        (
+            "virtual,snoop=a b.btsnoop",
+            recorded(Spec::Virtual, Snoop::to("a b.btsnoop")),
+        ),
         (
             "serial:COM3,snoop=x,115200,snoop-keys",
             recorded(serial("COM3", 115_200, false), Snoop::to("x").keys(true)),
@@ -100,12 +112,14 @@ fn a_spec_is_shown_as_it_is_written() {
     for line in [
         "serial:/dev/ttyACM0,1000000,rtscts",
         "serial:COM3,115200",
+        "serial:COM3,115200,rtscts,h5",
         "tcp-client:localhost:9000",
         "tcp-client:[fe80::1%eth0]:9000",
         "unix-client:/run/hci",
         "usb:3",
         "usb:0a12:0001",
         "usb:0a12:0001/5CF3",
+        "hci-user:0",
         "virtual",
         "usb:0,snoop=trace.btsnoop",
         "serial:COM3,115200,snoop=/tmp/x,snoop-keys",
@@ -119,7 +133,7 @@ fn a_wrong_line_is_told_what_is_wrong_and_how_to_write_it() {
     for (line, expected) in [
         (
             "",
-            "'' names no controller: no controller is named; write serial:PATH[,BAUD][,rtscts], tcp-client:HOST:PORT, unix-client:PATH, usb:INDEX, usb:VENDOR:PRODUCT[/SERIAL] (hexadecimal) or virtual, and behind any of them ,snoop=FILE to record it",
+            "'' names no controller: no controller is named; write serial:PATH[,BAUD][,rtscts][,h5], tcp-client:HOST:PORT, unix-client:PATH, usb:INDEX, usb:VENDOR:PRODUCT[/SERIAL] (hexadecimal), hci-user:INDEX or virtual, and behind any of them ,snoop=FILE to record it",
         ),
         (
             "bluetooth:0",
@@ -132,12 +146,12 @@ fn a_wrong_line_is_told_what_is_wrong_and_how_to_write_it() {
         ("COM3", "no kind of transport; write serial:COM3"),
         (
             "serial",
-            "no serial port; write serial:PATH[,BAUD][,rtscts|nortscts], for example serial:/dev/ttyACM0,1000000,rtscts",
+            "no serial port; write serial:PATH[,BAUD][,rtscts|nortscts][,h5], for example serial:/dev/ttyACM0,1000000,rtscts",
         ),
         ("serial:,115200", "no serial port"),
         (
             "serial:/dev/ttyACM0,fast",
-            "unknown option 'fast', known are a baud rate, rtscts, nortscts and snoop=FILE",
+            "unknown option 'fast', known are a baud rate, rtscts, nortscts, h5 and snoop=FILE",
         ),
         ("serial:/dev/ttyACM0,115200x", "'115200x' is no baud rate"),
         ("serial:/dev/ttyACM0,0", "'0' is no baud rate"),
@@ -167,6 +181,10 @@ fn a_wrong_line_is_told_what_is_wrong_and_how_to_write_it() {
         ("usb:0a12:00001", "'00001' is no USB identifier"),
         ("usb:+a12:0001", "'+a12' is no USB identifier"),
         ("usb:0a12:0001/", "the serial number is empty; write usb:0"),
+        (
+            "hci-user:hci0",
+            "'hci0' is no controller's number; write hci-user:0",
+        ),
         ("usb:0,snoop=", "no file to record to; write ,snoop=FILE"),
         ("usb:0,snoop=a,snoop=b", "two files to record to"),
         ("usb:0,snoop-keys", "snoop-keys without a file to record to"),

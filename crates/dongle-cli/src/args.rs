@@ -276,11 +276,15 @@ pub struct Bench {
 /// dongle capture trace.btsnoop inspect D0:18:0D:48:52:4D
 #[derive(Debug, ClapArgs)]
 pub struct Capture {
-    /// Where to: a btsnoop file, as Wireshark reads it. One that is there is written over.
+    /// Where to: a btsnoop file, as Wireshark reads it. A capture that is there is written over.
     #[arg(value_hint = ValueHint::FilePath)]
     pub file: PathBuf,
     /// The command, with its options; scan, if nothing is said.
-    #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "COMMAND")]
+    #[arg(
+        trailing_var_arg = true,
+        allow_hyphen_values = true,
+        value_name = "COMMAND"
+    )]
     pub command: Vec<String>,
 }
 

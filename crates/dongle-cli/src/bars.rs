@@ -7,7 +7,9 @@ const EIGHTHS: [char; 9] = [' ', '▁', '▂', '▃', '▄', '▅', '▆', '▇'
 /// Signal strength as five bars: -100 dBm or less is none, -40 dBm or more all.
 pub fn signal(rssi: i8) -> String {
     let filled = ((i32::from(rssi) + 100).clamp(0, 60) * 5 + 30) / 60;
-    (1..=5).map(|bar| if bar <= filled { '▮' } else { '▯' }).collect()
+    (1..=5)
+        .map(|bar| if bar <= filled { '▮' } else { '▯' })
+        .collect()
 }
 
 /// The last numbers that came, as columns.
@@ -20,7 +22,9 @@ impl Plot {
     const MOST: usize = 500;
 
     pub fn new() -> Self {
-        Self { numbers: VecDeque::new() }
+        Self {
+            numbers: VecDeque::new(),
+        }
     }
 
     pub fn push(&mut self, number: f64) {
@@ -44,14 +48,21 @@ impl Plot {
             text.trim_end_matches('0').trim_end_matches('.').to_owned()
         };
         // Scaled to what is shown: the rest has scrolled by.
-        let wide = self.numbers.iter().map(|&number| shown(number).len()).max().unwrap_or(0);
+        let wide = self
+            .numbers
+            .iter()
+            .map(|&number| shown(number).len())
+            .max()
+            .unwrap_or(0);
         let room = columns.saturating_sub(wide + 2);
         let first = self.numbers.len().saturating_sub(room);
         let (low, high) = self
             .numbers
             .iter()
             .skip(first)
-            .fold((f64::INFINITY, f64::NEG_INFINITY), |(l, h), &n| (l.min(n), h.max(n)));
+            .fold((f64::INFINITY, f64::NEG_INFINITY), |(l, h), &n| {
+                (l.min(n), h.max(n))
+            });
         if low > high || rows == 0 {
             return Vec::new();
         }
@@ -91,7 +102,12 @@ mod tests {
 
     #[test]
     fn signal_strength_is_five_bars() {
-        for (rssi, bars) in [(-128, "▯▯▯▯▯"), (-70, "▮▮▮▯▯"), (-40, "▮▮▮▮▮"), (20, "▮▮▮▮▮")] {
+        for (rssi, bars) in [
+            (-128, "▯▯▯▯▯"),
+            (-70, "▮▮▮▯▯"),
+            (-40, "▮▮▮▮▮"),
+            (20, "▮▮▮▮▮"),
+        ] {
             assert_eq!(signal(rssi), bars, "{rssi}");
         }
     }

@@ -73,8 +73,17 @@ mod tests {
 
     #[test]
     fn times_are_read_with_their_units() {
-        for (text, millis) in [("10", 10_000), ("1.5s", 1500), ("500ms", 500), ("2m", 120_000)] {
-            assert_eq!(parse_duration(text), Ok(Duration::from_millis(millis)), "{text}");
+        for (text, millis) in [
+            ("10", 10_000),
+            ("1.5s", 1500),
+            ("500ms", 500),
+            ("2m", 120_000),
+        ] {
+            assert_eq!(
+                parse_duration(text),
+                Ok(Duration::from_millis(millis)),
+                "{text}"
+            );
         }
         for text in ["", "0", "-1", "s", "1d", "ten", "1e400", "nan"] {
             assert!(parse_duration(text).is_err(), "{text}");

@@ -12,7 +12,10 @@ use crate::failure::Failure;
 /// `@14`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Path {
-    Uuid { service: Option<Uuid>, characteristic: Uuid },
+    Uuid {
+        service: Option<Uuid>,
+        characteristic: Uuid,
+    },
     Handle(u16),
 }
 
@@ -47,11 +50,22 @@ impl FromStr for Path {
 impl fmt::Display for Path {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Uuid { service: None, characteristic } => {
+            Self::Uuid {
+                service: None,
+                characteristic,
+            } => {
                 write!(f, "characteristic {}", titled(*characteristic))
             }
-            Self::Uuid { service: Some(service), characteristic } => {
-                write!(f, "characteristic {} in {}", titled(*characteristic), titled(*service))
+            Self::Uuid {
+                service: Some(service),
+                characteristic,
+            } => {
+                write!(
+                    f,
+                    "characteristic {} in {}",
+                    titled(*characteristic),
+                    titled(*service)
+                )
             }
             Self::Handle(handle) => write!(f, "characteristic value at handle {handle}"),
         }
@@ -75,7 +89,10 @@ pub fn parse_descriptor(text: &str) -> Result<Uuid, String> {
 
 fn parse(text: &str, named: fn(&str) -> Option<u16>, what: &str) -> Result<Uuid, String> {
     // "face" is four hexadecimal digits, and no assigned name is only those.
-    let uuid = text.parse().ok().or_else(|| named(text).map(Uuid::from_u16));
+    let uuid = text
+        .parse()
+        .ok()
+        .or_else(|| named(text).map(Uuid::from_u16));
     uuid.ok_or_else(|| {
         format!(
             "{text:?} is neither a UUID (4, 8 or 32 hexadecimal digits, or \
@@ -103,19 +120,29 @@ pub async fn characteristic(
     path: &Path,
     timeout: Duration,
 ) -> Result<Characteristic, Failure> {
-    if let Path::Uuid { service: Some(service), characteristic } = *path {
+    if let Path::Uuid {
+        service: Some(service),
+        characteristic,
+    } = *path
+    {
         let service = connection.service(service).timeout(timeout).await?;
-        return Ok(service.characteristic(characteristic).timeout(timeout).await?);
+        return Ok(service
+            .characteristic(characteristic)
+            .timeout(timeout)
+            .await?);
     }
-    let mut services = connection.services();
+    let mut services = connection.services().timeout(timeout);
     while let Some(service) = services.next().await? {
         if let Path::Handle(handle) = *path {
-            let (first, last) = (service.handles().start().get(), service.handles().end().get());
+            let (first, last) = (
+                service.handles().start().get(),
+                service.handles().end().get(),
+            );
             if !(first..=last).contains(&handle) {
                 continue;
             }
         }
-        let mut characteristics = service.characteristics();
+        let mut characteristics = service.characteristics().timeout(timeout);
         while let Some(found) = characteristics.next().await? {
             let meant = match *path {
                 Path::Uuid { characteristic, .. } => found.uuid() == characteristic,
@@ -136,12 +163,23 @@ mod tests {
     #[test]
     fn characteristics_are_called_by_uuid_name_or_handle() {
         let measurement = Uuid::from_u16(0x2A37);
-        let plain = Path::Uuid { service: None, characteristic: measurement };
-        for text in ["2a37", "0x2A37", "heart-rate-measurement", "Heart Rate Measurement"] {
+        let plain = Path::Uuid {
+            service: None,
+            characteristic: measurement,
+        };
+        for text in [
+            "2a37",
+            "0x2A37",
+            "heart-rate-measurement",
+            "Heart Rate Measurement",
+        ] {
             assert_eq!(text.parse(), Ok(plain.clone()), "{text}");
         }
         let service = Some(Uuid::from_u16(0x180D));
-        let with_service = Path::Uuid { service, characteristic: measurement };
+        let with_service = Path::Uuid {
+            service,
+            characteristic: measurement,
+        };
         assert_eq!("heart-rate/2a37".parse(), Ok(with_service));
         assert_eq!("@14".parse(), Ok(Path::Handle(14)));
         assert_eq!("@0x000e".parse(), Ok(Path::Handle(14)));

@@ -13,8 +13,16 @@ pub fn meaning(uuid: Uuid, octets: &[u8]) -> Option<Meaning> {
         0x2A37 => heart_rate(octets),
         0x2A38 => body_location(octets),
         // Pressure, temperature, humidity
-        0x2A6D => scaled(f64::from(u32::from_le_bytes(octets.try_into().ok()?)), 10.0, "Pa"),
-        0x2A6E => scaled(f64::from(i16::from_le_bytes(octets.try_into().ok()?)), 100.0, "°C"),
+        0x2A6D => scaled(
+            f64::from(u32::from_le_bytes(octets.try_into().ok()?)),
+            10.0,
+            "Pa",
+        ),
+        0x2A6E => scaled(
+            f64::from(i16::from_le_bytes(octets.try_into().ok()?)),
+            100.0,
+            "°C",
+        ),
         0x2A6F => scaled(f64::from(u16_of(octets)?), 100.0, "%"),
         0x2A07 => {
             let power = i8::from_le_bytes(octets.try_into().ok()?);
@@ -83,8 +91,13 @@ fn heart_rate(octets: &[u8]) -> Option<Meaning> {
 }
 
 fn body_location(octets: &[u8]) -> Option<Meaning> {
-    const PLACES: [&str; 7] = ["other", "chest", "wrist", "finger", "hand", "ear lobe", "foot"];
-    PLACES.get(usize::from(u8_of(octets)?)).copied().map(Meaning::text)
+    const PLACES: [&str; 7] = [
+        "other", "chest", "wrist", "finger", "hand", "ear lobe", "foot",
+    ];
+    PLACES
+        .get(usize::from(u8_of(octets)?))
+        .copied()
+        .map(Meaning::text)
 }
 
 #[cfg(test)]
@@ -114,7 +127,9 @@ mod tests {
 
     #[test]
     fn malformed_values_mean_nothing() {
-        for uuid in [0x2A01, 0x2A04, 0x2A19, 0x2A37, 0x2A38, 0x2A6D, 0x2A6E, 0x2902] {
+        for uuid in [
+            0x2A01, 0x2A04, 0x2A19, 0x2A37, 0x2A38, 0x2A6D, 0x2A6E, 0x2902,
+        ] {
             for octets in [&[][..], &[0xFF; 3], &[0xFF; 9]] {
                 if uuid != 0x2A37 {
                     assert_eq!(said(uuid, octets), None, "{uuid:04X} {octets:?}");

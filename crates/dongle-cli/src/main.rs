@@ -29,13 +29,21 @@ fn main() -> ExitCode {
         Err(error) => {
             // Where nobody reads it any more, there is nothing to complain about.
             let _ = error.print();
-            return ExitCode::from(if error.use_stderr() { failure::USAGE } else { 0 });
+            return ExitCode::from(if error.use_stderr() {
+                failure::USAGE
+            } else {
+                0
+            });
         }
     };
     let levels = ["error", "info", "debug", "trace"];
-    let level = levels.get(usize::from(args.global.verbose)).unwrap_or(&"trace");
+    let level = levels
+        .get(usize::from(args.global.verbose))
+        .unwrap_or(&"trace");
     let filter = env_logger::Env::default().default_filter_or(*level);
-    env_logger::Builder::from_env(filter).format_target(args.global.verbose > 1).init();
+    env_logger::Builder::from_env(filter)
+        .format_target(args.global.verbose > 1)
+        .init();
     let result = Interrupt::install()
         .and_then(|interrupt| futures_lite::future::block_on(commands::run(&args, &interrupt)));
     match result {

@@ -19,7 +19,11 @@ impl Output {
     /// JSON only where it is asked for.
     pub fn new(json: bool) -> Self {
         let out = io::stdout();
-        Self { json, style: Style::of(&out), terminal: out.is_terminal() }
+        Self {
+            json,
+            style: Style::of(&out),
+            terminal: out.is_terminal(),
+        }
     }
 
     /// One line of text.

@@ -24,12 +24,17 @@ impl Progress {
     /// Shown only in a terminal, and not between the lines of a log.
     pub fn of(global: &Global, what: impl Into<String>) -> Self {
         let shown = io::stderr().is_terminal() && global.verbose == 0;
-        Self { what: shown.then(|| what.into()), style: Style::of(&io::stderr()) }
+        Self {
+            what: shown.then(|| what.into()),
+            style: Style::of(&io::stderr()),
+        }
     }
 
     /// Turns while the work goes on.
     pub async fn during<T>(self, work: impl Future<Output = T>) -> T {
-        let Some(what) = self.what else { return work.await };
+        let Some(what) = self.what else {
+            return work.await;
+        };
         let line = Line::default();
         let turn = async {
             Timer::after(GRACE).await;

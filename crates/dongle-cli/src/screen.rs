@@ -28,7 +28,10 @@ impl Screen {
         // Older consoles have to be told to understand escape sequences.
         #[cfg(windows)]
         let _ = anstyle_query::windows::enable_ansi_colors();
-        Self { out: io::stdout(), drawn: 0 }
+        Self {
+            out: io::stdout(),
+            drawn: 0,
+        }
     }
 
     /// Columns and rows.

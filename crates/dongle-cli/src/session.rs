@@ -63,7 +63,11 @@ impl<'a> Session<'a> {
         let opening = async { Ok(Dongle::open(&global.dongle).await?) };
         let progress = Progress::of(global, format!("Opening {}", global.dongle));
         let dongle = future::or(progress.during(opening), pressed).await?;
-        let session = Session { dongle, global, interrupt };
+        let session = Session {
+            dongle,
+            global,
+            interrupt,
+        };
         let result = work(&session).await;
         Progress::of(global, "Disconnecting")
             .during(session.dongle.close())
@@ -91,12 +95,25 @@ impl<'a> Session<'a> {
     pub async fn connect(&self, address: Address) -> Result<DeviceConnection, Failure> {
         let patience = self.global.timeout.unwrap_or(CONNECT);
         let progress = Progress::of(self.global, format!("Connecting to {address}"));
-        let connect = async { self.dongle.device(address).connect().timeout(patience).await };
-        let connection = progress.during(connect).await.map_err(|error| match error {
-            Error::Timeout => Failure::NotThere(address),
-            other => other.into(),
-        })?;
-        match connection.exchange_mtu(517).timeout(self.request_timeout()).await {
+        let connect = async {
+            self.dongle
+                .device(address)
+                .connect()
+                .timeout(patience)
+                .await
+        };
+        let connection = progress
+            .during(connect)
+            .await
+            .map_err(|error| match error {
+                Error::Timeout => Failure::NotThere(address),
+                other => other.into(),
+            })?;
+        match connection
+            .exchange_mtu(517)
+            .timeout(self.request_timeout())
+            .await
+        {
             Ok(mtu) => log::info!("connected to {address}, MTU {mtu}"),
             // A device may refuse to talk about it; 23 it is, then.
             Err(error) if error.att().is_some() => log::info!("no MTU exchange: {error}"),

@@ -14,7 +14,9 @@ impl Style {
     pub fn of(stream: &impl IsTerminal) -> Self {
         let unwanted = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
         let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
-        Self { coloured: stream.is_terminal() && !unwanted && !dumb }
+        Self {
+            coloured: stream.is_terminal() && !unwanted && !dumb,
+        }
     }
 
     pub fn bold(self, text: impl Display) -> String {

@@ -40,7 +40,11 @@ pub struct Meaning {
 
 impl Meaning {
     pub fn text(text: impl Into<String>) -> Self {
-        Self { text: text.into(), number: None, unit: None }
+        Self {
+            text: text.into(),
+            number: None,
+            unit: None,
+        }
     }
 
     pub fn number(number: f64, unit: Option<&'static str>) -> Self {
@@ -48,7 +52,11 @@ impl Meaning {
             Some(unit) => format!("{number} {unit}"),
             None => number.to_string(),
         };
-        Self { text, number: Some(number), unit }
+        Self {
+            text,
+            number: Some(number),
+            unit,
+        }
     }
 }
 
@@ -87,7 +95,11 @@ impl Json {
 /// 87, not 87.0.
 pub fn number_json(number: f64) -> serde_json::Value {
     let whole = number as i64;
-    if whole as f64 == number { whole.into() } else { number.into() }
+    if whole as f64 == number {
+        whole.into()
+    } else {
+        number.into()
+    }
 }
 
 /// `01 ff`.
@@ -128,7 +140,9 @@ pub fn meaning(format: Format, uuid: Uuid, octets: &[u8]) -> Option<Meaning> {
     match format {
         Format::Auto => known::meaning(uuid, octets),
         Format::Hex => None,
-        Format::Text => Some(Meaning::text(String::from_utf8_lossy(octets).escape_debug().to_string())),
+        Format::Text => Some(Meaning::text(
+            String::from_utf8_lossy(octets).escape_debug().to_string(),
+        )),
         Format::U8 => number!(u8),
         Format::I8 => number!(i8),
         Format::U16 => number!(u16),

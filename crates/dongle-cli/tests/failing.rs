@@ -17,41 +17,92 @@ const REFUSED: i32 = 6;
 fn fails(ran: &common::Ran, code: i32, told: &str) {
     assert_eq!(ran.code, code, "{ran:?}");
     assert!(ran.err.contains(told), "{told:?} in {ran:?}");
-    assert_eq!(ran.out, "", "what goes wrong is not told on standard output");
+    assert_eq!(
+        ran.out, "",
+        "what goes wrong is not told on standard output"
+    );
     assert!(!ran.err.contains("panicked"), "{ran:?}");
 }
 
 #[test]
 fn a_command_line_without_sense_is_refused_at_once() {
-    fails(&run(&["read", "nonsense", "2a19"]), USAGE, "not a device address");
+    fails(
+        &run(&["read", "nonsense", "2a19"]),
+        USAGE,
+        "not a device address",
+    );
     fails(&run(&["read", SENSOR, "nonsense"]), USAGE, "neither a UUID");
     fails(&run(&["read", SENSOR, "@0"]), USAGE, "not a handle");
-    fails(&run(&["write", SENSOR, "2a39", "xyz"]), USAGE, "not hexadecimal");
-    fails(&run(&["write", SENSOR, "2a39", "300", "--as", "u8"]), USAGE, "not u8");
+    fails(
+        &run(&["write", SENSOR, "2a39", "xyz"]),
+        USAGE,
+        "not hexadecimal",
+    );
+    fails(
+        &run(&["write", SENSOR, "2a39", "300", "--as", "u8"]),
+        USAGE,
+        "not u8",
+    );
     fails(&run(&["scan", "--timeout", "soon"]), USAGE, "not a time");
     fails(&run(&["scan", "--dongle", "nonsense"]), USAGE, "nonsense");
     fails(&run(&["serve", "nowhere"]), USAGE, "tcp-server:");
     fails(&run(&["nonsense"]), USAGE, "unrecognized subcommand");
     let long = "00".repeat(513);
-    fails(&run(&["write", SENSOR, "2a39", &long]), USAGE, "at most 512");
+    fails(
+        &run(&["write", SENSOR, "2a39", &long]),
+        USAGE,
+        "at most 512",
+    );
 }
 
 #[test]
 fn a_dongle_that_is_not_there_is_not_found() {
-    fails(&run(&["scan", "--dongle", "tcp-client:127.0.0.1:1"]), NOT_FOUND, "127.0.0.1:1");
-    fails(&run(&["scan", "--dongle", "serial:/dev/no-such-port"]), NOT_FOUND, "no-such-port");
+    fails(
+        &run(&["scan", "--dongle", "tcp-client:127.0.0.1:1"]),
+        NOT_FOUND,
+        "127.0.0.1:1",
+    );
+    fails(
+        &run(&["scan", "--dongle", "serial:/dev/no-such-port"]),
+        NOT_FOUND,
+        "no-such-port",
+    );
 }
 
 #[test]
 fn what_the_device_does_not_have_is_not_found() {
     let world = World::new();
-    fails(&world.run(&["read", SENSOR, "2a6e"]), NOT_FOUND, "Temperature (0x2A6E)");
-    fails(&world.run(&["read", SENSOR, "1809/2a6e"]), NOT_FOUND, "service Health Thermometer");
-    fails(&world.run(&["read", SENSOR, "180d/2a6e"]), NOT_FOUND, "characteristic Temperature");
-    fails(&world.run(&["read", SENSOR, "@60000"]), NOT_FOUND, "handle 60000");
-    fails(&world.run(&["notify", SENSOR, "2a6e"]), NOT_FOUND, "Temperature");
+    fails(
+        &world.run(&["read", SENSOR, "2a6e"]),
+        NOT_FOUND,
+        "Temperature (0x2A6E)",
+    );
+    fails(
+        &world.run(&["read", SENSOR, "1809/2a6e"]),
+        NOT_FOUND,
+        "service Health Thermometer",
+    );
+    fails(
+        &world.run(&["read", SENSOR, "180d/2a6e"]),
+        NOT_FOUND,
+        "characteristic Temperature",
+    );
+    fails(
+        &world.run(&["read", SENSOR, "@60000"]),
+        NOT_FOUND,
+        "handle 60000",
+    );
+    fails(
+        &world.run(&["notify", SENSOR, "2a6e"]),
+        NOT_FOUND,
+        "Temperature",
+    );
     let descriptor = ["read", SENSOR, "2a37", "--descriptor", "2901"];
-    fails(&world.run(&descriptor), NOT_FOUND, "Characteristic User Description");
+    fails(
+        &world.run(&descriptor),
+        NOT_FOUND,
+        "Characteristic User Description",
+    );
 }
 
 #[test]
@@ -72,18 +123,51 @@ fn values_that_do_not_come_are_a_timeout() {
 }
 
 #[test]
+fn a_device_that_falls_silent_is_a_timeout() {
+    let world = World::new();
+    let _silent = ScriptedPeripheral::start(&world.air, ScriptedConfig::default(), |pdu| {
+        // It settles on an MTU, and that was the last of it.
+        match pdu {
+            [0x02, ..] => vec![vec![0x03, 23, 0]],
+            _ => Vec::new(),
+        }
+    });
+    let ran = world.run(&["inspect", "D1:ED:97:21:5C:01", "--timeout", "1"]);
+    fails(&ran, TIMEOUT, "timed out");
+}
+
+#[test]
 fn what_the_device_refuses_is_refused() {
     let world = World::new();
-    fails(&world.run(&["read", SENSOR, "2a39"]), REFUSED, "Read Not Permitted");
-    fails(&world.run(&["write", SENSOR, "2a39", "02"]), REFUSED, "0x80");
-    fails(&world.run(&["write", SENSOR, "2a37", "02"]), REFUSED, "can not be written");
-    fails(&world.run(&["notify", SENSOR, "2a38"]), REFUSED, "does not send");
+    fails(
+        &world.run(&["read", SENSOR, "2a39"]),
+        REFUSED,
+        "Read Not Permitted",
+    );
+    fails(
+        &world.run(&["write", SENSOR, "2a39", "02"]),
+        REFUSED,
+        "0x80",
+    );
+    fails(
+        &world.run(&["write", SENSOR, "2a37", "02"]),
+        REFUSED,
+        "can not be written",
+    );
+    fails(
+        &world.run(&["notify", SENSOR, "2a38"]),
+        REFUSED,
+        "does not send",
+    );
 }
 
 #[test]
 fn a_device_that_goes_away_is_told_as_disconnected() {
     let world = World::new();
-    let mut child = world.command(&["notify", SENSOR, "2a37", "--json"]).spawn().expect("a child");
+    let mut child = world
+        .command(&["notify", SENSOR, "2a37", "--json"])
+        .spawn()
+        .expect("a child");
     let (_, rest) = first_lines(&mut child, 2);
     world.sensor.controller().drop_links();
     child.stdout = Some(rest.into_inner());
@@ -95,7 +179,10 @@ fn a_device_that_goes_away_is_told_as_disconnected() {
 #[test]
 fn a_reader_that_has_seen_enough_is_no_error() {
     let world = World::new();
-    let mut child = world.command(&["notify", SENSOR, "2a37", "--json"]).spawn().expect("a child");
+    let mut child = world
+        .command(&["notify", SENSOR, "2a37", "--json"])
+        .spawn()
+        .expect("a child");
     drop(first_lines(&mut child, 1));
     let ran = finish(child);
     assert_eq!((ran.code, ran.err.as_str()), (0, ""));
@@ -106,7 +193,10 @@ fn a_reader_that_has_seen_enough_is_no_error() {
 #[test]
 fn ctrl_c_leaves_the_device_disconnected() {
     let world = World::new();
-    let mut child = world.command(&["notify", SENSOR, "2a37", "--json"]).spawn().expect("a child");
+    let mut child = world
+        .command(&["notify", SENSOR, "2a37", "--json"])
+        .spawn()
+        .expect("a child");
     let (_, rest) = first_lines(&mut child, 2);
     common::interrupt(&child);
     child.stdout = Some(rest.into_inner());
@@ -122,13 +212,22 @@ fn ctrl_c_ends_the_connection_in_order() {
     // It never answers.
     let silent = ScriptedPeripheral::start(&world.air, ScriptedConfig::default(), |_| Vec::new());
     let address = "D1:ED:97:21:5C:01";
-    let child = world.command(&["inspect", address]).spawn().expect("a child");
+    let child = world
+        .command(&["inspect", address])
+        .spawn()
+        .expect("a child");
     let limit = Duration::from_secs(20);
-    assert!(matches!(silent.next_event(limit), Some(PeerEvent::Connected { .. })));
+    assert!(matches!(
+        silent.next_event(limit),
+        Some(PeerEvent::Connected { .. })
+    ));
     common::interrupt(&child);
     assert_eq!(finish(child).code, 130);
     // Remote User Terminated Connection, and not a supervision timeout.
-    assert_eq!(silent.next_event(limit), Some(PeerEvent::Disconnected { reason: 0x13 }));
+    assert_eq!(
+        silent.next_event(limit),
+        Some(PeerEvent::Disconnected { reason: 0x13 })
+    );
 }
 
 #[cfg(unix)]
@@ -136,17 +235,31 @@ fn ctrl_c_ends_the_connection_in_order() {
 fn the_second_ctrl_c_ends_at_once() {
     let world = World::new();
     let silent = ScriptedPeripheral::start(&world.air, ScriptedConfig::default(), |_| Vec::new());
-    let child = world.command(&["inspect", "D1:ED:97:21:5C:01"]).spawn().expect("a child");
+    let child = world
+        .command(&["inspect", "D1:ED:97:21:5C:01"])
+        .spawn()
+        .expect("a child");
     let limit = Duration::from_secs(20);
-    assert!(matches!(silent.next_event(limit), Some(PeerEvent::Connected { .. })));
+    assert!(matches!(
+        silent.next_event(limit),
+        Some(PeerEvent::Connected { .. })
+    ));
     // The controller does not even disconnect any more, and that is waited for.
-    world.air.find("controller").expect("the controller").freeze();
+    world
+        .air
+        .find("controller")
+        .expect("the controller")
+        .freeze();
     common::interrupt(&child);
     std::thread::sleep(Duration::from_millis(300));
     let began = Instant::now();
     common::interrupt(&child);
     assert_eq!(finish(child).code, 130);
-    assert!(began.elapsed() < Duration::from_millis(700), "{:?}", began.elapsed());
+    assert!(
+        began.elapsed() < Duration::from_millis(700),
+        "{:?}",
+        began.elapsed()
+    );
 }
 
 #[cfg(unix)]

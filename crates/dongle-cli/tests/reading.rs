@@ -8,14 +8,21 @@ use common::{SENSOR, World};
 fn a_scan_tells_of_each_device_in_a_line_of_json() {
     let world = World::new();
     let found = world.lines(&["scan", "--timeout", "1"]);
-    let sensor = found.iter().find(|line| line["address"] == SENSOR).expect("the sensor");
+    let sensor = found
+        .iter()
+        .find(|line| line["address"] == SENSOR)
+        .expect("the sensor");
     assert_eq!(sensor["name"], "Dongle HRM");
     assert_eq!(sensor["address_type"], "random");
     assert_eq!(sensor["connectable"], true);
     assert_eq!(sensor["services"][0]["id"], "0x180D");
     assert_eq!(sensor["services"][0]["name"], "Heart Rate");
     assert!(sensor["rssi"].is_i64());
-    assert!(sensor["time"].as_str().is_some_and(|time| time.ends_with('Z')));
+    assert!(
+        sensor["time"]
+            .as_str()
+            .is_some_and(|time| time.ends_with('Z'))
+    );
 }
 
 #[test]
@@ -71,7 +78,10 @@ fn inspect_gives_the_whole_database_as_json() {
     let device = world.json(&["inspect", SENSOR, "--json"]);
     assert_eq!(device["name"], "Dongle HRM");
     let services = device["services"].as_array().expect("services");
-    let battery = services.iter().find(|service| service["uuid"] == "0x180F").expect("battery");
+    let battery = services
+        .iter()
+        .find(|service| service["uuid"] == "0x180F")
+        .expect("battery");
     let level = &battery["characteristics"][0];
     assert_eq!(level["name"], "Battery Level");
     assert_eq!(level["properties"], serde_json::json!(["read", "notify"]));
@@ -98,7 +108,11 @@ fn a_value_is_read_as_what_it_is_or_as_one_says() {
         (&["2a00", "--raw"], "Dongle HRM"),
         (&["2a37", "--descriptor", "2902"], "off\n"),
     ] {
-        assert_eq!(world.out(&[&["read", SENSOR][..], args].concat()), out, "{args:?}");
+        assert_eq!(
+            world.out(&[&["read", SENSOR][..], args].concat()),
+            out,
+            "{args:?}"
+        );
     }
     let level = world.json(&["read", SENSOR, "2a19", "--json"]);
     assert_eq!(level["value"], 87);
@@ -112,9 +126,26 @@ fn a_value_is_written() {
     let world = World::new();
     let said = world.out(&["write", SENSOR, "2a39", "01"]);
     assert_eq!(said, "Wrote 1 octet to Heart Rate Control Point (0x2A39)\n");
-    let said = world.json(&["write", SENSOR, "2a39", "1", "--as", "u8", "--response", "--json"]);
+    let said = world.json(&[
+        "write",
+        SENSOR,
+        "2a39",
+        "1",
+        "--as",
+        "u8",
+        "--response",
+        "--json",
+    ]);
     assert_eq!(said["hex"], "01");
-    let said = world.json(&["write", SENSOR, "2a37", "0100", "--descriptor", "2902", "--json"]);
+    let said = world.json(&[
+        "write",
+        SENSOR,
+        "2a37",
+        "0100",
+        "--descriptor",
+        "2902",
+        "--json",
+    ]);
     assert_eq!(said["uuid"], "0x2902");
 }
 
@@ -147,5 +178,8 @@ fn bench_measures_reads_and_notifications() {
     assert!(report["notify"]["count"].as_u64() > Some(1), "{report}");
     assert!(report["write"].is_null(), "nothing is written unasked");
     let text = world.out(&["bench", SENSOR, "--duration", "300ms"]);
-    assert!(text.contains("Reads") && text.contains("Notifications"), "{text}");
+    assert!(
+        text.contains("Reads") && text.contains("Notifications"),
+        "{text}"
+    );
 }

@@ -8,10 +8,18 @@ use common::{SENSOR, dongle, finish, first_lines, run};
 fn help_is_worth_reading() {
     let short = run(&["--help"]);
     assert_eq!(short.code, 0);
-    for part in ["dongle scan", "DONGLE", "Exit codes:", "timed out", "simulated"] {
+    for part in [
+        "dongle scan",
+        "DONGLE",
+        "Exit codes:",
+        "timed out",
+        "simulated",
+    ] {
         assert!(short.out.contains(part), "{part:?} in\n{}", short.out);
     }
-    for command in ["list", "scan", "inspect", "read", "write", "notify", "bench", "serve"] {
+    for command in [
+        "list", "scan", "inspect", "read", "write", "notify", "bench", "serve",
+    ] {
         let help = run(&["help", command]);
         assert_eq!(help.code, 0, "{command}");
         assert!(help.out.contains("--dongle"), "{command}");
@@ -64,7 +72,9 @@ fn the_traffic_of_a_command_is_recorded() {
 
 #[cfg(unix)]
 fn serves(args: &[&str], seen: &str) {
-    let mut server = dongle(&[&["serve"][..], args].concat()).spawn().expect("a server");
+    let mut server = dongle(&[&["serve"][..], args].concat())
+        .spawn()
+        .expect("a server");
     let (lines, rest) = first_lines(&mut server, 1);
     let spec = lines[0].strip_prefix("Serving ").expect("where").to_owned();
     let ran = run(&["scan", "--timeout", "1", "--dongle", &spec]);
@@ -79,7 +89,10 @@ fn serves(args: &[&str], seen: &str) {
 #[cfg(unix)]
 #[test]
 fn a_controller_is_served_over_tcp() {
-    serves(&["--fast", "--sensors", "2", "--beacons", "3"], "Dongle HRM 2");
+    serves(
+        &["--fast", "--sensors", "2", "--beacons", "3"],
+        "Dongle HRM 2",
+    );
     serves(&["tcp-server:127.0.0.1:0", "--fast", "--zephyr"], SENSOR);
 }
 

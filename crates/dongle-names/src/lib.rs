@@ -106,12 +106,17 @@ fn find<N: Ord + Copy>(table: &'static [(N, &'static str)], number: N) -> Option
 fn named(table: &[(u16, &str)], name: &str) -> Option<u16> {
     let wanted = letters(name);
     wanted.clone().next()?;
-    table.iter().find(|(_, name)| letters(name).eq(wanted.clone())).map(|entry| entry.0)
+    table
+        .iter()
+        .find(|(_, name)| letters(name).eq(wanted.clone()))
+        .map(|entry| entry.0)
 }
 
 /// What is compared of a name.
 fn letters(name: &str) -> impl Iterator<Item = u8> + Clone + '_ {
-    name.bytes().filter(u8::is_ascii_alphanumeric).map(|letter| letter.to_ascii_lowercase())
+    name.bytes()
+        .filter(u8::is_ascii_alphanumeric)
+        .map(|letter| letter.to_ascii_lowercase())
 }
 
 #[cfg(test)]
@@ -149,7 +154,10 @@ mod tests {
     #[test]
     fn any_uuid_has_the_name_of_what_it_is() {
         let full = |short: u128| short << 96 | BASE;
-        assert_eq!(uuid(full(0x2902)), Some("Client Characteristic Configuration"));
+        assert_eq!(
+            uuid(full(0x2902)),
+            Some("Client Characteristic Configuration")
+        );
         assert_eq!(uuid(full(0x2803)), Some("Characteristic"));
         assert_eq!(uuid(full(0xFE59)), Some("Nordic Semiconductor ASA"));
         assert_eq!(uuid(full(0x1_180D)), None, "32 bits");
@@ -158,10 +166,17 @@ mod tests {
 
     #[test]
     fn names_are_found_however_they_are_spelled() {
-        for name in ["Heart Rate Measurement", "heart_rate_measurement", "HEARTRATEMEASUREMENT"] {
+        for name in [
+            "Heart Rate Measurement",
+            "heart_rate_measurement",
+            "HEARTRATEMEASUREMENT",
+        ] {
             assert_eq!(characteristic_named(name), Some(0x2A37), "{name}");
         }
-        assert_eq!(descriptor_named("characteristic user description"), Some(0x2901));
+        assert_eq!(
+            descriptor_named("characteristic user description"),
+            Some(0x2901)
+        );
         assert_eq!(service_named(""), None);
         assert_eq!(service_named("--"), None);
     }

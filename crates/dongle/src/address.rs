@@ -40,12 +40,18 @@ pub enum AddressKind {
 impl Address {
     /// A public address, most significant octet first.
     pub const fn public(octets: [u8; 6]) -> Self {
-        Self { octets, random: false }
+        Self {
+            octets,
+            random: false,
+        }
     }
 
     /// A random address, most significant octet first.
     pub const fn random(octets: [u8; 6]) -> Self {
-        Self { octets, random: true }
+        Self {
+            octets,
+            random: true,
+        }
     }
 
     /// The octets, most significant first.
@@ -71,13 +77,20 @@ impl Address {
     pub(crate) fn from_host(address: dongle_central::links::Address) -> Self {
         let mut octets = address.addr.into_inner();
         octets.reverse();
-        Self { octets, random: address.kind.as_raw() & 1 == 1 }
+        Self {
+            octets,
+            random: address.kind.as_raw() & 1 == 1,
+        }
     }
 
     pub(crate) fn for_host(self) -> dongle_central::links::Address {
         let mut octets = self.octets;
         octets.reverse();
-        let kind = if self.random { AddrKind::RANDOM } else { AddrKind::PUBLIC };
+        let kind = if self.random {
+            AddrKind::RANDOM
+        } else {
+            AddrKind::PUBLIC
+        };
         dongle_central::links::Address::new(kind, BdAddr::new(octets))
     }
 }
@@ -115,7 +128,9 @@ impl FromStr for Address {
         let mut octets = [0; 6];
         let mut parts = digits.split(':');
         for octet in &mut octets {
-            let part = parts.next().filter(|p| p.len() == 2).ok_or(ParseAddressError(()))?;
+            // A sign would be taken for part of a number.
+            let digits = |p: &&str| p.len() == 2 && p.bytes().all(|b| b.is_ascii_hexdigit());
+            let part = parts.next().filter(digits).ok_or(ParseAddressError(()))?;
             *octet = u8::from_str_radix(part, 16).map_err(|_| ParseAddressError(()))?;
         }
         if parts.next().is_some() {
@@ -137,7 +152,9 @@ pub struct ParseAddressError(());
 
 impl fmt::Display for ParseAddressError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("not a device address; write it like C6:05:04:03:02:01 or C6:05:04:03:02:01/public")
+        f.write_str(
+            "not a device address; write it like C6:05:04:03:02:01 or C6:05:04:03:02:01/public",
+        )
     }
 }
 

@@ -131,7 +131,8 @@ impl Advertisement {
 
     /// The power it says it sends with, in dBm.
     pub fn tx_power(&self) -> Option<i8> {
-        self.tx_power.or_else(|| self.both().find_map(|data| data.tx_power()))
+        self.tx_power
+            .or_else(|| self.both().find_map(|data| data.tx_power()))
     }
 
     /// What kind of device it says it is.
@@ -150,7 +151,9 @@ impl Advertisement {
     }
 
     fn both(&self) -> impl Iterator<Item = AdvertisingData<'_>> {
-        [&self.data, &self.response].into_iter().map(|data| AdvertisingData::new(data))
+        [&self.data, &self.response]
+            .into_iter()
+            .map(|data| AdvertisingData::new(data))
     }
 }
 
@@ -199,7 +202,13 @@ impl Heard {
             response: Arc::default(),
             truncated: false,
         };
-        Self { advertisement, partial: Vec::new(), of_response: false, whole: false, told: false }
+        Self {
+            advertisement,
+            partial: Vec::new(),
+            of_response: false,
+            whole: false,
+            told: false,
+        }
     }
 
     pub(crate) fn advertisement(&self) -> &Advertisement {
@@ -219,7 +228,10 @@ impl Heard {
             self.of_response = report.scan_response;
         }
         let room = LONGEST_DATA.saturating_sub(self.partial.len());
-        let piece = report.data.get(..room.min(report.data.len())).unwrap_or_default();
+        let piece = report
+            .data
+            .get(..room.min(report.data.len()))
+            .unwrap_or_default();
         if report.more_follows {
             self.partial.extend_from_slice(piece);
             return Update::Partial;
@@ -251,7 +263,11 @@ impl Heard {
             *place = Arc::from(data);
             changed = true;
         }
-        if changed { Update::Changed } else { Update::Same }
+        if changed {
+            Update::Changed
+        } else {
+            Update::Same
+        }
     }
 }
 
@@ -283,23 +299,33 @@ mod tests {
     #[test]
     fn fragments_are_put_together_and_told_once() {
         let mut heard = Heard::new(SENDER, &report(&[]));
-        let part = |data, more_follows| Report { more_follows, legacy: false, ..report(data) };
-        assert_eq!(heard.update(&part(&[5, 9, b'a'], true)), Update::Partial);
-        assert_eq!(heard.update(&part(&[b'b'], true)), Update::Partial);
+        let part = |data, more_follows| Report {
+            more_follows,
+            legacy: false,
+            ..report(data)
+        };
+        assert_eq!(heard.update(&part(b"\x05\x09a", true)), Update::Partial);
+        assert_eq!(heard.update(&part(b"b", true)), Update::Partial);
         assert_eq!(heard.update(&part(b"cd", false)), Update::Changed);
         assert_eq!(heard.advertisement().name().as_deref(), Some("abcd"));
         assert_eq!(heard.size(), 6);
-        assert_eq!(heard.update(&part(&[5, 9, b'a', b'b', b'c', b'd'], false)), Update::Same);
+        assert_eq!(heard.update(&part(b"\x05\x09abcd", false)), Update::Same);
     }
 
     #[test]
     fn a_scan_response_is_merged_and_an_empty_one_takes_nothing_back() {
         let mut heard = Heard::new(SENDER, &report(&[]));
         heard.update(&report(&[2, 1, 6]));
-        let response = Report { scan_response: true, ..report(&[3, 9, b'h', b'i']) };
+        let response = Report {
+            scan_response: true,
+            ..report(&[3, 9, b'h', b'i'])
+        };
         assert_eq!(heard.update(&response), Update::Changed);
         assert_eq!(heard.update(&report(&[2, 1, 6])), Update::Same);
-        let empty = Report { scan_response: true, ..report(&[]) };
+        let empty = Report {
+            scan_response: true,
+            ..report(&[])
+        };
         assert_eq!(heard.update(&empty), Update::Same);
         assert_eq!(heard.advertisement().name().as_deref(), Some("hi"));
         assert!(heard.advertisement().data().flags().is_some());
@@ -308,8 +334,14 @@ mod tests {
     #[test]
     fn a_fragment_whose_end_was_lost_does_not_spoil_the_next() {
         let mut heard = Heard::new(SENDER, &report(&[]));
-        heard.update(&Report { more_follows: true, ..report(&[9, 9, 9]) });
-        heard.update(&Report { scan_response: true, ..report(&[2, 9, b'x']) });
+        heard.update(&Report {
+            more_follows: true,
+            ..report(&[9, 9, 9])
+        });
+        heard.update(&Report {
+            scan_response: true,
+            ..report(&[2, 9, b'x'])
+        });
         heard.update(&report(&[2, 1, 6]));
         assert_eq!(heard.size(), 6);
     }
@@ -319,7 +351,10 @@ mod tests {
         let mut heard = Heard::new(SENDER, &report(&[]));
         let piece = [0xAA; 229];
         for _ in 0..100 {
-            heard.update(&Report { more_follows: true, ..report(&piece) });
+            heard.update(&Report {
+                more_follows: true,
+                ..report(&piece)
+            });
         }
         assert!(heard.size() <= LONGEST_DATA);
     }
@@ -329,6 +364,12 @@ mod tests {
         let mut heard = Heard::new(SENDER, &report(&[]));
         assert_eq!(heard.update(&report(&[])), Update::Changed, "the first is");
         assert_eq!(heard.update(&report(&[])), Update::Same);
-        assert_eq!(heard.update(&Report { rssi: Some(-61), ..report(&[]) }), Update::Changed);
+        assert_eq!(
+            heard.update(&Report {
+                rssi: Some(-61),
+                ..report(&[])
+            }),
+            Update::Changed
+        );
     }
 }

@@ -21,6 +21,7 @@ use crate::found::Found;
 use crate::gatt::{self, Characteristic, Database, Service, ServiceChanges};
 use crate::host::HoldCommand;
 use crate::links::SharedLinks;
+use crate::security::Demand;
 
 /// A connection to a device. When the last handle of it is gone, clones, services,
 /// characteristics and subscriptions included, the device is disconnected.
@@ -40,6 +41,7 @@ pub(crate) struct Held {
     ending: AtomicBool,
     /// Why it ended, kept for as long as a handle asks.
     pub(crate) ended: Arc<OnceLock<Reason>>,
+    pub(crate) demand: Demand,
 }
 
 impl Held {
@@ -51,7 +53,20 @@ impl Held {
         let (commands, received) = mpsc::unbounded();
         let database = Database::default();
         let (ending, ended) = (AtomicBool::new(false), Arc::default());
-        (Self { dongle, peer, id, commands, database, ending, ended }, received)
+        let demand = Demand::default();
+        (
+            Self {
+                dongle,
+                peer,
+                id,
+                commands,
+                database,
+                ending,
+                ended,
+                demand,
+            },
+            received,
+        )
     }
 
     /// Whether it is connected, and nobody has asked for its end.
@@ -84,17 +99,29 @@ impl Held {
     /// How many subscriptions there are to a value.
     pub(crate) fn subscriptions(&self, value: AttributeHandle, kind: ValueKind) -> usize {
         let links = &self.dongle.shared.links;
-        links.with_link(self.id, |link| link.bearer.subscriptions_to(value, kind)).unwrap_or(0)
+        links
+            .with_link(self.id, |link| link.bearer.subscriptions_to(value, kind))
+            .unwrap_or(0)
     }
 
     pub(crate) fn info<R>(&self, f: impl FnOnce(&LinkInfo) -> R) -> Option<R> {
-        self.dongle.shared.links.with_link(self.id, |link| f(link.info))
+        self.dongle
+            .shared
+            .links
+            .with_link(self.id, |link| f(link.info))
+    }
+
+    /// The device at the other end.
+    pub(crate) fn peer(&self) -> Address {
+        self.peer
     }
 
     /// Why the connection ended; only meaningful if it did.
     pub(crate) fn gone(&self) -> Error {
         let told = self.info(LinkInfo::reason).flatten();
-        let reason = told.or_else(|| self.ended.get().copied()).unwrap_or(Reason::Unknown);
+        let reason = told
+            .or_else(|| self.ended.get().copied())
+            .unwrap_or(Reason::Unknown);
         self.explain(dongle_central::client::Error::Disconnected(reason))
     }
 }
@@ -126,7 +153,10 @@ impl DeviceConnection {
     pub fn exchange_mtu(&self, mtu: u16) -> Call<'_, u16> {
         Call::new(move |timeout| async move {
             let client = self.held.client(timeout);
-            let mtu = client.exchange_mtu(mtu).await.map_err(|e| self.held.explain(e))?;
+            let mtu = client
+                .exchange_mtu(mtu)
+                .await
+                .map_err(|e| self.held.explain(e))?;
             Ok(mtu.get())
         })
     }
@@ -153,8 +183,8 @@ impl DeviceConnection {
     /// All primary services, one by one.
     pub fn services(&self) -> Found<Service> {
         let held = Arc::clone(&self.held);
-        let run = held.client(None).services(vec![0; Mtu::MAX.size()]);
-        gatt::found(held, run, Service::new)
+        let start = |client: Client<_>| client.services(vec![0; Mtu::MAX.size()]);
+        gatt::found(held, start, Service::new)
     }
 
     /// Reads several values in one go. They come one after another without a mark between, so all
@@ -162,12 +192,15 @@ impl DeviceConnection {
     pub fn read_multiple<'a>(&'a self, of: &'a [&'a Characteristic]) -> Call<'a, Vec<u8>> {
         Call::new(move |timeout| async move {
             let handles = self.handles(of)?;
-            let client = self.held.client(timeout);
-            let mut run = client.read_multiple(&handles, vec![0; Mtu::MAX.size()]);
-            let mut values = Vec::new();
-            let done = run.each(|read| values.extend_from_slice(read.values)).await;
-            done.map_err(|e| self.held.explain(e))?;
-            Ok(values)
+            let read = || async {
+                let client = self.held.client(timeout);
+                let mut run = client.read_multiple(&handles, vec![0; Mtu::MAX.size()]);
+                let mut values = Vec::new();
+                let done = run.each(|read| values.extend_from_slice(read.values)).await;
+                done.map_err(|e| self.held.explain(e))?;
+                Ok(values)
+            };
+            self.held.on_demand(timeout, read).await
         })
     }
 
@@ -178,19 +211,23 @@ impl DeviceConnection {
     ) -> Call<'a, Vec<Vec<u8>>> {
         Call::new(move |timeout| async move {
             let handles = self.handles(of)?;
-            let client = self.held.client(timeout);
-            let mut values = Vec::new();
-            let mut cut = Vec::new();
-            let mut run = client.read_multiple_variable(&handles, vec![0; Mtu::MAX.size()]);
-            let done = run
-                .each(|read| {
-                    if read.may_be_longer {
-                        cut.push((values.len(), read.handle));
-                    }
-                    values.push(read.value.to_vec());
-                })
-                .await;
-            done.map_err(|e| self.held.explain(e))?;
+            let read = || async {
+                let client = self.held.client(timeout);
+                let mut values = Vec::new();
+                let mut cut = Vec::new();
+                let mut run = client.read_multiple_variable(&handles, vec![0; Mtu::MAX.size()]);
+                let done = run
+                    .each(|read| {
+                        if read.may_be_longer {
+                            cut.push((values.len(), read.handle));
+                        }
+                        values.push(read.value.to_vec());
+                    })
+                    .await;
+                done.map_err(|e| self.held.explain(e))?;
+                Ok((values, cut))
+            };
+            let (mut values, cut) = self.held.on_demand(timeout, read).await?;
             for (index, handle) in cut {
                 let whole = gatt::read_value(&self.held, handle, timeout).await?;
                 if let Some(value) = values.get_mut(index) {
@@ -208,12 +245,18 @@ impl DeviceConnection {
         writes: &'a [(&'a Characteristic, &'a [u8])],
     ) -> Call<'a, ()> {
         Call::new(move |timeout| async move {
-            let of: Vec<_> = writes.iter().map(|(characteristic, _)| *characteristic).collect();
+            let of: Vec<_> = writes
+                .iter()
+                .map(|(characteristic, _)| *characteristic)
+                .collect();
             let handles = self.handles(&of)?;
             let values = writes.iter().map(|(_, value)| *value);
             let writes: Vec<_> = handles.into_iter().zip(values).collect();
-            let written = self.held.client(timeout).write_reliable(&writes).await;
-            written.map_err(|e| self.held.explain(e))
+            let write = || async {
+                let written = self.held.client(timeout).write_reliable(&writes).await;
+                written.map_err(|e| self.held.explain(e))
+            };
+            self.held.on_demand(timeout, write).await
         })
     }
 
@@ -224,14 +267,24 @@ impl DeviceConnection {
     /// [`Error::NotFound`] if the device's services never change.
     pub fn service_changed(&self) -> Call<'_, ServiceChanges> {
         Call::new(move |timeout| async move {
-            let service = self.service(uuids::GENERIC_ATTRIBUTE).maybe(timeout).await?;
-            let value = service.characteristic(uuids::SERVICE_CHANGED).maybe(timeout).await?;
-            Ok(ServiceChanges::new(value.subscribe().indicate().maybe(timeout).await?))
+            let service = self
+                .service(uuids::GENERIC_ATTRIBUTE)
+                .maybe(timeout)
+                .await?;
+            let value = service
+                .characteristic(uuids::SERVICE_CHANGED)
+                .maybe(timeout)
+                .await?;
+            Ok(ServiceChanges::new(
+                value.subscribe().indicate().maybe(timeout).await?,
+            ))
         })
     }
 
     fn handles(&self, of: &[&Characteristic]) -> Result<Vec<AttributeHandle>, Error> {
-        of.iter().map(|characteristic| characteristic.checked(&self.held)).collect()
+        of.iter()
+            .map(|characteristic| characteristic.checked(&self.held))
+            .collect()
     }
 
     /// How many ATT requests were made on this connection.

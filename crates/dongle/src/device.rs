@@ -33,6 +33,10 @@ impl Device {
         Self { dongle, address }
     }
 
+    pub(crate) fn inner(&self) -> &Arc<Inner> {
+        &self.dongle
+    }
+
     /// Its address.
     pub fn address(&self) -> Address {
         self.address
@@ -156,13 +160,14 @@ impl Connect {
 
     pub(crate) async fn connect(self) -> Result<DeviceConnection, Error> {
         let deadline = host::deadline(self.timeout);
+        let peer = self.device.whereabouts(deadline).await?;
         let (reply, result) = oneshot::channel();
         let dongle = self.device.dongle;
         let id = dongle.next_id();
         dongle.command(Command::Connect(ConnectRequest {
             id,
             dongle: Arc::clone(&dongle),
-            peer: self.device.address,
+            peer,
             config: self.config,
             tune: self.tune,
             deadline,
@@ -178,7 +183,9 @@ impl Connect {
         if let Some(mtu) = self.mtu {
             let left = deadline.map(|at| at.saturating_duration_since(Instant::now()));
             let exchange = async { connection.exchange_mtu(mtu).await };
-            connection.timeout(left.map(Duration::from), exchange).await?;
+            connection
+                .timeout(left.map(Duration::from), exchange)
+                .await?;
         }
         Ok(connection)
     }

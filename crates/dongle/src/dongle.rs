@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::future::{Future, IntoFuture, poll_fn};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::str::FromStr as _;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -22,6 +22,7 @@ use crate::error::Error;
 use crate::host::{self, Command, Identity, Opened, data_folder, file_in};
 use crate::links::SharedLinks;
 use crate::scan::ScanBuilder;
+use crate::security::{BondStore, Bonded, Context, PairingAgent, Requirements, Settings};
 
 /// How long the last handle waits for its connections to be ended in order.
 const FAREWELL: Duration = Duration::from_millis(500);
@@ -67,6 +68,7 @@ pub(crate) struct Inner {
 /// What the handles have in common with the host thread.
 pub(crate) struct Shared {
     pub(crate) links: SharedLinks,
+    pub(crate) security: Context,
     end: Mutex<End>,
     ended: Condvar,
 }
@@ -86,12 +88,12 @@ impl Dongle {
     /// [`Error::Transport`], with a line that says what is wrong and what to do about it: within
     /// 5 s in any case.
     pub fn open(spec: impl AsRef<str>) -> Open {
-        Open { source: Source::Spec(spec.as_ref().into()), address: None, folder: None }
+        Open::new(Source::Spec(spec.as_ref().into()))
     }
 
     /// Opens a controller at the other end of any packet channel. It must have been reset.
     pub fn on(channel: HciChannel) -> Open {
-        Open { source: Source::Channel(Box::new(channel)), address: None, folder: None }
+        Open::new(Source::Channel(Box::new(channel)))
     }
 
     /// Looks for devices that advertise.
@@ -102,6 +104,30 @@ impl Dongle {
     /// A device by its address, whether it is there or not.
     pub fn device(&self, address: Address) -> Device {
         Device::new(Arc::clone(&self.inner), address)
+    }
+
+    pub(crate) fn inner(&self) -> &Arc<Inner> {
+        &self.inner
+    }
+
+    /// The devices that there is a bond with.
+    pub fn bonds(&self) -> Vec<Bonded> {
+        self.inner.shared.security.bonds.all()
+    }
+
+    /// Forgets the bond with a device, by any address it goes by; whether there was one. A
+    /// connection that is up stays as safe as it is.
+    ///
+    /// # Errors
+    /// [`Error::BondStore`] if the store can't be written; until the end of the program, the bond
+    /// is forgotten all the same.
+    pub fn forget(&self, address: Address) -> Result<bool, Error> {
+        self.inner.shared.security.bonds.forget(address)
+    }
+
+    /// What was wrong with the store of bonds when the dongle was opened, and where that was put.
+    pub fn bond_store_problem(&self) -> Option<String> {
+        self.inner.shared.security.bonds.problem()
     }
 
     /// How it was opened.
@@ -140,7 +166,9 @@ impl Dongle {
 
 impl fmt::Debug for Dongle {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Dongle").field("name", &self.name()).finish_non_exhaustive()
+        f.debug_struct("Dongle")
+            .field("name", &self.name())
+            .finish_non_exhaustive()
     }
 }
 
@@ -150,6 +178,7 @@ pub struct Open {
     source: Source,
     address: Option<Address>,
     folder: Option<PathBuf>,
+    security: Settings,
 }
 
 enum Source {
@@ -158,6 +187,42 @@ enum Source {
 }
 
 impl Open {
+    fn new(source: Source) -> Self {
+        Self {
+            source,
+            address: None,
+            folder: None,
+            security: Settings::default(),
+        }
+    }
+
+    /// Who answers for the person when a device is paired. Nobody if nothing else is said.
+    pub fn agent(mut self, agent: impl PairingAgent) -> Self {
+        self.security.agent = Arc::new(agent);
+        self
+    }
+
+    /// Where bonds are kept. If nothing else is said, in the folder where the address is
+    /// remembered ([`Open::identity_folder`]), and without one, as for a simulated dongle, only
+    /// until the dongle is closed.
+    pub fn bond_store(mut self, store: impl BondStore) -> Self {
+        self.security.store = Some(Arc::new(store));
+        self
+    }
+
+    /// Whether a call that the device refuses for lack of security pairs, once, and is repeated.
+    /// It does if nothing else is said.
+    pub fn pair_on_demand(mut self, pair: bool) -> Self {
+        self.security.on_demand = pair;
+        self
+    }
+
+    /// What each pairing has to come to, if the call says nothing else.
+    pub fn requirements(mut self, wanted: Requirements) -> Self {
+        self.security.wanted = wanted;
+        self
+    }
+
     /// The random static address to go by, instead of the controller's own.
     pub fn address(mut self, address: Address) -> Self {
         self.address = Some(address);
@@ -181,16 +246,22 @@ impl Open {
         };
         let folder = self.folder.clone().or(own);
         let file = folder.map(|folder| file_in(&folder, controller));
-        Identity { wanted: self.address, file }
+        Identity {
+            wanted: self.address,
+            file,
+        }
     }
 
-    async fn open(self) -> Result<Dongle, Error> {
+    async fn open(mut self) -> Result<Dongle, Error> {
+        let settings = std::mem::take(&mut self.security);
         match &self.source {
             Source::Channel(channel) => {
                 let name = channel.name().to_owned();
                 let identity = self.identity(&name);
-                let Source::Channel(channel) = self.source else { return Err(Error::Closed) };
-                start(name, None, identity, move || Ok(*channel)).await
+                let Source::Channel(channel) = self.source else {
+                    return Err(Error::Closed);
+                };
+                start(name, None, identity, settings, move || Ok(*channel)).await
             }
             Source::Spec(text) => match Spec::from_str(text)? {
                 #[cfg(feature = "virtual")]
@@ -199,12 +270,21 @@ impl Open {
                     if let Some(snoop) = spec.snoop() {
                         channel.record(snoop)?;
                     }
-                    let identity = Identity { wanted: self.address, file: None };
-                    start(text.clone(), Some(world), identity, move || Ok(channel)).await
+                    let identity = Identity {
+                        wanted: self.address,
+                        file: None,
+                    };
+                    start(text.clone(), Some(world), identity, settings, move || {
+                        Ok(channel)
+                    })
+                    .await
                 }
                 spec => {
                     let identity = self.identity(&spec.controller().to_string());
-                    start(text.clone(), None, identity, move || Ok(hci_transport::open(&spec)?)).await
+                    start(text.clone(), None, identity, settings, move || {
+                        Ok(hci_transport::open(&spec)?)
+                    })
+                    .await
                 }
             },
         }
@@ -224,10 +304,12 @@ async fn start(
     name: String,
     world: Option<Box<dyn Send + Sync>>,
     identity: Identity,
+    settings: Settings,
     open: impl FnOnce() -> Result<HciChannel, Error> + Send + 'static,
 ) -> Result<Dongle, Error> {
     let shared = Arc::new(Shared {
         links: SharedLinks::new(),
+        security: settings.context(identity.file.as_deref().and_then(Path::parent)),
         end: Mutex::default(),
         ended: Condvar::new(),
     });
@@ -241,7 +323,9 @@ async fn start(
         next_id: AtomicU64::new(0),
         _world: world,
     };
-    let dongle = Dongle { inner: Arc::new(inner) };
+    let dongle = Dongle {
+        inner: Arc::new(inner),
+    };
     match opened.await {
         Ok(Ok(opened)) => {
             log::info!(
@@ -262,7 +346,9 @@ async fn start(
 impl Inner {
     /// Asks the host thread.
     pub(crate) fn command(&self, command: Command) -> Result<(), Error> {
-        self.commands.unbounded_send(command).map_err(|_| self.shared.why_ended())
+        self.commands
+            .unbounded_send(command)
+            .map_err(|_| self.shared.why_ended())
     }
 
     pub(crate) fn next_id(&self) -> u64 {
@@ -317,7 +403,21 @@ impl Shared {
 
     /// Why the dongle is down.
     pub(crate) fn why_ended(&self) -> Error {
-        self.lock().why.clone().unwrap_or(Error::Closed)
+        self.why().unwrap_or(Error::Closed)
+    }
+
+    /// Why the dongle is down, or is about to be: what ends with it may be noticed a moment before
+    /// its host thread has said why.
+    fn why(&self) -> Option<Error> {
+        const MOMENT: Duration = Duration::from_millis(200);
+        let end = self.lock();
+        if end.host == Some(thread::current().id()) {
+            return end.why.clone();
+        }
+        let waited = self
+            .ended
+            .wait_timeout_while(end, MOMENT, |end| end.why.is_none());
+        waited.unwrap_or_else(PoisonError::into_inner).0.why.clone()
     }
 
     pub(crate) async fn wait_for_end(&self) -> Error {
@@ -340,9 +440,9 @@ impl Shared {
         use dongle_central::client::Error as Client;
         match error {
             Client::Timeout => Error::Timeout,
-            Client::Disconnected(Reason::ControllerFailed) => {
-                self.lock().why.clone().unwrap_or(Error::Disconnected(Reason::ControllerFailed))
-            }
+            Client::Disconnected(Reason::ControllerFailed) => self
+                .why()
+                .unwrap_or(Error::Disconnected(Reason::ControllerFailed)),
             Client::Disconnected(reason) => Error::Disconnected(reason),
             Client::Procedure(error) => Error::Gatt(error),
             Client::NoRoom => Error::SubscriptionLimit,

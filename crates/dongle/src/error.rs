@@ -5,6 +5,7 @@ use std::fmt;
 use dongle_central::att::{AttError, AttributeHandle, Uuid};
 use dongle_central::gatt::ProcedureError;
 use dongle_central::links::Reason;
+use dongle_central::security::SecurityError;
 
 /// Why a call failed. Cheap to clone: one fault can end many calls.
 #[derive(Debug, Clone)]
@@ -28,6 +29,10 @@ pub enum Error {
     ServiceChanged(AttributeHandle),
     /// The characteristic's properties do not allow it.
     NotPermitted(&'static str),
+    /// The connection was not made as safe as it has to be.
+    Security(SecurityError),
+    /// The connection is safe, but the bond could not be kept for the next one.
+    BondStore(String),
     /// No more connections are possible, here or in the controller.
     ConnectionLimit,
     /// No more subscriptions are possible on this connection.
@@ -97,6 +102,11 @@ impl fmt::Display for Error {
                 write!(f, "the device's services have changed at {handle}; discover them again")
             }
             Self::NotPermitted(what) => f.write_str(what),
+            Self::Security(error @ SecurityError::BondLost) => {
+                write!(f, "{error}; forget the bond and pair again if it is still the same device")
+            }
+            Self::Security(error) => fmt::Display::fmt(error, f),
+            Self::BondStore(why) => write!(f, "the bond could not be kept: {why}"),
             Self::ConnectionLimit => f.write_str("no more connections are possible; end one first"),
             Self::SubscriptionLimit => {
                 f.write_str("no more subscriptions are possible on this connection; drop one first")
@@ -112,7 +122,18 @@ impl std::error::Error for Error {
         match self {
             Self::Transport(error) => Some(error),
             Self::Gatt(error) => Some(error),
+            Self::Security(error) => Some(error),
             _ => None,
+        }
+    }
+}
+
+impl From<SecurityError> for Error {
+    fn from(error: SecurityError) -> Self {
+        match error {
+            SecurityError::Disconnected(reason) => Self::Disconnected(reason),
+            SecurityError::Hci(status) => Self::Refused(status),
+            error => Self::Security(error),
         }
     }
 }

@@ -1,11 +1,13 @@
 //! Results that come one by one.
 
 use std::fmt;
+use std::mem;
 use std::pin::Pin;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use futures_core::Stream;
-use futures_lite::StreamExt as _;
+use futures_lite::StreamExt;
 
 use crate::error::Error;
 
@@ -13,17 +15,39 @@ use crate::error::Error;
 /// be asked of it; dropped, it just stops.
 #[must_use = "nothing is asked before results are taken"]
 pub struct Found<T> {
-    stream: Pin<Box<dyn Stream<Item = Result<T, Error>> + Send>>,
+    timeout: Option<Duration>,
+    state: State<T>,
+}
+
+type Results<T> = Pin<Box<dyn Stream<Item = Result<T, Error>> + Send>>;
+
+enum State<T> {
+    /// Nothing was asked yet.
+    Waiting(Box<dyn FnOnce(Option<Duration>) -> Results<T> + Send>),
+    Running(Results<T>),
+    /// It could not begin, because beginning panicked.
+    Lost,
 }
 
 impl<T> Found<T> {
-    pub(crate) fn new(stream: impl Stream<Item = Result<T, Error>> + Send + 'static) -> Self {
-        Self { stream: Box::pin(stream) }
+    pub(crate) fn new<S>(start: impl FnOnce(Option<Duration>) -> S + Send + 'static) -> Self
+    where
+        S: Stream<Item = Result<T, Error>> + Send + 'static,
+    {
+        let start = Box::new(|timeout| -> Results<T> { Box::pin(start(timeout)) });
+        Self { timeout: None, state: State::Waiting(start) }
+    }
+
+    /// Give up this time after the first result is asked for, with [`Error::Timeout`]. The
+    /// connection stays. It has to be said before that.
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = Some(timeout);
+        self
     }
 
     /// The next result; None: that was all.
     pub async fn next(&mut self) -> Result<Option<T>, Error> {
-        self.stream.next().await.transpose()
+        StreamExt::next(self).await.transpose()
     }
 
     /// All results.
@@ -40,12 +64,21 @@ impl<T> Stream for Found<T> {
     type Item = Result<T, Error>;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        self.stream.as_mut().poll_next(cx)
+        let timeout = self.timeout;
+        if let State::Waiting(_) = self.state
+            && let State::Waiting(start) = mem::replace(&mut self.state, State::Lost)
+        {
+            self.state = State::Running(start(timeout));
+        }
+        match &mut self.state {
+            State::Running(results) => results.as_mut().poll_next(cx),
+            _ => Poll::Ready(None),
+        }
     }
 }
 
 impl<T> fmt::Debug for Found<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Found").finish_non_exhaustive()
+        f.debug_struct("Found").field("timeout", &self.timeout).finish_non_exhaustive()
     }
 }

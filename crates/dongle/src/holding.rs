@@ -50,7 +50,8 @@ impl DeviceConnection {
 
     /// PHY in use, for sending and for receiving.
     pub fn phy(&self) -> Option<(Phy, Phy)> {
-        self.held.info(|info| (Phy::from_hci(info.phy.0), Phy::from_hci(info.phy.1)))
+        self.held
+            .info(|info| (Phy::from_hci(info.phy.0), Phy::from_hci(info.phy.1)))
     }
 
     /// What the device's link layer can do (Core Vol 6 Part B, 4.6), bit by bit. None: the
@@ -61,17 +62,23 @@ impl DeviceConnection {
 
     /// What the device's link layer is.
     pub async fn remote_version(&self) -> Result<RemoteVersion, Error> {
-        self.held.ask(|reply| Query::Version(self.held.id, reply)).await
+        self.held
+            .ask(|reply| Query::Version(self.held.id, reply))
+            .await
     }
 
     /// How strongly the device is received, in dBm.
     pub async fn rssi(&self) -> Result<i8, Error> {
-        self.held.ask(|reply| Query::Rssi(self.held.id, reply)).await
+        self.held
+            .ask(|reply| Query::Rssi(self.held.id, reply))
+            .await
     }
 
     /// The power we send to the device with, in dBm.
     pub async fn tx_power(&self) -> Result<i8, Error> {
-        self.held.ask(|reply| Query::TxPower(self.held.id, reply)).await
+        self.held
+            .ask(|reply| Query::TxPower(self.held.id, reply))
+            .await
     }
 
     /// Asks for other connection parameters; returns those that are in force then. The controller
@@ -94,7 +101,9 @@ impl DeviceConnection {
             min_event_length: for_host(Duration::ZERO),
             max_event_length: for_host(Duration::ZERO),
         };
-        self.held.ask(|reply| Query::Update(self.held.id, parameters, reply)).await
+        self.held
+            .ask(|reply| Query::Update(self.held.id, parameters, reply))
+            .await
     }
 
     /// Does some work on the connection: until it is done, until its `budget` of time is used up,
@@ -162,7 +171,8 @@ impl DeviceConnection {
 
     /// Disconnects with a reason that the device is told, and waits until it is.
     pub async fn disconnect_for(&self, farewell: Farewell) -> Reason {
-        self.held.disconnect(HoldCommand::Disconnect(farewell.for_host()));
+        self.held
+            .disconnect(HoldCommand::Disconnect(farewell.for_host()));
         self.disconnected().await
     }
 

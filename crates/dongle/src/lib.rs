@@ -35,6 +35,7 @@ mod holding;
 mod host;
 mod links;
 mod scan;
+pub mod security;
 mod stay;
 #[cfg(feature = "virtual")]
 mod world;
@@ -47,6 +48,8 @@ pub use dongle_central::att::{AttError, AttributeHandle, ErrorCode, HandleRange,
 pub use dongle_central::central::{ControllerInfo, Feature, Phys};
 pub use dongle_central::gatt::{ProcedureError, Properties};
 pub use dongle_central::links::{ConnectionParameters, Reason, RemoteVersion};
+#[cfg(feature = "names")]
+pub use dongle_names as names;
 pub use hci_transport;
 
 pub use crate::address::{Address, AddressKind, ParseAddressError};
@@ -63,3 +66,8 @@ pub use crate::gatt::{
 };
 pub use crate::scan::{Scan, ScanBuilder, ScanResult};
 pub use crate::stay::StayConnected;
+
+/// The programs in the guide, to be run as tests.
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/guide.md")]
+mod guide {}

@@ -47,7 +47,9 @@ impl Filter {
     /// Whether a report may matter, before anything is made of it.
     pub(crate) fn admits(&self, address: Address, rssi: Option<i8>) -> bool {
         (self.addresses.is_empty() || self.addresses.contains(&address))
-            && self.least_rssi.is_none_or(|least| rssi.is_some_and(|rssi| rssi >= least))
+            && self
+                .least_rssi
+                .is_none_or(|least| rssi.is_some_and(|rssi| rssi >= least))
     }
 
     /// Whether an advertisement is told of.
@@ -71,9 +73,19 @@ pub struct ScanBuilder {
 
 impl ScanBuilder {
     pub(crate) fn new(dongle: Arc<Inner>) -> Self {
-        let config = ScanConfig { active: true, ..ScanConfig::default() };
+        let config = ScanConfig {
+            active: true,
+            ..ScanConfig::default()
+        };
         let (mode, filter) = (Mode::default(), Filter::default());
-        Self { dongle, config, duration: None, mode, filter, remember: REMEMBERED }
+        Self {
+            dongle,
+            config,
+            duration: None,
+            mode,
+            filter,
+            remember: REMEMBERED,
+        }
     }
 
     /// End after this time. Zero, as if nothing is said: go on until the scan is dropped.
@@ -156,7 +168,11 @@ impl ScanBuilder {
 
     /// Only devices with data of this manufacturer (company identifier).
     pub fn manufacturer(self, company: u16) -> Self {
-        self.filter(move |found| found.manufacturer_data().any(|data| data.company == company))
+        self.filter(move |found| {
+            found
+                .manufacturer_data()
+                .any(|data| data.company == company)
+        })
     }
 
     /// Only devices received at least this strongly, in dBm.
@@ -189,13 +205,19 @@ impl ScanBuilder {
             remember: self.remember,
             queue: Arc::clone(&queue),
         }))?;
-        Ok(Scan { dongle: self.dongle, id, queue })
+        Ok(Scan {
+            dongle: self.dongle,
+            id,
+            queue,
+        })
     }
 }
 
 impl fmt::Debug for ScanBuilder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ScanBuilder").field("config", &self.config).finish_non_exhaustive()
+        f.debug_struct("ScanBuilder")
+            .field("config", &self.config)
+            .finish_non_exhaustive()
     }
 }
 
@@ -228,7 +250,11 @@ impl Scan {
         if let Some(advertisement) = queue.found.pop_front() {
             let dongle = Arc::clone(&self.dongle);
             let missed = std::mem::take(&mut queue.missed);
-            return Poll::Ready(Some(Ok(ScanResult { dongle, advertisement, missed })));
+            return Poll::Ready(Some(Ok(ScanResult {
+                dongle,
+                advertisement,
+                missed,
+            })));
         }
         match &mut queue.end {
             Some(error) => Poll::Ready(error.take().map(Err)),
@@ -257,7 +283,9 @@ impl Drop for Scan {
 
 impl fmt::Debug for Scan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Scan").field("id", &self.id).finish_non_exhaustive()
+        f.debug_struct("Scan")
+            .field("id", &self.id)
+            .finish_non_exhaustive()
     }
 }
 

@@ -59,7 +59,11 @@ enum State {
 impl StayConnected {
     pub(crate) fn new(connect: Connect) -> Self {
         let state = State::Connecting(Box::pin(connect.clone().connect()));
-        Self { connect, state, pause: SHORTEST_PAUSE }
+        Self {
+            connect,
+            state,
+            pause: SHORTEST_PAUSE,
+        }
     }
 
     /// The next connection, once the last has ended.
@@ -126,7 +130,10 @@ impl StayConnected {
 fn is_final(error: &Error) -> bool {
     matches!(
         error,
-        Error::Closed | Error::Transport(_) | Error::ControllerFailed(_) | Error::InvalidParameter(_)
+        Error::Closed
+            | Error::Transport(_)
+            | Error::ControllerFailed(_)
+            | Error::InvalidParameter(_)
     )
 }
 
@@ -142,7 +149,10 @@ async fn sleep(dongle: Arc<Inner>, pause: Duration) {
 
 /// Waits for the end of a connection without keeping it.
 fn end_of(connection: &DeviceConnection) -> Boxed<()> {
-    let (links, id) = (connection.held.dongle.shared.links.clone(), connection.held.id);
+    let (links, id) = (
+        connection.held.dongle.shared.links.clone(),
+        connection.held.id,
+    );
     Box::pin(async move {
         links.closed(id).await;
     })
@@ -158,6 +168,8 @@ impl Stream for StayConnected {
 
 impl fmt::Debug for StayConnected {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("StayConnected").field("device", self.connect.device()).finish_non_exhaustive()
+        f.debug_struct("StayConnected")
+            .field("device", self.connect.device())
+            .finish_non_exhaustive()
     }
 }

@@ -224,7 +224,8 @@ impl H5Link {
             self.unacknowledged.push_back(packet);
         }
         if !self.asleep
-            && let Some([kind, payload @ ..]) = self.unacknowledged.get(self.sent).map(Vec::as_slice)
+            && let Some([kind, payload @ ..]) =
+                self.unacknowledged.get(self.sent).map(Vec::as_slice)
         {
             let frame = Frame {
                 sequence: Some(self.oldest.wrapping_add(self.sent as u8) & 7),
@@ -320,7 +321,7 @@ impl H5Link {
         if self.state != State::Active {
             return;
         }
-        self.asleep = false;
+        self.wake();
         self.handle_acknowledgement(now, frame.acknowledge);
         match (frame.sequence, frame.kind) {
             (Some(sequence), _) if sequence != self.expected => {
@@ -340,7 +341,16 @@ impl H5Link {
 
     fn deliver(&mut self, frame: &Frame<'_>) {
         if (0x01..=0x05).contains(&frame.kind) {
-            self.packets.push_back([&[frame.kind], frame.payload].concat());
+            self.packets
+                .push_back([&[frame.kind], frame.payload].concat());
+        }
+    }
+
+    /// The other side is awake. What it slept through is sent again.
+    fn wake(&mut self) {
+        if std::mem::take(&mut self.asleep) {
+            self.sent = 0;
+            self.timeout = None;
         }
     }
 
@@ -386,10 +396,7 @@ impl H5Link {
                 self.events.push_back(H5Event::Established);
             }
             (WAKEUP, State::Active) => self.messages.push_back(WOKEN.to_vec()),
-            (WOKEN, State::Active) => {
-                (self.asleep, self.sent) = (false, 0);
-                self.timeout = None;
-            }
+            (WOKEN, State::Active) => self.wake(),
             (SLEEP, State::Active) => {
                 self.asleep = true;
                 self.timeout = None;

@@ -135,7 +135,9 @@ mod tests {
 
     #[test]
     fn garbage_ends_at_the_next_delimiter() {
-        let bytes = [9, 9, 0xc0, 1, 0xdb, 7, 3, 0xc0, 2, 0xc0, 0xdb, 0xc0, 4, 0xc0];
+        let bytes = [
+            9, 9, 0xc0, 1, 0xdb, 7, 3, 0xc0, 2, 0xc0, 0xdb, 0xc0, 4, 0xc0,
+        ];
         assert_eq!(decode(&bytes), (vec![vec![2], vec![4]], 2));
         let long = [&[0xc0][..], &[5; 17], &[0xc0, 6, 0xc0]].concat();
         assert_eq!(decode(&long), (vec![vec![6]], 1));

@@ -13,7 +13,9 @@ const EPOCH: u64 = 0x00dc_ddb3_0f2f_8000;
 
 /// Puts the record of a packet in H4 form into `out`, replacing its content.
 pub(super) fn record(out: &mut Vec<u8>, at: SystemTime, from_controller: bool, packet: &[u8]) {
-    let length = u32::try_from(packet.len()).unwrap_or(u32::MAX).to_be_bytes();
+    let length = u32::try_from(packet.len())
+        .unwrap_or(u32::MAX)
+        .to_be_bytes();
     // Bit 0: received. Bit 1: a command or an event.
     let is_data = matches!(packet.first(), Some(0x02 | 0x03 | 0x05));
     let flags = u32::from(from_controller) | u32::from(!is_data) << 1;
@@ -40,7 +42,10 @@ mod tests {
         record(&mut out, at, true, &[0x04, 0x10, 0x00]);
         assert_eq!(out[..8], [0, 0, 0, 3, 0, 0, 0, 3]);
         assert_eq!(out[8..16], [0, 0, 0, 3, 0, 0, 0, 0]);
-        assert_eq!(out[16..24], (0x00dc_ddb3_0f2f_8000_u64 + 1_000_001).to_be_bytes());
+        assert_eq!(
+            out[16..24],
+            (0x00dc_ddb3_0f2f_8000_u64 + 1_000_001).to_be_bytes()
+        );
         assert_eq!(out[RECORD_HEADER..], [0x04, 0x10, 0x00]);
         let flags = |from, packet: &[u8]| {
             let mut out = Vec::new();

@@ -20,7 +20,11 @@ impl Redaction {
             }
             [0x02, low, high, _, _, data @ ..] => {
                 let handle = u16::from_le_bytes([*low, *high]);
-                self.acl((from_controller, handle & 0x0fff), handle >> 12 & 0b11, data);
+                self.acl(
+                    (from_controller, handle & 0x0fff),
+                    handle >> 12 & 0b11,
+                    data,
+                );
             }
             [0x04, code, _, parameters @ ..] => event(*code, parameters),
             _ => {}
@@ -111,7 +115,11 @@ mod tests {
     /// A packet whose keys are 0xAA and whose rest isn't.
     fn assert_only_keys_go(packet: &[u8], count: usize) {
         let after = redacted(packet);
-        assert_eq!(after.iter().filter(|byte| **byte == 0xaa).count(), 0, "{after:02x?}");
+        assert_eq!(
+            after.iter().filter(|byte| **byte == 0xaa).count(),
+            0,
+            "{after:02x?}"
+        );
         assert_eq!(packet.iter().filter(|byte| **byte == 0xaa).count(), count);
         for (before, after) in packet.iter().zip(after) {
             assert!(*before == 0xaa || *before == after);
@@ -126,7 +134,9 @@ mod tests {
     fn commands_and_events_lose_their_keys_and_nothing_else() {
         let key = [0xaa; 16];
         // LE Enable Encryption: handle, random number, diversifier, key.
-        let enable = [0x01, 0x19, 0x20, 28, 0x40, 0x00, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10];
+        let enable = [
+            0x01, 0x19, 0x20, 28, 0x40, 0x00, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10,
+        ];
         assert_only_keys_go(&with_keys(&[&enable, &key]), 16);
         let reply = [0x01, 0x1a, 0x20, 18, 0x40, 0x00];
         assert_only_keys_go(&with_keys(&[&reply, &key]), 16);

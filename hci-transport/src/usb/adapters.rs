@@ -83,13 +83,12 @@ pub(crate) fn all(context: &Context) -> rusb::Result<Vec<Adapter>> {
 }
 
 /// The endpoints of the first interface that `wanted` takes and that has all three.
-fn endpoints(
-    device: &Device<Context>,
-    wanted: impl Fn((u8, u8, u8)) -> bool,
-) -> Option<Endpoints> {
+fn endpoints(device: &Device<Context>, wanted: impl Fn((u8, u8, u8)) -> bool) -> Option<Endpoints> {
     let config = device.active_config_descriptor();
     let config = config.or_else(|_| device.config_descriptor(0)).ok()?;
-    let mut settings = config.interfaces().flat_map(|interface| interface.descriptors());
+    let mut settings = config
+        .interfaces()
+        .flat_map(|interface| interface.descriptors());
     settings.find_map(|setting| {
         let class = (
             setting.class_code(),
@@ -164,7 +163,9 @@ impl Adapter {
         let interface = self.endpoints?.interface;
         let interface = format!("{device}:{}.{interface}", config.trim());
         let uevent = fs::read_to_string(folder.with_file_name(interface).join("uevent")).ok()?;
-        let driver = uevent.lines().find_map(|line| line.strip_prefix("DRIVER="))?;
+        let driver = uevent
+            .lines()
+            .find_map(|line| line.strip_prefix("DRIVER="))?;
         Some(driver.to_owned())
     }
 
@@ -172,7 +173,11 @@ impl Adapter {
         if !cfg!(target_os = "linux") {
             return None;
         }
-        let ports = self.device.port_numbers().ok().filter(|all| !all.is_empty())?;
+        let ports = self
+            .device
+            .port_numbers()
+            .ok()
+            .filter(|all| !all.is_empty())?;
         let ports: Vec<_> = ports.iter().map(u8::to_string).collect();
         let name = format!("{}-{}", self.device.bus_number(), ports.join("."));
         Some(Path::new("/sys/bus/usb/devices").join(name))
@@ -201,7 +206,10 @@ pub(crate) fn find(
 ) -> Result<(Adapter, Endpoints), Error> {
     let found = match address {
         UsbAddress::Index(index) => {
-            let mut bluetooth = all.iter().enumerate().filter(|(_, it)| it.endpoints.is_some());
+            let mut bluetooth = all
+                .iter()
+                .enumerate()
+                .filter(|(_, it)| it.endpoints.is_some());
             bluetooth.nth(usize::from(*index)).map(|(at, _)| at)
         }
         UsbAddress::Id { vendor, product } => all
@@ -236,10 +244,16 @@ pub(crate) fn find(
 fn not_found(name: &str, address: &UsbAddress, all: &[Adapter]) -> Error {
     let bluetooth: Vec<_> = all.iter().filter(|it| it.endpoints.is_some()).collect();
     let same = match address {
-        UsbAddress::Serial { vendor, product, .. } => all
+        UsbAddress::Serial {
+            vendor, product, ..
+        } => all
             .iter()
             .filter(|it| (it.vendor, it.product) == (*vendor, *product))
-            .map(|it| it.names().serial.unwrap_or_else(|| "no serial number".into()))
+            .map(|it| {
+                it.names()
+                    .serial
+                    .unwrap_or_else(|| "no serial number".into())
+            })
             .collect(),
         _ => Vec::new(),
     };
@@ -278,9 +292,10 @@ pub(crate) fn holders(proc: &Path, node: &str) -> Vec<String> {
             continue;
         }
         let files = fs::read_dir(process.path().join("fd"));
-        let holds = files.into_iter().flatten().flatten().any(|file| {
-            fs::read_link(file.path()).is_ok_and(|target| target == Path::new(node))
-        });
+        let holds =
+            files.into_iter().flatten().flatten().any(|file| {
+                fs::read_link(file.path()).is_ok_and(|target| target == Path::new(node))
+            });
         if holds {
             let name = fs::read_to_string(process.path().join("comm")).unwrap_or_default();
             holders.push(format!("{} (process {id})", name.trim()));

@@ -29,7 +29,11 @@ const ODD: [(u16, u16, &str); 9] = [
     (0x057c, 0x3800, "AVM BlueFRITZ! USB 2.0, device class ff"),
     (0x0a5c, 0x21e1, "Broadcom SoftSailing, interface class ff"),
     (0x0bdb, 0x1002, "Ericsson module, device class ff"),
-    (0x0c10, 0x0000, "Canyon CN-BTU1, shares its device with HID interfaces"),
+    (
+        0x0c10,
+        0x0000,
+        "Canyon CN-BTU1, shares its device with HID interfaces",
+    ),
     (0x0e8d, 0x763f, "MediaTek MT76x0E, interface class ff"),
     (0x19ff, 0x0239, "Broadcom BCM20702B0, interface class ff"),
 ];

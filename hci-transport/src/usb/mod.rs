@@ -2,6 +2,7 @@
 
 mod adapters;
 mod known;
+mod order;
 mod pump;
 mod reassembly;
 // Memory that libusb holds while a transfer is in flight can't be had without.
@@ -27,7 +28,11 @@ pub(crate) fn open(
     let context = context().map_err(|error| error.in_front(name))?;
     let all = adapters::all(&context).map_err(|error| explain(name, "listing USB", None, error))?;
     let (adapter, endpoints) = adapters::find(name, address, all)?;
-    log::debug!("{name} is {} at {}, {endpoints:?}", adapter.id(), adapter.node());
+    log::debug!(
+        "{name} is {} at {}, {endpoints:?}",
+        adapter.id(),
+        adapter.node()
+    );
     let firmware = known::needs_firmware(adapter.vendor, adapter.product);
     if let Some(firmware) = firmware {
         log::warn!("{name} is {firmware}");
@@ -60,7 +65,10 @@ fn take(
     endpoints: &Endpoints,
 ) -> Result<DeviceHandle<Context>, Error> {
     let explain = |doing, error| explain(name, doing, Some(adapter), error);
-    let handle = adapter.device.open().map_err(|error| explain("opening it", error))?;
+    let handle = adapter
+        .device
+        .open()
+        .map_err(|error| explain("opening it", error))?;
     // Elsewhere than on Linux there is nothing to take it from, or no way.
     let _ = handle.set_auto_detach_kernel_driver(true);
     let claimed = handle.claim_interface(endpoints.interface);
@@ -93,11 +101,11 @@ fn explain(name: &str, doing: &str, adapter: Option<&Adapter>, error: rusb::Erro
         rusb::Error::Access if cfg!(target_os = "linux") => (
             ErrorKind::PermissionDenied,
             format!(
-                "permission denied; allow your user to open it: echo 'SUBSYSTEM==\"usb\", \
-                 ATTR{{idVendor}}==\"{vendor:04x}\", ATTR{{idProduct}}==\"{product:04x}\", \
-                 TAG+=\"uaccess\", MODE=\"0660\", GROUP=\"plugdev\"' | sudo tee \
-                 /etc/udev/rules.d/70-dongle.rules && sudo udevadm control --reload && unplug it \
-                 and plug it back in"
+                "permission denied; allow your user to open it, and plug it in anew: echo \
+                 'SUBSYSTEM==\"usb\", ATTR{{idVendor}}==\"{vendor:04x}\", \
+                 ATTR{{idProduct}}==\"{product:04x}\", TAG+=\"uaccess\", MODE=\"0660\", \
+                 GROUP=\"plugdev\"' | sudo tee /etc/udev/rules.d/70-dongle.rules && sudo udevadm \
+                 control --reload"
             ),
         ),
         rusb::Error::Access if cfg!(target_os = "macos") => (

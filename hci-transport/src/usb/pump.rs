@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::adapters::Endpoints;
+use super::order::Order;
 use super::reassembly::Reassembly;
 use super::transfers::{Kind, Landed, Landing, Status, Transfers};
 use crate::pump::{GRACE, Pumps, spawn};
@@ -46,6 +47,7 @@ pub(super) fn start(
         transfers: Arc::clone(&transfers),
         landing: Arc::clone(&incoming),
         port: port.clone(),
+        order: Order::default(),
         errors: 0,
     };
     let begun = reader.begin();
@@ -114,6 +116,7 @@ struct Reader {
     port: HciPort,
     events: Reassembly,
     acl: Reassembly,
+    order: Order,
     /// Transfers that failed in a row.
     errors: u32,
 }
@@ -140,7 +143,16 @@ impl Reader {
     }
 
     fn run(&mut self) {
-        while let Some(landed) = self.landing.wait(None) {
+        loop {
+            let Some(landed) = self.landing.wait(self.order.deadline()) else {
+                if self.landing.is_closed() {
+                    return;
+                }
+                for data in self.order.overdue(Instant::now()) {
+                    let _ = self.port.deliver_blocking(&data);
+                }
+                continue;
+            };
             if let Err(error) = self.take(landed) {
                 self.port.fail(error);
                 self.transfers.cancel();
@@ -166,7 +178,11 @@ impl Reader {
                 if self.errors > MOST_ERRORS {
                     return Err(lost(self.port.name(), "reading", rusb::Error::Io));
                 }
-                log::debug!("{}: a transfer failed: {:?}", self.port.name(), landed.status);
+                log::debug!(
+                    "{}: a transfer failed: {:?}",
+                    self.port.name(),
+                    landed.status
+                );
                 if landed.status == Status::Stalled {
                     let _ = self.transfers.handle().clear_halt(landed.endpoint);
                 }
@@ -194,8 +210,9 @@ impl Reader {
             self.port.add_discarded_bytes(bytes.len() as u64);
             return true;
         }
-        let port = &self.port;
-        let from = if endpoint == self.endpoints.events.0 {
+        let (port, order) = (&self.port, &mut self.order);
+        let is_events = endpoint == self.endpoints.events.0;
+        let from = if is_events {
             &mut self.events
         } else {
             &mut self.acl
@@ -203,8 +220,18 @@ impl Reader {
         from.feed(bytes);
         port.add_discarded_bytes(from.take_discarded());
         while let Some(packet) = from.next_packet() {
+            if !is_events && order.hold(Instant::now(), packet) {
+                continue;
+            }
             if port.deliver_blocking(packet).is_err() {
                 return false;
+            }
+            if is_events {
+                for data in order.event(packet) {
+                    if port.deliver_blocking(&data).is_err() {
+                        return false;
+                    }
+                }
             }
         }
         port.add_discarded_bytes(from.take_discarded());
@@ -267,11 +294,13 @@ impl Writer {
                 let [low, high] = length.to_le_bytes();
                 let setup = [0x20, 0x00, 0x00, 0x00, 0x00, 0x00, low, high];
                 let transfer = [&setup, command].concat();
-                self.transfers.submit(Kind::Control, 0, transfer, &self.landing)
+                self.transfers
+                    .submit(Kind::Control, 0, transfer, &self.landing)
             }
             [0x02, data @ ..] => {
                 let data = data.to_vec();
-                self.transfers.submit(Kind::Bulk, self.acl_out, data, &self.landing)
+                self.transfers
+                    .submit(Kind::Bulk, self.acl_out, data, &self.landing)
             }
             _ => {
                 log::warn!(
@@ -303,7 +332,11 @@ impl Writer {
                 self.transfers.cancel();
             }
             Status::Stalled | Status::Failed => {
-                let what = if landed.endpoint == 0 { "a command" } else { "data" };
+                let what = if landed.endpoint == 0 {
+                    "a command"
+                } else {
+                    "data"
+                };
                 log::warn!("{}: the adapter refused {what}", self.port.name());
                 if landed.endpoint != 0 {
                     let _ = self.transfers.handle().clear_halt(landed.endpoint);

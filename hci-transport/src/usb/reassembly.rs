@@ -198,11 +198,17 @@ mod tests {
         let one = [0x13, 0x05, 1, 0x40, 0, 1, 0];
         let two = [&one[..], &one[..], &[0x0f]].concat();
         let whole = [&[0x04], &one[..]].concat();
-        assert_eq!(packets(&mut reassembly, &two), [whole.clone(), whole.clone()]);
+        assert_eq!(
+            packets(&mut reassembly, &two),
+            [whole.clone(), whole.clone()]
+        );
         let rest = [0x04, 0x00, 0x01, 0x03, 0x0c, 0x10, 0x00];
         assert_eq!(
             packets(&mut reassembly, &rest),
-            [vec![0x04, 0x0f, 0x04, 0x00, 0x01, 0x03, 0x0c], vec![0x04, 0x10, 0x00]]
+            [
+                vec![0x04, 0x0f, 0x04, 0x00, 0x01, 0x03, 0x0c],
+                vec![0x04, 0x10, 0x00]
+            ]
         );
         assert_eq!(reassembly.take_discarded(), 0);
     }
@@ -228,7 +234,12 @@ mod tests {
 
     #[test]
     fn what_came_before_the_reset_was_done_is_thrown_away() {
-        for stale in [&[][..], &[0x77; 5], &[0x3e, 0xff, 0x0e, 0x04, 0x01], &[0x0e; 40]] {
+        for stale in [
+            &[][..],
+            &[0x77; 5],
+            &[0x3e, 0xff, 0x0e, 0x04, 0x01],
+            &[0x0e; 40],
+        ] {
             for size in [1, 6, 16] {
                 let mut reassembly = Reassembly::of_events(16);
                 let mut whole = Vec::new();

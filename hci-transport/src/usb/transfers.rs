@@ -78,7 +78,10 @@ impl Landing {
                 return None;
             }
             state = match deadline {
-                None => self.arrived.wait(state).unwrap_or_else(PoisonError::into_inner),
+                None => self
+                    .arrived
+                    .wait(state)
+                    .unwrap_or_else(PoisonError::into_inner),
                 Some(deadline) => {
                     let left = deadline.saturating_duration_since(Instant::now());
                     if left.is_zero() {
@@ -94,6 +97,11 @@ impl Landing {
     /// The next that is over already.
     pub(crate) fn try_next(&self) -> Option<Landed> {
         self.lock().queue.pop_front()
+    }
+
+    /// Whether nothing more will come.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.lock().closed
     }
 
     /// Nothing more will come.

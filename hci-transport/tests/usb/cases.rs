@@ -26,7 +26,11 @@ pub fn main(cases: &[Case]) -> ExitCode {
     let wanted = |name: &str| {
         filters.is_empty()
             || filters.iter().any(|filter| {
-                if exact { *filter == name } else { name.contains(filter.as_str()) }
+                if exact {
+                    *filter == name
+                } else {
+                    name.contains(filter.as_str())
+                }
             })
     };
     let chosen: Vec<_> = cases.iter().filter(|case| wanted(case.0)).collect();
@@ -48,8 +52,15 @@ pub fn main(cases: &[Case]) -> ExitCode {
         }
     }
     let result = if failed == 0 { "ok" } else { "FAILED" };
-    println!("\ntest result: {result}. {} passed; {failed} failed\n", chosen.len() - failed);
-    if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    println!(
+        "\ntest result: {result}. {} passed; {failed} failed\n",
+        chosen.len() - failed
+    );
+    if failed == 0 {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    }
 }
 
 fn run(name: &str) -> Result<Duration, String> {
@@ -57,7 +68,11 @@ fn run(name: &str) -> Result<Duration, String> {
     // For the files behind its bus.
     let folder = std::env::temp_dir().join(format!("usb-{}-{name}", std::process::id()));
     std::fs::create_dir_all(&folder).unwrap();
-    let mut child = Command::new(std::env::current_exe().unwrap())
+    let mut command = Command::new(std::env::current_exe().unwrap());
+    if name.contains("environment") {
+        command.env("DONGLE_SNOOP", folder.join("trace.btsnoop"));
+    }
+    let mut child = command
         .env(NAME, name)
         .env("TMPDIR", &folder)
         .stdin(Stdio::null())

@@ -1,6 +1,9 @@
 //! USB adapters through libusb, on a bus that exists only in the process.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-#![cfg_attr(not(all(target_os = "linux", feature = "usb")), allow(dead_code, unused_imports))]
+#![cfg_attr(
+    not(all(target_os = "linux", feature = "usb")),
+    allow(dead_code, unused_imports)
+)]
 
 #[cfg(all(target_os = "linux", feature = "usb"))]
 mod cases;

@@ -12,7 +12,10 @@ use super::usbfs::{self, Config, DATA_IN, DATA_OUT, DATA_PACKET, Device, EVENTS,
 pub const CASES: &[Case] = &[
     ("an_adapter_is_opened_used_and_opened_again", opened_again),
     ("four_thousand_packets_each_way_and_none_is_lost", thousands),
-    ("data_of_any_length_arrives_with_and_without_empty_packets", lengths),
+    (
+        "data_of_any_length_arrives_with_and_without_empty_packets",
+        lengths,
+    ),
     ("two_events_in_one_packet_of_the_bus_are_two", two_in_one),
     ("an_event_cut_anyhow_is_one", cut),
     ("what_an_earlier_program_left_is_thrown_away", stale),
@@ -26,8 +29,24 @@ pub const CASES: &[Case] = &[
     ("a_machine_without_usb_says_so", no_bus),
     ("what_is_there_instead_is_named", instead),
     ("the_right_one_of_several_is_opened", several),
-    ("an_adapter_that_hides_behind_a_vendors_class_is_found", vendor_class),
-    ("an_adapter_that_needs_firmware_says_so_when_it_does_not_answer", firmware),
+    (
+        "an_adapter_that_hides_behind_a_vendors_class_is_found",
+        vendor_class,
+    ),
+    (
+        "unplugging_or_closing_amid_traffic_leaves_nothing_behind",
+        amid_traffic,
+    ),
+    (
+        "data_that_overtook_the_event_of_its_connection_follows_it",
+        overtaken,
+    ),
+    ("the_environment_asks_for_a_capture", captured),
+    ("adapters_are_listed_with_what_opens_each", listed),
+    (
+        "an_adapter_that_needs_firmware_says_so_when_it_does_not_answer",
+        firmware,
+    ),
 ];
 
 const MINUTE: Duration = Duration::from_secs(30);
@@ -59,9 +78,25 @@ fn opened(device: &Device) -> HciChannel {
     open_with("usb:0", device, |_| ())
 }
 
+/// Tells the host of the connection that [`data`] is on.
+fn connect(device: &Device, channel: &HciChannel) {
+    device.send_hci(&connected());
+    assert_eq!(next(channel), connected());
+}
+
+/// LE Connection Complete.
+fn connected() -> Vec<u8> {
+    let mut event = vec![0x04, 0x3e, 19, 0x01, 0x00, 0x40, 0x00];
+    event.resize(3 + 19, 0);
+    event
+}
+
 fn next(channel: &HciChannel) -> Vec<u8> {
     let mut packet = Vec::new();
-    assert!(channel.read_packet_timeout(&mut packet, MINUTE).unwrap(), "a packet in time");
+    assert!(
+        channel.read_packet_timeout(&mut packet, MINUTE).unwrap(),
+        "a packet in time"
+    );
     packet
 }
 
@@ -88,8 +123,13 @@ fn opened_again() {
     for _ in 0..3 {
         let channel = opened(&device);
         assert_eq!(channel.name(), "usb:0");
-        channel.write_packet_blocking(&[0x01, 0x09, 0x10, 0x00]).unwrap();
-        assert_eq!(device.next_out(MINUTE), Some(Out::Command(vec![0x09, 0x10, 0x00])));
+        channel
+            .write_packet_blocking(&[0x01, 0x09, 0x10, 0x00])
+            .unwrap();
+        assert_eq!(
+            device.next_out(MINUTE),
+            Some(Out::Command(vec![0x09, 0x10, 0x00]))
+        );
         device.send_hci(&[0x04, 0x0e, 0x04, 0x01, 0x09, 0x10, 0x00]);
         assert_eq!(next(&channel), [0x04, 0x0e, 0x04, 0x01, 0x09, 0x10, 0x00]);
         assert_eq!(channel.statistics().discarded_bytes, 0);
@@ -102,6 +142,7 @@ fn thousands() {
     const COUNT: u32 = 4_000;
     let device = adapter(Config::default());
     let channel = opened(&device);
+    connect(&device, &channel);
     let event = |number: u32| {
         let length = 4 + number as usize % 60;
         let mut packet = vec![0x04, 0xff, length as u8];
@@ -130,7 +171,9 @@ fn thousands() {
         scope.spawn(|| {
             for number in 0..COUNT {
                 channel.write_packet_blocking(&command(number)).unwrap();
-                channel.write_packet_blocking(&data(number, length(number))).unwrap();
+                channel
+                    .write_packet_blocking(&data(number, length(number)))
+                    .unwrap();
             }
         });
         scope.spawn(|| {
@@ -167,15 +210,22 @@ fn thousands() {
 fn lengths() {
     usbfs::install();
     for (index, zero_length) in [true, false].into_iter().enumerate() {
-        let device = usbfs::plug_in(Config { zero_length, ..Config::default() });
+        let device = usbfs::plug_in(Config {
+            zero_length,
+            ..Config::default()
+        });
         let channel = open_with(&format!("usb:{index}"), &device, |_| ());
+        connect(&device, &channel);
         for length in (0..=260).chain([DATA_PACKET * 8 - 4, DATA_PACKET * 8, 1021]) {
             let packet = data(length as u32, length);
             device.send_hci(&packet);
             // It is here before anything else is sent.
             assert_eq!(next(&channel), packet);
             channel.write_packet_blocking(&packet).unwrap();
-            assert_eq!(device.next_out(MINUTE), Some(Out::Data(packet[1..].to_vec())));
+            assert_eq!(
+                device.next_out(MINUTE),
+                Some(Out::Data(packet[1..].to_vec()))
+            );
         }
         // Events whose length is a multiple of the endpoint's, too.
         for length in [14, 30, 62, 254, 255] {
@@ -199,6 +249,7 @@ fn two_in_one() {
 fn cut() {
     let device = adapter(Config::default());
     let channel = opened(&device);
+    connect(&device, &channel);
     let event: Vec<u8> = [0x3e, 100].into_iter().chain(0..100).collect();
     for size in [1, 2, 3, 5, 15, 16] {
         for piece in event.chunks(size) {
@@ -238,7 +289,10 @@ fn driver() {
     assert_eq!(device.take_log(), ["detached btusb", "claimed 0"]);
     drop(channel);
     assert!(device.has_driver());
-    assert_eq!(device.take_log(), ["released 0", "attached btusb", "closed"]);
+    assert_eq!(
+        device.take_log(),
+        ["released 0", "attached btusb", "closed"]
+    );
     // A program that was killed leaves it detached; the next gives it back.
     let channel = opened(&device);
     channel.close();
@@ -261,14 +315,21 @@ fn unplug() {
     device.unplug();
     let (error, noticed) = reader.join().unwrap();
     assert_eq!(error.kind(), ErrorKind::Disconnected, "{error}");
-    assert_eq!(error.to_string(), "usb:0: unplugged; plug it back in and open it again");
+    assert_eq!(
+        error.to_string(),
+        "usb:0: unplugged; plug it back in and open it again"
+    );
     let took = noticed.duration_since(pulled);
-    assert!(took < Duration::from_millis(200), "{took:?}");
+    assert!(took < Duration::from_millis(400), "{took:?}");
     let error = channel.write_packet_blocking(&data(0, 1)).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Disconnected);
     let closing = Instant::now();
     drop(channel);
-    assert!(closing.elapsed() < Duration::from_millis(300), "{:?}", closing.elapsed());
+    assert!(
+        closing.elapsed() < Duration::from_millis(400),
+        "{:?}",
+        closing.elapsed()
+    );
     assert!(!device.is_open());
 }
 
@@ -279,7 +340,7 @@ fn close() {
         let closing = Instant::now();
         drop(channel);
         let took = closing.elapsed();
-        assert!(took < Duration::from_millis(150), "{took:?}");
+        assert!(took < Duration::from_millis(400), "{took:?}");
         assert!(!device.is_open());
     }
     // What was written before still goes out.
@@ -307,14 +368,20 @@ fn slow() {
     const COUNT: u32 = 2_000;
     let device = adapter(Config::default());
     let channel = opened(&device);
+    connect(&device, &channel);
     for number in 0..COUNT {
         device.send_hci(&data(number, 200));
     }
     thread::sleep(Duration::from_millis(300));
     let held_back = device.waiting();
-    assert!(held_back > 1_000, "{held_back} packets of the bus wait in the adapter");
+    assert!(
+        held_back > 1_000,
+        "{held_back} packets of the bus wait in the adapter"
+    );
     // And what the host writes isn't held back by it.
-    channel.write_packet_blocking(&[0x01, 0x09, 0x10, 0x00]).unwrap();
+    channel
+        .write_packet_blocking(&[0x01, 0x09, 0x10, 0x00])
+        .unwrap();
     assert!(device.next_out(Duration::from_secs(1)).is_some());
     for number in 0..COUNT {
         assert_eq!(next(&channel), data(number, 200));
@@ -322,7 +389,11 @@ fn slow() {
 }
 
 fn busy() {
-    let _device = adapter(Config { claimed: true, driver: Some("usbfs"), ..Config::default() });
+    let _device = adapter(Config {
+        claimed: true,
+        driver: Some("usbfs"),
+        ..Config::default()
+    });
     refused(
         "usb:0",
         ErrorKind::Busy,
@@ -331,11 +402,18 @@ fn busy() {
 }
 
 fn denied() {
-    let _device = adapter(Config { open_error: Some(libc::EACCES), ..Config::default() });
+    let _device = adapter(Config {
+        open_error: Some(libc::EACCES),
+        ..Config::default()
+    });
     refused(
         "usb:0a12:0001",
         ErrorKind::PermissionDenied,
-        &["ATTR{idVendor}==\"0a12\", ATTR{idProduct}==\"0001\"", "/etc/udev/rules.d", "udevadm"],
+        &[
+            "ATTR{idVendor}==\"0a12\", ATTR{idProduct}==\"0001\"",
+            "/etc/udev/rules.d",
+            "udevadm",
+        ],
     );
 }
 
@@ -357,14 +435,22 @@ fn instead() {
     refused(
         "usb:0",
         ErrorKind::NotFound,
-        &["no Bluetooth adapter on USB", "046d:c31c (Logitech USB Keyboard)"],
+        &[
+            "no Bluetooth adapter on USB",
+            "046d:c31c (Logitech USB Keyboard)",
+        ],
     );
 }
 
 fn several() {
     usbfs::install();
     let serials = ["A1", "B2", "C3"];
-    let devices = serials.map(|serial| usbfs::plug_in(Config { serial, ..Config::default() }));
+    let devices = serials.map(|serial| {
+        usbfs::plug_in(Config {
+            serial,
+            ..Config::default()
+        })
+    });
     for (index, device) in devices.iter().enumerate() {
         drop(open_with(&format!("usb:{index}"), device, |_| ()));
         let line = format!("usb:0a12:0001/{}", serials[index]);
@@ -372,9 +458,21 @@ fn several() {
         assert_eq!(channel.name(), line);
     }
     drop(open_with("usb:0a12:0001", &devices[0], |_| ()));
-    refused("usb:3", ErrorKind::NotFound, &["those there are: usb:0 is 0a12:0001 (Emulated Dongle)"]);
-    refused("usb:1234:5678", ErrorKind::NotFound, &["those there are: usb:0"]);
-    refused("usb:0a12:0001/D4", ErrorKind::NotFound, &["another serial number: A1, B2, C3"]);
+    refused(
+        "usb:3",
+        ErrorKind::NotFound,
+        &["those there are: usb:0 is 0a12:0001 (Emulated Dongle)"],
+    );
+    refused(
+        "usb:1234:5678",
+        ErrorKind::NotFound,
+        &["those there are: usb:0"],
+    );
+    refused(
+        "usb:0a12:0001/D4",
+        ErrorKind::NotFound,
+        &["another serial number: A1, B2, C3"],
+    );
 }
 
 fn vendor_class() {
@@ -384,17 +482,135 @@ fn vendor_class() {
         interface_class: [0xff, 1, 1],
         ..Config::default()
     };
-    let _other = usbfs::plug_in(Config { vendor: 0x1111, ..class.clone() });
-    let known = usbfs::plug_in(Config { vendor: 0x0a5c, product: 0x21e8, ..class });
+    let _other = usbfs::plug_in(Config {
+        vendor: 0x1111,
+        ..class.clone()
+    });
+    let known = usbfs::plug_in(Config {
+        vendor: 0x0a5c,
+        product: 0x21e8,
+        ..class
+    });
     drop(open_with("usb:0", &known, |_| ()));
 }
 
 fn firmware() {
-    let device = adapter(Config { vendor: 0x0bda, product: 0x8771, ..Config::default() });
+    let device = adapter(Config {
+        vendor: 0x0bda,
+        product: 0x8771,
+        ..Config::default()
+    });
     refused(
         "usb:0",
         ErrorKind::NoAnswer,
         &["did not answer HCI Reset", "Realtek", "linux-firmware"],
     );
     assert!(device.has_driver());
+}
+
+fn listed() {
+    usbfs::install();
+    assert_eq!(hci_transport::list(), []);
+    let same = |serial| {
+        usbfs::plug_in(Config {
+            serial,
+            ..Config::default()
+        })
+    };
+    same("A1");
+    same("B2");
+    let single = Config {
+        vendor: 0x0bda,
+        product: 0x8771,
+        name: "RTL8761B",
+        driver: None,
+        ..Config::default()
+    };
+    usbfs::plug_in(single);
+    usbfs::plug_in(Config {
+        device_class: [0, 0, 0],
+        interface_class: [3, 1, 1],
+        ..Config::default()
+    });
+    let lines: Vec<_> = hci_transport::list()
+        .iter()
+        .map(ToString::to_string)
+        .collect();
+    assert_eq!(
+        lines[..3],
+        [
+            "usb:0a12:0001/A1  Emulated Dongle, serial number A1, held by btusb",
+            "usb:0a12:0001/B2  Emulated Dongle, serial number B2, held by btusb",
+            "usb:0bda:8771  Emulated RTL8761B, serial number 0001, needs firmware",
+        ]
+    );
+}
+
+fn captured() {
+    let path = std::env::var(hci_transport::SNOOP_VARIABLE).unwrap();
+    let device = adapter(Config::default());
+    let _channel = opened(&device);
+    let bytes = std::fs::read(path).unwrap();
+    // The reset and its completion, from the very first packet on.
+    assert!(bytes.starts_with(b"btsnoop\0"));
+    assert_eq!(bytes[16 + 24..16 + 24 + 4], [0x01, 0x03, 0x0c, 0x00]);
+    assert!(bytes.ends_with(&RESET_DONE));
+}
+
+fn overtaken() {
+    let device = adapter(Config::default());
+    let channel = opened(&device);
+    let connected = connected();
+    device.send_hci(&data(1, 20));
+    thread::sleep(Duration::from_millis(5));
+    device.send_hci(&connected);
+    assert_eq!(next(&channel), connected);
+    assert_eq!(next(&channel), data(1, 20));
+}
+
+fn amid_traffic() {
+    usbfs::install();
+    for round in 0..16 {
+        let device = usbfs::plug_in(Config::default());
+        // Those that were only closed are still there.
+        let line = format!("usb:{}", (round + 1) / 2);
+        let channel = open_with(&line, &device, |_| ());
+        connect(&device, &channel);
+        let ended = |result: Result<(), Error>| {
+            result.is_err_and(|error| error.kind() == ErrorKind::Disconnected)
+        };
+        let closing = thread::scope(|scope| {
+            scope.spawn(|| {
+                for number in 0.. {
+                    device.send_hci(&data(number, 200));
+                    if device.waiting() > 400 {
+                        thread::sleep(Duration::from_millis(1));
+                    }
+                    if !device.is_open() {
+                        return;
+                    }
+                }
+            });
+            let writer = scope.spawn(|| {
+                (0..).find(|number| ended(channel.write_packet_blocking(&data(*number, 100))))
+            });
+            let reader = scope.spawn(|| {
+                let mut packet = Vec::new();
+                (0..).find(|_| ended(channel.read_packet_timeout(&mut packet, MINUTE).map(drop)))
+            });
+            thread::sleep(Duration::from_millis(5 + round as u64));
+            let began = Instant::now();
+            if round % 2 == 0 {
+                channel.close();
+            } else {
+                device.unplug();
+            }
+            writer.join().unwrap();
+            reader.join().unwrap();
+            began.elapsed()
+        });
+        assert!(closing < Duration::from_millis(500), "{closing:?}");
+        drop(channel);
+        assert!(!device.is_open());
+    }
 }

@@ -44,7 +44,6 @@ async fn timed(work: impl Future<Output = ()>) -> Duration {
 }
 
 fn requests(criterion: &mut Criterion) {
-    beside!(criterion, "idle", idle);
     beside!(criterion, "read of 20 bytes", read);
     beside!(criterion, "write of 20 bytes", write);
     beside!(criterion, "write of 20 bytes without response", command);

@@ -99,6 +99,3 @@ pub async fn notified(client: Client<&Places>, controller: &Controller, count: u
     }
     received
 }
-
-/// tmp
-pub async fn idle(_client: Client<&Places>, count: u64) { for _ in 0..count { embassy_futures::yield_now().await } }

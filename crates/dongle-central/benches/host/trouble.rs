@@ -112,6 +112,3 @@ pub async fn notified(
     }
     received
 }
-
-/// tmp
-pub async fn idle(_client: &Client<'_, '_>, count: u64) { for _ in 0..count { embassy_futures::yield_now().await } }

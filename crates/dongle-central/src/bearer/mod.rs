@@ -177,6 +177,7 @@ pub struct Bearer<'a> {
 
 impl<'a> Bearer<'a> {
     /// A bearer on this memory, as it was left at the last use.
+    #[inline]
     pub fn new(storage: BearerStorage<'a>) -> Self {
         Self {
             state: storage.state,
@@ -226,6 +227,7 @@ impl<'a> Bearer<'a> {
     }
 
     /// Whether requests can be made.
+    #[inline]
     pub fn is_open(&self) -> bool {
         self.state.open
     }
@@ -237,6 +239,7 @@ impl<'a> Bearer<'a> {
     }
 
     /// The MTU in force, 23 until it was exchanged.
+    #[inline]
     pub fn mtu(&self) -> Mtu {
         self.state.mtu
     }
@@ -265,11 +268,13 @@ impl<'a> Bearer<'a> {
     }
 
     /// Whether [`Bearer::poll_transmit`] has something to say.
+    #[inline]
     pub fn has_output(&self) -> bool {
         !self.state.reply.is_empty() || self.state.confirmation_due || self.next_source().is_some()
     }
 
     /// Whether an indication waits to be confirmed by the next PDU that goes out.
+    #[inline]
     pub fn owes_confirmation(&self) -> bool {
         self.state.confirmation_due
     }
@@ -308,6 +313,7 @@ impl<'a> Bearer<'a> {
     }
 
     /// When [`Bearer::handle_timeout`] wants to be called next.
+    #[inline]
     pub fn poll_timeout(&self) -> Option<Instant> {
         if self.is_idle() {
             return self.state.alarm;
@@ -385,6 +391,7 @@ impl<'a> Bearer<'a> {
     }
 
     /// Whether no call waits for anything.
+    #[inline]
     fn is_idle(&self) -> bool {
         self.state.in_flight.is_none() && !self.state.may_be_queued
     }

@@ -69,9 +69,21 @@ impl Radio {
         }
     }
 
+    /// The controller does that scan from now on.
+    pub(super) fn begin_scan(&mut self, number: u32) {
+        self.scanning = true;
+        self.running = number;
+        self.changed();
+    }
+
     /// Whether the controller does that scan.
     pub(super) fn is_scanning(&self, number: u32) -> bool {
         self.scanning && self.running == number
+    }
+
+    /// Whether the controller scans or looks for a peer.
+    pub(super) fn is_in_use(&self) -> bool {
+        self.scanning || self.busy
     }
 
     /// Whether that scan may run now.

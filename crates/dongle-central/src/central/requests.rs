@@ -96,9 +96,7 @@ where
         loop {
             Timer::after(SILENCE).await;
             let links = self.mux.links();
-            let radio = self.radio.borrow();
-            let waiting = radio.scanning || radio.busy;
-            drop(radio);
+            let waiting = self.radio.borrow().is_in_use();
             let expected = waiting || (0..links.capacity()).any(|i| links.open_at(i).is_some());
             if expected && self.mux.counters().received == heard {
                 // Whatever it answers: that it does is enough.

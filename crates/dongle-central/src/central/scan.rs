@@ -168,7 +168,10 @@ where
                 && !config.accept.is_empty()
             {
                 debug!("the controller refuses the accept list (0x{:02X})", status);
-                let config = ScanConfig { accept: AcceptList::new(), ..config };
+                let config = ScanConfig {
+                    accept: AcceptList::new(),
+                    ..config
+                };
                 result = self.scan_while_wanted(&config, number, extended).await;
             }
             let mut radio = self.radio.borrow_mut();
@@ -208,11 +211,7 @@ where
     }
 
     async fn while_wanted(&self, number: u32) {
-        let mut radio = self.radio.borrow_mut();
-        radio.scanning = true;
-        radio.running = number;
-        radio.changed();
-        drop(radio);
+        self.radio.borrow_mut().begin_scan(number);
         poll_fn(|cx| {
             let mut radio = self.radio.borrow_mut();
             radio.register(cx.waker());
@@ -242,9 +241,7 @@ where
             radio.register(cx.waker());
             match radio.refused {
                 _ if radio.ended => Poll::Ready(Error::Ended),
-                Some((number, status)) if number == self.number => {
-                    Poll::Ready(Error::Hci(status))
-                }
+                Some((number, status)) if number == self.number => Poll::Ready(Error::Hci(status)),
                 _ => Poll::Pending,
             }
         })

@@ -15,7 +15,7 @@ use trouble_host::connection::{ConnectionEvent, SecurityLevel};
 use trouble_host::{BondInformation, OobData as HostOobData, PacketPool};
 
 use super::{Central, Connection};
-use crate::links::{LinkInfo, LinkPhase, Links, Reason};
+use crate::links::{Link, LinkId, LinkInfo, LinkPhase, Links, Reason};
 use crate::mux::ReportHandler;
 use crate::security::{
     Agent, Bond, BondStore, Key, OobData, OutOfBand, PairingFailure, Passkey, Requirements,
@@ -136,6 +136,16 @@ where
     P: PacketPool,
     R: ReportHandler,
 {
+    /// Another handle of a connection, while it is up.
+    pub fn connection(&self, id: LinkId) -> Option<Connection<'_, 's, 'a, T, L, P, R, BUFFER>> {
+        let open = |link: &mut Link<'_>| {
+            (link.info.phase() == LinkPhase::Open).then_some(link.info.handle)
+        };
+        let handle = self.mux.links().with_link(id, open).flatten()?;
+        let host = self.stack.connections().find(|c| c.handle().raw() == handle)?;
+        Some(Connection::new(self, host, id))
+    }
+
     /// Our data for a pairing out of band, to go to the peer by another way.
     pub fn local_oob(&self) -> OobData {
         let data = self.stack.get_local_oob_data();
@@ -229,8 +239,12 @@ where
                 false => Err(SecurityError::AlreadyPaired),
             };
         }
+        if self.with_info(|info| info.guard.is_spent())? {
+            return Err(SecurityError::Timeout);
+        }
         self.with_info(|info| info.guard.open(*wanted))?;
         turn.begun = true;
+        self.forget_at_host();
         let stack = self.central.stack;
         stack.set_io_capabilities(agent.capabilities());
         let begun = self
@@ -248,7 +262,12 @@ where
             }
             Timer::after(AGAIN).await;
         }
-        let (authenticated, bond) = self.go_through(agent, &mut turn).await?;
+        let done = self.go_through(agent, &mut turn).await;
+        if let Err(SecurityError::Timeout) = done {
+            self.with_info(|info| info.guard.spend())?;
+            turn.begun = false;
+        }
+        let (authenticated, bond) = done?;
         turn.begun = false;
         Ok(self.paired(authenticated, bond))
     }
@@ -380,11 +399,12 @@ where
         bond
     }
 
-    /// trouble-host keeps no bonds: they are in the store.
+    /// trouble-host keeps no bonds: they are in the store. What it would keep of a pairing that
+    /// failed late, it would encrypt the next one with.
     fn forget_at_host(&self) {
         let stack = self.central.stack;
         while let Some(identity) =
-            stack.with_bond_information(|all| all.iter().find(|b| b.is_bonded).map(|b| b.identity))
+            stack.with_bond_information(|all| all.first().map(|bond| bond.identity))
         {
             if stack.remove_bond_information(identity).is_err() {
                 break;

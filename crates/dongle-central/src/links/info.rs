@@ -180,11 +180,13 @@ impl LinkInfo {
     }
 
     /// Where the link stands.
+    #[inline]
     pub fn phase(&self) -> LinkPhase {
         self.phase
     }
 
     /// Why it ended, if it did.
+    #[inline]
     pub fn reason(&self) -> Option<Reason> {
         self.reason
     }

@@ -24,7 +24,7 @@ mod tests;
 mod turns;
 mod watchdog;
 
-use core::cell::RefCell;
+use core::cell::{Cell, RefCell};
 use core::convert::Infallible;
 use core::fmt;
 use core::future::poll_fn;
@@ -34,6 +34,8 @@ use bt_hci::ReadHciError;
 use bt_hci::transport::{PacketKind, PacketToController, PacketToHost, Transport};
 use embassy_futures::select::{Either, select};
 use embassy_futures::yield_now;
+use embassy_sync::blocking_mutex::raw::NoopRawMutex;
+use embassy_sync::mutex::{Mutex, MutexGuard};
 use embassy_time::Instant;
 
 pub use credits::{Credits, Owner};
@@ -44,21 +46,23 @@ pub use turns::Turns;
 pub use state::{Attempt, Failure, Inbound, MuxCounters, MuxState};
 
 use crate::links::{LinkId, Links, Reason};
-use packet::{Head, RawPacket, SecurityPrefix};
+use packet::{Head, Outgoing, Raw, RawPacket, SecurityPrefix};
 
 /// Packets that bearers take, or send, in a row before other tasks get their turn.
 const PACKETS_PER_TURN: u8 = 8;
 
 /// An HCI transport whose ATT channel goes to `L`'s bearers.
 ///
-/// `BUFFER` bounds an HCI packet from the controller and an ATT PDU with its L2CAP header: 259 is
-/// enough for all events and for an ATT MTU of 247.
+/// `BUFFER` bounds an HCI packet, in either direction, and an ATT PDU with its L2CAP header: 259 is
+/// enough for all commands and events, and for an ATT MTU of 247.
 #[derive(Debug)]
 pub struct Mux<'l, T, L, R = (), const BUFFER: usize = 259> {
     transport: T,
     links: &'l L,
     reports: R,
     state: RefCell<MuxState>,
+    /// The packet of trouble-host's that is being sent.
+    outgoing: Mutex<NoopRawMutex, Outgoing<BUFFER>>,
 }
 
 /// What ends the controller.
@@ -117,6 +121,7 @@ impl<'l, T: Transport, L: Links, R: ReportHandler, const BUFFER: usize> Mux<'l, 
             links,
             reports,
             state: RefCell::new(MuxState::new()),
+            outgoing: Mutex::new(Outgoing::new()),
         }
     }
 
@@ -206,11 +211,13 @@ impl<'l, T: Transport, L: Links, R: ReportHandler, const BUFFER: usize> Mux<'l, 
         &self,
         buffer: &mut [u8],
     ) -> Result<(PacketKind, usize), MuxError<T::Error>> {
-        let mut taken = 0;
+        let taken = Cell::new(0);
         loop {
             let read = self.transport.read::<RawPacket<'_>>(buffer);
             // A read is given up only for a controller that has sent nothing for 2 s, or failed.
             let instead = poll_fn(|cx| {
+                // The others have their turn while this one waits.
+                taken.set(0);
                 let mut state = self.state.borrow_mut();
                 match state.failure() {
                     Some(failure) => Poll::Ready(Err(failure)),
@@ -242,12 +249,55 @@ impl<'l, T: Transport, L: Links, R: ReportHandler, const BUFFER: usize> Mux<'l, 
                 Inbound::ForHost(len) => return Ok((kind, len)),
                 Inbound::Taken => {}
             }
-            taken += 1;
-            if taken == PACKETS_PER_TURN {
-                taken = 0;
+            taken.set(taken.get() + 1);
+            if taken.get() == PACKETS_PER_TURN {
+                taken.set(0);
                 yield_now().await;
             }
         }
+    }
+
+    /// Waits for the right to send a packet, and for the room it is written to. None: its
+    /// connection is gone, and so would the packet be.
+    async fn turn_to_send(
+        &self,
+        kind: PacketKind,
+        head: &Head,
+    ) -> Result<Option<MutexGuard<'_, NoopRawMutex, Outgoing<BUFFER>>>, MuxError<T::Error>> {
+        if let Some(failure) = self.failure() {
+            return Err(MuxError::Controller(failure));
+        }
+        match kind {
+            PacketKind::Cmd => self.state.borrow_mut().command_sent(head, Instant::now()),
+            PacketKind::AclData => {
+                let turn = poll_fn(|cx| {
+                    self.state.borrow_mut().turns().poll_host_turn(head, Instant::now(), cx)
+                });
+                match select(turn, self.failed()).await {
+                    Either::First(true) => {}
+                    Either::First(false) => return Ok(None),
+                    Either::Second(failure) => return Err(MuxError::Controller(failure)),
+                }
+            }
+            _ => {}
+        }
+        Ok(Some(self.outgoing.lock().await))
+    }
+
+    /// Sends the bytes of a packet.
+    async fn send(&self, kind: PacketKind, bytes: &[u8]) -> Result<(), MuxError<T::Error>> {
+        let sent = match kind {
+            PacketKind::Cmd => self.transport.write(&Raw::<1>(bytes)).await,
+            PacketKind::AclData => self.transport.write(&Raw::<2>(bytes)).await,
+            PacketKind::SyncData => self.transport.write(&Raw::<3>(bytes)).await,
+            PacketKind::IsoData | PacketKind::Event => {
+                self.transport.write(&Raw::<5>(bytes)).await
+            }
+        };
+        sent.map_err(|e| {
+            self.fail(Failure::Transport);
+            MuxError::Transport(e)
+        })
     }
 }
 
@@ -274,36 +324,19 @@ where
     async fn write<P: PacketToController>(&self, packet: &P) -> Result<(), Self::Error> {
         let mut head = Head::default();
         let Ok(()) = packet.write_hci(&mut head);
-        if let Some(failure) = self.failure() {
-            return Err(MuxError::Controller(failure));
-        }
-        match P::KIND {
-            PacketKind::Cmd => {
-                self.state.borrow_mut().command_sent(&head, Instant::now());
+        if P::KIND == PacketKind::AclData && head.begins_security() {
+            let mut prefix = SecurityPrefix::default();
+            let Ok(()) = packet.write_hci(&mut prefix);
+            if let Some(id) = self.links.find(head.handle()) {
+                self.links.with_link(id, |link| link.info.guard.outbound(prefix.frame()));
             }
-            PacketKind::AclData => {
-                if head.begins_security() {
-                    let mut prefix = SecurityPrefix::default();
-                    let Ok(()) = packet.write_hci(&mut prefix);
-                    if let Some(id) = self.links.find(head.handle()) {
-                        self.links.with_link(id, |link| link.info.guard.outbound(prefix.frame()));
-                    }
-                }
-                let turn = poll_fn(|cx| {
-                    self.state.borrow_mut().turns().poll_host_turn(&head, Instant::now(), cx)
-                });
-                match select(turn, self.failed()).await {
-                    Either::First(true) => {}
-                    // The connection is gone; so would the packet be.
-                    Either::First(false) => return Ok(()),
-                    Either::Second(failure) => return Err(MuxError::Controller(failure)),
-                }
-            }
-            _ => {}
         }
-        self.transport.write(packet).await.map_err(|e| {
-            self.fail(Failure::Transport);
-            MuxError::Transport(e)
-        })
+        let Some(mut outgoing) = self.turn_to_send(P::KIND, &head).await? else {
+            return Ok(());
+        };
+        if !outgoing.set(packet) {
+            return Err(MuxError::Decode(ReadHciError::BufferTooSmall));
+        }
+        self.send(P::KIND, outgoing.bytes()).await
     }
 }

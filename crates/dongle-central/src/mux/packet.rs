@@ -3,7 +3,8 @@
 use core::convert::Infallible;
 
 use bt_hci::ReadHciError;
-use bt_hci::transport::{PacketKind, PacketToHost};
+use bt_hci::transport::{PacketKind, PacketToController, PacketToHost};
+use heapless::Vec;
 
 use crate::security::{CID_SMP, guard};
 
@@ -71,6 +72,76 @@ impl<'a> PacketToHost<'a> for RawPacket<'a> {
             kind,
             bytes: buf.get(..len).unwrap_or_default(),
         })
+    }
+}
+
+/// A packet to the controller as bytes. Packets have many types; what sends them would be there
+/// once for each.
+#[derive(Debug)]
+pub(super) struct Outgoing<const SIZE: usize> {
+    bytes: Vec<u8, SIZE>,
+    /// Whether it did not fit.
+    cut: bool,
+}
+
+impl<const SIZE: usize> Outgoing<SIZE> {
+    pub(super) const fn new() -> Self {
+        Self { bytes: Vec::new(), cut: false }
+    }
+
+    /// Takes on the bytes of `packet`; false: there is no room for them.
+    pub(super) fn set(&mut self, packet: &impl PacketToController) -> bool {
+        self.bytes.clear();
+        self.cut = false;
+        let Ok(()) = packet.write_hci(&mut *self);
+        !self.cut
+    }
+
+    pub(super) fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+}
+
+impl<const SIZE: usize> embedded_io::ErrorType for Outgoing<SIZE> {
+    type Error = Infallible;
+}
+
+impl<const SIZE: usize> embedded_io::Write for Outgoing<SIZE> {
+    #[inline(never)]
+    fn write(&mut self, buf: &[u8]) -> Result<usize, Infallible> {
+        self.cut |= self.bytes.extend_from_slice(buf).is_err();
+        Ok(buf.len())
+    }
+
+    fn flush(&mut self) -> Result<(), Infallible> {
+        Ok(())
+    }
+}
+
+/// Bytes of a packet of this kind, as numbered by [`PacketKind`].
+pub(super) struct Raw<'a, const KIND: u8>(pub(super) &'a [u8]);
+
+impl<const KIND: u8> PacketToController for Raw<'_, KIND> {
+    const KIND: PacketKind = match KIND {
+        1 => PacketKind::Cmd,
+        2 => PacketKind::AclData,
+        3 => PacketKind::SyncData,
+        _ => PacketKind::IsoData,
+    };
+
+    fn size(&self) -> usize {
+        self.0.len()
+    }
+
+    fn write_hci<W: embedded_io::Write>(&self, mut writer: W) -> Result<(), W::Error> {
+        writer.write_all(self.0)
+    }
+
+    async fn write_hci_async<W: embedded_io_async::Write>(
+        &self,
+        mut writer: W,
+    ) -> Result<(), W::Error> {
+        writer.write_all(self.0).await
     }
 }
 
@@ -160,6 +231,7 @@ impl embedded_io::ErrorType for Head {
 }
 
 impl embedded_io::Write for Head {
+    #[inline(never)]
     fn write(&mut self, buf: &[u8]) -> Result<usize, Infallible> {
         let room = self.bytes.get_mut(self.len.min(8)..).unwrap_or_default();
         for (to, from) in room.iter_mut().zip(buf) {

@@ -95,27 +95,14 @@ pub fn parse(handle: u16, data: &[u8]) -> Option<ParameterRequest> {
 pub fn answer(identifier: u8, accepted: bool) -> [u8; ANSWER] {
     let [c0, c1] = CID_SIGNALLING.to_le_bytes();
     let result = u8::from(!accepted);
-    [
-        6,
-        0,
-        c0,
-        c1,
-        UPDATE_RESPONSE,
-        identifier,
-        2,
-        0,
-        result,
-        0,
-    ]
+    [6, 0, c0, c1, UPDATE_RESPONSE, identifier, 2, 0, result, 0]
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    const FRAME: [u8; 16] = [
-        12, 0, 5, 0, 0x12, 7, 8, 0, 24, 0, 40, 0, 1, 0, 0x48, 0,
-    ];
+    const FRAME: [u8; 16] = [12, 0, 5, 0, 0x12, 7, 8, 0, 24, 0, 40, 0, 1, 0, 0x48, 0];
 
     #[test]
     fn a_request_is_told_with_its_identifier() {

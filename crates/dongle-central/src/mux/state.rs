@@ -166,6 +166,7 @@ impl MuxState {
     }
 
     /// Why the controller failed, if it did.
+    #[inline]
     pub fn failure(&self) -> Option<Failure> {
         self.failure
     }
@@ -182,6 +183,7 @@ impl MuxState {
     }
 
     /// Waits for the failure.
+    #[inline]
     pub fn poll_failure(&mut self, cx: &mut Context<'_>) -> Poll<Failure> {
         match self.failure {
             Some(failure) => Poll::Ready(failure),
@@ -199,6 +201,7 @@ impl MuxState {
     }
 
     /// Waits for a link that has to be disconnected.
+    #[inline]
     pub fn poll_doomed(&mut self, cx: &mut Context<'_>) -> Poll<LinkId> {
         match self.doomed.pop() {
             Some(link) => Poll::Ready(link),
@@ -219,6 +222,7 @@ impl MuxState {
     }
 
     /// Waits for a peer that asks for connection parameters.
+    #[inline]
     pub fn poll_request(&mut self, cx: &mut Context<'_>) -> Poll<ParameterRequest> {
         match self.requests.pop_front() {
             Some(request) => Poll::Ready(request),
@@ -238,6 +242,7 @@ impl MuxState {
     }
 
     /// An answer that may go out now.
+    #[inline]
     pub fn next_answer(&mut self, now: Instant) -> Option<(u16, [u8; ANSWER])> {
         for _ in 0..self.answers.len() {
             let answer = self.answers.pop_front()?;
@@ -253,6 +258,7 @@ impl MuxState {
     }
 
     /// Whether there are answers to be sent.
+    #[inline]
     pub fn has_answers(&self) -> bool {
         !self.answers.is_empty()
     }
@@ -321,11 +327,13 @@ impl MuxState {
     }
 
     /// When [`MuxState::handle_timeout`] wants to be called.
+    #[inline]
     pub fn deadline(&self) -> Option<Instant> {
         self.watchdog.deadline().into_iter().chain(self.turns.deadline()).min()
     }
 
     /// Who may send.
+    #[inline]
     pub fn turns(&mut self) -> &mut Turns {
         &mut self.turns
     }
@@ -355,6 +363,7 @@ impl MuxState {
 
     /// Waits for a command that can be done without, and gives the answer the controller owes:
     /// Command Status with Unknown HCI Command (Core Vol 4 Part E, 7.7.15).
+    #[inline]
     pub fn poll_stand_in(&mut self, cx: &mut Context<'_>) -> Poll<[u8; 6]> {
         match self.unanswered.pop_front() {
             Some(opcode) => {
@@ -627,7 +636,7 @@ impl MuxState {
             count.copy_from_slice(&hosts.to_le_bytes());
             any |= hosts > 0;
         }
-        self.turns.wake();
+        self.turns.wake_waiting();
         if any {
             Inbound::ForHost(packet.len())
         } else {

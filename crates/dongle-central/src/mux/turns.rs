@@ -82,7 +82,7 @@ impl Turns {
     }
 
     /// The controller is done with the `count` oldest packets of a connection; how many of them
-    /// were trouble-host's. Waking those who wait is the next step, [`Turns::wake`].
+    /// were trouble-host's. Waking those who wait is the next step, [`Turns::wake_waiting`].
     pub fn completed(&mut self, handle: u16, count: u16) -> u16 {
         self.credits.completed(handle, count)
     }
@@ -102,6 +102,16 @@ impl Turns {
     pub fn wake(&mut self) {
         self.pump.wake();
         self.writers.wake();
+    }
+
+    /// Has those look again who wait for a buffer.
+    pub fn wake_waiting(&mut self) {
+        if self.att_waits || self.att_frame.is_some() {
+            self.pump.wake();
+        }
+        if self.host_waits {
+            self.writers.wake();
+        }
     }
 
     /// Has the pump look again.
@@ -203,6 +213,7 @@ impl Turns {
     }
 
     /// Wakes `waker` when a credit came back or the deadline moved.
+    #[inline]
     pub fn register_pump(&mut self, waker: &Waker) {
         self.pump.register(waker);
     }

@@ -65,6 +65,8 @@ pub struct Guard {
     /// Nothing passes until the link is encrypted: an error in between would make the security
     /// manager fail on the encryption itself, and trouble-host with it.
     sealed: bool,
+    /// A pairing was not answered in time, so that there can be no other on this link.
+    spent: bool,
 }
 
 impl Guard {
@@ -82,14 +84,28 @@ impl Guard {
         progress: 0,
         peer_failed: None,
         sealed: false,
+        spent: false,
     };
 
     /// Lets a pairing pass that comes to no less than this.
     pub fn open(&mut self, wanted: Requirements) {
         *self = Self {
             wanted: Some(wanted),
+            spent: self.spent,
             ..Self::CLOSED
         };
+    }
+
+    /// Lets nothing pass on this link ever after: a pairing was not answered in time (Core Vol 3
+    /// Part H, 3.4).
+    pub fn spend(&mut self) {
+        self.close();
+        self.spent = true;
+    }
+
+    /// Whether there can be no pairing on this link any more.
+    pub fn is_spent(&self) -> bool {
+        self.spent
     }
 
     /// Lets nothing pass any more.

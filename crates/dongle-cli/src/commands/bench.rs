@@ -66,7 +66,11 @@ pub async fn run(global: &Global, interrupt: &Interrupt, args: &Bench) -> Result
         let began = Instant::now();
         let connection = session.connect(args.device.address).await?;
         let connect_ms = millis(began.elapsed());
-        let bench = Run { session, args, connection: &connection };
+        let bench = Run {
+            session,
+            args,
+            connection: &connection,
+        };
         let mut report = Report {
             address: args.device.address.to_string(),
             dongle: session.dongle.name().into(),
@@ -83,7 +87,9 @@ pub async fn run(global: &Global, interrupt: &Interrupt, args: &Bench) -> Result
         report.interval_ms = connection.interval().map(millis);
         match out.json {
             true => out.document(&report),
-            false => lines(&out, &report).iter().try_for_each(|line| out.line(line)),
+            false => lines(&out, &report)
+                .iter()
+                .try_for_each(|line| out.line(line)),
         }
     })
     .await
@@ -103,11 +109,13 @@ impl Run<'_> {
     ) -> Result<Option<Characteristic>, Failure> {
         let timeout = self.session.request_timeout();
         if let Some(path) = path {
-            return Ok(Some(find::characteristic(self.connection, path, timeout).await?));
+            return Ok(Some(
+                find::characteristic(self.connection, path, timeout).await?,
+            ));
         }
-        let mut services = self.connection.services();
+        let mut services = self.connection.services().timeout(timeout);
         while let Some(service) = services.next().await? {
-            let mut characteristics = service.characteristics();
+            let mut characteristics = service.characteristics().timeout(timeout);
             while let Some(found) = characteristics.next().await? {
                 if found.properties().contains(properties) {
                     return Ok(Some(found));
@@ -119,7 +127,9 @@ impl Run<'_> {
 
     async fn reads(&self) -> Result<Option<Reads>, Failure> {
         let path = self.args.read.as_ref();
-        let Some(found) = self.target(path, Properties::READ).await? else { return Ok(None) };
+        let Some(found) = self.target(path, Properties::READ).await? else {
+            return Ok(None);
+        };
         let timeout = self.session.request_timeout();
         let what = format!("Reading {}", find::titled(found.uuid()));
         let work = async {
@@ -154,7 +164,9 @@ impl Run<'_> {
 
     async fn notifications(&self) -> Result<Option<Flow>, Failure> {
         let path = self.args.notify.as_ref();
-        let Some(found) = self.target(path, Properties::NOTIFY).await? else { return Ok(None) };
+        let Some(found) = self.target(path, Properties::NOTIFY).await? else {
+            return Ok(None);
+        };
         let timeout = self.session.request_timeout();
         let what = format!("Taking notifications of {}", find::titled(found.uuid()));
         let work = async {
@@ -194,13 +206,17 @@ impl Run<'_> {
     }
 
     async fn writes(&self) -> Result<Option<Flow>, Failure> {
-        let Some(path) = &self.args.write else { return Ok(None) };
+        let Some(path) = &self.args.write else {
+            return Ok(None);
+        };
         let timeout = self.session.request_timeout();
         let found = find::characteristic(self.connection, path, timeout).await?;
         let most = usize::from(self.connection.mtu()) - WRITE_HEADER;
         let size = self.args.size.unwrap_or(most);
         if size > most {
-            return Err(Failure::Usage(format!("--size {size}: {most} octets fit a packet")));
+            return Err(Failure::Usage(format!(
+                "--size {size}: {most} octets fit a packet"
+            )));
         }
         let value = vec![0; size];
         let what = format!("Writing to {}", find::titled(found.uuid()));
@@ -212,7 +228,13 @@ impl Run<'_> {
                 count += 1;
             }
             let seconds = began.elapsed().as_secs_f64();
-            Ok(Some(Flow::new(&found, count, count * size as u64, seconds, None)))
+            Ok(Some(Flow::new(
+                &found,
+                count,
+                count * size as u64,
+                seconds,
+                None,
+            )))
         };
         Progress::of(self.session.global, what).during(work).await
     }
@@ -261,7 +283,10 @@ fn lines(out: &Output, report: &Report) -> Vec<String> {
     if let Some(interval) = report.interval_ms {
         link += &format!(", every {interval} ms");
     }
-    let mut lines = vec![format!("{} through {}: {link}", report.address, report.dongle)];
+    let mut lines = vec![format!(
+        "{} through {}: {link}",
+        report.address, report.dongle
+    )];
     if let Some(read) = &report.read {
         lines.push(title("Reads", &read.uuid));
         lines.push(format!(

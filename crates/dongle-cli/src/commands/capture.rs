@@ -10,11 +10,7 @@ use crate::args::{Args, Capture, Command, Global};
 use crate::failure::Failure;
 use crate::session::Interrupt;
 
-pub async fn run(
-    global: &Global,
-    interrupt: &Interrupt,
-    args: &Capture,
-) -> Result<(), Failure> {
+pub async fn run(global: &Global, interrupt: &Interrupt, args: &Capture) -> Result<(), Failure> {
     let mut line = vec![OsString::from("dongle")];
     match args.command.is_empty() {
         true => line.push("scan".into()),
@@ -30,14 +26,20 @@ pub async fn run(
         | Command::Serve(_)
         | Command::Completions(_)
         | Command::Man => {
-            return Err(Failure::Usage("there is no traffic in that command to record".into()));
+            return Err(Failure::Usage(
+                "there is no traffic in that command to record".into(),
+            ));
         }
         _ => {}
     }
     let timeout = inner.global.timeout.or(global.timeout);
     let verbose = inner.global.verbose.max(global.verbose);
     let dongle = recorded(&global.dongle, &args.file)?;
-    inner.global = Global { dongle, timeout, verbose };
+    inner.global = Global {
+        dongle,
+        timeout,
+        verbose,
+    };
     let result = super::run(&inner, interrupt).await;
     if args.file.exists() {
         eprintln!("Recorded in {}", args.file.display());
@@ -53,6 +55,9 @@ fn recorded(dongle: &str, file: &Path) -> Result<String, Failure> {
     }
     match file.to_str() {
         Some(file) if !file.contains(',') => Ok(format!("{dongle},snoop={file}")),
-        _ => Err(Failure::Usage(format!("{}: a comma can't be in its name", file.display()))),
+        _ => Err(Failure::Usage(format!(
+            "{}: a comma can't be in its name",
+            file.display()
+        ))),
     }
 }

@@ -67,7 +67,10 @@ struct Titled {
 
 impl From<Uuid> for Titled {
     fn from(uuid: Uuid) -> Self {
-        Self { uuid: uuid.to_string(), name: find::name(uuid) }
+        Self {
+            uuid: uuid.to_string(),
+            name: find::name(uuid),
+        }
     }
 }
 
@@ -88,16 +91,21 @@ pub async fn run(global: &Global, interrupt: &Interrupt, args: &Inspect) -> Resu
     let out = Output::new(args.json);
     Session::run_interruptibly(global, interrupt, async |session| {
         let connection = session.connect(args.device.address).await?;
-        let look = Look { timeout: session.request_timeout(), values: !args.no_values };
+        let look = Look {
+            timeout: session.request_timeout(),
+            values: !args.no_values,
+        };
         let progress = Progress::of(global, format!("Looking at {}", args.device.address));
         let device = progress.during(look.at(&connection)).await?;
         match out.json {
             true => out.document(&device),
-            false => tree(&out, &device).iter().try_for_each(|line| match out.terminal {
-                // A tree can't be read any more when its lines are broken.
-                true => out.line(fit(line, Screen::size().0)),
-                false => out.line(line),
-            }),
+            false => tree(&out, &device)
+                .iter()
+                .try_for_each(|line| match out.terminal {
+                    // A tree can't be read any more when its lines are broken.
+                    true => out.line(fit(line, Screen::size().0)),
+                    false => out.line(line),
+                }),
         }
     })
     .await
@@ -111,7 +119,7 @@ struct Look {
 impl Look {
     async fn at(&self, connection: &DeviceConnection) -> Result<Device, Failure> {
         let mut services = Vec::new();
-        for service in connection.services().all().await? {
+        for service in connection.services().timeout(self.timeout).all().await? {
             services.push(self.service(&service).await?);
         }
         let device_name = Uuid::from_u16(0x2A00);
@@ -136,11 +144,21 @@ impl Look {
 
     async fn service(&self, service: &Service) -> Result<ServiceNode, Failure> {
         let mut includes = Vec::new();
-        for included in service.included_services().all().await? {
+        for included in service
+            .included_services()
+            .timeout(self.timeout)
+            .all()
+            .await?
+        {
             includes.push(included.uuid().into());
         }
         let mut characteristics = Vec::new();
-        for characteristic in service.characteristics().all().await? {
+        for characteristic in service
+            .characteristics()
+            .timeout(self.timeout)
+            .all()
+            .await?
+        {
             characteristics.push(self.characteristic(&characteristic).await?);
         }
         Ok(ServiceNode {
@@ -154,7 +172,7 @@ impl Look {
 
     async fn characteristic(&self, found: &Characteristic) -> Result<CharacteristicNode, Failure> {
         let mut descriptors = Vec::new();
-        for descriptor in found.descriptors().all().await? {
+        for descriptor in found.descriptors().timeout(self.timeout).all().await? {
             let read = match self.values {
                 true => Some(descriptor.read().timeout(self.timeout).await),
                 false => None,
@@ -195,7 +213,10 @@ impl Value {
             Some(Err(error)) => {
                 let told = error.att().and_then(|AttError { code, .. }| code.name());
                 let error = told.map_or_else(|| error.to_string(), Into::into);
-                Ok(Self { error: Some(error), ..Self::default() })
+                Ok(Self {
+                    error: Some(error),
+                    ..Self::default()
+                })
             }
         }
     }
@@ -226,10 +247,19 @@ fn tree(out: &Output, device: &Device) -> Vec<String> {
     for (index, service) in device.services.iter().enumerate() {
         let (branch, below) = branches(index + 1 == device.services.len());
         let handles = format!("@{}–{}", service.first_handle, service.last_handle);
-        lines.push(format!("{}{}  {}", style.dim(branch), service.is.shown(out, true), style.dim(handles)));
+        lines.push(format!(
+            "{}{}  {}",
+            style.dim(branch),
+            service.is.shown(out, true),
+            style.dim(handles)
+        ));
         let below = style.dim(below);
         for included in &service.includes {
-            lines.push(format!("{below}{}includes {}", style.dim("├─ "), included.shown(out, false)));
+            lines.push(format!(
+                "{below}{}includes {}",
+                style.dim("├─ "),
+                included.shown(out, false)
+            ));
         }
         characteristics(out, &below, service, &mut lines);
         if index + 1 < device.services.len() {
@@ -250,9 +280,16 @@ fn characteristics(out: &Output, indent: &str, service: &ServiceNode, lines: &mu
             style.dim(branch),
             node.is.shown(out, false)
         ));
-        let own = if node.descriptors.is_empty() { "   " } else { "│  " };
+        let own = if node.descriptors.is_empty() {
+            "   "
+        } else {
+            "│  "
+        };
         if let Some(value) = node.value.shown(out) {
-            lines.push(format!("{indent}{}{value}", style.dim(format!("{below}{own}"))));
+            lines.push(format!(
+                "{indent}{}{value}",
+                style.dim(format!("{below}{own}"))
+            ));
         }
         for (index, descriptor) in node.descriptors.iter().enumerate() {
             let (branch, _) = branches(index + 1 == node.descriptors.len());
@@ -268,7 +305,11 @@ fn characteristics(out: &Output, indent: &str, service: &ServiceNode, lines: &mu
 }
 
 fn branches(last: bool) -> (&'static str, &'static str) {
-    if last { ("└─ ", "   ") } else { ("├─ ", "│  ") }
+    if last {
+        ("└─ ", "   ")
+    } else {
+        ("├─ ", "│  ")
+    }
 }
 
 impl Titled {

@@ -128,7 +128,10 @@ impl<'a> View<'a> {
         }
         if let Some(screen) = &mut self.screen {
             let title = find::titled(self.uuid);
-            let note = self.out.style.dim(format!("{title}: waiting for values. Ctrl-C ends it."));
+            let note = self
+                .out
+                .style
+                .dim(format!("{title}: waiting for values. Ctrl-C ends it."));
             screen.draw(&[], &[note])?;
         }
         Ok(())
@@ -136,14 +139,22 @@ impl<'a> View<'a> {
 
     /// A value; whether it is the last one that waits.
     fn value(&mut self, octets: &[u8], last: bool) -> Result<(), Failure> {
-        let elapsed = self.began.get_or_insert_with(Instant::now).elapsed().as_secs_f64();
+        let elapsed = self
+            .began
+            .get_or_insert_with(Instant::now)
+            .elapsed()
+            .as_secs_f64();
         self.count += 1;
         let format = self.args.format;
         if self.args.json {
             let time = rfc3339(SystemTime::now());
             let elapsed = (elapsed * 1e6).round() / 1e6;
             let value = value::Json::new(format, self.uuid, octets);
-            return self.out.object(&Line { time, elapsed, value });
+            return self.out.object(&Line {
+                time,
+                elapsed,
+                value,
+            });
         }
         let meaning = value::meaning(format, self.uuid, octets);
         if self.args.csv {
@@ -152,11 +163,20 @@ impl<'a> View<'a> {
         let shown = value::shown(format, self.uuid, octets);
         let hex = value::spaced(octets);
         let style = self.out.style;
-        let mut line = format!("{}  {}", style.dim(format!("{elapsed:9.3}")), style.bold(&shown));
+        let mut line = format!(
+            "{}  {}",
+            style.dim(format!("{elapsed:9.3}")),
+            style.bold(&shown)
+        );
         if shown != hex {
             line += &format!("  {}", style.dim(hex));
         }
-        if let Some(Meaning { number: Some(number), unit, .. }) = meaning {
+        if let Some(Meaning {
+            number: Some(number),
+            unit,
+            ..
+        }) = meaning
+        {
             self.plot.push(number);
             self.unit = unit.unwrap_or_default();
         }
@@ -172,19 +192,17 @@ impl<'a> View<'a> {
         }
     }
 
-    fn csv(
-        &self,
-        elapsed: f64,
-        meaning: Option<&Meaning>,
-        octets: &[u8],
-    ) -> Result<(), Failure> {
+    fn csv(&self, elapsed: f64, meaning: Option<&Meaning>, octets: &[u8]) -> Result<(), Failure> {
         let time = rfc3339(SystemTime::now());
         let value = meaning.map_or_else(String::new, |meaning| match meaning.number {
             Some(number) => number.to_string(),
             None => quoted(&meaning.text),
         });
         let unit = meaning.and_then(|meaning| meaning.unit).unwrap_or_default();
-        self.out.line(format!("{time},{elapsed:.6},{value},{unit},{}", value::hex(octets)))
+        self.out.line(format!(
+            "{time},{elapsed:.6},{value},{unit},{}",
+            value::hex(octets)
+        ))
     }
 
     fn missed(&mut self, missed: u32) -> Result<(), Failure> {
@@ -193,7 +211,11 @@ impl<'a> View<'a> {
         if self.args.json {
             return self.out.object(&Missed { time, missed });
         }
-        let plural = if missed == 1 { "value was" } else { "values were" };
+        let plural = if missed == 1 {
+            "value was"
+        } else {
+            "values were"
+        };
         let note = format!("{missed} {plural} missed here");
         match self.screen {
             Some(_) => self.lines.push(self.out.style.middling(note)),
@@ -204,7 +226,9 @@ impl<'a> View<'a> {
     }
 
     fn draw(&mut self, last: bool) -> Result<(), Failure> {
-        let Some(screen) = &mut self.screen else { return Ok(()) };
+        let Some(screen) = &mut self.screen else {
+            return Ok(());
+        };
         let (columns, rows) = Screen::size();
         let mut region = Vec::new();
         // Where there is hardly room for the values, there is none for a plot.
@@ -213,7 +237,9 @@ impl<'a> View<'a> {
             let plot = self.plot.rows(columns, ROWS);
             region.extend(plot.iter().map(|row| self.out.style.accent(row)));
         }
-        let seconds = self.began.map_or(0.0, |began| began.elapsed().as_secs_f64());
+        let seconds = self
+            .began
+            .map_or(0.0, |began| began.elapsed().as_secs_f64());
         let mut note = format!("{} in {seconds:.0} s", values(self.count));
         if self.missed > 0 {
             note += &format!(", {} missed", self.missed);

@@ -31,9 +31,17 @@ pub async fn run(global: &Global, interrupt: &Interrupt, args: &Read) -> Result<
         let (uuid, handle, octets) = match args.descriptor {
             Some(uuid) => {
                 let descriptor = found.descriptor(uuid).timeout(timeout).await?;
-                (uuid, descriptor.handle(), descriptor.read().timeout(timeout).await?)
+                (
+                    uuid,
+                    descriptor.handle(),
+                    descriptor.read().timeout(timeout).await?,
+                )
             }
-            None => (found.uuid(), found.handle(), found.read().timeout(timeout).await?),
+            None => (
+                found.uuid(),
+                found.handle(),
+                found.read().timeout(timeout).await?,
+            ),
         };
         if args.raw {
             let mut stdout = io::stdout().lock();

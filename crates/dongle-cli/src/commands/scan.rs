@@ -41,7 +41,9 @@ fn builder(session: &Session<'_>, args: &Scan) -> Result<ScanBuilder, Failure> {
     if let Some(wanted) = &args.name {
         let wanted = wanted.to_lowercase();
         scan = scan.filter(move |found| {
-            found.name().is_some_and(|name| name.to_lowercase().contains(&wanted))
+            found
+                .name()
+                .is_some_and(|name| name.to_lowercase().contains(&wanted))
         });
     }
     if let Some(service) = args.service {
@@ -83,12 +85,17 @@ impl Company {
     fn parse(text: &str) -> Result<Self, Failure> {
         let number = match text.strip_prefix("0x") {
             Some(digits) => Some(u16::from_str_radix(digits, 16)),
-            None => text.chars().all(|c| c.is_ascii_digit()).then(|| text.parse()),
+            None => text
+                .chars()
+                .all(|c| c.is_ascii_digit())
+                .then(|| text.parse()),
         };
         match number {
             None => Ok(Self::Name(text.to_lowercase())),
             Some(Ok(number)) => Ok(Self::Number(number)),
-            Some(Err(_)) => Err(Failure::Usage(format!("{text} is not a company identifier"))),
+            Some(Err(_)) => Err(Failure::Usage(format!(
+                "{text} is not a company identifier"
+            ))),
         }
     }
 
@@ -139,17 +146,26 @@ struct Data {
 
 impl From<Uuid> for Named {
     fn from(uuid: Uuid) -> Self {
-        Self { id: uuid.to_string(), name: find::name(uuid) }
+        Self {
+            id: uuid.to_string(),
+            name: find::name(uuid),
+        }
     }
 }
 
 impl Line {
     fn new(found: &ScanResult) -> Self {
-        let number = |number: u16, name| Named { id: format!("0x{number:04X}"), name };
+        let number = |number: u16, name| Named {
+            id: format!("0x{number:04X}"),
+            name,
+        };
         let service_data = [found.data(), found.scan_response()]
             .iter()
             .flat_map(|data| data.all_service_data())
-            .map(|entry| Data { of: entry.uuid.into(), hex: hex(entry.data) })
+            .map(|entry| Data {
+                of: entry.uuid.into(),
+                hex: hex(entry.data),
+            })
             .collect();
         let manufacturer_data = found.manufacturer_data().map(|entry| Data {
             of: number(entry.company, dongle_names::company(entry.company)),
@@ -158,12 +174,18 @@ impl Line {
         Self {
             time: rfc3339(SystemTime::now()),
             address: found.address().to_string(),
-            address_type: if found.address().is_random() { "random" } else { "public" },
+            address_type: if found.address().is_random() {
+                "random"
+            } else {
+                "public"
+            },
             rssi: found.rssi(),
             name: found.name(),
             connectable: found.is_connectable(),
             tx_power: found.tx_power(),
-            appearance: found.appearance().map(|a| number(a, dongle_names::appearance(a))),
+            appearance: found
+                .appearance()
+                .map(|a| number(a, dongle_names::appearance(a))),
             services: found.services().map(Into::into).collect(),
             service_data,
             manufacturer_data: manufacturer_data.collect(),
@@ -248,7 +270,10 @@ async fn table(session: &Session<'_>, args: &Scan, out: &Output) -> Result<(), F
                 let columns = Screen::size().0;
                 let drawn = table.drawn(out.style, columns, usize::MAX);
                 screen.draw(&drawn, &[])?;
-                out.line(out.style.dim(format!("{}, {elapsed} s.", devices(table.rows.len()))))?;
+                out.line(
+                    out.style
+                        .dim(format!("{}, {elapsed} s.", devices(table.rows.len()))),
+                )?;
                 return Ok(());
             }
         }
@@ -257,7 +282,11 @@ async fn table(session: &Session<'_>, args: &Scan, out: &Output) -> Result<(), F
 
 /// Nobody should take the simulated world for the real one.
 fn through(dongle: &str) -> &str {
-    if dongle == "virtual" { "the simulated dongle" } else { dongle }
+    if dongle == "virtual" {
+        "the simulated dongle"
+    } else {
+        dongle
+    }
 }
 
 fn devices(count: usize) -> String {
@@ -278,7 +307,15 @@ impl Table {
                 (row.found, row.heard, row.times) = (found, heard, row.times + 1);
             }
             None => {
-                self.rows.insert(found.address(), Row { found, rssi, heard, times: 1 });
+                self.rows.insert(
+                    found.address(),
+                    Row {
+                        found,
+                        rssi,
+                        heard,
+                        times: 1,
+                    },
+                );
             }
         }
     }
@@ -289,9 +326,17 @@ impl Table {
             let nearest = (b.rssi.round() as i32).cmp(&(a.rssi.round() as i32));
             nearest.then_with(|| a.found.address().cmp(&b.found.address()))
         });
-        let names = rows.iter().map(|row| row.name().chars().count()).max().unwrap_or(0);
+        let names = rows
+            .iter()
+            .map(|row| row.name().chars().count())
+            .max()
+            .unwrap_or(0);
         let name = names.clamp(4, (columns / 3).max(4));
-        let address = rows.iter().map(|row| shown(row.found.address()).len()).max().unwrap_or(17);
+        let address = rows
+            .iter()
+            .map(|row| shown(row.found.address()).len())
+            .max()
+            .unwrap_or(17);
         let head = format!(
             "{}  {}  {}  WHAT",
             pad("ADDRESS", address),
@@ -300,9 +345,16 @@ impl Table {
         );
         let mut lines = vec![style.bold(crate::screen::fit(&head, columns))];
         let room = most.saturating_sub(1);
-        let shown = if rows.len() > room { room.saturating_sub(1) } else { rows.len() };
+        let shown = if rows.len() > room {
+            room.saturating_sub(1)
+        } else {
+            rows.len()
+        };
         for row in rows.iter().take(shown) {
-            lines.push(crate::screen::fit(&row.drawn(style, address, name), columns));
+            lines.push(crate::screen::fit(
+                &row.drawn(style, address, name),
+                columns,
+            ));
         }
         if shown < rows.len() {
             lines.push(style.dim(format!("… and {} more, further away", rows.len() - shown)));
@@ -336,17 +388,30 @@ impl Row {
             pad(&self.name(), name),
             style.dim(what)
         );
-        if silent >= STALE { style.dim(line) } else { line }
+        if silent >= STALE {
+            style.dim(line)
+        } else {
+            line
+        }
     }
 
     /// What it says about itself, in a few words.
     fn what(&self) -> String {
         let mut words = Vec::new();
-        let appearance = self.found.appearance().filter(|&appearance| appearance != 0);
-        words.extend(appearance.and_then(dongle_names::appearance).map(String::from));
-        words.extend(self.found.services().map(|uuid| {
-            find::name(uuid).map_or_else(|| uuid.to_string(), String::from)
-        }));
+        let appearance = self
+            .found
+            .appearance()
+            .filter(|&appearance| appearance != 0);
+        words.extend(
+            appearance
+                .and_then(dongle_names::appearance)
+                .map(String::from),
+        );
+        words.extend(
+            self.found
+                .services()
+                .map(|uuid| find::name(uuid).map_or_else(|| uuid.to_string(), String::from)),
+        );
         words.extend(self.found.manufacturer_data().map(|data| {
             let name = dongle_names::company(data.company);
             name.map_or_else(|| format!("company 0x{:04X}", data.company), String::from)

@@ -14,7 +14,11 @@ use crate::session::Interrupt;
 
 pub async fn run(interrupt: &Interrupt, args: &Serve) -> Result<(), Failure> {
     let out = Output::new(false);
-    let air = Air::with(if args.fast { AirConfig::free_running() } else { AirConfig::paced() });
+    let air = Air::with(if args.fast {
+        AirConfig::free_running()
+    } else {
+        AirConfig::paced()
+    });
     let controller = match args.zephyr {
         true => ControllerConfig::zephyr_uart(),
         false => ControllerConfig::default(),
@@ -39,13 +43,19 @@ pub async fn run(interrupt: &Interrupt, args: &Serve) -> Result<(), Failure> {
     }
     out.line(format!("Serving {spec}"))?;
     for sensor in &sensors {
-        out.line(format!("  a heart-rate sensor at {}", shown(sensor.address())))?;
+        out.line(format!(
+            "  a heart-rate sensor at {}",
+            shown(sensor.address())
+        ))?;
     }
     if args.beacons > 0 {
         out.line(format!("  {} beacons", args.beacons))?;
     }
     if out.terminal {
-        out.line(out.style.dim(format!("Try: dongle scan --dongle {spec}. Ctrl-C ends it.")))?;
+        out.line(
+            out.style
+                .dim(format!("Try: dongle scan --dongle {spec}. Ctrl-C ends it.")),
+        )?;
     }
     interrupt.pressed().await;
     Ok(())
@@ -77,12 +87,10 @@ fn pty(
 }
 
 #[cfg(not(unix))]
-fn pty(
-    _: &str,
-    _: &Air,
-    _: ControllerConfig,
-) -> Result<(String, Box<dyn Send>), Failure> {
-    Err(Failure::Unsupported("there are no pseudo-terminals here; serve at tcp-server:".into()))
+fn pty(_: &str, _: &Air, _: ControllerConfig) -> Result<(String, Box<dyn Send>), Failure> {
+    Err(Failure::Unsupported(
+        "there are no pseudo-terminals here; serve at tcp-server:".into(),
+    ))
 }
 
 fn sensor(air: &Air, args: &Serve, number: u16) -> HeartRateSensor {

@@ -67,13 +67,17 @@ fn octets(args: &Write) -> Result<Vec<u8>, Failure> {
             let mut octets = Vec::new();
             // One more than can be written shows that there are too many.
             let mut stdin = std::io::stdin().lock().take(LONGEST as u64 + 1);
-            stdin.read_to_end(&mut octets).map_err(Failure::io("standard input"))?;
+            stdin
+                .read_to_end(&mut octets)
+                .map_err(Failure::io("standard input"))?;
             octets
         }
         text => value::parse(args.format, text).map_err(Failure::Usage)?,
     };
     match octets.len() > LONGEST {
-        true => Err(Failure::Usage(format!("a value has at most {LONGEST} octets"))),
+        true => Err(Failure::Usage(format!(
+            "a value has at most {LONGEST} octets"
+        ))),
         false => Ok(octets),
     }
 }

@@ -41,7 +41,11 @@ impl World {
         let sensor = HeartRateSensor::start(&air, config);
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
         let server = serve_tcp(listener, &air, ControllerConfig::default()).expect("a server");
-        Self { air, sensor, server }
+        Self {
+            air,
+            sensor,
+            server,
+        }
     }
 
     pub fn spec(&self) -> String {
@@ -75,7 +79,9 @@ impl World {
     /// Runs it and expects one JSON object in each line.
     pub fn lines(&self, args: &[&str]) -> Vec<serde_json::Value> {
         let out = self.out(args);
-        out.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect()
+        out.lines()
+            .map(|line| serde_json::from_str(line).expect("JSON"))
+            .collect()
     }
 
     /// Whether the sensor gets free: it serves one at a time, so it can be connected to again.
@@ -107,10 +113,16 @@ pub fn finish(mut child: Child) -> Ran {
     let err = drain(child.stderr.take());
     let code = wait(&mut child);
     let text = |thread: Option<std::thread::JoinHandle<Vec<u8>>>| {
-        let octets = thread.map(|thread| thread.join().expect("a reader")).unwrap_or_default();
+        let octets = thread
+            .map(|thread| thread.join().expect("a reader"))
+            .unwrap_or_default();
         String::from_utf8(octets).expect("text")
     };
-    Ran { code, out: text(out), err: text(err) }
+    Ran {
+        code,
+        out: text(out),
+        err: text(err),
+    }
 }
 
 pub fn wait(child: &mut Child) -> i32 {
@@ -167,6 +179,8 @@ pub fn first_lines(
 /// Ctrl-C.
 #[cfg(unix)]
 pub fn interrupt(child: &Child) {
-    let sent = Command::new("kill").args(["-INT", &child.id().to_string()]).status();
+    let sent = Command::new("kill")
+        .args(["-INT", &child.id().to_string()])
+        .status();
     assert!(sent.is_ok_and(|status| status.success()), "kill -INT");
 }

@@ -80,7 +80,11 @@ impl World {
     pub(super) fn run_procedures(&mut self, link_id: LinkId) {
         let now = self.now;
         while let Some(link) = self.links.get_mut(&link_id) {
-            let due = link.procedures.iter().position(|p| p.not_before() <= now);
+            // A peer that was never there takes part in nothing.
+            let alone = link.end(Side::Peripheral).is_none();
+            let due = link.procedures.iter().position(|p| {
+                p.not_before() <= now && (!alone || matches!(p, Procedure::Terminate { .. }))
+            });
             let Some(procedure) = due.and_then(|index| link.procedures.remove(index)) else {
                 break;
             };

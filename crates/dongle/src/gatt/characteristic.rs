@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use dongle_central::att::{AttributeHandle, MAX_VALUE_LENGTH, Mtu, Uuid};
 use dongle_central::bearer::ValueKind;
+use dongle_central::client::Client;
 use dongle_central::gatt::{self, ClientConfiguration, Properties, WriteMode, uuids};
 
 use crate::call::Call;
@@ -92,8 +93,8 @@ impl Characteristic {
     pub fn descriptors(&self) -> Found<Descriptor> {
         let held = Arc::clone(&self.held);
         let range = self.characteristic.descriptors();
-        let run = held.client(None).descriptors(range, vec![0; Mtu::MAX.size()]);
-        found(held, run, Descriptor::new)
+        let start = move |client: Client<_>| client.descriptors(range, vec![0; Mtu::MAX.size()]);
+        found(held, start, Descriptor::new)
     }
 
     async fn find_descriptor(
@@ -127,12 +128,34 @@ pub(crate) async fn read_value(
     handle: AttributeHandle,
     timeout: Option<Duration>,
 ) -> Result<Vec<u8>, Error> {
-    let client = held.client(timeout);
-    let mut value = vec![0; MAX_VALUE_LENGTH];
-    let mut response = vec![0; client.mtu().size()];
-    let len = client.read(handle, &mut response, &mut value).await.map_err(|e| held.explain(e))?;
-    value.truncate(len);
-    Ok(value)
+    let read = || async {
+        let client = held.client(timeout);
+        let mut value = vec![0; MAX_VALUE_LENGTH];
+        let mut response = vec![0; client.mtu().size()];
+        let len = client.read(handle, &mut response, &mut value).await;
+        value.truncate(len.map_err(|e| held.explain(e))?);
+        Ok(value)
+    };
+    held.on_demand(timeout, read).await
+}
+
+/// Writes a value, in parts if it does not fit the MTU.
+pub(crate) async fn write_value(
+    held: &Held,
+    handle: AttributeHandle,
+    value: &[u8],
+    timeout: Option<Duration>,
+) -> Result<(), Error> {
+    let write = || async {
+        let client = held.client(timeout);
+        let written = if value.len() <= client.mtu().max_write() {
+            client.write(handle, value).await
+        } else {
+            client.write_long(handle, value).await
+        };
+        written.map_err(|e| held.explain(e))
+    };
+    held.on_demand(timeout, write).await
 }
 
 /// A write in the making; await it.
@@ -164,15 +187,14 @@ impl<'a> Write<'a> {
         let handle = self.characteristic.checked(held)?;
         let mode = WriteMode::choose(characteristic.properties, self.response)
             .ok_or(Error::NotPermitted("the characteristic can not be written"))?;
-        let client = held.client(self.timeout);
-        let written = match mode {
-            WriteMode::WithoutResponse => client.write_without_response(handle, self.value).await,
-            WriteMode::WithResponse if self.value.len() <= client.mtu().max_write() => {
-                client.write(handle, self.value).await
+        match mode {
+            WriteMode::WithoutResponse => {
+                let client = held.client(self.timeout);
+                let written = client.write_without_response(handle, self.value).await;
+                written.map_err(|e| held.explain(e))
             }
-            WriteMode::WithResponse => client.write_long(handle, self.value).await,
-        };
-        written.map_err(|e| held.explain(e))
+            WriteMode::WithResponse => write_value(held, handle, self.value, self.timeout).await,
+        }
     }
 }
 
@@ -239,9 +261,8 @@ impl<'a> Subscribe<'a> {
         };
         if !configuration.written.contains(wanted) {
             let written = configuration.written | wanted;
-            let client = held.client(self.timeout);
-            let done = client.write(configuration.handle, &written.to_le_bytes()).await;
-            done.map_err(|e| held.explain(e))?;
+            let bits = written.to_le_bytes();
+            write_value(held, configuration.handle, &bits, self.timeout).await?;
             held.database.configured(value, Configuration { written, ..configuration });
         }
         Ok(Subscription::new(Arc::clone(held), values, value, kind))

@@ -9,7 +9,7 @@ use dongle_central::gatt;
 use crate::call::Call;
 use crate::connection::Held;
 use crate::error::Error;
-use crate::gatt::{Age, read_value};
+use crate::gatt::{Age, read_value, write_value};
 
 /// A characteristic descriptor.
 #[derive(Clone)]
@@ -50,14 +50,7 @@ impl Descriptor {
     /// Writes it, with response; in parts if it does not fit the MTU.
     pub fn write<'a>(&'a self, value: &'a [u8]) -> Call<'a, ()> {
         Call::new(move |timeout| async move {
-            let client = self.held.client(timeout);
-            let handle = self.checked()?;
-            let written = if value.len() <= client.mtu().max_write() {
-                client.write(handle, value).await
-            } else {
-                client.write_long(handle, value).await
-            };
-            written.map_err(|e| self.held.explain(e))
+            write_value(&self.held, self.checked()?, value, timeout).await
         })
     }
 }

@@ -9,12 +9,12 @@ mod subscription;
 
 use std::sync::Arc;
 
-use dongle_central::client::Run;
+use dongle_central::client::{Client, Run};
 use dongle_central::gatt::Procedure;
 use futures_lite::stream;
 
 pub use changes::ServiceChanges;
-pub(crate) use characteristic::read_value;
+pub(crate) use characteristic::{read_value, write_value};
 pub use characteristic::{Characteristic, Subscribe, Write};
 pub(crate) use database::{Age, Configuration, Database};
 pub use descriptor::Descriptor;
@@ -28,7 +28,7 @@ use crate::links::SharedLinks;
 /// What a procedure finds, as handles that keep the connection.
 pub(crate) fn found<P, I, T>(
     held: Arc<Held>,
-    run: Run<SharedLinks, P, Vec<u8>>,
+    start: impl FnOnce(Client<SharedLinks>) -> Run<SharedLinks, P, Vec<u8>> + Send + 'static,
     make: fn(Arc<Held>, I) -> T,
 ) -> Found<T>
 where
@@ -36,8 +36,11 @@ where
     I: Send + 'static,
     T: Send + 'static,
 {
-    Found::new(stream::try_unfold((held, run), move |(held, mut run)| async move {
-        let item = run.next().await.map_err(|e| held.explain(e))?;
-        Ok(item.map(|item| (make(Arc::clone(&held), item), (held, run))))
-    }))
+    Found::new(move |timeout| {
+        let run = start(held.client(timeout));
+        stream::try_unfold((held, run), move |(held, mut run)| async move {
+            let item = run.next().await.map_err(|e| held.explain(e))?;
+            Ok(item.map(|item| (make(Arc::clone(&held), item), (held, run))))
+        })
+    })
 }

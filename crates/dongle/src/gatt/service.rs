@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use dongle_central::att::{AttributeHandle, HandleRange, Mtu, Uuid};
+use dongle_central::client::Client;
 use dongle_central::gatt;
 
 use crate::call::Call;
@@ -56,9 +57,11 @@ impl Service {
     /// All characteristics, one by one.
     pub fn characteristics(&self) -> Found<Characteristic> {
         let held = Arc::clone(&self.held);
-        let buffer = vec![0; Mtu::MAX.size()];
-        let run = held.client(None).characteristics(self.service.range, None, buffer);
-        found(held, run, Characteristic::new)
+        let range = self.service.range;
+        let start = move |client: Client<_>| {
+            client.characteristics(range, None, vec![0; Mtu::MAX.size()])
+        };
+        found(held, start, Characteristic::new)
     }
 
     /// Reads the values of all characteristics with this UUID, without discovering them first: each
@@ -78,9 +81,11 @@ impl Service {
     /// The services that this one includes, one by one.
     pub fn included_services(&self) -> Found<Self> {
         let held = Arc::clone(&self.held);
-        let buffer = vec![0; Mtu::MAX.size()];
-        let run = held.client(None).included_services(self.service.range, buffer);
-        found(held, run, |held, included: gatt::IncludedService| {
+        let range = self.service.range;
+        let start = move |client: Client<_>| {
+            client.included_services(range, vec![0; Mtu::MAX.size()])
+        };
+        found(held, start, |held, included: gatt::IncludedService| {
             let (range, uuid) = (included.range, included.uuid);
             Self::new(held, gatt::Service { range, uuid, primary: false })
         })

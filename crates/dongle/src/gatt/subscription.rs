@@ -32,6 +32,8 @@ pub struct Subscription {
     value: AttributeHandle,
     kind: ValueKind,
     buffer: Box<[u8; LONGEST]>,
+    /// Whether the stream has told of the end.
+    over: bool,
 }
 
 /// What a subscription hears.
@@ -50,7 +52,7 @@ impl Subscription {
         value: AttributeHandle,
         kind: ValueKind,
     ) -> Self {
-        Self { held, values, value, kind, buffer: Box::new([0; LONGEST]) }
+        Self { held, values, value, kind, buffer: Box::new([0; LONGEST]), over: false }
     }
 
     /// The next value, or how many were missed before it. Values that were received before the
@@ -125,7 +127,12 @@ impl Stream for Subscription {
 
     /// Ends after the error that tells of the connection's end.
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        self.poll(cx, None).map(Some)
+        if self.over {
+            return Poll::Ready(None);
+        }
+        let polled = self.poll(cx, None);
+        self.over = matches!(polled, Poll::Ready(Err(_)));
+        polled.map(Some)
     }
 }
 

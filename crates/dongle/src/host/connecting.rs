@@ -133,7 +133,10 @@ impl Connecting {
         }
         let mut state = self.0.borrow_mut();
         let peer = request.peer;
-        let hold = state.holds.iter().find(|hold| hold.peer == peer && hold.usable().is_some());
+        let hold = state
+            .holds
+            .iter()
+            .find(|hold| hold.peer == peer && hold.usable().is_some());
         if let Some(held) = hold.and_then(Hold::usable) {
             request.answer(Ok(held));
             return;
@@ -143,7 +146,12 @@ impl Connecting {
             None => {
                 let config = request.config.clone();
                 let waiters = vec![request];
-                state.wanted.push_back(Wanted { peer, config, answering: false, waiters });
+                state.wanted.push_back(Wanted {
+                    peer,
+                    config,
+                    answering: false,
+                    waiters,
+                });
             }
         }
         state.change();
@@ -167,7 +175,12 @@ impl Connecting {
 
     /// All connections that handles have.
     pub(super) fn all_held(&self) -> Vec<Arc<Held>> {
-        self.0.borrow().holds.iter().filter_map(|hold| hold.held.upgrade()).collect()
+        self.0
+            .borrow()
+            .holds
+            .iter()
+            .filter_map(|hold| hold.held.upgrade())
+            .collect()
     }
 
     /// Whether anything is connected, or on its way.
@@ -213,10 +226,16 @@ impl Connecting {
     async fn stop(&self, group: &Group, scanning: &Scanning, since: Instant) {
         let began = Instant::now();
         loop {
-            let turn = if group.crowded { began + TURN } else { since + BEFORE_SCAN };
+            let turn = if group.crowded {
+                began + TURN
+            } else {
+                since + BEFORE_SCAN
+            };
             // Nobody may want to scan now, but then.
             let turn = turn.max(Instant::now() + BREATH);
-            let until = self.next_deadline().map_or(turn, |deadline| deadline.min(turn));
+            let until = self
+                .next_deadline()
+                .map_or(turn, |deadline| deadline.min(turn));
             self.change_or(Some(until)).await;
             let now = Instant::now();
             let waits = group.crowded || scanning.is_wanted();
@@ -248,8 +267,17 @@ impl Connecting {
         }
         state.next_hold += 1;
         let number = state.next_hold;
-        state.holds.push(Hold { number, peer, held: Weak::new(), answered: false });
-        jobs.borrow_mut().push_back(Job::Hold { connection, peer, number });
+        state.holds.push(Hold {
+            number,
+            peer,
+            held: Weak::new(),
+            answered: false,
+        });
+        jobs.borrow_mut().push_back(Job::Hold {
+            connection,
+            peer,
+            number,
+        });
     }
 
     /// The attempt has failed.
@@ -293,7 +321,9 @@ impl Connecting {
         id: LinkId,
     ) -> Option<Established> {
         let mut state = self.0.borrow_mut();
-        let first = state.wanted(peer).and_then(|wanted| wanted.waiters.first())?;
+        let first = state
+            .wanted(peer)
+            .and_then(|wanted| wanted.waiters.first())?;
         let tune = first.tune;
         let (held, commands) = Held::new(Arc::clone(&first.dongle), peer, id);
         let ended = Arc::clone(&held.ended);
@@ -305,7 +335,12 @@ impl Connecting {
         }
         state.answer(peer, || Ok(Arc::clone(&held)));
         drop(state);
-        Some(Established { handle: weak, commands, ended, tune })
+        Some(Established {
+            handle: weak,
+            commands,
+            ended,
+            tune,
+        })
     }
 
     /// The device went away before it answered.
@@ -320,12 +355,18 @@ impl Connecting {
             let next = {
                 let mut state = self.0.borrow_mut();
                 let now = Instant::now();
-                let Some(wanted) = state.wanted(peer) else { return };
+                let Some(wanted) = state.wanted(peer) else {
+                    return;
+                };
                 if wanted.waiters.iter().all(|waiter| waiter.is_overdue(now)) {
                     return;
                 }
                 wanted.expire(now);
-                wanted.waiters.iter().filter_map(|waiter| waiter.deadline).min()
+                wanted
+                    .waiters
+                    .iter()
+                    .filter_map(|waiter| waiter.deadline)
+                    .min()
             };
             or(self.change(), deadlines.at_most(next)).await;
         }
@@ -334,7 +375,10 @@ impl Connecting {
     /// A connection is over, or has not come about.
     pub(super) fn ended(&self, number: u64, peer: Address) {
         let mut state = self.0.borrow_mut();
-        let answered = state.holds.iter().any(|hold| hold.number == number && hold.answered);
+        let answered = state
+            .holds
+            .iter()
+            .any(|hold| hold.number == number && hold.answered);
         state.holds.retain(|hold| hold.number != number);
         if !answered && let Some(wanted) = state.wanted(peer) {
             wanted.answering = false;
@@ -345,7 +389,10 @@ impl Connecting {
     fn next_deadline(&self) -> Option<Instant> {
         let state = self.0.borrow();
         let looking = state.wanted.iter().filter(|wanted| !wanted.answering);
-        looking.flat_map(|wanted| &wanted.waiters).filter_map(|waiter| waiter.deadline).min()
+        looking
+            .flat_map(|wanted| &wanted.waiters)
+            .filter_map(|waiter| waiter.deadline)
+            .min()
     }
 
     /// Waits until something has changed.
@@ -391,8 +438,15 @@ impl State {
 
     /// Answers all who want a device.
     fn answer(&mut self, peer: Address, result: impl Fn() -> Result<Arc<Held>, Error>) {
-        let Some(index) = self.wanted.iter().position(|wanted| wanted.peer == peer) else { return };
-        for waiter in self.wanted.remove(index).into_iter().flat_map(|wanted| wanted.waiters) {
+        let Some(index) = self.wanted.iter().position(|wanted| wanted.peer == peer) else {
+            return;
+        };
+        for waiter in self
+            .wanted
+            .remove(index)
+            .into_iter()
+            .flat_map(|wanted| wanted.waiters)
+        {
             waiter.answer(result());
         }
         self.change();
@@ -421,12 +475,20 @@ impl State {
     /// told so.
     fn group(&mut self, tell: bool) -> Option<Group> {
         let is_up = |peer: Address| self.holds.iter().any(|hold| hold.peer == peer);
-        let looking: Vec<_> =
-            self.wanted.iter().filter(|wanted| !wanted.answering && !is_up(wanted.peer)).collect();
+        let looking: Vec<_> = self
+            .wanted
+            .iter()
+            .filter(|wanted| !wanted.answering && !is_up(wanted.peer))
+            .collect();
         let free = MAX_CONNECTIONS.saturating_sub(self.holds.len());
         if free == 0 {
             let peers: Vec<_> = looking.iter().map(|wanted| wanted.peer).collect();
-            if tell && !self.holds.iter().any(|hold| !hold.answered || hold.is_ending()) {
+            if tell
+                && !self
+                    .holds
+                    .iter()
+                    .any(|hold| !hold.answered || hold.is_ending())
+            {
                 for peer in peers {
                     self.answer(peer, || Err(Error::ConnectionLimit));
                 }
@@ -438,7 +500,11 @@ impl State {
         let alike = looking.iter().filter(|wanted| wanted.config == config);
         let peers: Vec<_> = alike.map(|wanted| wanted.peer).take(most).collect();
         let crowded = looking.len() > peers.len();
-        Some(Group { peers, config, crowded })
+        Some(Group {
+            peers,
+            config,
+            crowded,
+        })
     }
 
     /// Lets others go first.
@@ -455,7 +521,10 @@ impl State {
 
 impl Wanted {
     fn expire(&mut self, now: Instant) {
-        let (overdue, left) = self.waiters.drain(..).partition(|waiter| waiter.is_overdue(now));
+        let (overdue, left) = self
+            .waiters
+            .drain(..)
+            .partition(|waiter| waiter.is_overdue(now));
         self.waiters = left;
         let overdue: Vec<ConnectRequest> = overdue;
         for waiter in overdue {

@@ -30,7 +30,10 @@ impl Deadlines {
     pub(super) fn at(&self, at: Instant) -> Sleep<'_> {
         let mut state = self.0.borrow_mut();
         state.next += 1;
-        Sleep { deadlines: self, key: (at, state.next) }
+        Sleep {
+            deadlines: self,
+            key: (at, state.next),
+        }
     }
 
     /// Waits that long.
@@ -52,7 +55,11 @@ impl Deadlines {
             let armed = self.first();
             let sooner = poll_fn(|cx| {
                 self.0.borrow_mut().runner = Some(cx.waker().clone());
-                if self.first() == armed { Poll::Pending } else { Poll::Ready(()) }
+                if self.first() == armed {
+                    Poll::Pending
+                } else {
+                    Poll::Ready(())
+                }
             });
             let due = async {
                 match armed {
@@ -99,7 +106,11 @@ impl Future for Sleep<'_> {
             return Poll::Ready(());
         }
         let mut state = self.deadlines.0.borrow_mut();
-        let first = state.waiting.keys().next().is_none_or(|first| self.key < *first);
+        let first = state
+            .waiting
+            .keys()
+            .next()
+            .is_none_or(|first| self.key < *first);
         state.waiting.insert(self.key, cx.waker().clone());
         if first && let Some(runner) = state.runner.take() {
             runner.wake();
@@ -118,8 +129,8 @@ impl Drop for Sleep<'_> {
 mod tests {
     use std::time::Duration as StdDuration;
 
-    use futures_lite::future::{block_on, or, zip};
     use futures_lite::StreamExt as _;
+    use futures_lite::future::{block_on, or, zip};
     use futures_util::stream::FuturesUnordered;
 
     use super::*;

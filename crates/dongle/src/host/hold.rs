@@ -52,14 +52,16 @@ impl<'c, 's, 'a> Host<'c, 's, 'a> {
         let result = or(answered, unwanted).await;
         let mut held = None;
         match result {
-            Some(Ok(())) => {
-                held = self.connecting.established(number, peer, id);
-            }
+            Some(Ok(())) => match self.protect(&connection).await {
+                Ok(()) => held = self.connecting.established(number, peer, id),
+                Err(error) => self.connecting.refuse(peer, &error),
+            },
             Some(Err(CentralError::Hci(status))) if is_worth_another_attempt(status) => {
                 log::debug!("{peer}: the connection failed to be established: trying again");
             }
             Some(Err(CentralError::Hci(status))) => {
-                self.connecting.refuse(peer, &Error::Disconnected(Reason::Hci(status)));
+                self.connecting
+                    .refuse(peer, &Error::Disconnected(Reason::Hci(status)));
             }
             Some(Err(error)) => self.connecting.refuse(peer, &error.into()),
             None => {}
@@ -98,7 +100,9 @@ impl<'c, 's, 'a> Host<'c, 's, 'a> {
                 Some(HoldCommand::Disconnect(reason)) => reason,
                 None => DisconnectReason::RemoteUserTerminatedConn,
             };
-            self.jobs.borrow_mut().push_back(Job::Disconnect(connection.id(), reason));
+            self.jobs
+                .borrow_mut()
+                .push_back(Job::Disconnect(connection.id(), reason));
             pending().await
         };
         or(ended, work).await;

@@ -28,7 +28,9 @@ impl Identity {
         if let Some(address) = self.wanted {
             return match address.kind() {
                 AddressKind::RandomStatic => Ok(address),
-                _ => Err(Error::InvalidParameter("own address: it has to be a random static one")),
+                _ => Err(Error::InvalidParameter(
+                    "own address: it has to be a random static one",
+                )),
             };
         }
         match read_bd_addr(channel)? {
@@ -44,7 +46,10 @@ fn remembered(file: &Path) -> Address {
     match fs::read_to_string(file) {
         Ok(text) => match text.trim().parse::<Address>() {
             Ok(address) if address.kind() == AddressKind::RandomStatic => return address,
-            _ => log::warn!("{}: not a random static address; a new one is used", file.display()),
+            _ => log::warn!(
+                "{}: not a random static address; a new one is used",
+                file.display()
+            ),
         },
         Err(error) if error.kind() == io::ErrorKind::NotFound => {}
         Err(error) => {
@@ -55,7 +60,10 @@ fn remembered(file: &Path) -> Address {
     }
     let address = random_static();
     if let Err(error) = write(file, &format!("{address}\n")) {
-        log::warn!("{}: {error}; the address will be another next time", file.display());
+        log::warn!(
+            "{}: {error}; the address will be another next time",
+            file.display()
+        );
     }
     address
 }
@@ -72,14 +80,24 @@ fn write(file: &Path, text: &str) -> io::Result<()> {
 
 /// The file for a controller, by how it is opened, in a folder.
 pub(crate) fn file_in(folder: &Path, controller: &str) -> PathBuf {
-    let plain = |c: char| if c.is_ascii_alphanumeric() || ".-_".contains(c) { c } else { '_' };
+    let plain = |c: char| {
+        if c.is_ascii_alphanumeric() || ".-_".contains(c) {
+            c
+        } else {
+            '_'
+        }
+    };
     let name: String = controller.chars().map(plain).take(100).collect();
     folder.join(format!("{name}.address"))
 }
 
 /// Where a program of this user keeps what it wants to find again.
 pub(crate) fn data_folder() -> Option<PathBuf> {
-    let from = |variable| env::var_os(variable).map(PathBuf::from).filter(|p| p.is_absolute());
+    let from = |variable| {
+        env::var_os(variable)
+            .map(PathBuf::from)
+            .filter(|p| p.is_absolute())
+    };
     let folder = if cfg!(windows) {
         from("LOCALAPPDATA")
     } else if cfg!(target_os = "macos") {
@@ -110,7 +128,9 @@ fn read_bd_addr(channel: &HciChannel) -> Result<Option<[u8; 6]>, Error> {
             _ => {}
         }
     }
-    Err(Error::ControllerFailed("the controller did not answer Read BD_ADDR within 2 s".into()))
+    Err(Error::ControllerFailed(
+        "the controller did not answer Read BD_ADDR within 2 s".into(),
+    ))
 }
 
 fn random_static() -> Address {
@@ -141,7 +161,11 @@ mod tests {
         assert_eq!(address.kind(), AddressKind::RandomStatic);
         assert_eq!(remembered(&one), address);
         assert_ne!(remembered(&other), address);
-        assert_eq!(fs::read_dir(&folder).unwrap().count(), 2, "no drafts are left");
+        assert_eq!(
+            fs::read_dir(&folder).unwrap().count(),
+            2,
+            "no drafts are left"
+        );
         fs::remove_dir_all(&folder).unwrap();
     }
 
@@ -149,7 +173,12 @@ mod tests {
     fn what_is_no_address_is_replaced() {
         let folder = folder("damaged");
         let file = file_in(&folder, "x");
-        for damaged in ["", "rubbish", "01:02:03:04:05:06/public", "41:02:03:04:05:06/random"] {
+        for damaged in [
+            "",
+            "rubbish",
+            "01:02:03:04:05:06/public",
+            "41:02:03:04:05:06/random",
+        ] {
             write(&file, damaged).unwrap();
             let address = remembered(&file);
             assert_eq!(address.kind(), AddressKind::RandomStatic);

@@ -17,6 +17,7 @@ use super::Host;
 use super::hold::HostConnection;
 use crate::address::Address;
 use crate::error::Error;
+use crate::security::SecureRequest;
 
 type Reply<T> = oneshot::Sender<Result<T, Error>>;
 
@@ -44,12 +45,17 @@ pub(crate) enum Query {
     TxPower(LinkId, Reply<i8>),
     Version(LinkId, Reply<RemoteVersion>),
     Update(LinkId, RequestedConnParams, Reply<ConnectionParameters>),
+    Secure(SecureRequest),
 }
 
 impl<'c, 's, 'a> Host<'c, 's, 'a> {
     pub(super) async fn work(&self, job: Job<'c, 's, 'a>) {
         match job {
-            Job::Hold { connection, peer, number } => self.hold(connection, peer, number).await,
+            Job::Hold {
+                connection,
+                peer,
+                number,
+            } => self.hold(connection, peer, number).await,
             Job::Tune(id) => self.tune(id).await,
             Job::Disconnect(id, reason) => self.disconnect(id, reason).await,
             Job::Query(query) => self.query(query).await,
@@ -74,6 +80,7 @@ impl<'c, 's, 'a> Host<'c, 's, 'a> {
                 let result = self.central.tx_power(id).await;
                 let _ = reply.send(result.map_err(|error| self.explain(id, error)));
             }
+            Query::Secure(request) => self.secure(request).await,
             Query::Version(id, reply) => {
                 let _ = reply.send(self.version(id).await);
             }
@@ -173,7 +180,10 @@ impl<'c, 's, 'a> Host<'c, 's, 'a> {
     }
 
     fn info<T>(&self, id: LinkId, f: impl FnOnce(&LinkInfo) -> T) -> Option<T> {
-        self.central.mux().links().with_link(id, |link| f(link.info))
+        self.central
+            .mux()
+            .links()
+            .with_link(id, |link| f(link.info))
     }
 
     /// An error of a command, with the reason of the link's end where that is behind it.

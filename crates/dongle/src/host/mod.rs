@@ -8,6 +8,7 @@ mod identity;
 mod jobs;
 mod pool;
 mod scanning;
+mod secure;
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
@@ -34,12 +35,13 @@ use crate::address::Address;
 use crate::dongle::Shared;
 use crate::error::Error;
 use crate::links::{MAX_CONNECTIONS, SharedLinks};
+use crate::security::Context as SecurityContext;
 pub(crate) use connecting::ConnectRequest;
 use connecting::Connecting;
 use deadlines::Deadlines;
 pub(crate) use hold::HoldCommand;
-use jobs::Job;
 pub(crate) use identity::{Identity, data_folder, file_in};
+use jobs::Job;
 pub(crate) use jobs::Query;
 use pool::HeapPool;
 pub(crate) use scanning::ScanRequest;
@@ -108,7 +110,9 @@ pub(crate) fn start(
         }
     });
     if let Err(error) = started {
-        shared.end(Error::ControllerFailed(format!("the host thread could not start: {error}")));
+        shared.end(Error::ControllerFailed(format!(
+            "the host thread could not start: {error}"
+        )));
     }
     opened
 }
@@ -119,7 +123,9 @@ struct LastWord(Arc<Shared>);
 impl Drop for LastWord {
     fn drop(&mut self) {
         if thread::panicking() {
-            self.0.end(Error::ControllerFailed("the host thread panicked: a defect in Dongle".into()));
+            self.0.end(Error::ControllerFailed(
+                "the host thread panicked: a defect in Dongle".into(),
+            ));
         }
     }
 }
@@ -132,6 +138,7 @@ fn run(
     commands: mpsc::UnboundedReceiver<Command>,
     ready: oneshot::Sender<Result<Opened, Error>>,
 ) -> Error {
+    shared.security.bonds.open(address);
     let links = shared.links.clone();
     let mux: HostMux<'_> = Mux::new(channel, &links, Scanning::default());
     let scanning = mux.reports();
@@ -146,6 +153,7 @@ fn run(
     let host = Host {
         central: &central,
         scanning,
+        security: &shared.security,
         connecting: Connecting::default(),
         deadlines: Deadlines::default(),
         jobs: RefCell::default(),
@@ -166,6 +174,7 @@ fn run(
 struct Host<'c, 's, 'a> {
     central: &'c HostCentral<'s, 'a>,
     scanning: &'c Scanning,
+    security: &'c SecurityContext,
     connecting: Connecting,
     deadlines: Deadlines,
     /// What is to be begun.
@@ -223,7 +232,9 @@ impl<'c, 's, 'a> Host<'c, 's, 'a> {
         self.scanning.end(&Error::Closed);
         self.connecting.close();
         for held in self.connecting.all_held() {
-            held.disconnect(HoldCommand::Disconnect(DisconnectReason::RemoteUserTerminatedConn));
+            held.disconnect(HoldCommand::Disconnect(
+                DisconnectReason::RemoteUserTerminatedConn,
+            ));
         }
         // The links that are up are ended in order, as long as that takes no longer than it should.
         let until = Instant::now() + FAREWELL;

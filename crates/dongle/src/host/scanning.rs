@@ -1,6 +1,7 @@
 //! Scans of the handles, on the one scan that a controller can do.
 
 use std::cell::RefCell;
+use std::collections::hash_map::Entry;
 use std::collections::{HashMap, VecDeque};
 use std::future::poll_fn;
 use std::sync::Arc;
@@ -14,18 +15,17 @@ use hci_transport::HciChannel;
 
 use super::pool::HeapPool;
 use super::{BUFFER, HostCentral};
-use crate::links::SharedLinks;
 use crate::address::Address;
 use crate::advertisement::{Heard, Update};
 use crate::error::Error;
+use crate::links::SharedLinks;
 use crate::scan::{Filter, Mode, ScanQueue};
 
 /// Bytes of advertising data that a scan remembers; beyond that, it forgets the devices it met
 /// first.
 const MOST_BYTES: usize = 16 * 1024 * 1024;
 
-type HostScan<'c, 's, 'a> =
-    Scan<'c, 's, 'a, HciChannel, SharedLinks, HeapPool, Scanning, BUFFER>;
+type HostScan<'c, 's, 'a> = Scan<'c, 's, 'a, HciChannel, SharedLinks, HeapPool, Scanning, BUFFER>;
 
 /// A scan that a handle asks for.
 pub(crate) struct ScanRequest {
@@ -76,7 +76,11 @@ impl Scanning {
             return;
         }
         let mut state = self.0.borrow_mut();
-        state.scans.push(Running { request, proven: false, memory: Memory::default() });
+        state.scans.push(Running {
+            request,
+            proven: false,
+            memory: Memory::default(),
+        });
         state.change();
     }
 
@@ -145,7 +149,11 @@ impl Scanning {
             match central.scan(config.clone()).await {
                 Ok(running) => {
                     if running.is_running() {
-                        self.0.borrow_mut().scans.iter_mut().for_each(|scan| scan.proven = true);
+                        self.0
+                            .borrow_mut()
+                            .scans
+                            .iter_mut()
+                            .for_each(|scan| scan.proven = true);
                     }
                     scan = Some((config, running));
                 }
@@ -181,7 +189,9 @@ impl Scanning {
                 return;
             }
             let now = Instant::now();
-            self.end_those(None, |scan| scan.request.deadline.is_some_and(|at| at <= now));
+            self.end_those(None, |scan| {
+                scan.request.deadline.is_some_and(|at| at <= now)
+            });
         }
     }
 }
@@ -195,20 +205,31 @@ impl State {
     }
 
     fn next_deadline(&self) -> Option<Instant> {
-        self.scans.iter().filter_map(|scan| scan.request.deadline).min()
+        self.scans
+            .iter()
+            .filter_map(|scan| scan.request.deadline)
+            .min()
     }
 
     /// One scan that serves all: active if one is, and listening as much as the keenest.
     fn config(&self) -> Option<ScanConfig> {
-        let share = |c: &ScanConfig| c.window.as_ticks() as f64 / c.interval.as_ticks().max(1) as f64;
+        let share =
+            |c: &ScanConfig| c.window.as_ticks() as f64 / c.interval.as_ticks().max(1) as f64;
         let configs = self.scans.iter().map(|scan| scan.request.config.clone());
         let one = configs.reduce(|a, b| {
             let phys = if a.phys == b.phys { a.phys } else { Phys::Both };
             let active = a.active || b.active;
             let keen = if share(&b) > share(&a) { b } else { a };
-            ScanConfig { active, phys, ..keen }
+            ScanConfig {
+                active,
+                phys,
+                ..keen
+            }
         })?;
-        Some(ScanConfig { accept: self.accept_list().unwrap_or_default(), ..one })
+        Some(ScanConfig {
+            accept: self.accept_list().unwrap_or_default(),
+            ..one
+        })
     }
 
     /// The devices to listen to, if those are all that anybody wants to hear of.
@@ -232,7 +253,9 @@ impl State {
 impl ReportHandler for Scanning {
     fn report(&self, report: &Report<'_>) {
         // An anonymous advertisement can neither be told from others nor connected to.
-        let Some(address) = report.address.map(Address::from_host) else { return };
+        let Some(address) = report.address.map(Address::from_host) else {
+            return;
+        };
         for scan in &mut self.0.borrow_mut().scans {
             scan.take(address, report);
         }
@@ -241,7 +264,13 @@ impl ReportHandler for Scanning {
 
 impl Running {
     fn take(&mut self, address: Address, report: &Report<'_>) {
-        let ScanRequest { mode, filter, remember, queue, .. } = &self.request;
+        let ScanRequest {
+            mode,
+            filter,
+            remember,
+            queue,
+            ..
+        } = &self.request;
         if !filter.admits(address, report.rssi) {
             return;
         }
@@ -262,16 +291,22 @@ impl Running {
 impl Memory {
     /// Takes a report. What that costs does not depend on how many devices there are.
     fn take(&mut self, address: Address, report: &Report<'_>, most: usize) -> (&mut Heard, Update) {
-        let key = (address, report.sid);
-        if !self.devices.contains_key(&key) {
-            while self.devices.len() >= most || self.bytes > MOST_BYTES {
-                let Some(eldest) = self.order.pop_front() else { break };
-                let gone = self.devices.remove(&eldest);
-                self.bytes -= gone.map_or(0, |heard| heard.size());
-            }
-            self.order.push_back(key);
+        // One too many is kept until the next report, which spares a second look into the table.
+        while self.devices.len() > most || self.bytes > MOST_BYTES {
+            let Some(eldest) = self.order.pop_front() else {
+                break;
+            };
+            let gone = self.devices.remove(&eldest);
+            self.bytes -= gone.map_or(0, |heard| heard.size());
         }
-        let heard = self.devices.entry(key).or_insert_with(|| Heard::new(address, report));
+        let key = (address, report.sid);
+        let heard = match self.devices.entry(key) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(place) => {
+                self.order.push_back(key);
+                place.insert(Heard::new(address, report))
+            }
+        };
         self.bytes -= heard.size();
         let update = heard.update(report);
         self.bytes += heard.size();
@@ -312,14 +347,22 @@ mod tests {
             let (address, report) = report(number, &[0x55; 31]);
             memory.take(address, &report, 10_000);
         }
-        assert_eq!(memory.devices.len(), 10_000);
-        assert_eq!(memory.order.len(), 10_000);
-        assert_eq!(memory.bytes, 310_000);
+        assert_eq!(memory.devices.len(), 10_001);
+        assert_eq!(memory.order.len(), 10_001);
+        assert_eq!(memory.bytes, 310_031);
         assert!(memory.order.capacity() <= 32_768);
         let (address, report) = report(20_000, &[0x55; 31]);
-        assert_eq!(memory.take(address, &report, 10_000).1, Update::Same, "the youngest are known");
-        let (address, report) = self::report(19_999, &[0x55; 31]);
-        assert_eq!(memory.take(address, &report, 10_000).1, Update::Changed, "the eldest are not");
+        assert_eq!(
+            memory.take(address, &report, 10_000).1,
+            Update::Same,
+            "the youngest are known"
+        );
+        let (address, report) = self::report(19_900, &[0x55; 31]);
+        assert_eq!(
+            memory.take(address, &report, 10_000).1,
+            Update::Changed,
+            "the eldest are not"
+        );
     }
 
     #[test]
@@ -338,7 +381,12 @@ mod tests {
     fn two_sets_of_one_device_are_two_advertisements() {
         let mut memory = Memory::default();
         let (address, first) = report(1, &[2, 1, 6]);
-        let second = Report { sid: Some(1), legacy: false, data: &[2, 1, 4], ..first };
+        let second = Report {
+            sid: Some(1),
+            legacy: false,
+            data: &[2, 1, 4],
+            ..first
+        };
         memory.take(address, &first, 10);
         memory.take(address, &second, 10);
         assert_eq!(memory.take(address, &first, 10).1, Update::Same);

@@ -34,13 +34,6 @@ impl FileStore {
         Self { folder: folder.into() }
     }
 
-    /// In the platform's folder for the data of programs: `$XDG_DATA_HOME/dongle` or
-    /// `~/.local/share/dongle`; `~/Library/Application Support/dongle`; `%APPDATA%\dongle`. `None`
-    /// where the environment does not tell.
-    pub fn of_user() -> Option<Self> {
-        data_folder().map(Self::in_folder)
-    }
-
     /// The file for this address.
     pub fn path(&self, own: Address) -> PathBuf {
         let kind = if own.is_random() { "random" } else { "public" };
@@ -99,18 +92,6 @@ impl BondStore for MemoryStore {
         kept.retain(|(address, _)| *address != own);
         Ok("nowhere".into())
     }
-}
-
-fn data_folder() -> Option<PathBuf> {
-    let variable = |name| std::env::var_os(name).map(PathBuf::from).filter(|p| p.is_absolute());
-    let base = if cfg!(windows) {
-        variable("APPDATA")
-    } else if cfg!(target_os = "macos") {
-        variable("HOME").map(|home| home.join("Library/Application Support"))
-    } else {
-        variable("XDG_DATA_HOME").or_else(|| variable("HOME").map(|h| h.join(".local/share")))
-    };
-    base.map(|base| base.join("dongle"))
 }
 
 fn make_folder(folder: &Path) -> io::Result<()> {

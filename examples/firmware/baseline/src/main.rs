@@ -108,7 +108,7 @@ async fn follow(stack: &'static HeartStack, finder: &Finder) {
                 ended(&connection).await;
                 println!("enough");
             }
-            Either::First(Err(_)) => println!("failed"),
+            Either::First(Err(())) => println!("disconnected, or failed"),
             Either::Second(()) => println!("disconnected"),
         }
     }

@@ -37,6 +37,8 @@ pub struct Sender(());
 /// Opens the UART. There is one: the last transport has it.
 pub fn open() -> HciTransport {
     UART.init(DIVISOR, TX_ENABLE | RX_ENABLE | RX_INTERRUPT);
+    // What is in it is older than this; and QEMU looks for more only after a read.
+    UART.take();
     RX.enable();
     TX.enable();
     SerialTransport::new(Receiver(()), Sender(()))
@@ -49,8 +51,11 @@ impl ErrorType for Receiver {
 impl Read for Receiver {
     async fn read(&mut self, buffer: &mut [u8]) -> Result<usize, Infallible> {
         let length = RECEIVED.read(buffer).await;
-        // There is room again.
-        critical_section::with(|_| UART.control(RX_INTERRUPT, true));
+        // There is room again, maybe for a byte that came while there was none.
+        critical_section::with(|_| {
+            UART.control(RX_INTERRUPT, true);
+            receive();
+        });
         Ok(length)
     }
 }

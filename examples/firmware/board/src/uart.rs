@@ -35,7 +35,12 @@ impl Uart {
 
     /// The byte that came, if one did.
     pub(crate) fn receive(self) -> Option<u8> {
-        (self.0.read(STATE) & RX_FULL != 0).then(|| self.0.read(DATA) as u8)
+        (self.0.read(STATE) & RX_FULL != 0).then(|| self.take())
+    }
+
+    /// Whatever is in the receiver.
+    pub(crate) fn take(self) -> u8 {
+        self.0.read(DATA) as u8
     }
 
     pub(crate) fn can_send(self) -> bool {

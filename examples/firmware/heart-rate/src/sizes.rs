@@ -11,8 +11,8 @@ pub const MTU: u16 = 247;
 const CALLS: usize = 2;
 /// Characteristics that are subscribed to on a connection.
 const SUBSCRIPTIONS: usize = 1;
-/// Bytes of notified values that wait to be read: of 20-byte ones, five.
-const QUEUE: usize = 128;
+/// Bytes of notified values that wait to be read: one of the longest, or ten of 20 bytes.
+const QUEUE: usize = 256;
 
 /// What holds an ATT PDU.
 pub const PDU: usize = MTU as usize + 1;

@@ -1,0 +1,56 @@
+//! Pairing and encrypting on the host thread.
+
+use dongle_central::central::SecureError;
+use dongle_central::security::SecurityError;
+
+use super::Host;
+use super::hold::HostConnection;
+use crate::error::Error;
+use crate::security::SecureRequest;
+
+impl<'c, 's, 'a> Host<'c, 's, 'a> {
+    /// Makes a connection as safe as a handle wants it, to the end, even if nobody waits any more.
+    pub(super) async fn secure(&self, request: SecureRequest) {
+        let SecureRequest {
+            id,
+            wanted,
+            asked,
+            reply,
+        } = request;
+        let result = match self.central.connection(id) {
+            Some(connection) => {
+                let secured = connection
+                    .secure(&wanted, &asked, &self.security.bonds)
+                    .await;
+                secured.map_err(|error| match error {
+                    SecureError::Security(error) => error.into(),
+                    SecureError::Store(error) => error,
+                })
+            }
+            None => {
+                let links = self.central.mux().links();
+                let reason =
+                    dongle_central::links::Links::with_link(links, id, |link| link.info.reason());
+                Err(SecurityError::Disconnected(
+                    reason
+                        .flatten()
+                        .unwrap_or(dongle_central::links::Reason::Unknown),
+                )
+                .into())
+            }
+        };
+        let _ = reply.send(result);
+    }
+
+    /// Encrypts a new connection, if there is a bond with the device.
+    pub(super) async fn protect(
+        &self,
+        connection: &HostConnection<'c, 's, 'a>,
+    ) -> Result<(), Error> {
+        let Some(bond) = self.security.bonds.find(connection.peer()) else {
+            return Ok(());
+        };
+        connection.encrypt(&bond).await?;
+        Ok(())
+    }
+}

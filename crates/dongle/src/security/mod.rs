@@ -1,0 +1,78 @@
+//! Pairing, bonds, and how safe a connection is.
+//!
+//! [`DeviceConnection::pair`](crate::DeviceConnection::pair) pairs; a call that the device refuses
+//! for lack of security pairs by itself, once, and is repeated. What comes of it is a *bond*: it is
+//! kept in a [`BondStore`], and the next connection is encrypted with it before the program gets
+//! it. The [`PairingAgent`] answers for the person.
+
+mod agent;
+mod bonds;
+mod demand;
+mod document;
+mod pair;
+mod private;
+mod store;
+
+use std::fmt;
+use std::path::Path;
+use std::sync::Arc;
+
+pub use dongle_central::security::{
+    IoCapabilities, Key, Level, OobData, OutOfBand, PairingFailure, Passkey, Requirements, Security,
+    SecurityError,
+};
+
+pub use agent::{Answer, Nobody, PairingAgent};
+pub use bonds::Bonded;
+pub(crate) use bonds::Bonds;
+pub(crate) use demand::Demand;
+pub use pair::Pair;
+pub(crate) use pair::SecureRequest;
+pub use store::{BondStore, FileStore, MemoryStore};
+
+/// What all connections of a dongle have in common.
+pub(crate) struct Context {
+    pub(crate) bonds: Bonds,
+    pub(crate) agent: Arc<dyn PairingAgent>,
+    /// Whether a call that is refused for lack of security pairs.
+    pub(crate) on_demand: bool,
+    /// What a pairing has to come to if nothing else is said.
+    pub(crate) wanted: Requirements,
+}
+
+/// How a dongle is to be opened.
+pub(crate) struct Settings {
+    pub(crate) store: Option<Arc<dyn BondStore>>,
+    pub(crate) agent: Arc<dyn PairingAgent>,
+    pub(crate) on_demand: bool,
+    pub(crate) wanted: Requirements,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        let wanted = Requirements::default();
+        Self { store: None, agent: Arc::new(Nobody), on_demand: true, wanted }
+    }
+}
+
+impl Settings {
+    /// Without a store of the program's own, bonds are kept in `folder`.
+    pub(crate) fn context(self, folder: Option<&Path>) -> Context {
+        let store = self.store.unwrap_or_else(|| match folder {
+            Some(folder) => Arc::new(FileStore::in_folder(folder)),
+            None => Arc::new(MemoryStore::default()),
+        });
+        Context {
+            bonds: Bonds::new(store),
+            agent: self.agent,
+            on_demand: self.on_demand,
+            wanted: self.wanted,
+        }
+    }
+}
+
+impl fmt::Debug for Context {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Context").finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,156 @@
+//! A pairing that a program asks for.
+
+use std::fmt;
+use std::future::IntoFuture;
+use std::sync::Arc;
+use std::time::Duration;
+
+use dongle_central::links::LinkId;
+use dongle_central::security::{Requirements, Security};
+use futures_channel::oneshot;
+
+use super::agent::{Asked, PairingAgent};
+use crate::call::Boxed;
+use crate::connection::{DeviceConnection, Held};
+use crate::error::Error;
+use crate::host::{Command, Query};
+
+/// A pairing in the making; await it.
+#[must_use = "nothing is paired before this is awaited"]
+pub struct Pair<'a> {
+    held: &'a Held,
+    wanted: Requirements,
+    agent: Arc<dyn PairingAgent>,
+    timeout: Option<Duration>,
+}
+
+/// What the host thread is asked for.
+pub(crate) struct SecureRequest {
+    pub(crate) id: LinkId,
+    pub(crate) wanted: Requirements,
+    pub(crate) asked: Asked,
+    pub(crate) reply: oneshot::Sender<Result<Security, Error>>,
+}
+
+impl<'a> Pair<'a> {
+    pub(crate) fn new(held: &'a Held) -> Self {
+        let context = &held.dongle.shared.security;
+        let agent = Arc::clone(&context.agent);
+        Self { held, wanted: context.wanted, agent, timeout: None }
+    }
+
+    /// A person has to make sure of the device, by a passkey, a comparison or another way; where
+    /// that is not possible, nothing is paired.
+    pub fn authenticated(mut self) -> Self {
+        self.wanted.authenticated = true;
+        self
+    }
+
+    /// Only by LE Secure Connections. Whoever listens to a legacy pairing has its key.
+    pub fn secure_connections(mut self) -> Self {
+        self.wanted.secure_connections = true;
+        self
+    }
+
+    /// Shortest key to be taken, in octets: 7 to 16. 16 if nothing else is said.
+    pub fn min_key_size(mut self, octets: u8) -> Self {
+        self.wanted.min_key_size = octets.clamp(7, 16);
+        self
+    }
+
+    /// Whether to keep the key for the next connection; it is kept if nothing else is said.
+    pub fn bond(mut self, bond: bool) -> Self {
+        self.wanted.bond = bond;
+        self
+    }
+
+    /// Who answers for the person, this time.
+    pub fn agent(mut self, agent: impl PairingAgent) -> Self {
+        self.agent = Arc::new(agent);
+        self
+    }
+
+    /// Give up after this time, with [`Error::Timeout`]; the pairing itself goes on to its end. The
+    /// specification gives each step 30 s.
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = Some(timeout);
+        self
+    }
+
+    async fn pair(self) -> Result<Security, Error> {
+        let Self { held, wanted, agent, timeout } = self;
+        let done = held.secure(wanted, agent);
+        match timeout {
+            Some(timeout) => held.in_time(timeout, done).await,
+            None => done.await,
+        }
+    }
+}
+
+impl<'a> IntoFuture for Pair<'a> {
+    type Output = Result<Security, Error>;
+    type IntoFuture = Boxed<'a, Result<Security, Error>>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        Box::pin(self.pair())
+    }
+}
+
+impl fmt::Debug for Pair<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Pair").field("wanted", &self.wanted).finish_non_exhaustive()
+    }
+}
+
+impl DeviceConnection {
+    /// Pairs with the device, or encrypts with the bond there is, if that is safe enough; what
+    /// the connection comes to. If it is safe enough already, nothing is asked.
+    ///
+    /// # Errors
+    /// [`Error::Security`] with the reason. A device that has lost its key is
+    /// [`BondLost`](crate::security::SecurityError::BondLost): see
+    /// [`Dongle::forget`](crate::Dongle::forget).
+    pub fn pair(&self) -> Pair<'_> {
+        Pair::new(&self.held)
+    }
+
+    /// What protects the connection.
+    pub fn security(&self) -> Security {
+        self.held.info(|info| info.security).unwrap_or_default()
+    }
+}
+
+impl Held {
+    /// Makes the connection as safe as wanted.
+    pub(super) async fn secure(
+        &self,
+        wanted: Requirements,
+        agent: Arc<dyn PairingAgent>,
+    ) -> Result<Security, Error> {
+        let asked = Asked { agent, peer: self.peer() };
+        let (reply, result) = oneshot::channel();
+        let request = SecureRequest { id: self.id, wanted, asked, reply };
+        self.dongle.command(Command::Query(Query::Secure(request)))?;
+        result.await.unwrap_or_else(|_| Err(self.gone()))
+    }
+
+    /// Gives up waiting for something after a time.
+    pub(super) async fn in_time<T>(
+        &self,
+        timeout: Duration,
+        work: impl Future<Output = Result<T, Error>>,
+    ) -> Result<T, Error> {
+        let (reply, due) = oneshot::channel();
+        let at = crate::host::deadline(Some(timeout));
+        if let Some(at) = at {
+            self.dongle.command(Command::Wake(at, reply))?;
+        }
+        let late = async {
+            match (at, due.await) {
+                (Some(_), Ok(())) => Err(Error::Timeout),
+                _ => std::future::pending().await,
+            }
+        };
+        futures_lite::future::or(work, late).await
+    }
+}

@@ -1,0 +1,76 @@
+//! Walks through everything a device has: `cargo run --example explorer [-- --dongle SPEC]`
+
+use std::process::ExitCode;
+use std::time::Duration;
+
+use dongle::{Characteristic, Dongle, Properties};
+use dongle_examples::{Arguments, Result};
+use futures_lite::future::block_on;
+
+fn main() -> ExitCode {
+    env_logger::init();
+    dongle_examples::finish(block_on(run()))
+}
+
+async fn run() -> Result<()> {
+    let Arguments { dongle, .. } =
+        dongle_examples::arguments("Shows all that the nearest device has.")?;
+    let dongle = Dongle::open(dongle).await?;
+
+    // All that can be connected to, for three seconds; then the one that is received best.
+    let mut scan = dongle
+        .scan()
+        .filter(|found| found.is_connectable())
+        .duration(Duration::from_secs(3))
+        .start()?;
+    let mut nearest = None;
+    while let Some(found) = scan.next().await? {
+        if nearest
+            .as_ref()
+            .is_none_or(|best: &dongle::ScanResult| found.rssi() > best.rssi())
+        {
+            nearest = Some(found);
+        }
+    }
+    let nearest = nearest.ok_or("nothing that can be connected to")?;
+    println!(
+        "{} {}",
+        nearest.address(),
+        nearest.name().unwrap_or_default()
+    );
+
+    let connection = nearest.device().connect().await?;
+    connection.exchange_mtu(517).await?;
+    let mut services = connection.services();
+    // Results come as the device gives them, and others may be asked for in between.
+    while let Some(service) = services.next().await? {
+        println!("service {} at {}", service.uuid(), service.handles());
+        for characteristic in service.characteristics().all().await? {
+            show(&characteristic).await?;
+        }
+    }
+    println!("{} requests were made", connection.requests());
+    connection.disconnect().await;
+    dongle.close().await;
+    Ok(())
+}
+
+async fn show(characteristic: &Characteristic) -> Result<()> {
+    println!(
+        "  characteristic {} {:?}",
+        characteristic.uuid(),
+        characteristic.properties()
+    );
+    if characteristic.properties().contains(Properties::READ) {
+        match characteristic.read().await {
+            Ok(value) => println!("    = {}", value.escape_ascii()),
+            // A value may be kept from those it is not for; the others can still be read.
+            Err(error) if !error.is_disconnected() => println!("    ! {error}"),
+            Err(error) => return Err(error.into()),
+        }
+    }
+    for descriptor in characteristic.descriptors().all().await? {
+        println!("    descriptor {}", descriptor.uuid());
+    }
+    Ok(())
+}

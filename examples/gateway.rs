@@ -1,0 +1,85 @@
+//! The program that docs/guide.md ends with: a gateway from heart-rate sensors to lines of text.
+//! `cargo run --example gateway [-- --dongle SPEC]`
+//!
+//! It finds every sensor, follows each on a thread of its own, comes back when one is lost, and ends
+//! in order with Ctrl-C.
+
+use std::process::ExitCode;
+
+use dongle::{Device, Dongle, Error, Notified, Uuid};
+use dongle_examples::{Arguments, Result};
+use futures_lite::future::{block_on, or};
+
+const HEART_RATE: Uuid = Uuid::from_u16(0x180D);
+const MEASUREMENT: Uuid = Uuid::from_u16(0x2A37);
+
+fn main() -> ExitCode {
+    env_logger::init();
+    dongle_examples::finish(block_on(run()))
+}
+
+async fn run() -> Result<()> {
+    let Arguments { dongle, count } =
+        dongle_examples::arguments("A line for each value of each heart-rate sensor in reach.")?;
+    let stop = dongle_examples::ctrl_c()?;
+    let dongle = Dongle::open(dongle).await?;
+    let result = or(gateway(&dongle, count), async {
+        stop.await;
+        Ok(())
+    })
+    .await;
+    dongle.close().await;
+    result.map_err(Into::into)
+}
+
+async fn gateway(dongle: &Dongle, count: u64) -> Result<(), Error> {
+    let (done, mut all_done) = futures_channel::mpsc::unbounded::<()>();
+    let mut scan = dongle.scan().service(HEART_RATE).once().start()?;
+    let find = async {
+        while let Some(found) = scan.next().await? {
+            let (sensor, done) = (found.device(), done.clone());
+            println!("{sensor} found");
+            std::thread::spawn(move || {
+                let result = block_on(follow(&sensor, count));
+                println!("{sensor} is over: {result:?}");
+                let _ = done.unbounded_send(());
+            });
+        }
+        Ok(())
+    };
+    // With a count, the first sensor that has sent so many ends it.
+    or(find, async {
+        futures_lite::StreamExt::next(&mut all_done).await;
+        Ok(())
+    })
+    .await
+}
+
+async fn follow(sensor: &Device, count: u64) -> Result<(), Error> {
+    let mut connections = sensor.stay_connected();
+    let mut shown = 0;
+    loop {
+        let connection = connections.next().await?;
+        let lost = async {
+            let service = connection.service(HEART_RATE).await?;
+            let measurement = service.characteristic(MEASUREMENT).await?;
+            let mut values = measurement.subscribe().await?;
+            loop {
+                match values.notified().await? {
+                    Notified::Value(value) => {
+                        println!("{sensor} {value:02x?}");
+                        shown += 1;
+                    }
+                    Notified::Missed(missed) => println!("{sensor} missed {missed}"),
+                }
+                if shown == count {
+                    return Ok::<(), Error>(());
+                }
+            }
+        };
+        match lost.await {
+            Ok(()) => return Ok(()),
+            Err(error) => println!("{sensor} is lost: {error}"),
+        }
+    }
+}

@@ -1,0 +1,113 @@
+//! Several sensors at a time, and their values in one stream: `cargo run --example many_devices`
+//!
+//! Without a dongle it makes itself a room with six of them.
+
+use std::collections::HashSet;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use dongle::{Address, Device, Dongle, Notified};
+use dongle_examples::{Arguments, HEART_RATE, HEART_RATE_MEASUREMENT, HeartRate, Result};
+use dongle_virtual::{Air, AirConfig, ControllerConfig, HeartRateConfig, HeartRateSensor};
+use futures_channel::mpsc::{UnboundedSender, unbounded};
+use futures_lite::{StreamExt as _, future};
+
+/// How many sensors to look for, and for how long.
+const SENSORS: usize = 6;
+const LOOK: Duration = Duration::from_secs(3);
+
+fn main() -> ExitCode {
+    env_logger::init();
+    dongle_examples::finish(future::block_on(run()))
+}
+
+async fn run() -> Result<()> {
+    let Arguments { dongle, count } =
+        dongle_examples::arguments("Shows the values of all heart-rate sensors in reach.")?;
+    let (dongle, _room) = match dongle.as_str() {
+        "virtual" => {
+            let (air, sensors) = room();
+            let controller = air.controller(ControllerConfig::default());
+            (Dongle::on(controller).await?, Some((air, sensors)))
+        }
+        spec => (Dongle::open(spec).await?, None),
+    };
+
+    let mut found = HashSet::new();
+    let mut scan = dongle
+        .scan()
+        .service(HEART_RATE)
+        .once()
+        .duration(LOOK)
+        .start()?;
+    let (values, mut arriving) = unbounded();
+    let mut threads = Vec::new();
+    while found.len() < SENSORS {
+        let Some(sensor) = scan.next().await? else {
+            break;
+        };
+        if found.insert(sensor.address()) {
+            // Handles may go to any thread or task. Connecting while the scan goes on is fine: the
+            // dongle sees to it that both get the radio.
+            let (device, values) = (sensor.device(), values.clone());
+            threads.push(std::thread::spawn(move || {
+                let address = device.address();
+                if let Err(error) = future::block_on(watch(&device, &values)) {
+                    println!("{address}  {error}");
+                }
+            }));
+        }
+    }
+    drop((scan, values));
+    println!("{} sensors", found.len());
+
+    let mut shown = 0;
+    while let Some((address, beat)) = arriving.next().await {
+        println!("{address}  ♥ {} bpm", beat.bpm);
+        shown += 1;
+        if shown == count {
+            break;
+        }
+    }
+    // Every connection ends in order; the threads notice.
+    dongle.close().await;
+    for thread in threads {
+        thread.join().map_err(|_| "a thread panicked")?;
+    }
+    Ok(())
+}
+
+async fn watch(device: &Device, values: &UnboundedSender<(Address, HeartRate)>) -> Result<()> {
+    let connection = device.connect().await?;
+    let service = connection.service(HEART_RATE).await?;
+    let measurement = service.characteristic(HEART_RATE_MEASUREMENT).await?;
+    let mut beats = measurement.subscribe().await?;
+    loop {
+        match beats.notified().await {
+            Ok(Notified::Value(value)) => {
+                let Some(beat) = HeartRate::parse(&value) else {
+                    continue;
+                };
+                if values.unbounded_send((device.address(), beat)).is_err() {
+                    return Ok(());
+                }
+            }
+            Ok(Notified::Missed(count)) => println!("{device}  {count} values missed"),
+            // That is how it ends when the dongle is closed.
+            Err(error) if error.is_disconnected() => return Ok(()),
+            Err(error) => return Err(error.into()),
+        }
+    }
+}
+
+/// Simulated sensors.
+fn room() -> (Air, Vec<HeartRateSensor>) {
+    let air = Air::with(AirConfig::paced());
+    let sensors = (1..=SENSORS as u8).map(|number| {
+        let address = dongle_virtual::Address::random([number, 0x52, 0x48, 0x0D, 0x18, 0xD0]);
+        let config = HeartRateConfig::named(format!("Heart {number}")).with_address(address);
+        HeartRateSensor::start(&air, config)
+    });
+    let sensors = sensors.collect();
+    (air, sensors)
+}

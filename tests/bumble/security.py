@@ -1,0 +1,222 @@
+#!/usr/bin/env python3
+"""Bumble as a peripheral that pairs, on a controller that somebody else serves.
+
+    python security.py --transport tcp-client:127.0.0.1:9000
+
+The test decides, by commands on standard input, how it pairs and what its person does.
+"""
+
+import argparse
+import asyncio
+import logging
+
+from bumble import gatt, smp
+from bumble.att import ATT_Error, ErrorCode
+from bumble.core import UUID, AdvertisingData
+from bumble.device import Device, DeviceConfiguration
+from bumble.hci import Address
+from bumble.host import Host
+from bumble.keys import MemoryKeyStore
+from bumble.pairing import PairingConfig, PairingDelegate
+from bumble.transport import open_transport
+
+from events import emit, obey
+
+ADDRESS = 'F5:F4:F3:F2:F1:F0'
+IRK = bytes(range(0x10, 0x20))
+IO = {
+    'none': PairingDelegate.NO_OUTPUT_NO_INPUT,
+    'keyboard': PairingDelegate.KEYBOARD_INPUT_ONLY,
+    'display': PairingDelegate.DISPLAY_OUTPUT_ONLY,
+    'yes_no': PairingDelegate.DISPLAY_OUTPUT_AND_YES_NO_INPUT,
+    'keyboard_display': PairingDelegate.DISPLAY_OUTPUT_AND_KEYBOARD_INPUT,
+}
+
+
+class Person(PairingDelegate):
+    """What the test has the person do; each question is an event, each answer a command."""
+
+    def __init__(self, io, key_size, accept):
+        super().__init__(io_capability=IO[io], maximum_encryption_key_size=key_size)
+        self.accepts = accept
+        self.answer = None
+
+    async def accept(self):
+        return self.accepts
+
+    async def ask(self, question, **fields):
+        self.answer = asyncio.get_running_loop().create_future()
+        emit(question, **fields)
+        return await self.answer
+
+    async def compare_numbers(self, number, digits):
+        return await self.ask('compare', number=number)
+
+    async def get_number(self):
+        return await self.ask('enter')
+
+    async def display_number(self, number, digits):
+        emit('display', number=number)
+
+
+class PeripheralKeyStore(MemoryKeyStore):
+    """Bumble's keys of a legacy pairing, with those of the two sides where a peripheral looks for them."""
+
+    async def update(self, name, keys):
+        keys.ltk_central, keys.ltk_peripheral = keys.ltk_peripheral, keys.ltk_central
+        await super().update(name, keys)
+
+
+class Server:
+    def __init__(self, device):
+        self.device = device
+        self.person = None
+        self.connection = None
+        self.oob = None
+
+    def configure(self, io, sc, mitm, bonding, key_size, accept):
+        self.person = Person(io, key_size, accept)
+        config = PairingConfig(
+            sc=sc, mitm=mitm, bonding=bonding, delegate=self.person, oob=self.oob
+        )
+        self.device.pairing_config_factory = lambda _connection: config
+
+    def connected(self, connection):
+        self.connection = connection
+        emit('connected', peer=str(connection.peer_address))
+        connection.on(
+            'disconnection',
+            lambda reason: emit('disconnected', reason=reason),
+        )
+        connection.on(
+            'connection_encryption_change',
+            lambda: emit('encrypted', encryption=int(connection.encryption)),
+        )
+        connection.on(
+            'pairing',
+            lambda keys: emit(
+                'paired', authenticated=bool((keys.ltk or keys.ltk_central).authenticated)
+            ),
+        )
+        connection.on(
+            'pairing_failure', lambda reason: emit('pairing_failed', reason=int(reason))
+        )
+
+
+def services():
+    char, props = gatt.Characteristic, gatt.Characteristic.Properties
+
+    def secret(uuid, permissions, value):
+        return char(
+            UUID.from_16_bits(uuid), props.READ | props.WRITE, permissions, value
+        )
+
+    def never(_connection):
+        raise ATT_Error(ErrorCode.INSUFFICIENT_AUTHENTICATION)
+
+    return [
+        gatt.Service(
+            UUID.from_16_bits(0xFF00),
+            [
+                secret(0xFF01, char.READABLE, b'open'),
+                secret(
+                    0xFF02,
+                    char.READABLE
+                    | char.READ_REQUIRES_ENCRYPTION
+                    | char.WRITEABLE
+                    | char.WRITE_REQUIRES_ENCRYPTION,
+                    b'encrypted',
+                ),
+                secret(
+                    0xFF03,
+                    char.READABLE | char.READ_REQUIRES_AUTHENTICATION,
+                    b'authenticated',
+                ),
+                # Bumble takes any pairing for authenticated; this one takes none.
+                secret(0xFF04, char.READABLE, gatt.CharacteristicValue(read=never)),
+            ],
+        )
+    ]
+
+
+async def main(arguments):
+    async with await open_transport(arguments.transport) as transport:
+        config = DeviceConfiguration(
+            name='Bumble Lock',
+            address=Address(ADDRESS),
+            irk=IRK,
+            le_privacy_enabled=arguments.private,
+        )
+        device = Device(config=config, host=Host(transport.source, transport.sink))
+        device.keystore = PeripheralKeyStore()
+        server = Server(device)
+        server.configure('none', True, False, True, 16, True)
+        device.on('connection', server.connected)
+        device.add_services(services())
+        device.advertising_data = bytes(
+            AdvertisingData([(AdvertisingData.Type.FLAGS, bytes([0x06]))])
+        )
+        await device.power_on()
+        await advertise(device)
+        emit('ready')
+
+        async def configure(
+            io='none', sc=True, mitm=False, bonding=True, key_size=16, accept=True
+        ):
+            server.configure(io, sc, mitm, bonding, key_size, accept)
+
+        async def answer(value):
+            server.person.answer.set_result(value)
+
+        async def forget():
+            await device.keystore.delete_all()
+
+        async def spoil():
+            # Another key under the same name.
+            for _name, keys in await device.keystore.get_all():
+                (keys.ltk or keys.ltk_peripheral).value = bytes(16)
+
+        async def request():
+            server.connection.request_pairing()
+
+        async def rotate():
+            # The restart after a disconnection has to be through.
+            await asyncio.sleep(0.3)
+            await device.stop_advertising()
+            await device.update_rpa()
+            await advertise(device)
+            return {'address': str(device.random_address)}
+
+        async def disconnect(reason=0x13):
+            await server.connection.disconnect(reason)
+
+        async def oob_legacy(tk):
+            server.oob = PairingConfig.OobConfig(
+                None, None, smp.OobLegacyContext(bytes.fromhex(tk))
+            )
+
+        async def oob_secure():
+            context = smp.OobContext()
+            server.oob = PairingConfig.OobConfig(context, None, None)
+            shared = context.share()
+            return {'random': shared.r.hex(), 'confirm': shared.c.hex()}
+
+        commands = [configure, answer, forget, spoil, request, disconnect]
+        commands += [oob_legacy, oob_secure, rotate]
+        await obey({c.__name__: c for c in commands}, True)
+
+
+async def advertise(device):
+    await device.start_advertising(
+        auto_restart=True, advertising_interval_min=50, advertising_interval_max=50
+    )
+
+
+if __name__ == '__main__':
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument('--transport', required=True)
+    parser.add_argument('--private', action='store_true', help='go by changing addresses')
+    parser.add_argument('--log', default='ERROR')
+    arguments = parser.parse_args()
+    logging.basicConfig(level=arguments.log.upper())
+    asyncio.run(main(arguments))

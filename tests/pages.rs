@@ -1,0 +1,114 @@
+//! The pages in docs/: what they show of a program is in that program, and the programs run.
+
+// Tests may panic: that is how they fail.
+#![allow(clippy::expect_used, clippy::panic)]
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use dongle_tests::example::Example;
+
+/// What an example that comes to its end takes at most.
+const LIMIT: Duration = Duration::from_secs(90);
+
+fn text(path: &str) -> String {
+    let root = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("..");
+    std::fs::read_to_string(root.join(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
+}
+
+/// The blocks of a page that begin with this fence.
+fn blocks(page: &str, fence: &str) -> Vec<String> {
+    let mut blocks = Vec::new();
+    let mut block: Option<Vec<&str>> = None;
+    for line in page.lines() {
+        match &mut block {
+            None if line == fence => block = Some(Vec::new()),
+            None => {}
+            Some(lines) if line == "```" => {
+                blocks.push(lines.join("\n"));
+                block = None;
+            }
+            Some(lines) => lines.push(line),
+        }
+    }
+    blocks
+}
+
+/// The text without what depends on where its lines are broken.
+fn flush(text: &str) -> String {
+    let dense: String = text.split_whitespace().collect();
+    dense.replace(",)", ")")
+}
+
+#[track_caller]
+fn shows(page: &str, fence: &str, program: &str, at_least: usize) {
+    let source = flush(&text(program));
+    let blocks = blocks(&text(page), fence);
+    assert!(
+        blocks.len() >= at_least,
+        "{page} has only {} blocks",
+        blocks.len()
+    );
+    for block in blocks {
+        assert!(
+            source.contains(&flush(&block)),
+            "{page} shows what is not in {program}:\n{block}"
+        );
+    }
+}
+
+#[track_caller]
+fn ends_well(name: &str, arguments: &[&str], printed: &str) {
+    let ended = Example::start(name, arguments).end(LIMIT);
+    assert_eq!(ended.code, Some(0), "{name}: {ended:#?}");
+    assert!(
+        ended.output.contains(printed),
+        "{name} does not print {printed:?}: {ended:#?}"
+    );
+    assert!(!ended.errors.contains("panicked"), "{name}: {ended:#?}");
+}
+
+#[test]
+fn the_page_for_those_who_know_aioble_shows_a_program() {
+    shows("docs/aioble.md", "```rust", "examples/aioble.rs", 15);
+}
+
+#[test]
+fn the_guide_shows_a_gateway() {
+    shows("docs/guide.md", "```rust,ignore", "examples/gateway.rs", 2);
+}
+
+#[test]
+fn what_the_page_for_those_who_know_aioble_shows_runs() {
+    ends_well("aioble", &[], "connecting again");
+}
+
+#[test]
+fn the_gateway_runs() {
+    ends_well("gateway", &["--count", "2"], "is over: Ok(())");
+}
+
+#[test]
+fn the_explorer_runs() {
+    ends_well("explorer", &[], "characteristic 0x2A37");
+}
+
+#[test]
+fn beacons_are_watched() {
+    ends_well("beacon_watch", &["--count", "12"], "1/11");
+}
+
+#[test]
+fn many_devices_are_heard_at_a_time() {
+    ends_well("many_devices", &["--count", "20"], "6 sensors");
+}
+
+#[test]
+fn a_lost_device_comes_back() {
+    ends_well("reconnect", &["--count", "9"], "is lost: disconnected");
+}
+
+#[test]
+fn what_firmware_does_runs_on_a_desktop() {
+    ends_well("firmware_shaped", &["--count", "2"], "HeartRate");
+}

@@ -1,0 +1,177 @@
+//! What lasts from one connection to the next.
+
+use std::fs;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use dongle::security::{FileStore, IoCapabilities, Level, SecurityError};
+use dongle::{Dongle, Error};
+use dongle_tests::bench::soon;
+use serde_json::json;
+
+use crate::lock::{ADDRESS, Bench, connect, device, person};
+
+/// A folder that is gone after the test.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new() -> Self {
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        let name = format!("dongle-bonds-{}-{number}", std::process::id());
+        let folder = std::env::temp_dir().join(name);
+        let _ = fs::remove_dir_all(&folder);
+        Self(folder)
+    }
+
+    fn store(&self) -> FileStore {
+        FileStore::in_folder(&self.0)
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+fn open(bench: &Bench, folder: &Folder) -> Dongle {
+    soon(bench.dongle().bond_store(folder.store())).expect("the dongle opens")
+}
+
+fn paired(bench: &mut Bench, dongle: &Dongle) {
+    let connection = connect(dongle);
+    soon(connection.pair()).expect("it pairs");
+    bench.lock.event("paired");
+    soon(connection.disconnect());
+    bench.lock.event("disconnected");
+}
+
+#[test]
+fn the_next_connection_is_encrypted_when_the_program_gets_it() {
+    let Some(mut bench) = Bench::start() else { return };
+    for sc in [true, false] {
+        let folder = Folder::new();
+        bench.configure(json!({"sc": sc}));
+        let dongle = open(&bench, &folder);
+        paired(&mut bench, &dongle);
+        for _ in 0..2 {
+            let connection = connect(&dongle);
+            assert_eq!(connection.security().level(), Level::Encrypted);
+            assert!(connection.security().bonded);
+            soon(connection.disconnect());
+        }
+        soon(dongle.close());
+
+        // And that of the next program, with the same file.
+        let dongle = open(&bench, &folder);
+        assert_eq!(dongle.bonds().len(), 1);
+        assert_eq!(dongle.bonds()[0].address, ADDRESS);
+        let connection = connect(&dongle);
+        assert_eq!(connection.security().secure_connections, sc);
+        assert_eq!(connection.security().level(), Level::Encrypted);
+        soon(dongle.close());
+        bench.tell("forget");
+    }
+}
+
+#[test]
+fn without_a_bond_it_is_encrypted_for_this_connection() {
+    let Some(mut bench) = Bench::start() else { return };
+    bench.configure(json!({}));
+    let dongle = soon(bench.dongle()).expect("the dongle opens");
+    let connection = connect(&dongle);
+    let security = soon(connection.pair().bond(false)).expect("it pairs");
+    assert_eq!(security.level(), Level::Encrypted);
+    assert!(!security.bonded);
+    soon(connection.disconnect());
+    assert_eq!(dongle.bonds(), []);
+    assert_eq!(connect(&dongle).security().level(), Level::None);
+}
+
+#[test]
+fn a_device_that_has_lost_its_key_is_told_and_can_be_paired_again() {
+    let Some(mut bench) = Bench::start() else { return };
+    bench.configure(json!({}));
+    let dongle = soon(bench.dongle()).expect("the dongle opens");
+    for loss in ["forget", "spoil"] {
+        paired(&mut bench, &dongle);
+        bench.tell(loss);
+        for _ in 0..2 {
+            let result = soon(device(&dongle).connect()).map(|_| ());
+            let lost = matches!(result, Err(Error::Security(SecurityError::BondLost)));
+            assert!(lost, "{loss}: {result:?}");
+        }
+        bench.tell("forget");
+        assert!(dongle.forget(ADDRESS).expect("it is kept"));
+        assert!(!dongle.forget(ADDRESS).expect("it is kept"));
+        paired(&mut bench, &dongle);
+        assert_eq!(connect(&dongle).security().level(), Level::Encrypted);
+        dongle.forget(ADDRESS).expect("it is kept");
+        bench.tell("forget");
+        bench.lock.event("disconnected");
+    }
+}
+
+#[test]
+fn we_who_have_lost_the_key_pair_again() {
+    let Some(mut bench) = Bench::start() else { return };
+    bench.configure(json!({}));
+    let dongle = soon(bench.dongle()).expect("the dongle opens");
+    paired(&mut bench, &dongle);
+    dongle.forget(ADDRESS).expect("it is kept");
+    paired(&mut bench, &dongle);
+    assert_eq!(connect(&dongle).security().level(), Level::Encrypted);
+}
+
+#[test]
+fn an_authenticated_bond_is_not_replaced_by_a_lesser_one() {
+    let Some(mut bench) = Bench::start() else { return };
+    bench.configure(json!({"io": "keyboard", "mitm": true}));
+    let (agent, mut us) = person(IoCapabilities::DisplayOnly);
+    let dongle = soon(bench.dongle().agent(agent)).expect("the dongle opens");
+    let connection = connect(&dongle);
+    let pairing = std::thread::spawn({
+        let connection = connection.clone();
+        move || soon(connection.pair())
+    });
+    let crate::lock::Asked::Display(passkey) = us.next() else { panic!("nothing to show") };
+    bench.lock.event("enter");
+    bench.answer(passkey);
+    let security = pairing.join().expect("no panic").expect("it pairs");
+    assert_eq!(security.level(), Level::SecureConnections);
+    soon(connection.disconnect());
+    let connection = connect(&dongle);
+    assert_eq!(connection.security().level(), Level::SecureConnections);
+}
+
+#[test]
+fn a_damaged_file_is_kept_aside_and_reported() {
+    let Some(mut bench) = Bench::start() else { return };
+    let folder = Folder::new();
+    bench.configure(json!({}));
+    let dongle = open(&bench, &folder);
+    paired(&mut bench, &dongle);
+    assert_eq!(dongle.bond_store_problem(), None);
+    let own = dongle.address().expect("it is open");
+    soon(dongle.close());
+    let path = folder.store().path(own);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt as _;
+        let mode = |path: &std::path::Path| {
+            fs::metadata(path).expect("it is there").permissions().mode() & 0o777
+        };
+        assert_eq!(mode(&path), 0o600);
+        assert_eq!(mode(&folder.0), 0o700);
+    }
+    let text = fs::read(&path).expect("it is there");
+    fs::write(&path, &text[..text.len() / 2]).expect("it can be written");
+
+    let dongle = open(&bench, &folder);
+    let problem = dongle.bond_store_problem().expect("it is reported");
+    assert!(problem.contains("damaged-1"), "{problem}");
+    assert_eq!(dongle.bonds(), []);
+    let aside = fs::read(path.with_extension("json.damaged-1")).expect("it is kept");
+    assert_eq!(aside, &text[..text.len() / 2]);
+}

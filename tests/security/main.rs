@@ -1,0 +1,7 @@
+//! Pairing, bonds and encryption against a Bumble device, whose security manager is not ours.
+
+mod bonds;
+mod demand;
+mod lock;
+mod pairing;
+mod private;

@@ -1,0 +1,326 @@
+//! Every way to pair, in both versions, and the ways it fails.
+
+use std::future::IntoFuture as _;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use dongle::Error;
+use dongle::security::{
+    IoCapabilities, Key, Level, OobData, OutOfBand, PairingFailure, Security, SecurityError,
+};
+use dongle_tests::bench::soon;
+use serde_json::json;
+
+use crate::lock::{Asked, Bench, Person, connect, person};
+
+/// Pairs while the test plays both persons; what came of it, and what Bumble says.
+fn pair(
+    bench: &mut Bench,
+    person: Person,
+    play: impl FnOnce(&mut Bench),
+) -> (Result<Security, Error>, bool) {
+    let dongle = soon(bench.dongle().agent(person)).expect("the dongle opens");
+    let connection = connect(&dongle);
+    let pairing = thread::spawn({
+        let connection = connection.clone();
+        move || soon(connection.pair())
+    });
+    play(bench);
+    let result = pairing.join().expect("no panic");
+    let paired = match &result {
+        Ok(security) => {
+            assert_eq!(connection.security(), *security);
+            bench.lock.event("paired");
+            true
+        }
+        Err(_) => bench.lock.event_within("paired", Duration::from_millis(100)).is_some(),
+    };
+    soon(connection.disconnect());
+    bench.lock.event("disconnected");
+    soon(dongle.close());
+    (result, paired)
+}
+
+fn nobody() -> Person {
+    person(IoCapabilities::NoInputNoOutput).0
+}
+
+#[test]
+fn just_works_in_both_versions() {
+    let Some(mut bench) = Bench::start() else { return };
+    for (sc, level) in [(true, Level::Encrypted), (false, Level::Encrypted)] {
+        bench.configure(json!({"io": "none", "sc": sc}));
+        let (result, _) = pair(&mut bench, nobody(), |_| ());
+        let security = result.expect("it pairs");
+        assert_eq!(security.level(), level);
+        assert_eq!(security.secure_connections, sc);
+        assert_eq!(security.key_size, 16);
+        assert!(security.bonded);
+        bench.tell("forget");
+    }
+}
+
+#[test]
+fn a_passkey_that_the_device_shows_is_entered_here() {
+    let Some(mut bench) = Bench::start() else { return };
+    for (sc, level) in [(true, Level::SecureConnections), (false, Level::Authenticated)] {
+        bench.configure(json!({"io": "display", "sc": sc, "mitm": true}));
+        let (agent, mut us) = person(IoCapabilities::KeyboardOnly);
+        let (result, _) = pair(&mut bench, agent, |bench| {
+            assert_eq!(us.next(), Asked::Enter);
+            us.answer(Some(shown(bench)));
+        });
+        assert_eq!(result.expect("it pairs").level(), level, "sc: {sc}");
+        bench.tell("forget");
+    }
+}
+
+#[test]
+fn a_passkey_that_is_shown_here_is_entered_on_the_device() {
+    let Some(mut bench) = Bench::start() else { return };
+    for (sc, level) in [(true, Level::SecureConnections), (false, Level::Authenticated)] {
+        bench.configure(json!({"io": "keyboard", "sc": sc, "mitm": true}));
+        let (agent, mut us) = person(IoCapabilities::DisplayOnly);
+        let (result, _) = pair(&mut bench, agent, |bench| {
+            let Asked::Display(passkey) = us.next() else { panic!("nothing to show") };
+            bench.lock.event("enter");
+            bench.answer(passkey);
+        });
+        assert_eq!(result.expect("it pairs").level(), level, "sc: {sc}");
+        bench.tell("forget");
+    }
+}
+
+#[test]
+fn numbers_are_compared_by_secure_connections() {
+    let Some(mut bench) = Bench::start() else { return };
+    bench.configure(json!({"io": "yes_no", "mitm": true}));
+    let (agent, mut us) = person(IoCapabilities::DisplayYesNo);
+    let (result, _) = pair(&mut bench, agent, |bench| {
+        let number = bench.lock.event("compare")["number"].as_u64().expect("a number");
+        assert_eq!(us.next(), Asked::Compare(number as u32));
+        us.answer(Some(1));
+        bench.answer(true);
+    });
+    assert_eq!(result.expect("it pairs").level(), Level::SecureConnections);
+}
+
+#[test]
+fn data_that_went_by_another_way_authenticates() {
+    let Some(mut bench) = Bench::start() else { return };
+    let tk = [7; 16];
+    bench.lock.command(&json!({"do": "oob_legacy", "tk": "07".repeat(16)}));
+    bench.configure(json!({"io": "none", "sc": false, "mitm": true}));
+    let agent = nobody().with_oob(OutOfBand::Legacy(Key::new(tk)));
+    let (result, _) = pair(&mut bench, agent, |_| ());
+    assert_eq!(result.expect("it pairs").level(), Level::Authenticated);
+    bench.tell("forget");
+
+    let shared = bench.tell("oob_secure");
+    bench.configure(json!({"io": "none", "mitm": true}));
+    let key = |name: &str| Key::new(octets(shared[name].as_str().expect("hexadecimal")));
+    let peer = OobData { random: key("random"), confirm: key("confirm") };
+    let data = OutOfBand::SecureConnections { peer: Some(peer), local: None };
+    let (result, _) = pair(&mut bench, nobody().with_oob(data), |_| ());
+    assert_eq!(result.expect("it pairs").level(), Level::SecureConnections);
+}
+
+#[test]
+fn a_wrong_passkey_fails_and_the_right_one_works_afterwards() {
+    let Some(mut bench) = Bench::start() else { return };
+    for sc in [true, false] {
+        bench.configure(json!({"io": "display", "sc": sc, "mitm": true}));
+        for offset in [1, 0] {
+            let (agent, mut us) = person(IoCapabilities::KeyboardOnly);
+            let (result, paired) = pair(&mut bench, agent, |bench| {
+                us.next();
+                us.answer(Some((shown(bench) + offset) % 1_000_000));
+            });
+            if offset == 0 {
+                result.expect("it pairs");
+            } else {
+                failed(result, PairingFailure::CONFIRM_VALUE_FAILED);
+                assert!(!paired);
+            }
+        }
+        bench.tell("forget");
+    }
+}
+
+#[test]
+fn who_refuses_is_told_apart() {
+    let Some(mut bench) = Bench::start() else { return };
+    // The device.
+    bench.configure(json!({"accept": false}));
+    let (result, _) = pair(&mut bench, nobody(), |_| ());
+    match result {
+        Err(Error::Security(SecurityError::Peer(PairingFailure::PAIRING_NOT_SUPPORTED))) => {}
+        other => panic!("{other:?}"),
+    }
+    // Our person, asked for a passkey, in both versions.
+    for sc in [true, false] {
+        bench.configure(json!({"io": "display", "sc": sc, "mitm": true}));
+        let (agent, mut us) = person(IoCapabilities::KeyboardOnly);
+        let (result, _) = pair(&mut bench, agent, |_| {
+            us.next();
+            us.answer(None);
+        });
+        refused(result, PairingFailure::PASSKEY_ENTRY_FAILED);
+    }
+    // Our person, asked to compare.
+    bench.configure(json!({"io": "yes_no", "mitm": true}));
+    let (agent, mut us) = person(IoCapabilities::DisplayYesNo);
+    let (result, _) = pair(&mut bench, agent, |_| {
+        us.next();
+        us.answer(Some(0));
+    });
+    refused(result, PairingFailure::NUMERIC_COMPARISON_FAILED);
+    // The device's person, asked to compare.
+    let (agent, mut us) = person(IoCapabilities::DisplayYesNo);
+    let (result, _) = pair(&mut bench, agent, |bench| {
+        bench.lock.event("compare");
+        us.next();
+        us.answer(Some(1));
+        bench.answer(false);
+    });
+    assert!(matches!(result, Err(Error::Security(SecurityError::Peer(_)))), "{result:?}");
+}
+
+#[test]
+fn what_is_demanded_is_not_given_up() {
+    let Some(mut bench) = Bench::start() else { return };
+    let dongle = soon(bench.dongle().agent(nobody())).expect("the dongle opens");
+    bench.configure(json!({"sc": false, "key_size": 7}));
+    let connection = connect(&dongle);
+    refused(soon(connection.pair()), PairingFailure::ENCRYPTION_KEY_SIZE);
+    let legacy = soon(connection.pair().min_key_size(7).secure_connections());
+    refused(legacy, PairingFailure::AUTHENTICATION_REQUIREMENTS);
+    let authenticated = soon(connection.pair().min_key_size(7).authenticated());
+    refused(authenticated, PairingFailure::AUTHENTICATION_REQUIREMENTS);
+    soon(connection.disconnect());
+    bench.configure(json!({}));
+    let connection = connect(&dongle);
+    let security = soon(connection.pair().secure_connections()).expect("it pairs");
+    assert_eq!(security.key_size, 16);
+}
+
+#[test]
+fn a_device_that_disconnects_in_the_middle_is_told_and_the_next_attempt_works() {
+    let Some(mut bench) = Bench::start() else { return };
+    bench.configure(json!({"io": "display", "mitm": true}));
+    let (agent, mut us) = person(IoCapabilities::KeyboardOnly);
+    let dongle = soon(bench.dongle().agent(agent)).expect("the dongle opens");
+    let connection = connect(&dongle);
+    let pairing = thread::spawn(move || soon(connection.pair()));
+    us.next();
+    bench.tell("disconnect");
+    let result = pairing.join().expect("no panic");
+    assert!(matches!(result, Err(Error::Disconnected(_))), "{result:?}");
+    bench.lock.event("display");
+
+    let connection = connect(&dongle);
+    let pairing = thread::spawn(move || soon(connection.pair()));
+    us.next();
+    us.answer(Some(shown(&mut bench)));
+    pairing.join().expect("no panic").expect("it pairs");
+}
+
+#[test]
+fn a_pairing_that_nobody_waits_for_does_not_stand_in_the_way() {
+    let Some(mut bench) = Bench::start() else { return };
+    bench.configure(json!({"io": "display", "mitm": true}));
+    let (agent, mut us) = person(IoCapabilities::KeyboardOnly);
+    let dongle = soon(bench.dongle().agent(agent)).expect("the dongle opens");
+    let connection = connect(&dongle);
+    let result = soon(connection.pair().timeout(Duration::from_millis(300)));
+    assert!(matches!(result, Err(Error::Timeout)), "{result:?}");
+    us.next();
+    us.answer(Some(shown(&mut bench)));
+    // It goes on to its end, and this is the same one.
+    soon(connection.pair()).expect("it pairs");
+}
+
+#[test]
+fn a_person_who_does_not_answer_ends_the_pairing_and_the_next_connection_can_pair() {
+    let Some(mut bench) = Bench::start() else { return };
+    bench.configure(json!({"io": "keyboard", "mitm": true}));
+    let (agent, mut us) = person(IoCapabilities::DisplayOnly);
+    let dongle = soon(bench.dongle().agent(agent)).expect("the dongle opens");
+    let connection = connect(&dongle);
+    let begun = Instant::now();
+    // Longer than `soon` waits.
+    let result = futures_lite::future::block_on(connection.pair().into_future());
+    assert!(matches!(result, Err(Error::Security(SecurityError::Timeout))), "{result:?}");
+    assert!((30..33).contains(&begun.elapsed().as_secs()), "{:?}", begun.elapsed());
+    let again = soon(connection.pair());
+    assert!(matches!(again, Err(Error::Security(SecurityError::Timeout))), "{again:?}");
+    soon(connection.disconnect());
+    us.next();
+    bench.lock.event("enter");
+
+    let connection = connect(&dongle);
+    let pairing = thread::spawn(move || soon(connection.pair()));
+    let Asked::Display(passkey) = us.next() else { panic!("nothing to show") };
+    bench.lock.event("enter");
+    bench.answer(passkey);
+    pairing.join().expect("no panic").expect("it pairs");
+}
+
+#[test]
+fn two_who_pair_at_once_pair_once() {
+    let Some(mut bench) = Bench::start() else { return };
+    bench.configure(json!({}));
+    let dongle = soon(bench.dongle()).expect("the dongle opens");
+    let connection = connect(&dongle);
+    let (one, two) = soon(async {
+        let (one, two) = (connection.pair(), connection.pair());
+        futures_lite::future::zip(one.into_future(), two.into_future()).await
+    });
+    assert_eq!(one.expect("it pairs"), two.expect("it pairs, too"));
+    bench.lock.event("paired");
+    assert!(bench.lock.event_within("paired", Duration::from_millis(200)).is_none());
+}
+
+#[test]
+fn a_device_that_asks_for_security_is_not_paired_uninvited() {
+    let Some(mut bench) = Bench::start() else { return };
+    let dongle = soon(bench.dongle()).expect("the dongle opens");
+    let connection = connect(&dongle);
+    bench.tell("request");
+    assert!(bench.lock.event_within("paired", Duration::from_millis(300)).is_none());
+    assert_eq!(connection.security().level(), Level::None);
+    soon(connection.pair()).expect("it pairs when it is wanted");
+}
+
+
+/// The passkey that the device shows.
+fn shown(bench: &mut Bench) -> u32 {
+    bench.lock.event("display")["number"].as_u64().expect("a number") as u32
+}
+
+fn refused(result: Result<Security, Error>, why: PairingFailure) {
+    match result {
+        Err(Error::Security(SecurityError::Refused(reason))) => assert_eq!(reason, why),
+        other => panic!("{other:?}"),
+    }
+}
+
+/// Whichever side saw it first.
+fn failed(result: Result<Security, Error>, why: PairingFailure) {
+    match result {
+        Err(Error::Security(SecurityError::Refused(r) | SecurityError::Peer(r))) => {
+            assert_eq!(r, why);
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
+fn octets(text: &str) -> [u8; 16] {
+    let mut octets = [0; 16];
+    for (octet, digits) in octets.iter_mut().zip(text.as_bytes().chunks(2)) {
+        let digits = std::str::from_utf8(digits).expect("ASCII");
+        *octet = u8::from_str_radix(digits, 16).expect("hexadecimal");
+    }
+    octets
+}
+

@@ -1,0 +1,46 @@
+//! A device that goes by changing addresses.
+
+use dongle::Address;
+use dongle::security::Level;
+use dongle_tests::bench::soon;
+use serde_json::json;
+
+use crate::lock::{ADDRESS, Bench, connect};
+
+#[test]
+fn a_bonded_device_is_found_under_whatever_address_it_goes_by() {
+    let Some(mut bench) = Bench::with(&["--private"]) else { return };
+    bench.configure(json!({}));
+    let dongle = soon(bench.dongle()).expect("the dongle opens");
+    let first = rotate(&mut bench);
+    assert_ne!(first, ADDRESS);
+    let connection = soon(dongle.device(first).connect()).expect("the device is there");
+    soon(connection.pair()).expect("it pairs");
+    assert_eq!(dongle.bonds()[0].address, ADDRESS);
+    assert!(dongle.bonds()[0].private);
+    soon(connection.disconnect());
+    bench.lock.event("disconnected");
+
+    for _ in 0..2 {
+        let now = rotate(&mut bench);
+        assert_ne!(now, first);
+        assert_eq!(dongle.identity(now), Some(ADDRESS));
+        // By its identity, and encrypted with the bond of another address.
+        let connection = connect(&dongle);
+        assert_eq!(connection.device().address(), now);
+        assert_eq!(connection.security().level(), Level::Encrypted);
+        // It is connected already.
+        assert!(connect(&dongle).is_connected());
+        soon(connection.disconnect());
+        bench.lock.event("disconnected");
+    }
+    let stranger = Address::random([0x5A, 1, 2, 3, 4, 5]);
+    assert_eq!(dongle.identity(stranger), None);
+}
+
+fn rotate(bench: &mut Bench) -> Address {
+    let told = bench.tell("rotate");
+    let address = told["address"].as_str().expect("an address");
+    let address = address.split('/').next().unwrap_or_default();
+    format!("{address}/random").parse().expect("an address")
+}
