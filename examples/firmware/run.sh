@@ -46,7 +46,6 @@ firmware_cargo() {
             PATH=$debian/bin:$PATH RUSTC=$debian/bin/rustc RUSTC_BOOTSTRAP=1 \
                 LD_LIBRARY_PATH=$debian/lib/$(uname -m)-linux-gnu \
                 CARGO_TARGET_THUMBV7EM_NONE_EABI_LINKER=arm-none-eabi-ld \
-                __CARGO_TESTS_ONLY_SRC_ROOT=$debian/src/rustc-web/library \
                 "$debian/bin/cargo" "$@" -Zbuild-std=core
             ;;
     esac

@@ -47,8 +47,12 @@
 //! simulated controller holds the channel's other end itself ([`HciPort`]). Packets cross in H4 form,
 //! whole, through bounded queues: a slow reader holds the controller back, a slow controller holds
 //! the writer back, neither holds back the other, and nothing is lost. Framing is a state machine
-//! without I/O ([`H4Deframer`]) that finds its way back after garbage. [`bridge_controller`] is the
-//! other side: it serves a controller to somebody else's host.
+//! without I/O ([`H4Deframer`]) that finds its way back after garbage; so is the H5 link ([`H5Link`]),
+//! and what puts USB's transfers together. [`bridge_controller`] is the other side: it serves a
+//! controller to somebody else's host.
+//!
+//! `unsafe` is in two small modules: one lends memory to libusb while a transfer is in flight, one
+//! binds the HCI user channel's socket.
 #![deny(unsafe_code)]
 
 mod channel;

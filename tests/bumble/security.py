@@ -8,9 +8,10 @@ The test decides, by commands on standard input, how it pairs and what its perso
 
 import argparse
 import asyncio
+import hashlib
 import logging
 
-from bumble import gatt, smp
+from bumble import gatt, l2cap, smp
 from bumble.att import ATT_Error, ErrorCode
 from bumble.core import UUID, AdvertisingData
 from bumble.device import Device, DeviceConfiguration
@@ -187,6 +188,57 @@ async def main(arguments):
             await advertise(device)
             return {'address': str(device.random_address)}
 
+        async def l2cap_serve(psm, mtu, mps, credits, echo):
+            def opened(channel):
+                emit('l2cap_opened', psm=channel.psm, mtu=channel.mtu, peer_mtu=channel.peer_mtu)
+                digest, total = hashlib.sha256(), 0
+
+                def sink(data):
+                    nonlocal total
+                    digest.update(data)
+                    total += len(data)
+                    if echo:
+                        channel.write(data)
+
+                channel.sink = sink
+                channel.on(
+                    'close',
+                    lambda: emit('l2cap_closed', total=total, sha256=digest.hexdigest()),
+                )
+
+            spec = l2cap.LeCreditBasedChannelSpec(psm, mtu, mps, credits)
+            device.create_l2cap_server(spec=spec, handler=opened)
+
+        async def l2cap_open(psm, length, mtu=1000, mps=200, credits=8):
+            spec = l2cap.LeCreditBasedChannelSpec(psm, mtu, mps, credits)
+            try:
+                channel = await server.connection.create_l2cap_channel(spec)
+            except Exception as error:  # pylint: disable=broad-except
+                return {'refused': repr(error)}
+            data = bytes(i * 7 % 251 for i in range(length))
+            size = channel.peer_mtu
+            for at in range(0, length, size):
+                channel.write(data[at : at + size])
+            emit('written', credits=channel.credits, queue=len(channel.out_queue))
+            await asyncio.sleep(3)
+            emit('later', credits=channel.credits, queue=len(channel.out_queue), sdu=len(channel.out_sdu or b''), pend=str(vars(device.host.acl_packet_queue) if hasattr(device.host,'acl_packet_queue') else [ (k, str(vars(v))[:300]) for k,v in vars(device.host).items() if 'queue' in k]))
+            await channel.drain()
+            emit('drained')
+            await channel.disconnect()
+            return {'sha256': hashlib.sha256(data).hexdigest()}
+
+        async def sha256(length):
+            data = bytes(i * 7 % 251 for i in range(length))
+            return {'sha256': hashlib.sha256(data).hexdigest()}
+
+        async def l2cap_malformed(psm):
+            spec = l2cap.LeCreditBasedChannelSpec(psm)
+            channel = await server.connection.create_l2cap_channel(spec)
+            for frame in (b'', b'\x01', bytes([255, 255]) + bytes(100)):
+                device.send_l2cap_pdu(
+                    server.connection.handle, channel.destination_cid, frame
+                )
+
         async def disconnect(reason=0x13):
             await server.connection.disconnect(reason)
 
@@ -203,6 +255,7 @@ async def main(arguments):
 
         commands = [configure, answer, forget, spoil, request, disconnect]
         commands += [oob_legacy, oob_secure, rotate]
+        commands += [l2cap_serve, l2cap_open, l2cap_malformed, sha256]
         await obey({c.__name__: c for c in commands}, True)
 
 

@@ -4,4 +4,5 @@ mod calls;
 mod credits;
 mod hostile;
 mod opening;
+mod reopening;
 mod values;

@@ -1,7 +1,9 @@
 //! Pairing, bonds and encryption against a Bumble device, whose security manager is not ours.
 
 mod bonds;
+mod channels;
 mod demand;
 mod lock;
 mod pairing;
 mod private;
+mod sensor;

@@ -66,8 +66,7 @@ fn appearance(octets: &[u8]) -> Option<Meaning> {
 /// Peripheral Preferred Connection Parameters (Core Vol 3 Part C, 12.3).
 fn preferred_parameters(octets: &[u8]) -> Option<Meaning> {
     let [a, b, c, d, e, f, g, h] = octets.try_into().ok()?;
-    let [min, max, latency, timeout] =
-        [[a, b], [c, d], [e, f], [g, h]].map(|octets| u16::from_le_bytes(octets));
+    let [min, max, latency, timeout] = [[a, b], [c, d], [e, f], [g, h]].map(u16::from_le_bytes);
     let interval = |units: u16| match units {
         0xFFFF => "any".into(),
         units => format!("{} ms", f64::from(units) * 1.25),

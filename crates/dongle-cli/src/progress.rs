@@ -35,13 +35,13 @@ impl Progress {
         let Some(what) = self.what else {
             return work.await;
         };
-        let line = Line::default();
+        let line = Line;
         let turn = async {
             Timer::after(GRACE).await;
             let began = Instant::now();
             for frame in FRAMES.iter().cycle() {
                 let seconds = (began.elapsed() + GRACE).as_secs();
-                let time = self.style.dim(&format!("{seconds} s"));
+                let time = self.style.dim(format!("{seconds} s"));
                 line.show(&format!("{} {what} … {time}", self.style.accent(frame)));
                 Timer::after(FRAME).await;
             }
@@ -52,7 +52,6 @@ impl Progress {
 }
 
 /// A line that can be written over; it takes itself away.
-#[derive(Default)]
 pub struct Line;
 
 impl Line {

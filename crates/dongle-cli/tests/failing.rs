@@ -1,5 +1,8 @@
 //! What goes wrong, and the exit codes that tell it apart.
 
+// Tests may panic: that is how they fail.
+#![allow(clippy::expect_used, clippy::panic)]
+
 mod common;
 
 use std::time::{Duration, Instant};
@@ -205,9 +208,9 @@ fn ctrl_c_leaves_the_device_disconnected() {
     assert!(world.is_free());
 }
 
+/// How the device sees its connection end when Ctrl-C comes at such a time.
 #[cfg(unix)]
-#[test]
-fn ctrl_c_ends_the_connection_in_order() {
+fn ended_by_ctrl_c(when: impl Fn(&ScriptedPeripheral) -> bool) -> Option<PeerEvent> {
     let world = World::new();
     // It never answers.
     let silent = ScriptedPeripheral::start(&world.air, ScriptedConfig::default(), |_| Vec::new());
@@ -217,17 +220,37 @@ fn ctrl_c_ends_the_connection_in_order() {
         .spawn()
         .expect("a child");
     let limit = Duration::from_secs(20);
-    assert!(matches!(
-        silent.next_event(limit),
-        Some(PeerEvent::Connected { .. })
-    ));
+    let connected = silent.next_event(limit);
+    assert!(
+        matches!(connected, Some(PeerEvent::Connected { .. })),
+        "{connected:?}"
+    );
+    let began = Instant::now();
+    while !when(&silent) {
+        assert!(began.elapsed() < limit, "it is not asked anything");
+        std::thread::sleep(Duration::from_millis(1));
+    }
     common::interrupt(&child);
     assert_eq!(finish(child).code, 130);
-    // Remote User Terminated Connection, and not a supervision timeout.
-    assert_eq!(
-        silent.next_event(limit),
-        Some(PeerEvent::Disconnected { reason: 0x13 })
-    );
+    silent.next_event(limit)
+}
+
+/// Remote User Terminated Connection, and not a supervision timeout.
+#[cfg(unix)]
+const IN_ORDER: Option<PeerEvent> = Some(PeerEvent::Disconnected { reason: 0x13 });
+
+#[cfg(unix)]
+#[test]
+fn ctrl_c_ends_the_connection_in_order() {
+    assert_eq!(ended_by_ctrl_c(|silent| silent.received() > 0), IN_ORDER);
+}
+
+#[cfg(unix)]
+#[test]
+fn ctrl_c_while_connecting_ends_the_connection_in_order() {
+    for _ in 0..10 {
+        assert_eq!(ended_by_ctrl_c(|_| true), IN_ORDER);
+    }
 }
 
 #[cfg(unix)]

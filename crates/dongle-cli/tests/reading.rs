@@ -1,5 +1,8 @@
 //! `scan`, `inspect`, `read`, `write`, `notify`: what they print, as text and as JSON.
 
+// Tests may panic: that is how they fail.
+#![allow(clippy::expect_used, clippy::panic)]
+
 mod common;
 
 use common::{SENSOR, World};

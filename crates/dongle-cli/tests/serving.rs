@@ -1,5 +1,8 @@
 //! `serve`, `list`, `help`, `completions`, `man`.
 
+// Tests may panic: that is how they fail.
+#![allow(clippy::expect_used, clippy::panic)]
+
 mod common;
 
 use common::{SENSOR, dongle, finish, first_lines, run};

@@ -1,10 +1,7 @@
 //! The dongle: a controller that this program owns, and the host thread that runs it.
 
 use std::fmt;
-use std::future::{Future, IntoFuture, poll_fn};
-use std::path::{Path, PathBuf};
-use std::pin::Pin;
-use std::str::FromStr as _;
+use std::future::poll_fn;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::task::{Poll, Waker};
@@ -14,15 +11,16 @@ use std::time::Duration;
 use dongle_central::central::ControllerInfo;
 use dongle_central::links::{Links as _, Reason};
 use futures_channel::mpsc;
-use hci_transport::{HciChannel, Spec};
+use hci_transport::HciChannel;
 
 use crate::address::Address;
 use crate::device::Device;
 use crate::error::Error;
-use crate::host::{self, Command, Identity, Opened, data_folder, file_in};
+use crate::host::{Command, Opened};
 use crate::links::SharedLinks;
+use crate::open::{Again, Open, Source};
 use crate::scan::ScanBuilder;
-use crate::security::{BondStore, Bonded, Context, PairingAgent, Requirements, Settings};
+use crate::security::{Bonded, Context};
 
 /// How long the last handle waits for its connections to be ended in order.
 const FAREWELL: Duration = Duration::from_millis(500);
@@ -61,6 +59,8 @@ pub(crate) struct Inner {
     name: String,
     opened: OnceLock<Opened>,
     next_id: AtomicU64,
+    /// How to open it once more.
+    again: Option<Again>,
     /// What has to live as long as the dongle: the simulated world around it.
     _world: Option<Box<dyn Send + Sync>>,
 }
@@ -81,8 +81,10 @@ struct End {
 }
 
 impl Dongle {
-    /// Opens a dongle: `"serial:/dev/ttyACM0,1000000,rtscts"`, `"tcp-client:host:port"`,
-    /// `"unix-client:path"`, `"virtual"`.
+    /// Opens a dongle: `"serial:/dev/ttyACM0,1000000,rtscts"`, `"usb:0"`, `"tcp-client:host:port"`,
+    /// `"unix-client:path"`, `"virtual"`; with `"auto"` the only one there is. See
+    /// [`Spec`](hci_transport::Spec) for all spellings, and [`list`](crate::list) for what is
+    /// plugged in.
     ///
     /// # Errors
     /// [`Error::Transport`], with a line that says what is wrong and what to do about it: within
@@ -130,6 +132,14 @@ impl Dongle {
         self.inner.shared.security.bonds.problem()
     }
 
+    pub(crate) fn new(inner: Inner) -> Self {
+        Self { inner: Arc::new(inner) }
+    }
+
+    pub(crate) fn set_opened(&self, opened: Opened) {
+        _ = self.inner.opened.set(opened);
+    }
+
     /// How it was opened.
     pub fn name(&self) -> &str {
         &self.inner.name
@@ -155,6 +165,30 @@ impl Dongle {
         self.inner.shared.wait_for_end().await
     }
 
+    /// Opens the same dongle once more, in the way this one was opened, after it was unplugged or
+    /// has failed. The result is a new dongle; handles of this one are of no more use.
+    ///
+    /// With [`Open::retry`] it is tried until the dongle is back:
+    ///
+    /// ```no_run
+    /// # use std::time::Duration;
+    /// # async fn gateway(mut dongle: dongle::Dongle) -> Result<(), dongle::Error> {
+    /// loop {
+    ///     eprintln!("{}", dongle.failed().await);
+    ///     dongle = dongle.reopen()?.retry(Duration::from_secs(10)).await?;
+    /// }
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::InvalidParameter`] for a dongle that was opened [on](Dongle::on) a channel.
+    pub fn reopen(&self) -> Result<Open, Error> {
+        match &self.inner.again {
+            Some(again) => Ok(again.open()),
+            None => Err(Error::InvalidParameter("a dongle on a channel can not be opened again")),
+        }
+    }
+
     /// Ends all connections in order, then the host thread. Every other handle is of no use
     /// afterwards.
     pub async fn close(&self) {
@@ -172,178 +206,25 @@ impl fmt::Debug for Dongle {
     }
 }
 
-/// An opening dongle; await it.
-#[must_use = "nothing is opened before this is awaited"]
-pub struct Open {
-    source: Source,
-    address: Option<Address>,
-    folder: Option<PathBuf>,
-    security: Settings,
-}
-
-enum Source {
-    Spec(String),
-    Channel(Box<HciChannel>),
-}
-
-impl Open {
-    fn new(source: Source) -> Self {
-        Self {
-            source,
-            address: None,
-            folder: None,
-            security: Settings::default(),
-        }
-    }
-
-    /// Who answers for the person when a device is paired. Nobody if nothing else is said.
-    pub fn agent(mut self, agent: impl PairingAgent) -> Self {
-        self.security.agent = Arc::new(agent);
-        self
-    }
-
-    /// Where bonds are kept. If nothing else is said, in the folder where the address is
-    /// remembered ([`Open::identity_folder`]), and without one, as for a simulated dongle, only
-    /// until the dongle is closed.
-    pub fn bond_store(mut self, store: impl BondStore) -> Self {
-        self.security.store = Some(Arc::new(store));
-        self
-    }
-
-    /// Whether a call that the device refuses for lack of security pairs, once, and is repeated.
-    /// It does if nothing else is said.
-    pub fn pair_on_demand(mut self, pair: bool) -> Self {
-        self.security.on_demand = pair;
-        self
-    }
-
-    /// What each pairing has to come to, if the call says nothing else.
-    pub fn requirements(mut self, wanted: Requirements) -> Self {
-        self.security.wanted = wanted;
-        self
-    }
-
-    /// The random static address to go by, instead of the controller's own.
-    pub fn address(mut self, address: Address) -> Self {
-        self.address = Some(address);
-        self
-    }
-
-    /// Where the address of a controller that has none is remembered, instead of the user's own
-    /// data folder (on Linux `~/.local/share/dongle`). For a dongle that is opened
-    /// [on](Dongle::on) a channel there is no other: without it, its address is a new one each
-    /// time.
-    pub fn identity_folder(mut self, folder: impl Into<PathBuf>) -> Self {
-        self.folder = Some(folder.into());
-        self
-    }
-
-    /// Who it is, for a controller that is known by this name.
-    fn identity(&self, controller: &str) -> Identity {
-        let own = match self.source {
-            Source::Spec(_) => data_folder(),
-            Source::Channel(_) => None,
-        };
-        let folder = self.folder.clone().or(own);
-        let file = folder.map(|folder| file_in(&folder, controller));
-        Identity {
-            wanted: self.address,
-            file,
-        }
-    }
-
-    async fn open(mut self) -> Result<Dongle, Error> {
-        let settings = std::mem::take(&mut self.security);
-        match &self.source {
-            Source::Channel(channel) => {
-                let name = channel.name().to_owned();
-                let identity = self.identity(&name);
-                let Source::Channel(channel) = self.source else {
-                    return Err(Error::Closed);
-                };
-                start(name, None, identity, settings, move || Ok(*channel)).await
-            }
-            Source::Spec(text) => match Spec::from_str(text)? {
-                #[cfg(feature = "virtual")]
-                spec if *spec.controller() == Spec::Virtual => {
-                    let (world, channel) = crate::world::simulated();
-                    if let Some(snoop) = spec.snoop() {
-                        channel.record(snoop)?;
-                    }
-                    let identity = Identity {
-                        wanted: self.address,
-                        file: None,
-                    };
-                    start(text.clone(), Some(world), identity, settings, move || {
-                        Ok(channel)
-                    })
-                    .await
-                }
-                spec => {
-                    let identity = self.identity(&spec.controller().to_string());
-                    start(text.clone(), None, identity, settings, move || {
-                        Ok(hci_transport::open(&spec)?)
-                    })
-                    .await
-                }
-            },
-        }
-    }
-}
-
-impl IntoFuture for Open {
-    type Output = Result<Dongle, Error>;
-    type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send>>;
-
-    fn into_future(self) -> Self::IntoFuture {
-        Box::pin(self.open())
-    }
-}
-
-async fn start(
-    name: String,
-    world: Option<Box<dyn Send + Sync>>,
-    identity: Identity,
-    settings: Settings,
-    open: impl FnOnce() -> Result<HciChannel, Error> + Send + 'static,
-) -> Result<Dongle, Error> {
-    let shared = Arc::new(Shared {
-        links: SharedLinks::new(),
-        security: settings.context(identity.file.as_deref().and_then(Path::parent)),
-        end: Mutex::default(),
-        ended: Condvar::new(),
-    });
-    let (commands, received) = mpsc::unbounded();
-    let opened = host::start(open, identity, Arc::clone(&shared), received);
-    let inner = Inner {
-        shared,
-        commands,
-        name,
-        opened: OnceLock::new(),
-        next_id: AtomicU64::new(0),
-        _world: world,
-    };
-    let dongle = Dongle {
-        inner: Arc::new(inner),
-    };
-    match opened.await {
-        Ok(Ok(opened)) => {
-            log::info!(
-                "{} is open: {:#}, {:?}",
-                dongle.name(),
-                opened.address,
-                opened.info
-            );
-            _ = dongle.inner.opened.set(opened);
-            Ok(dongle)
-        }
-        Ok(Err(error)) => Err(error),
-        // The host thread ended before it was up, and has left word why.
-        Err(_) => Err(dongle.inner.shared.wait_for_end().await),
-    }
-}
-
 impl Inner {
+    pub(crate) fn new(
+        shared: Arc<Shared>,
+        commands: mpsc::UnboundedSender<Command>,
+        name: String,
+        again: Option<Again>,
+        world: Option<Box<dyn Send + Sync>>,
+    ) -> Self {
+        Self {
+            shared,
+            commands,
+            name,
+            opened: OnceLock::new(),
+            next_id: AtomicU64::new(0),
+            again,
+            _world: world,
+        }
+    }
+
     /// Asks the host thread.
     pub(crate) fn command(&self, command: Command) -> Result<(), Error> {
         self.commands
@@ -382,6 +263,15 @@ impl Drop for Inner {
 }
 
 impl Shared {
+    pub(crate) fn new(security: Context) -> Self {
+        Self {
+            links: SharedLinks::new(),
+            security,
+            end: Mutex::default(),
+            ended: Condvar::new(),
+        }
+    }
+
     /// The host thread is up.
     pub(crate) fn begin(&self) {
         self.lock().host = Some(thread::current().id());

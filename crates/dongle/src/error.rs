@@ -7,6 +7,8 @@ use dongle_central::gatt::ProcedureError;
 use dongle_central::links::Reason;
 use dongle_central::security::SecurityError;
 
+use crate::l2cap::L2capRefusal;
+
 /// Why a call failed. Cheap to clone: one fault can end many calls.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
@@ -29,6 +31,10 @@ pub enum Error {
     ServiceChanged(AttributeHandle),
     /// The characteristic's properties do not allow it.
     NotPermitted(&'static str),
+    /// The device refuses an L2CAP channel.
+    L2cap(L2capRefusal),
+    /// The L2CAP channel is closed.
+    ChannelClosed,
     /// The connection was not made as safe as it has to be.
     Security(SecurityError),
     /// The connection is safe, but the bond could not be kept for the next one.
@@ -106,6 +112,8 @@ impl fmt::Display for Error {
                 write!(f, "{error}; forget the bond and pair again if it is still the same device")
             }
             Self::Security(error) => fmt::Display::fmt(error, f),
+            Self::L2cap(refusal) => fmt::Display::fmt(refusal, f),
+            Self::ChannelClosed => f.write_str("the L2CAP channel is closed"),
             Self::BondStore(why) => write!(f, "the bond could not be kept: {why}"),
             Self::ConnectionLimit => f.write_str("no more connections are possible; end one first"),
             Self::SubscriptionLimit => {

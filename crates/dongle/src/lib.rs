@@ -33,7 +33,9 @@ mod found;
 mod gatt;
 mod holding;
 mod host;
+mod l2cap;
 mod links;
+mod open;
 mod scan;
 pub mod security;
 mod stay;
@@ -51,15 +53,19 @@ pub use dongle_central::links::{ConnectionParameters, Reason, RemoteVersion};
 #[cfg(feature = "names")]
 pub use dongle_names as names;
 pub use hci_transport;
+/// The dongles that are plugged in, each with the spec that opens it.
+pub use hci_transport::list;
 
 pub use crate::address::{Address, AddressKind, ParseAddressError};
 pub use crate::advertisement::Advertisement;
 pub use crate::call::Call;
 pub use crate::connection::DeviceConnection;
 pub use crate::device::{Connect, Device};
-pub use crate::dongle::{Dongle, Open};
+pub use crate::dongle::Dongle;
 pub use crate::error::{Error, Wanted};
 pub use crate::found::Found;
+pub use crate::open::Open;
+pub use crate::l2cap::{L2capChannel, L2capOpen, L2capRefusal};
 pub use crate::holding::{Farewell, Phy};
 pub use crate::gatt::{
     Characteristic, Descriptor, Notified, Service, ServiceChanges, Subscribe, Subscription, Write,

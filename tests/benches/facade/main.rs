@@ -133,6 +133,9 @@ fn measure() {
     });
     line("notification", bare, ours);
     println!("  missed of {}: {missed}", NOTIFICATIONS as usize * ROUNDS);
+    if missed > 0 {
+        println!("  the rate counts what was missed, and is worth nothing");
+    }
 
     let (_idle, line) = start(&port.to_string());
     println!("{line}");
@@ -168,5 +171,3 @@ fn ticks() -> Option<u64> {
     let mut fields = stat.rsplit(')').next()?.split_whitespace().skip(11);
     Some(fields.next()?.parse::<u64>().ok()? + fields.next()?.parse::<u64>().ok()?)
 }
-
-use std::future::IntoFuture as _;

@@ -5,7 +5,7 @@ use core::fmt;
 use embassy_time::Duration;
 
 use crate::bearer::Bearer;
-use crate::mux::Reassembly;
+use crate::mux::{Reassembly, Sdus};
 use crate::security::{Guard, Security};
 
 pub use bt_hci::param::AddrKind as AddressKind;
@@ -136,6 +136,7 @@ pub struct LinkInfo {
     /// The status of the last of them.
     pub(crate) encryption_status: u8,
     pub(crate) guard: Guard,
+    pub(crate) sdus: Sdus,
     pub(crate) reassembly: Reassembly,
 }
 
@@ -162,6 +163,7 @@ impl LinkInfo {
         encryption_changes: 0,
         encryption_status: 0,
         guard: Guard::CLOSED,
+        sdus: Sdus::NONE,
         reassembly: Reassembly::IDLE,
     };
 

@@ -18,6 +18,7 @@ mod pump;
 mod reassembly;
 mod report;
 mod request;
+mod sdus;
 mod state;
 #[cfg(test)]
 mod tests;
@@ -35,7 +36,7 @@ use bt_hci::transport::{PacketKind, PacketToController, PacketToHost, Transport}
 use embassy_futures::select::{Either, select};
 use embassy_futures::yield_now;
 use embassy_sync::blocking_mutex::raw::NoopRawMutex;
-use embassy_sync::mutex::{Mutex, MutexGuard};
+use embassy_sync::mutex::Mutex;
 use embassy_time::Instant;
 
 pub use credits::{Credits, Owner};
@@ -43,10 +44,11 @@ pub use reassembly::Reassembly;
 pub use report::{Report, ReportHandler};
 pub use request::{ParameterRequest, Wish};
 pub use turns::Turns;
+pub use sdus::{CLOSING, Sdus};
 pub use state::{Attempt, Failure, Inbound, MuxCounters, MuxState};
 
 use crate::links::{LinkId, Links, Reason};
-use packet::{Head, Outgoing, Raw, RawPacket, SecurityPrefix};
+use packet::{Head, Outgoing, Raw, RawPacket, ControlPrefix, Sink};
 
 /// Packets that bearers take, or send, in a row before other tasks get their turn.
 const PACKETS_PER_TURN: u8 = 8;
@@ -171,6 +173,11 @@ impl<'l, T: Transport, L: Links, R: ReportHandler, const BUFFER: usize> Mux<'l, 
         self.state.borrow_mut().queue_answer(handle, frame);
     }
 
+    /// Has trouble-host see a packet that was held back, before the next from the controller.
+    pub(crate) fn pass(&self, packet: [u8; CLOSING]) {
+        self.state.borrow_mut().pass(packet);
+    }
+
     /// How the last attempt to connect ended. One that is told its end is forgotten.
     pub fn take_attempt(&self) -> Attempt {
         self.state.borrow_mut().take_attempt()
@@ -213,6 +220,11 @@ impl<'l, T: Transport, L: Links, R: ReportHandler, const BUFFER: usize> Mux<'l, 
     ) -> Result<(PacketKind, usize), MuxError<T::Error>> {
         let taken = Cell::new(0);
         loop {
+            let passed = self.state.borrow_mut().passed();
+            if let (Some(packet), Some(place)) = (passed, buffer.first_chunk_mut()) {
+                *place = packet;
+                return Ok((PacketKind::AclData, packet.len()));
+            }
             let read = self.transport.read::<RawPacket<'_>>(buffer);
             // A read is given up only for a controller that has sent nothing for 2 s, or failed.
             let instead = poll_fn(|cx| {
@@ -257,31 +269,55 @@ impl<'l, T: Transport, L: Links, R: ReportHandler, const BUFFER: usize> Mux<'l, 
         }
     }
 
-    /// Waits for the right to send a packet, and for the room it is written to. None: its
-    /// connection is gone, and so would the packet be.
-    async fn turn_to_send(
+    /// Sends what `emit` writes, a packet of this kind, when it is its turn.
+    async fn write_any(
         &self,
         kind: PacketKind,
-        head: &Head,
-    ) -> Result<Option<MutexGuard<'_, NoopRawMutex, Outgoing<BUFFER>>>, MuxError<T::Error>> {
+        emit: &dyn Fn(&mut Sink),
+    ) -> Result<(), MuxError<T::Error>> {
+        let mut head = Head::default();
+        emit(&mut head);
         if let Some(failure) = self.failure() {
             return Err(MuxError::Controller(failure));
         }
+        let mut unsent = Unsent { state: &self.state, what: None };
         match kind {
-            PacketKind::Cmd => self.state.borrow_mut().command_sent(head, Instant::now()),
+            PacketKind::Cmd => {
+                self.state.borrow_mut().command_sent(&head, Instant::now());
+                unsent.what = Some(Claim::Command(head.opcode()));
+            }
             PacketKind::AclData => {
+                if head.begins_control() {
+                    let mut prefix = ControlPrefix::default();
+                    emit(&mut prefix);
+                    if let Some(id) = self.links.find(head.handle()) {
+                        self.links.with_link(id, |link| match head.begins_security() {
+                            true => link.info.guard.outbound(prefix.frame()),
+                            false => link.info.sdus.outbound(prefix.frame()),
+                        });
+                    }
+                }
                 let turn = poll_fn(|cx| {
-                    self.state.borrow_mut().turns().poll_host_turn(head, Instant::now(), cx)
+                    self.state.borrow_mut().turns().poll_host_turn(&head, Instant::now(), cx)
                 });
                 match select(turn, self.failed()).await {
-                    Either::First(true) => {}
-                    Either::First(false) => return Ok(None),
+                    Either::First(true) => unsent.what = Some(Claim::Credit(head.handle())),
+                    // The connection is gone; so would the packet be.
+                    Either::First(false) => return Ok(()),
                     Either::Second(failure) => return Err(MuxError::Controller(failure)),
                 }
             }
             _ => {}
         }
-        Ok(Some(self.outgoing.lock().await))
+        let mut outgoing = self.outgoing.lock().await;
+        outgoing.clear();
+        emit(&mut *outgoing);
+        let Some(bytes) = outgoing.bytes() else {
+            return Err(MuxError::Decode(ReadHciError::BufferTooSmall));
+        };
+        self.send(kind, bytes).await?;
+        unsent.what = None;
+        Ok(())
     }
 
     /// Sends the bytes of a packet.
@@ -298,6 +334,30 @@ impl<'l, T: Transport, L: Links, R: ReportHandler, const BUFFER: usize> Mux<'l, 
             self.fail(Failure::Transport);
             MuxError::Transport(e)
         })
+    }
+}
+
+/// What a packet of trouble-host claimed that has not gone out. If its writing is given up, the
+/// claim is, too.
+struct Unsent<'m> {
+    state: &'m RefCell<MuxState>,
+    what: Option<Claim>,
+}
+
+enum Claim {
+    /// An answer to this command.
+    Command(u16),
+    /// A buffer of the controller, for a packet of this connection.
+    Credit(u16),
+}
+
+impl Drop for Unsent<'_> {
+    fn drop(&mut self) {
+        match self.what.take() {
+            Some(Claim::Command(opcode)) => self.state.borrow_mut().command_given_up(opcode),
+            Some(Claim::Credit(handle)) => self.state.borrow_mut().turns().give_back(handle),
+            None => {}
+        }
     }
 }
 
@@ -322,21 +382,10 @@ where
     }
 
     async fn write<P: PacketToController>(&self, packet: &P) -> Result<(), Self::Error> {
-        let mut head = Head::default();
-        let Ok(()) = packet.write_hci(&mut head);
-        if P::KIND == PacketKind::AclData && head.begins_security() {
-            let mut prefix = SecurityPrefix::default();
-            let Ok(()) = packet.write_hci(&mut prefix);
-            if let Some(id) = self.links.find(head.handle()) {
-                self.links.with_link(id, |link| link.info.guard.outbound(prefix.frame()));
-            }
-        }
-        let Some(mut outgoing) = self.turn_to_send(P::KIND, &head).await? else {
-            return Ok(());
-        };
-        if !outgoing.set(packet) {
-            return Err(MuxError::Decode(ReadHciError::BufferTooSmall));
-        }
-        self.send(P::KIND, outgoing.bytes()).await
+        // There are as many of this as there are types of packets, so it does as little as it can.
+        self.write_any(P::KIND, &|sink| {
+            let Ok(()) = packet.write_hci(sink);
+        })
+        .await
     }
 }

@@ -75,6 +75,9 @@ impl<'a> PacketToHost<'a> for RawPacket<'a> {
     }
 }
 
+/// What packets to the controller are written to.
+pub(super) type Sink = dyn embedded_io::Write<Error = Infallible>;
+
 /// A packet to the controller as bytes. Packets have many types; what sends them would be there
 /// once for each.
 #[derive(Debug)]
@@ -89,16 +92,14 @@ impl<const SIZE: usize> Outgoing<SIZE> {
         Self { bytes: Vec::new(), cut: false }
     }
 
-    /// Takes on the bytes of `packet`; false: there is no room for them.
-    pub(super) fn set(&mut self, packet: &impl PacketToController) -> bool {
+    pub(super) fn clear(&mut self) {
         self.bytes.clear();
         self.cut = false;
-        let Ok(()) = packet.write_hci(&mut *self);
-        !self.cut
     }
 
-    pub(super) fn bytes(&self) -> &[u8] {
-        &self.bytes
+    /// What was written since; None: more than there is room for.
+    pub(super) fn bytes(&self) -> Option<&[u8]> {
+        (!self.cut).then_some(&self.bytes)
     }
 }
 
@@ -107,7 +108,6 @@ impl<const SIZE: usize> embedded_io::ErrorType for Outgoing<SIZE> {
 }
 
 impl<const SIZE: usize> embedded_io::Write for Outgoing<SIZE> {
-    #[inline(never)]
     fn write(&mut self, buf: &[u8]) -> Result<usize, Infallible> {
         self.cut |= self.bytes.extend_from_slice(buf).is_err();
         Ok(buf.len())
@@ -173,6 +173,11 @@ impl Head {
         !self.continues() && [self.bytes[6], self.bytes[7]] == CID_SMP.to_le_bytes()
     }
 
+    /// Whether an ACL packet begins a frame on the security or the signalling channel.
+    pub(super) fn begins_control(&self) -> bool {
+        !self.continues() && matches!([self.bytes[6], self.bytes[7]], [5 | 6, 0])
+    }
+
     /// The connection handle of an ACL packet.
     pub(super) fn handle(&self) -> u16 {
         u16::from_le_bytes([self.bytes[0], self.bytes[1]]) & 0x0FFF
@@ -194,24 +199,24 @@ impl Head {
     }
 }
 
-/// The first bytes of a frame on the security channel, behind the ACL header.
+/// The first bytes of a frame on the security or the signalling channel, behind the ACL header.
 #[derive(Default)]
-pub(super) struct SecurityPrefix {
+pub(super) struct ControlPrefix {
     bytes: [u8; 4 + guard::PREFIX],
     len: usize,
 }
 
-impl SecurityPrefix {
+impl ControlPrefix {
     pub(super) fn frame(&self) -> &[u8] {
         self.bytes.get(4..self.len.min(self.bytes.len())).unwrap_or_default()
     }
 }
 
-impl embedded_io::ErrorType for SecurityPrefix {
+impl embedded_io::ErrorType for ControlPrefix {
     type Error = Infallible;
 }
 
-impl embedded_io::Write for SecurityPrefix {
+impl embedded_io::Write for ControlPrefix {
     fn write(&mut self, buf: &[u8]) -> Result<usize, Infallible> {
         let room = self.bytes.get_mut(self.len..).unwrap_or_default();
         for (to, from) in room.iter_mut().zip(buf) {
@@ -231,7 +236,6 @@ impl embedded_io::ErrorType for Head {
 }
 
 impl embedded_io::Write for Head {
-    #[inline(never)]
     fn write(&mut self, buf: &[u8]) -> Result<usize, Infallible> {
         let room = self.bytes.get_mut(self.len.min(8)..).unwrap_or_default();
         for (to, from) in room.iter_mut().zip(buf) {

@@ -12,6 +12,7 @@ use super::events::{self, Event, code, judge};
 use super::packet::Head;
 use super::reassembly::Step;
 use super::report::ReportHandler;
+use super::sdus::CLOSING;
 use super::request::{self, ANSWER, ParameterRequest};
 use super::turns::Turns;
 use super::watchdog::{Watchdog, is_dispensable};
@@ -107,6 +108,8 @@ pub struct MuxState {
     attempt: Attempt,
     /// The connection that was asked to be encrypted last.
     encrypting: Option<u16>,
+    /// Packets that were held back and that trouble-host may see now.
+    passed: Deque<[u8; CLOSING], MAX_LINKS>,
     scan_turned_off: bool,
     counters: MuxCounters,
     failure_watchers: MultiWakerRegistration<8>,
@@ -126,6 +129,31 @@ fn channel(frame: &[u8]) -> Option<u16> {
     }
 }
 
+/// Whether a packet closes a channel that is still read, and is held back.
+fn holds(id: LinkId, packet: &[u8], links: &impl Links) -> bool {
+    let held = links.with_link(id, |link| {
+        let held = link.info.sdus.holds(packet);
+        if held {
+            link.bearer.changed();
+        }
+        held
+    });
+    held.unwrap_or(false)
+}
+
+/// Whether trouble-host may see the first fragment of a frame; what is to come of one that it may
+/// not see is thrown away.
+fn may_pass(id: LinkId, frame: &[u8], links: &impl Links) -> bool {
+    let judged = links.with_link(id, |link| {
+        let pass = link.info.sdus.may_pass(frame);
+        if !pass {
+            link.info.reassembly.skip();
+        }
+        pass
+    });
+    judged.unwrap_or(false)
+}
+
 impl MuxState {
     /// A controller that was not spoken to yet.
     pub const fn new() -> Self {
@@ -139,6 +167,7 @@ impl MuxState {
             answers: Deque::new(),
             attempt: Attempt::Idle,
             encrypting: None,
+            passed: Deque::new(),
             scan_turned_off: false,
             counters: MuxCounters {
                 received: 0,
@@ -313,6 +342,18 @@ impl MuxState {
         }
     }
 
+    /// Has trouble-host see a packet that was held back.
+    pub fn pass(&mut self, packet: [u8; CLOSING]) {
+        if self.passed.push_back(packet).is_err() {
+            warn!("too many channels are closed at once");
+        }
+    }
+
+    /// The next packet that was held back.
+    pub fn passed(&mut self) -> Option<[u8; CLOSING]> {
+        self.passed.pop_front()
+    }
+
     /// A command goes to the controller.
     pub(super) fn command_sent(&mut self, head: &Head, now: Instant) {
         self.scan_turned_off = head.turns_scan_off();
@@ -324,6 +365,14 @@ impl MuxState {
         }
         self.watchdog.sent(head.opcode(), now);
         self.turns.wake_pump();
+    }
+
+    /// A command did not go to the controller after all.
+    pub(super) fn command_given_up(&mut self, opcode: u16) {
+        self.watchdog.answered(opcode);
+        if events::is_create_connection(opcode) {
+            self.end_attempt(Attempt::Idle);
+        }
     }
 
     /// When [`MuxState::handle_timeout`] wants to be called.
@@ -414,6 +463,10 @@ impl MuxState {
         match step {
             Step::Foreign if first && channel(data) == Some(CID_SMP) => {
                 self.security(id, packet, links)
+            }
+            Step::Foreign if first && holds(id, packet, links) => Inbound::Taken,
+            Step::Foreign if first && !may_pass(id, data, links) => {
+                self.dropped("a frame of a channel that does not tell its length", packet)
             }
             Step::Foreign => match request::parse(handle, data).filter(|_| first) {
                 Some(request) => {

@@ -87,6 +87,12 @@ impl Turns {
         self.credits.completed(handle, count)
     }
 
+    /// A packet of trouble-host did not go to the controller after all.
+    pub fn give_back(&mut self, handle: u16) {
+        self.credits.give_back(handle);
+        self.wake();
+    }
+
     /// Packets that were in the controller at a time, at most.
     pub fn most_in_flight(&self) -> u16 {
         self.credits.in_use().1

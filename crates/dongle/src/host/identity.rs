@@ -91,6 +91,17 @@ pub(crate) fn file_in(folder: &Path, controller: &str) -> PathBuf {
     folder.join(format!("{name}.address"))
 }
 
+/// Whether it will be the same controller when it is opened in this way again: a pseudo-terminal,
+/// a port of this machine and what is in its temporary folder are made anew each time.
+pub(crate) fn is_lasting(controller: &str) -> bool {
+    let temporary = env::temp_dir();
+    let passing = ["/dev/pts/", ":127.", ":localhost:", ":[::1]"];
+    !passing.iter().any(|passing| controller.contains(passing))
+        && temporary
+            .to_str()
+            .is_none_or(|folder| !controller.contains(folder))
+}
+
 /// Where a program of this user keeps what it wants to find again.
 pub(crate) fn data_folder() -> Option<PathBuf> {
     let from = |variable| {
@@ -167,6 +178,24 @@ mod tests {
             "no drafts are left"
         );
         fs::remove_dir_all(&folder).unwrap();
+    }
+
+    #[test]
+    fn only_what_lasts_is_remembered() {
+        for lasting in [
+            "serial:/dev/ttyACM0,1000000",
+            "usb:0a12:0001",
+            "tcp-client:gate:9000",
+        ] {
+            assert!(is_lasting(lasting), "{lasting}");
+        }
+        for passing in [
+            "serial:/dev/pts/3,115200",
+            "tcp-client:127.0.0.1:9000",
+            "tcp-client:localhost:9000",
+        ] {
+            assert!(!is_lasting(passing), "{passing}");
+        }
     }
 
     #[test]

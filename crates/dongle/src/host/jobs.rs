@@ -17,6 +17,7 @@ use super::Host;
 use super::hold::HostConnection;
 use crate::address::Address;
 use crate::error::Error;
+use crate::l2cap::ChannelRequest;
 use crate::security::SecureRequest;
 
 type Reply<T> = oneshot::Sender<Result<T, Error>>;
@@ -46,6 +47,7 @@ pub(crate) enum Query {
     Version(LinkId, Reply<RemoteVersion>),
     Update(LinkId, RequestedConnParams, Reply<ConnectionParameters>),
     Secure(SecureRequest),
+    Channel(ChannelRequest),
 }
 
 impl<'c, 's, 'a> Host<'c, 's, 'a> {
@@ -81,6 +83,7 @@ impl<'c, 's, 'a> Host<'c, 's, 'a> {
                 let _ = reply.send(result.map_err(|error| self.explain(id, error)));
             }
             Query::Secure(request) => self.secure(request).await,
+            Query::Channel(request) => self.channel(request).await,
             Query::Version(id, reply) => {
                 let _ = reply.send(self.version(id).await);
             }

@@ -1,6 +1,7 @@
 //! The host thread: it owns trouble-host and everything that is not `Send`, and does what the
 //! handles ask for.
 
+mod channels;
 mod connecting;
 mod deadlines;
 mod hold;
@@ -11,7 +12,7 @@ mod scanning;
 mod secure;
 
 use std::cell::RefCell;
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
 use std::future::poll_fn;
 use std::pin::pin;
 use std::sync::Arc;
@@ -21,6 +22,7 @@ use std::thread;
 use bt_hci::controller::ExternalController;
 use bt_hci::param::DisconnectReason;
 use dongle_central::central::{Central, ControllerInfo};
+use dongle_central::links::LinkId;
 use dongle_central::mux::Mux;
 use embassy_time::{Duration, Instant, Timer};
 use futures_channel::{mpsc, oneshot};
@@ -40,7 +42,7 @@ pub(crate) use connecting::ConnectRequest;
 use connecting::Connecting;
 use deadlines::Deadlines;
 pub(crate) use hold::HoldCommand;
-pub(crate) use identity::{Identity, data_folder, file_in};
+pub(crate) use identity::{Identity, data_folder, file_in, is_lasting};
 use jobs::Job;
 pub(crate) use jobs::Query;
 use pool::HeapPool;
@@ -148,12 +150,18 @@ fn run(
     if address.is_random() {
         stack = stack.set_random_address(address.for_host());
     }
+    // Whether one is taken is decided where a connection waits for it.
+    for spsm in 1..=255 {
+        stack = stack.register_l2cap_spsm(spsm);
+    }
     let stack = stack.build();
     let central = Central::new(&mux, &stack);
     let host = Host {
         central: &central,
         scanning,
         security: &shared.security,
+        listening: RefCell::default(),
+        opening: LocalMutex::new(()),
         connecting: Connecting::default(),
         deadlines: Deadlines::default(),
         jobs: RefCell::default(),
@@ -175,6 +183,10 @@ struct Host<'c, 's, 'a> {
     central: &'c HostCentral<'s, 'a>,
     scanning: &'c Scanning,
     security: &'c SecurityContext,
+    /// The connections that wait for a channel.
+    listening: RefCell<HashSet<LinkId>>,
+    /// Whose turn it is to open a channel.
+    opening: LocalMutex<()>,
     connecting: Connecting,
     deadlines: Deadlines,
     /// What is to be begun.

@@ -10,6 +10,7 @@ use futures_util::lock::Mutex;
 
 use crate::connection::Held;
 use crate::error::Error;
+use crate::l2cap::L2capRefusal;
 
 /// The attempts of one connection to become safer, one after another.
 #[derive(Default)]
@@ -71,7 +72,15 @@ impl Held {
     /// What a connection has to come to for a call that was refused; `None`: that would not help.
     fn lacking(&self, refused: &Error) -> Option<Requirements> {
         let context = &self.dongle.shared.security;
-        let code = refused.att().filter(|_| context.on_demand)?.code;
+        if !context.on_demand {
+            return None;
+        }
+        let code = match refused {
+            Error::L2cap(L2capRefusal(0x0005)) => ErrorCode::INSUFFICIENT_AUTHENTICATION,
+            Error::L2cap(L2capRefusal(0x0007)) => ErrorCode::ENCRYPTION_KEY_SIZE_TOO_SHORT,
+            Error::L2cap(L2capRefusal(0x0008)) => ErrorCode::INSUFFICIENT_ENCRYPTION,
+            error => error.att()?.code,
+        };
         let now = self.info(|info| info.security)?;
         more(code, now, context.wanted)
     }

@@ -41,6 +41,7 @@ pub(crate) struct Context {
 }
 
 /// How a dongle is to be opened.
+#[derive(Clone)]
 pub(crate) struct Settings {
     pub(crate) store: Option<Arc<dyn BondStore>>,
     pub(crate) agent: Arc<dyn PairingAgent>,

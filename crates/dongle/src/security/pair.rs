@@ -135,7 +135,7 @@ impl Held {
     }
 
     /// Gives up waiting for something after a time.
-    pub(super) async fn in_time<T>(
+    pub(crate) async fn in_time<T>(
         &self,
         timeout: Duration,
         work: impl Future<Output = Result<T, Error>>,

@@ -3,12 +3,13 @@
 #![no_std]
 #![no_main]
 
+use core::sync::atomic::{AtomicUsize, Ordering};
+
 use board::hci::{self, HciTransport};
 use board::println;
 use bt_hci::controller::ExternalController;
 use bt_hci::param::{AddrKind, BdAddr, LeAdvReportsIter};
 use embassy_executor::Spawner;
-use embassy_futures::join::join_array;
 use embassy_futures::select::{Either, select};
 use embassy_sync::blocking_mutex::raw::NoopRawMutex;
 use embassy_sync::mutex::Mutex;
@@ -36,6 +37,8 @@ type Resources = HostResources<Pool, CONNECTIONS, CHANNELS>;
 
 static RESOURCES: StaticCell<Resources> = StaticCell::new();
 static STACK: StaticCell<HeartStack> = StaticCell::new();
+static FINDER: StaticCell<Finder> = StaticCell::new();
+static FOLLOWED: AtomicUsize = AtomicUsize::new(0);
 
 /// Hears all reports and remembers the last sensor.
 struct Finder {
@@ -63,30 +66,34 @@ fn advertises_heart_rate(data: &[u8]) -> bool {
 }
 
 #[embassy_executor::main]
-async fn main(_spawner: Spawner) {
+async fn main(spawner: Spawner) {
     board::init();
     let resources = RESOURCES.init_with(Resources::new);
     let stack = trouble_host::new(ExternalController::new(hci::open()), resources)
         .set_random_address(Address::new(AddrKind::RANDOM, BdAddr::new(ADDRESS)))
         .build();
     let stack: &HeartStack = STACK.init(stack);
-    let finder = Finder {
-        found: Signal::new(),
-        radio: Mutex::new(()),
-    };
+    let finder: &Finder = FINDER.init(Finder { found: Signal::new(), radio: Mutex::new(()) });
     let mut runner = stack.runner();
 
-    let sensors = join_array([(); CONNECTIONS].map(|()| follow(stack, &finder)));
-    match select(sensors, runner.run_with_handler(&finder)).await {
-        Either::First(_) => {
-            board::memory::report();
-            println!("done");
-            board::exit(true)
+    for _ in 0..CONNECTIONS {
+        if let Ok(token) = follow_one(stack, finder) {
+            spawner.spawn(token);
         }
-        Either::Second(_) => {
-            println!("the controller failed");
-            board::exit(false)
-        }
+    }
+    let _ = runner.run_with_handler(finder).await;
+    println!("the controller failed");
+    board::exit(false)
+}
+
+/// Follows one sensor. The last that is done ends the program.
+#[embassy_executor::task(pool_size = CONNECTIONS)]
+async fn follow_one(stack: &'static HeartStack, finder: &'static Finder) {
+    follow(stack, finder).await;
+    if FOLLOWED.fetch_add(1, Ordering::Relaxed) + 1 == CONNECTIONS {
+        board::memory::report();
+        println!("done");
+        board::exit(true)
     }
 }
 

@@ -11,6 +11,8 @@ mod finder;
 mod sensor;
 mod sizes;
 
+use core::sync::atomic::{AtomicUsize, Ordering};
+
 use bt_hci::controller::ExternalController;
 use board::hci::{self, HciTransport};
 use board::println;
@@ -18,8 +20,6 @@ use dongle_central::central::Central;
 use dongle_central::links::Address;
 use dongle_central::mux::Mux;
 use embassy_executor::Spawner;
-use embassy_futures::join::join_array;
-use embassy_futures::select::{Either, select};
 use static_cell::StaticCell;
 use trouble_host::prelude::DefaultPacketPool;
 use trouble_host::{HostResources, Stack};
@@ -38,11 +38,14 @@ static RESOURCES: StaticCell<Resources> = StaticCell::new();
 static STACK: StaticCell<HeartStack> = StaticCell::new();
 static CENTRAL: StaticCell<HeartCentral> = StaticCell::new();
 
+/// Sensors that have been followed to the end.
+static FOLLOWED: AtomicUsize = AtomicUsize::new(0);
+
 /// Many controllers on a UART have no address of their own. A product has this random and its own.
 const ADDRESS: [u8; 6] = [0x5E, 0x1F, 0x00, 0xAC, 0xEE, 0xC3];
 
 #[embassy_executor::main]
-async fn main(_spawner: Spawner) {
+async fn main(spawner: Spawner) {
     board::init();
     let mux: &HeartMux = MUX.init(Mux::new(hci::open(), &LINKS, Finder::new()));
     let resources = RESOURCES.init_with(Resources::new);
@@ -52,16 +55,23 @@ async fn main(_spawner: Spawner) {
     let stack: &HeartStack = STACK.init(stack);
     let central: &HeartCentral = CENTRAL.init(Central::new(mux, stack));
 
-    let sensors = join_array([(); CONNECTIONS].map(|()| sensor::follow(central)));
-    match select(sensors, central.run()).await {
-        Either::First(_) => {
-            board::memory::report();
-            println!("done");
-            board::exit(true)
+    for _ in 0..CONNECTIONS {
+        if let Ok(token) = follow(central) {
+            spawner.spawn(token);
         }
-        Either::Second(_) => {
-            println!("the controller failed");
-            board::exit(false)
-        }
+    }
+    central.run().await;
+    println!("the controller failed");
+    board::exit(false)
+}
+
+/// Follows one sensor. The last that is done ends the program.
+#[embassy_executor::task(pool_size = CONNECTIONS)]
+async fn follow(central: &'static HeartCentral) {
+    sensor::follow(central).await;
+    if FOLLOWED.fetch_add(1, Ordering::Relaxed) + 1 == CONNECTIONS {
+        board::memory::report();
+        println!("done");
+        board::exit(true)
     }
 }

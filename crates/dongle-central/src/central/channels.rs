@@ -1,0 +1,80 @@
+//! L2CAP channels that are read to their end, though the peer has closed them.
+
+use core::future::poll_fn;
+use core::task::Poll;
+
+use bt_hci::cmd::le::LeReadLocalSupportedFeatures;
+use bt_hci::transport::Transport;
+use trouble_host::PacketPool;
+
+use super::{Central, Error};
+use crate::links::{Link, LinkId, LinkPhase, Links};
+use crate::mux::ReportHandler;
+
+impl<'s, 'a: 's, T, L, P, R, const BUFFER: usize> Central<'s, 'a, T, L, P, R, BUFFER>
+where
+    T: Transport,
+    T::Error: 'static,
+    L: Links,
+    P: PacketPool,
+    R: ReportHandler,
+{
+    /// Keeps the L2CAP channel that was opened last on a connection, by either side: when the peer
+    /// closes it, trouble-host is not told before all that came is read. The name is for
+    /// [`Central::channel_read`] and [`Central::let_channel_go`], one of which has to be called.
+    pub fn keep_channel(&self, id: LinkId) -> Option<u16> {
+        self.mux.links().with_link(id, |link| link.info.sdus.keep()).flatten()
+    }
+
+    /// Waits until the peer has closed a channel and `read`, which counts the units read, has come
+    /// to all of them, and has trouble-host hear of it. Ends with the connection, too.
+    pub async fn channel_read(
+        &self,
+        id: LinkId,
+        channel: u16,
+        read: impl Fn() -> u32,
+    ) -> Result<(), Error<T::Error>> {
+        let closing = poll_fn(|cx| {
+            let polled = self.mux.links().with_link(id, |link| {
+                if link.info.phase() != LinkPhase::Open {
+                    return Poll::Ready(None);
+                }
+                match link.info.sdus.release(channel, read()) {
+                    Some(closing) => Poll::Ready(Some(closing)),
+                    None => {
+                        link.bearer.wait_for_change(cx.waker());
+                        Poll::Pending
+                    }
+                }
+            });
+            polled.unwrap_or(Poll::Ready(None))
+        })
+        .await;
+        match closing {
+            Some(closing) => self.pass(closing).await,
+            None => Ok(()),
+        }
+    }
+
+    /// A unit was read: [`Central::channel_read`] looks again.
+    pub fn channel_progress(&self, id: LinkId) {
+        self.mux.links().with_link(id, |link| link.bearer.changed());
+    }
+
+    /// Nobody reads a channel any more.
+    pub async fn let_channel_go(&self, id: LinkId, channel: u16) -> Result<(), Error<T::Error>> {
+        let let_go = |link: &mut Link<'_>| link.info.sdus.let_go(channel);
+        match self.mux.links().with_link(id, let_go).flatten() {
+            Some(closing) => self.pass(closing).await,
+            None => Ok(()),
+        }
+    }
+
+    /// Passes a packet to trouble-host that was held back. It is read before the next that comes
+    /// from the controller, so something has to come.
+    async fn pass(&self, closing: [u8; crate::mux::CLOSING]) -> Result<(), Error<T::Error>> {
+        self.mux.pass(closing);
+        self.stack.command(LeReadLocalSupportedFeatures::new()).await?;
+        Ok(())
+    }
+}

@@ -1,0 +1,189 @@
+//! L2CAP channels on the host thread: each runs until one side closes it.
+
+use std::cell::Cell;
+use std::future::pending;
+
+use dongle_central::links::{LinkId, Links as _, Reason};
+use futures_lite::StreamExt as _;
+use futures_lite::future::or;
+use futures_util::SinkExt as _;
+use trouble_host::l2cap::{
+    L2capChannel, L2capChannelConfig, L2capChannelReader, L2capChannelWriter,
+    LeCreditConnResultCode,
+};
+use trouble_host::{BleHostError, Error as HostError};
+
+use super::Host;
+use super::hold::HostConnection;
+use super::pool::HeapPool;
+use crate::error::Error;
+use crate::l2cap::{ChannelRequest, Ends, HostEnds, L2capRefusal};
+
+impl<'c, 's, 'a> Host<'c, 's, 'a> {
+    /// Opens a channel, or waits for one, and runs it.
+    pub(super) async fn channel(&self, request: ChannelRequest) {
+        let ChannelRequest { id, spsm, mtu, accept, mut reply } = request;
+        let Some(connection) = self.central.connection(id) else {
+            let reason = self.central.mux().links().with_link(id, |link| link.info.reason());
+            let reason = reason.flatten().unwrap_or(Reason::Unknown);
+            let _ = reply.send(Err(Error::Disconnected(reason)));
+            return;
+        };
+        let config = L2capChannelConfig { mtu: Some(mtu), ..Default::default() };
+        let opened = async {
+            match accept {
+                true => self.accept(&connection, id, spsm, &config).await,
+                false => self.open(&connection, id, spsm, &config).await,
+            }
+        };
+        let gone = async {
+            reply.cancellation().await;
+            Err(Error::Timeout)
+        };
+        let (channel, cid) = match or(opened, gone).await {
+            Ok(opened) => opened,
+            Err(error) => {
+                let _ = reply.send(Err(error));
+                return;
+            }
+        };
+        let (ends, host_ends) = Ends::new(channel.peer_mtu(), channel.peer_mps());
+        if reply.send(Ok(ends)).is_ok() {
+            let (writer, reader) = channel.split();
+            let ended = async {
+                connection.disconnected().await;
+            };
+            or(self.run_channel(id, cid, writer, reader, host_ends), ended).await;
+        }
+    }
+
+    async fn open(
+        &self,
+        connection: &HostConnection<'c, 's, 'a>,
+        id: LinkId,
+        spsm: u16,
+        config: &L2capChannelConfig,
+    ) -> Result<(L2capChannel<'s, HeapPool>, Option<u16>), Error> {
+        // One after another, to know which is which.
+        let _turn = self.opening.lock().await;
+        let stack = self.central.stack();
+        let created = L2capChannel::create(stack, connection.host(), spsm, config).await;
+        let channel = created.map_err(explain)?;
+        Ok((channel, self.central.keep_channel(id)))
+    }
+
+    async fn accept(
+        &self,
+        connection: &HostConnection<'c, 's, 'a>,
+        id: LinkId,
+        spsm: u16,
+        config: &L2capChannelConfig,
+    ) -> Result<(L2capChannel<'s, HeapPool>, Option<u16>), Error> {
+        if !self.listening.borrow_mut().insert(id) {
+            return Err(Error::InvalidParameter("one wait for a channel at a time"));
+        }
+        let _listening = Listening(self, id);
+        let stack = self.central.stack();
+        let listener = L2capChannel::listen(stack, connection.host());
+        let ended = async {
+            Err(Error::Disconnected(connection.disconnected().await))
+        };
+        let accepted = async {
+            loop {
+                let pending = listener.next().await.map_err(|e| explain(e.into()))?;
+                if pending.spsm() == spsm {
+                    let _turn = self.opening.lock().await;
+                    let channel = pending.accept(stack, config).await.map_err(explain)?;
+                    return Ok((channel, self.central.keep_channel(id)));
+                }
+                let refusal = LeCreditConnResultCode::SpsmNotSupported;
+                pending.reject(stack, refusal).await.map_err(explain)?;
+            }
+        };
+        or(accepted, ended).await
+    }
+
+    /// Carries units both ways until a side closes the channel.
+    async fn run_channel(
+        &self,
+        id: LinkId,
+        cid: Option<u16>,
+        mut writer: L2capChannelWriter<'s, HeapPool>,
+        mut reader: L2capChannelReader<'s, HeapPool>,
+        ends: HostEnds,
+    ) {
+        let stack = self.central.stack();
+        let HostEnds { mut outgoing, mut incoming, open } = ends;
+        let read = Cell::new(0_u32);
+        // No credit goes out before the handle has room for the unit.
+        let receive = async {
+            while let Ok(unit) = reader.receive_sdu(stack).await {
+                read.set(read.get().wrapping_add(1));
+                self.central.channel_progress(id);
+                if incoming.send(unit.as_ref().to_vec()).await.is_err() {
+                    // Nobody reads any more; what comes is thrown away.
+                    while reader.receive_sdu(stack).await.is_ok() {
+                        read.set(read.get().wrapping_add(1));
+                        self.central.channel_progress(id);
+                    }
+                }
+            }
+        };
+        let send = async {
+            while let Some(unit) = outgoing.next().await {
+                let sent = writer.send(stack, &unit.unit).await.map_err(explain);
+                let _ = unit.sent.send(sent);
+            }
+        };
+        let close = async {
+            if let Some(cid) = cid {
+                let passed = self.central.channel_read(id, cid, || read.get()).await;
+                if let Err(error) = passed {
+                    log::debug!("the end of a channel: {error}");
+                }
+            }
+            pending().await
+        };
+        let send = async {
+            send.await;
+            pending().await
+        };
+        let closed = async {
+            let _ = open.await;
+        };
+        or(or(receive, closed), or(send, close)).await;
+        if let Some(cid) = cid
+            && let Err(error) = self.central.let_channel_go(id, cid).await
+        {
+            log::debug!("the end of a channel: {error}");
+        }
+        // The last handles of it gone, trouble-host disconnects it.
+    }
+}
+
+/// A wait for a channel, while it lives.
+struct Listening<'h, 'c, 's, 'a>(&'h Host<'c, 's, 'a>, LinkId);
+
+impl Drop for Listening<'_, '_, '_, '_> {
+    fn drop(&mut self) {
+        self.0.listening.borrow_mut().remove(&self.1);
+    }
+}
+
+type ControllerError = dongle_central::mux::MuxError<hci_transport::Error>;
+
+fn explain(error: BleHostError<ControllerError>) -> Error {
+    match error {
+        BleHostError::BleHost(HostError::L2capConnectError(code)) => {
+            Error::L2cap(L2capRefusal(code as u16))
+        }
+        BleHostError::BleHost(HostError::Timeout) => Error::Timeout,
+        BleHostError::BleHost(HostError::Disconnected | HostError::ChannelClosed) => {
+            Error::ChannelClosed
+        }
+        BleHostError::BleHost(HostError::NoChannelAvailable) => {
+            Error::L2cap(L2capRefusal(LeCreditConnResultCode::NoResources as u16))
+        }
+        error => dongle_central::central::Error::from(error).into(),
+    }
+}

@@ -1,0 +1,248 @@
+//! Opening a dongle: which controller, who it is, and trying again.
+
+use std::future::{Future, IntoFuture};
+use std::path::{Path, PathBuf};
+use std::pin::Pin;
+use std::str::FromStr as _;
+use std::sync::Arc;
+use std::time::Duration;
+
+use embassy_time::Timer;
+use futures_channel::mpsc;
+use hci_transport::{Candidate, ErrorKind, HciChannel, Snoop, Spec};
+
+use crate::address::Address;
+use crate::device::for_host;
+use crate::dongle::{Dongle, Inner, Shared};
+use crate::error::Error;
+use crate::host::{self, Identity, data_folder, file_in, is_lasting};
+use crate::security::{BondStore, PairingAgent, Requirements, Settings};
+
+/// The pause after the first try that failed.
+const FIRST_PAUSE: Duration = Duration::from_millis(100);
+
+/// An opening dongle; await it.
+#[must_use = "nothing is opened before this is awaited"]
+pub struct Open {
+    source: Source,
+    address: Option<Address>,
+    folder: Option<PathBuf>,
+    security: Settings,
+    retry: Option<Duration>,
+}
+
+/// How a dongle was opened, to do it once more.
+pub(crate) struct Again {
+    spec: String,
+    address: Option<Address>,
+    folder: Option<PathBuf>,
+    security: Settings,
+}
+
+impl Again {
+    pub(crate) fn open(&self) -> Open {
+        Open {
+            address: self.address,
+            folder: self.folder.clone(),
+            security: self.security.clone(),
+            ..Open::new(Source::Spec(self.spec.clone()))
+        }
+    }
+}
+
+pub(crate) enum Source {
+    Spec(String),
+    Channel(Box<HciChannel>),
+}
+
+impl Open {
+    pub(crate) fn new(source: Source) -> Self {
+        Self {
+            source,
+            address: None,
+            folder: None,
+            security: Settings::default(),
+            retry: None,
+        }
+    }
+
+    /// Try again until it opens, with pauses that grow from 100 ms to `longest`: the way to wait
+    /// for a dongle to be plugged in. A spec that names nothing is an error all the same.
+    pub fn retry(mut self, longest: Duration) -> Self {
+        self.retry = Some(longest);
+        self
+    }
+
+    /// Who answers for the person when a device is paired. Nobody if nothing else is said.
+    pub fn agent(mut self, agent: impl PairingAgent) -> Self {
+        self.security.agent = Arc::new(agent);
+        self
+    }
+
+    /// Where bonds are kept. If nothing else is said, in the folder where the address is
+    /// remembered ([`Open::identity_folder`]), and without one, as for a simulated dongle, only
+    /// until the dongle is closed.
+    pub fn bond_store(mut self, store: impl BondStore) -> Self {
+        self.security.store = Some(Arc::new(store));
+        self
+    }
+
+    /// Whether a call that the device refuses for lack of security pairs, once, and is repeated.
+    /// It does if nothing else is said.
+    pub fn pair_on_demand(mut self, pair: bool) -> Self {
+        self.security.on_demand = pair;
+        self
+    }
+
+    /// What each pairing has to come to, if the call says nothing else.
+    pub fn requirements(mut self, wanted: Requirements) -> Self {
+        self.security.wanted = wanted;
+        self
+    }
+
+    /// The random static address to go by, instead of the controller's own.
+    pub fn address(mut self, address: Address) -> Self {
+        self.address = Some(address);
+        self
+    }
+
+    /// Where the address of a controller that has none is remembered, instead of the user's own
+    /// data folder (on Linux `~/.local/share/dongle`). For a dongle that is opened
+    /// [on](Dongle::on) a channel, at a pseudo-terminal or at a port of this machine there is no
+    /// other: without it, its address is a new one each time.
+    pub fn identity_folder(mut self, folder: impl Into<PathBuf>) -> Self {
+        self.folder = Some(folder.into());
+        self
+    }
+
+    async fn open(self) -> Result<Dongle, Error> {
+        let (text, longest) = match self.source {
+            Source::Channel(channel) => {
+                let name = channel.name().to_owned();
+                let file = self.folder.as_deref().map(|folder| file_in(folder, &name));
+                let identity = Identity { wanted: self.address, file };
+                return start(name, None, identity, self.security, None, || Ok(*channel)).await;
+            }
+            Source::Spec(ref text) => (text.clone(), self.retry),
+        };
+        let again = Again {
+            spec: text,
+            address: self.address,
+            folder: self.folder,
+            security: self.security,
+        };
+        let mut pause = FIRST_PAUSE;
+        loop {
+            let error = match again.open().once().await {
+                Ok(dongle) => return Ok(dongle),
+                Err(error) => error,
+            };
+            let hopeless = match &error {
+                Error::Transport(why) => why.kind() == ErrorKind::InvalidSpec,
+                _ => false,
+            };
+            match longest {
+                Some(longest) if !hopeless => {
+                    log::info!("{error}; trying again in {pause:?}");
+                    Timer::after(for_host(pause)).await;
+                    pause = (pause * 2).min(longest);
+                }
+                _ => return Err(error),
+            }
+        }
+    }
+
+    /// Opens what a spec names.
+    async fn once(self) -> Result<Dongle, Error> {
+        let Source::Spec(text) = &self.source else { return Err(Error::Closed) };
+        let spec = match text.split_once(',') {
+            None if text == "auto" => only_one(hci_transport::list())?,
+            _ => Spec::from_str(text)?,
+        };
+        let text = text.clone();
+        let again = Again {
+            spec: text.clone(),
+            address: self.address,
+            folder: self.folder.clone(),
+            security: self.security.clone(),
+        };
+        #[cfg(feature = "virtual")]
+        if *spec.controller() == Spec::Virtual {
+            let (world, channel) = crate::world::simulated();
+            if let Some(snoop) = spec.snoop().cloned().or_else(Snoop::from_env) {
+                channel.record(&snoop)?;
+            }
+            let identity = Identity { wanted: self.address, file: None };
+            let world = Some(world);
+            return start(text, world, identity, self.security, Some(again), || Ok(channel)).await;
+        }
+        let controller = spec.controller().to_string();
+        let own = data_folder().filter(|_| is_lasting(&controller));
+        let folder = self.folder.or(own);
+        let file = folder.map(|folder| file_in(&folder, &controller));
+        let identity = Identity { wanted: self.address, file };
+        let open = move || Ok(hci_transport::open(&spec)?);
+        start(text, None, identity, self.security, Some(again), open).await
+    }
+}
+
+/// The one controller that can be meant where nothing is said.
+fn only_one(mut candidates: Vec<Candidate>) -> Result<Spec, Error> {
+    let say = |kind, text: String| Err(Error::Transport(hci_transport::Error::new(kind, text)));
+    candidates.retain(|candidate| candidate.needs_firmware.is_none());
+    match candidates.as_slice() {
+        [only] => Ok(only.spec.clone()),
+        [] => say(
+            ErrorKind::NotFound,
+            "auto: no dongle is plugged in that could be recognised; name it, as in \
+             serial:/dev/ttyACM0,1000000, or try virtual"
+                .into(),
+        ),
+        several => {
+            let specs: Vec<_> = several.iter().map(|c| c.spec.to_string()).collect();
+            say(
+                ErrorKind::NotFound,
+                format!("auto: there are several dongles; choose one of {}", specs.join(", ")),
+            )
+        }
+    }
+}
+
+impl IntoFuture for Open {
+    type Output = Result<Dongle, Error>;
+    type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send>>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        Box::pin(self.open())
+    }
+}
+
+async fn start(
+    name: String,
+    world: Option<Box<dyn Send + Sync>>,
+    identity: Identity,
+    settings: Settings,
+    again: Option<Again>,
+    open: impl FnOnce() -> Result<HciChannel, Error> + Send + 'static,
+) -> Result<Dongle, Error> {
+    let folder = identity.file.as_deref().and_then(Path::parent);
+    let shared = Arc::new(Shared::new(settings.context(folder)));
+    let (commands, received) = mpsc::unbounded();
+    let opened = host::start(open, identity, Arc::clone(&shared), received);
+    let dongle = Dongle::new(Inner::new(shared, commands, name, again, world));
+    match opened.await {
+        Ok(Ok(opened)) => {
+            log::info!(
+                "{} is open: {:#}, {:?}",
+                dongle.name(),
+                opened.address,
+                opened.info
+            );
+            dongle.set_opened(opened);
+            Ok(dongle)
+        }
+        Ok(Err(error)) => Err(error),
+        // The host thread ended before it was up, and has left word why.
+        Err(_) => Err(dongle.failed().await),
+    }
+}

@@ -1,0 +1,142 @@
+//! L2CAP channels, opened by either side.
+
+use std::thread;
+use std::time::Duration;
+
+use dongle::{DeviceConnection, Error, L2capRefusal};
+use dongle_tests::bench::soon;
+use futures_lite::future::{block_on, zip};
+use futures_lite::{AsyncReadExt as _, AsyncWriteExt as _};
+use serde_json::json;
+
+use crate::lock::{Bench, connect};
+
+const SPSM: u16 = 0x80;
+const MEGABYTE: usize = 1 << 20;
+
+fn serve(bench: &mut Bench, credits: u16, echo: bool) {
+    bench.lock.command(&json!({
+        "do": "l2cap_serve", "psm": SPSM, "mtu": 500, "mps": 200, "credits": credits, "echo": echo,
+    }));
+}
+
+fn started() -> Option<(Bench, dongle::Dongle, DeviceConnection)> {
+    let bench = Bench::start()?;
+    let dongle = soon(bench.dongle()).expect("the dongle opens");
+    let connection = connect(&dongle);
+    Some((bench, dongle, connection))
+}
+
+fn pattern(length: usize) -> Vec<u8> {
+    (0..length).map(|i| (i * 7 % 251) as u8).collect()
+}
+
+#[test]
+fn a_megabyte_goes_out_with_few_credits() {
+    let Some((mut bench, _dongle, connection)) = started() else { return };
+    serve(&mut bench, 2, false);
+    let mut channel = soon(connection.l2cap_connect(SPSM)).expect("it opens");
+    assert_eq!(channel.peer_mtu(), 500);
+    let data = pattern(MEGABYTE);
+    block_on(async {
+        channel.write_all(&data).await.expect("it is written");
+        channel.close().await.expect("it is closed");
+    });
+    let closed = bench.lock.event("l2cap_closed");
+    assert_eq!(closed["total"], MEGABYTE);
+    assert_eq!(closed["sha256"], sha256(&mut bench, MEGABYTE));
+}
+
+#[test]
+fn a_megabyte_comes_in_at_a_reader_that_takes_its_time() {
+    let Some((mut bench, _dongle, connection)) = started() else { return };
+    let accepting = thread::spawn({
+        let connection = connection.clone();
+        move || soon(connection.l2cap_accept(SPSM))
+    });
+    let reading = thread::spawn(move || {
+        let mut channel = accepting.join().expect("no panic").expect("it opens");
+        let mut data = Vec::new();
+        // Nothing is read: the credits run out, and nothing is lost.
+        thread::sleep(Duration::from_millis(300));
+        block_on(channel.read_to_end(&mut data)).expect("it is read");
+        data
+    });
+    thread::sleep(Duration::from_millis(100));
+    bench.lock.command(&json!({"do": "l2cap_open", "psm": SPSM, "length": MEGABYTE}));
+    assert!(reading.join().expect("no panic") == pattern(MEGABYTE));
+}
+
+#[test]
+fn units_keep_their_bounds_both_ways() {
+    let Some((mut bench, _dongle, connection)) = started() else { return };
+    serve(&mut bench, 16, true);
+    let mut channel = soon(connection.l2cap_connect(SPSM).mtu(500)).expect("it opens");
+    for length in [1, 2, 197, 198, 199, 200, 398, 399, 500] {
+        let unit = pattern(length);
+        soon(channel.send(&unit)).expect("it is sent");
+        assert_eq!(soon(channel.receive()), Some(unit), "{length}");
+    }
+    let long = soon(channel.send(&pattern(501)));
+    assert!(matches!(long, Err(Error::InvalidParameter(_))), "{long:?}");
+    soon(channel.disconnect());
+    bench.lock.event("l2cap_closed");
+    assert!(matches!(soon(channel.send(b"late")), Err(Error::ChannelClosed)));
+}
+
+#[test]
+fn several_channels_at_once() {
+    let Some((mut bench, _dongle, connection)) = started() else { return };
+    serve(&mut bench, 4, true);
+    let mut one = soon(connection.l2cap_connect(SPSM)).expect("it opens");
+    let mut two = soon(connection.l2cap_connect(SPSM)).expect("it opens");
+    for number in 0..20_u8 {
+        let (a, b) = ([number; 100], [!number; 100]);
+        let (first, second) = soon(zip(one.send(&a), two.send(&b)));
+        first.and(second).expect("they are sent");
+        assert_eq!(soon(one.receive()).as_deref(), Some(&a[..]));
+        assert_eq!(soon(two.receive()).as_deref(), Some(&b[..]));
+    }
+    drop(one);
+    bench.lock.event("l2cap_closed");
+    soon(two.send(b"still there")).expect("it is sent");
+    assert_eq!(soon(two.receive()).as_deref(), Some(&b"still there"[..]));
+}
+
+#[test]
+fn a_channel_ends_with_its_connection_and_a_refused_one_says_why() {
+    let Some((mut bench, _dongle, connection)) = started() else { return };
+    let refused = soon(connection.l2cap_connect(0x81)).map(|_| ());
+    assert!(matches!(refused, Err(Error::L2cap(L2capRefusal(2)))), "{refused:?}");
+    let none = soon(connection.l2cap_connect(0x1234)).map(|_| ());
+    assert!(matches!(none, Err(Error::InvalidParameter(_))), "{none:?}");
+    // Nobody waits for it here.
+    let told = bench.lock.command(&json!({"do": "l2cap_open", "psm": SPSM, "length": 1}));
+    assert!(told["refused"].is_string(), "{told}");
+
+    serve(&mut bench, 4, true);
+    let mut channel = soon(connection.l2cap_connect(SPSM)).expect("it opens");
+    bench.tell("disconnect");
+    assert_eq!(soon(channel.receive()), None);
+    assert!(matches!(soon(channel.send(b"late")), Err(Error::Disconnected(_))));
+}
+
+#[test]
+fn frames_that_make_no_sense_do_no_harm() {
+    let Some((mut bench, dongle, connection)) = started() else { return };
+    let accepting = thread::spawn({
+        let connection = connection.clone();
+        move || soon(connection.l2cap_accept(SPSM))
+    });
+    thread::sleep(Duration::from_millis(100));
+    bench.lock.command(&json!({"do": "l2cap_malformed", "psm": SPSM}));
+    let mut channel = accepting.join().expect("no panic").expect("it opens");
+    assert_eq!(soon(channel.receive()), None);
+    assert!(connection.is_connected());
+    assert!(dongle.failure().is_none());
+}
+
+/// Of the pattern, as Bumble reckons it.
+fn sha256(bench: &mut Bench, length: usize) -> serde_json::Value {
+    bench.lock.command(&json!({"do": "sha256", "length": length}))["sha256"].clone()
+}
