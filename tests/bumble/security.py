@@ -219,11 +219,7 @@ async def main(arguments):
             size = channel.peer_mtu
             for at in range(0, length, size):
                 channel.write(data[at : at + size])
-            emit('written', credits=channel.credits, queue=len(channel.out_queue))
-            await asyncio.sleep(3)
-            emit('later', credits=channel.credits, queue=len(channel.out_queue), sdu=len(channel.out_sdu or b''), pend=str(vars(device.host.acl_packet_queue) if hasattr(device.host,'acl_packet_queue') else [ (k, str(vars(v))[:300]) for k,v in vars(device.host).items() if 'queue' in k]))
             await channel.drain()
-            emit('drained')
             await channel.disconnect()
             return {'sha256': hashlib.sha256(data).hexdigest()}
 

@@ -97,6 +97,7 @@ impl Sdus {
         let cid = u16::from_le_bytes([d0, d1]);
         match self.channels.iter_mut().find(|c| c.cid == cid && c.kept) {
             Some(channel) => {
+                warn!("XX held {}", cid);
                 channel.closing = Some(packet);
                 true
             }
@@ -114,6 +115,7 @@ impl Sdus {
     /// The peer's closing of a channel of which so many units were read, if that were all.
     pub fn release(&mut self, cid: u16, read: u32) -> Option<[u8; CLOSING]> {
         let channel = self.channels.iter_mut().find(|channel| channel.cid == cid)?;
+        warn!("XX release {} units {} read {} closing {}", cid, channel.units, read, channel.closing.is_some());
         match channel.units == read {
             true => channel.closing.take(),
             false => None,

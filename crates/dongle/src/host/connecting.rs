@@ -77,6 +77,8 @@ pub(super) struct Connecting(RefCell<State>);
 #[derive(Default)]
 struct State {
     wanted: VecDeque<Wanted>,
+    /// The controller is looking, or is being told to stop: a connection may still come of it.
+    attempting: bool,
     holds: Vec<Hold>,
     next_hold: u64,
     /// How often something has changed.
@@ -186,7 +188,7 @@ impl Connecting {
     /// Whether anything is connected, or on its way.
     pub(super) fn is_idle(&self) -> bool {
         let state = self.0.borrow();
-        state.holds.is_empty() && state.wanted.is_empty()
+        !state.attempting && state.holds.is_empty() && state.wanted.is_empty()
     }
 
     /// Keeps the controller looking for what is wanted. What it finds becomes a job.
@@ -206,7 +208,10 @@ impl Connecting {
             };
             let peers: Vec<_> = group.peers.iter().map(|peer| peer.for_host()).collect();
             let stop = self.stop(&group, scanning, since);
-            match central.connect_first(&peers, &group.config, stop).await {
+            self.0.borrow_mut().attempting = true;
+            let result = central.connect_first(&peers, &group.config, stop).await;
+            self.0.borrow_mut().attempting = false;
+            match result {
                 Ok(Some(connection)) => self.found(&group, connection, jobs),
                 Ok(None) => {}
                 Err(error) => self.failed(&group, error).await,
