@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 use std::time::Duration;
 
-use dongle::{Dongle, DeviceConnection, Notified};
+use dongle::{DeviceConnection, Dongle, Notified};
 use dongle_examples::{Arguments, HEART_RATE, HEART_RATE_MEASUREMENT, HeartRate, Result};
 use futures_lite::future::{block_on, or};
 
@@ -29,19 +29,34 @@ async fn run() -> Result<()> {
 }
 
 async fn watch(dongle: &Dongle, count: u64) -> Result<()> {
-    println!("Looking for a heart-rate sensor through {} …", dongle.name());
+    println!(
+        "Looking for a heart-rate sensor through {} …",
+        dongle.name()
+    );
     let patience = Duration::from_secs(30);
-    let mut scan = dongle.scan().service(HEART_RATE).duration(patience).start()?;
-    let sensor = scan.next().await?.ok_or("no heart-rate sensor within 30 s; is it worn and awake?")?;
+    let mut scan = dongle
+        .scan()
+        .service(HEART_RATE)
+        .duration(patience)
+        .start()?;
+    let sensor = scan
+        .next()
+        .await?
+        .ok_or("no heart-rate sensor within 30 s; is it worn and awake?")?;
     drop(scan);
     let name = sensor.name().unwrap_or_else(|| "unnamed".into());
-    let rssi = sensor.rssi().map_or("unknown strength".into(), |rssi| format!("{rssi} dBm"));
+    let rssi = sensor
+        .rssi()
+        .map_or("unknown strength".into(), |rssi| format!("{rssi} dBm"));
     println!("Found      {name}, {}, {rssi}", sensor.address());
 
     let connection = sensor.device().connect().await?;
     let mtu = connection.exchange_mtu(247).await?;
     let interval = connection.interval().unwrap_or_default();
-    println!("Connected  every {} ms, MTU {mtu}", interval.as_secs_f32() * 1000.0);
+    println!(
+        "Connected  every {} ms, MTU {mtu}",
+        interval.as_secs_f32() * 1000.0
+    );
     println!();
     show(&connection, count).await?;
     println!();

@@ -107,6 +107,10 @@ impl HeartRate {
                 .collect(),
         };
         let contact = (flags & 0x04 != 0).then_some(flags & 0x02 != 0);
-        Some(Self { bpm, contact, rr_intervals })
+        Some(Self {
+            bpm,
+            contact,
+            rr_intervals,
+        })
     }
 }

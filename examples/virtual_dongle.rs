@@ -32,9 +32,12 @@ fn run() -> Result<()> {
     let controller = ControllerConfig::default();
     match argument.split_once(':') {
         Some(("tcp", port)) => {
-            let port: u16 = port.parse().map_err(|_| format!("{port:?} is not a port\n{USAGE}"))?;
-            let listener = TcpListener::bind(("127.0.0.1", port))
-                .map_err(|e| format!("port {port} can't be listened on: {e}; try another, or tcp:0"))?;
+            let port: u16 = port
+                .parse()
+                .map_err(|_| format!("{port:?} is not a port\n{USAGE}"))?;
+            let listener = TcpListener::bind(("127.0.0.1", port)).map_err(|e| {
+                format!("port {port} can't be listened on: {e}; try another, or tcp:0")
+            })?;
             let server = serve_tcp(listener, &air, controller)?;
             announce(&format!("tcp-client:{}", server.local_addr()), &sensor);
             block_on(stop);
@@ -53,6 +56,9 @@ fn run() -> Result<()> {
 
 fn announce(spec: &str, sensor: &HeartRateSensor) {
     println!("A simulated dongle is at {spec}");
-    println!("with a heart-rate sensor at {} in its air.", sensor.address());
+    println!(
+        "with a heart-rate sensor at {} in its air.",
+        sensor.address()
+    );
     println!("Try:  cargo run --example heart_rate -- --dongle {spec}");
 }

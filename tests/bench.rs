@@ -45,7 +45,14 @@ impl Bench {
         let peer = ScriptedPeripheral::start(&air, peer, move |pdu: &[u8]| answering.handle(pdu));
         let (controller, channel) = air.attach(config);
         let dongle = soon(Dongle::on(channel)).expect("the dongle opens");
-        Self { air, dongle, controller, peer, server, measurement }
+        Self {
+            air,
+            dongle,
+            controller,
+            peer,
+            server,
+            measurement,
+        }
     }
 
     /// Connects to the peer.
@@ -60,7 +67,10 @@ impl Bench {
     pub async fn measurement(&self) -> (DeviceConnection, Characteristic) {
         let connection = self.connect().await;
         connection.exchange_mtu(247).await.expect("an MTU");
-        let service = connection.service(dongle::Uuid::from_u16(0x180D)).await.expect("a service");
+        let service = connection
+            .service(dongle::Uuid::from_u16(0x180D))
+            .await
+            .expect("a service");
         let measurement = service.characteristic(dongle::Uuid::from_u16(0x2A37)).await;
         (connection, measurement.expect("a characteristic"))
     }
@@ -90,7 +100,10 @@ pub async fn in_time<F: IntoFuture>(future: F) -> F::Output {
 pub async fn until(what: &str, condition: impl Fn() -> bool) {
     let begun = std::time::Instant::now();
     while !condition() {
-        assert!(begun.elapsed() < PATIENCE, "not within {PATIENCE:?}: {what}");
+        assert!(
+            begun.elapsed() < PATIENCE,
+            "not within {PATIENCE:?}: {what}"
+        );
         embassy_time::Timer::after_millis(1).await;
     }
 }

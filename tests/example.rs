@@ -35,10 +35,21 @@ fn folder() -> &'static PathBuf {
     FOLDER.get_or_init(|| {
         let this = std::env::current_exe().expect("a test knows its own path");
         // target/debug/deps/test -> target/debug/examples
-        let profile = this.ancestors().nth(2).expect("tests are in target/<profile>/deps");
+        let profile = this
+            .ancestors()
+            .nth(2)
+            .expect("tests are in target/<profile>/deps");
         let mut build = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-        build.args(["build", "--quiet", "--package", "dongle-examples", "--examples"]);
-        build.arg("--target-dir").arg(profile.parent().expect("a profile is in a folder"));
+        build.args([
+            "build",
+            "--quiet",
+            "--package",
+            "dongle-examples",
+            "--examples",
+        ]);
+        build
+            .arg("--target-dir")
+            .arg(profile.parent().expect("a profile is in a folder"));
         if profile.ends_with("release") {
             build.arg("--release");
         }
@@ -75,7 +86,12 @@ impl Example {
             let _ = errors.read_to_string(&mut text);
             text
         });
-        Self { child, lines, heard: Vec::new(), errors: Some(errors) }
+        Self {
+            child,
+            lines,
+            heard: Vec::new(),
+            errors: Some(errors),
+        }
     }
 
     /// The next line that contains `part`.
@@ -106,7 +122,10 @@ impl Example {
     pub fn end(mut self, patience: Duration) -> Ended {
         let begun = Instant::now();
         loop {
-            match self.lines.recv_timeout(patience.saturating_sub(begun.elapsed())) {
+            match self
+                .lines
+                .recv_timeout(patience.saturating_sub(begun.elapsed()))
+            {
                 Ok(line) => self.heard.push(line),
                 Err(RecvTimeoutError::Disconnected) => break,
                 Err(RecvTimeoutError::Timeout) => {
@@ -115,7 +134,11 @@ impl Example {
             }
         }
         let status = self.child.wait().expect("it can be waited for");
-        let errors = self.errors.take().and_then(|e| e.join().ok()).unwrap_or_default();
+        let errors = self
+            .errors
+            .take()
+            .and_then(|e| e.join().ok())
+            .unwrap_or_default();
         Ended {
             code: status.code(),
             output: self.heard.join("\n"),

@@ -15,7 +15,11 @@ fn session(spec: &str) -> Ended {
 
 fn assert_five_beats(ended: &Ended) {
     assert_eq!(ended.code, Some(0), "{ended:?}");
-    let beats = ended.output.lines().filter(|line| line.contains("bpm")).count();
+    let beats = ended
+        .output
+        .lines()
+        .filter(|line| line.contains("bpm"))
+        .count();
     assert_eq!(beats, 5, "{ended:?}");
     assert!(ended.output.contains("Disconnected"), "{ended:?}");
     assert!(ended.output.contains("MTU"), "{ended:?}");
@@ -29,7 +33,9 @@ fn the_simulated_sensor_beats() {
 #[test]
 #[cfg(unix)]
 fn it_beats_through_bumbles_controller_over_tcp() {
-    let Some(bumble) = bumble::required() else { return };
+    let Some(bumble) = bumble::required() else {
+        return;
+    };
     let controller = bumble.controller(Wire::Tcp).start();
     assert_five_beats(&session(controller.spec()));
 }
@@ -37,7 +43,9 @@ fn it_beats_through_bumbles_controller_over_tcp() {
 #[test]
 #[cfg(unix)]
 fn it_beats_through_bumbles_extended_controller() {
-    let Some(bumble) = bumble::required() else { return };
+    let Some(bumble) = bumble::required() else {
+        return;
+    };
     let controller = bumble.controller(Wire::Tcp).extended().start();
     assert_five_beats(&session(controller.spec()));
 }
@@ -45,7 +53,9 @@ fn it_beats_through_bumbles_extended_controller() {
 #[test]
 #[cfg(unix)]
 fn it_beats_through_bumbles_controller_over_a_serial_port() {
-    let Some(bumble) = bumble::required() else { return };
+    let Some(bumble) = bumble::required() else {
+        return;
+    };
     let controller = bumble.controller(Wire::Pty).start();
     assert_five_beats(&session(controller.spec()));
     // The port is free again, and the controller as good as new.
@@ -55,12 +65,21 @@ fn it_beats_through_bumbles_controller_over_a_serial_port() {
 #[test]
 #[cfg(unix)]
 fn it_beats_through_a_controller_that_leaves_commands_unanswered() {
-    let Some(bumble) = bumble::required() else { return };
+    let Some(bumble) = bumble::required() else {
+        return;
+    };
     // Bumble as it is never answers LE Set PHY, which we ask for after connecting.
     let interval = Duration::from_millis(500);
-    let controller = bumble.controller(Wire::Tcp).as_is().beat_every(interval).start();
+    let controller = bumble
+        .controller(Wire::Tcp)
+        .as_is()
+        .beat_every(interval)
+        .start();
     let begun = std::time::Instant::now();
-    let ended = Example::start("heart_rate", &["--dongle", controller.spec(), "--count", "8"]);
+    let ended = Example::start(
+        "heart_rate",
+        &["--dongle", controller.spec(), "--count", "8"],
+    );
     let ended = ended.end(PATIENCE);
     assert_eq!(ended.code, Some(0), "{ended:?}");
     // Long enough for the watchdog to have noticed.
@@ -70,13 +89,22 @@ fn it_beats_through_a_controller_that_leaves_commands_unanswered() {
 #[test]
 #[cfg(unix)]
 fn bumble_finds_the_sensor_through_the_dongle_we_serve_over_tcp() {
-    let Some(bumble) = bumble::required() else { return };
+    let Some(bumble) = bumble::required() else {
+        return;
+    };
     let mut served = Example::start("virtual_dongle", &["tcp:0"]);
     let line = served.line("tcp-client:", PATIENCE);
     let transport = line.split_whitespace().last().expect("a spec");
     let mut host = bumble.host(transport, &[]);
-    for event in ["powered_on", "found", "connected", "mtu", "discovered", "subscribed", "notified"]
-    {
+    for event in [
+        "powered_on",
+        "found",
+        "connected",
+        "mtu",
+        "discovered",
+        "subscribed",
+        "notified",
+    ] {
         host.event(event);
     }
     host.event("disconnected");
@@ -85,12 +113,21 @@ fn bumble_finds_the_sensor_through_the_dongle_we_serve_over_tcp() {
 #[test]
 #[cfg(unix)]
 fn bumble_finds_the_sensor_through_the_dongle_we_serve_over_a_terminal() {
-    let Some(bumble) = bumble::required() else { return };
+    let Some(bumble) = bumble::required() else {
+        return;
+    };
     let path = std::env::temp_dir().join(format!("dongle-served-{}", std::process::id()));
     let mut served = Example::start("virtual_dongle", &[&format!("pty:{}", path.display())]);
     served.line("serial:", PATIENCE);
     let mut host = bumble.host(&format!("serial:{}", path.display()), &[]);
-    for event in ["powered_on", "found", "connected", "discovered", "subscribed", "notified"] {
+    for event in [
+        "powered_on",
+        "found",
+        "connected",
+        "discovered",
+        "subscribed",
+        "notified",
+    ] {
         host.event(event);
     }
     host.event("disconnected");
@@ -99,9 +136,14 @@ fn bumble_finds_the_sensor_through_the_dongle_we_serve_over_a_terminal() {
 #[test]
 #[cfg(unix)]
 fn ctrl_c_disconnects_the_device() {
-    let Some(bumble) = bumble::required() else { return };
+    let Some(bumble) = bumble::required() else {
+        return;
+    };
     let mut controller = bumble.controller(Wire::Tcp).start();
-    let mut example = Example::start("heart_rate", &["--dongle", controller.spec(), "--count", "0"]);
+    let mut example = Example::start(
+        "heart_rate",
+        &["--dongle", controller.spec(), "--count", "0"],
+    );
     example.line("bpm", PATIENCE);
     example.interrupt();
     let ended = example.end(PATIENCE);
@@ -130,12 +172,20 @@ fn what_can_not_be_opened_gives_one_line_and_an_exit_code() {
 #[test]
 #[cfg(unix)]
 fn a_port_held_by_someone_else_is_busy() {
-    let Some(bumble) = bumble::required() else { return };
+    let Some(bumble) = bumble::required() else {
+        return;
+    };
     let controller = bumble.controller(Wire::Pty).start();
-    let mut holder = Example::start("heart_rate", &["--dongle", controller.spec(), "--count", "0"]);
+    let mut holder = Example::start(
+        "heart_rate",
+        &["--dongle", controller.spec(), "--count", "0"],
+    );
     holder.line("bpm", PATIENCE);
     let ended = session(controller.spec());
     assert_eq!(ended.code, Some(1), "{ended:?}");
     assert!(ended.took < Duration::from_secs(5), "{ended:?}");
-    assert!(ended.errors.contains("held by another program"), "{ended:?}");
+    assert!(
+        ended.errors.contains("held by another program"),
+        "{ended:?}"
+    );
 }

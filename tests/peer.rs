@@ -72,7 +72,11 @@ impl Server {
 
     /// The value of an attribute.
     pub fn value(&self, handle: u16) -> Vec<u8> {
-        self.state().attributes.get(&handle).map(|a| a.value.clone()).unwrap_or_default()
+        self.state()
+            .attributes
+            .get(&handle)
+            .map(|a| a.value.clone())
+            .unwrap_or_default()
     }
 
     /// Gives an attribute another value.
@@ -144,7 +148,9 @@ impl State {
     fn respond(&mut self, opcode: Opcode, parameters: &[u8]) -> Result<Vec<u8>, (u16, ErrorCode)> {
         let word = |at: usize| {
             let bytes = parameters.get(at..at + 2).and_then(|b| b.first_chunk());
-            bytes.map(|b| u16::from_le_bytes(*b)).ok_or((0, ErrorCode::INVALID_PDU))
+            bytes
+                .map(|b| u16::from_le_bytes(*b))
+                .ok_or((0, ErrorCode::INVALID_PDU))
         };
         let room = usize::from(self.mtu.max(23));
         let start = word(0).unwrap_or(0);
@@ -158,67 +164,102 @@ impl State {
             Opcode::READ_BY_GROUP_TYPE_REQUEST => {
                 let range = start..=word(2)?;
                 let found = self.services.iter().filter(|s| range.contains(&s.0));
-                list(Opcode::READ_BY_GROUP_TYPE_RESPONSE, room, found.map(|(first, last, uuid)| {
-                    let mut entry = first.to_le_bytes().to_vec();
-                    entry.extend(last.to_le_bytes());
-                    entry.extend(encode(*uuid));
-                    entry
-                }))
+                list(
+                    Opcode::READ_BY_GROUP_TYPE_RESPONSE,
+                    room,
+                    found.map(|(first, last, uuid)| {
+                        let mut entry = first.to_le_bytes().to_vec();
+                        entry.extend(last.to_le_bytes());
+                        entry.extend(encode(*uuid));
+                        entry
+                    }),
+                )
                 .ok_or(none)
             }
             Opcode::FIND_BY_TYPE_VALUE_REQUEST => {
                 let range = start..=word(2)?;
                 let wanted = Uuid::parse_le(parameters.get(6..).unwrap_or_default());
-                let found = self.services.iter().filter(|s| range.contains(&s.0) && Some(s.2) == wanted);
+                let found = self
+                    .services
+                    .iter()
+                    .filter(|s| range.contains(&s.0) && Some(s.2) == wanted);
                 let mut response = vec![Opcode::FIND_BY_TYPE_VALUE_RESPONSE.0];
                 for (first, last, _) in found {
                     response.extend(first.to_le_bytes());
                     response.extend(last.to_le_bytes());
                 }
-                if response.len() > 1 { Ok(response) } else { Err(none) }
+                if response.len() > 1 {
+                    Ok(response)
+                } else {
+                    Err(none)
+                }
             }
             Opcode::READ_BY_TYPE_REQUEST => {
                 let range = start..=word(2)?;
                 let wanted = Uuid::parse_le(parameters.get(4..).unwrap_or_default());
-                let found = self.attributes.range(range).filter(|(_, a)| Some(a.uuid) == wanted);
-                list(Opcode::READ_BY_TYPE_RESPONSE, room, found.map(|(handle, a)| {
-                    let mut entry = handle.to_le_bytes().to_vec();
-                    entry.extend(&a.value);
-                    entry
-                }))
+                let found = self
+                    .attributes
+                    .range(range)
+                    .filter(|(_, a)| Some(a.uuid) == wanted);
+                list(
+                    Opcode::READ_BY_TYPE_RESPONSE,
+                    room,
+                    found.map(|(handle, a)| {
+                        let mut entry = handle.to_le_bytes().to_vec();
+                        entry.extend(&a.value);
+                        entry
+                    }),
+                )
                 .ok_or(none)
             }
             Opcode::FIND_INFORMATION_REQUEST => {
                 let range = start..=word(2)?;
                 let mut response = vec![Opcode::FIND_INFORMATION_RESPONSE.0, 1];
                 for (handle, attribute) in self.attributes.range(range) {
-                    let Some(short) = attribute.uuid.as_u16() else { break };
+                    let Some(short) = attribute.uuid.as_u16() else {
+                        break;
+                    };
                     if response.len() + 4 > room {
                         break;
                     }
                     response.extend(handle.to_le_bytes());
                     response.extend(short.to_le_bytes());
                 }
-                if response.len() > 2 { Ok(response) } else { Err(none) }
+                if response.len() > 2 {
+                    Ok(response)
+                } else {
+                    Err(none)
+                }
             }
             Opcode::READ_REQUEST | Opcode::READ_BLOB_REQUEST => {
-                let attribute =
-                    self.attributes.get(&start).ok_or((start, ErrorCode::INVALID_HANDLE))?;
-                let offset = if opcode == Opcode::READ_REQUEST { 0 } else { usize::from(word(2)?) };
-                let rest =
-                    attribute.value.get(offset..).ok_or((start, ErrorCode::INVALID_OFFSET))?;
+                let attribute = self
+                    .attributes
+                    .get(&start)
+                    .ok_or((start, ErrorCode::INVALID_HANDLE))?;
+                let offset = if opcode == Opcode::READ_REQUEST {
+                    0
+                } else {
+                    usize::from(word(2)?)
+                };
+                let rest = attribute
+                    .value
+                    .get(offset..)
+                    .ok_or((start, ErrorCode::INVALID_OFFSET))?;
                 let mut response = vec![opcode.0 + 1];
                 response.extend(rest.iter().take(room - 1));
                 Ok(response)
             }
             Opcode::WRITE_REQUEST => {
-                let attribute =
-                    self.attributes.get_mut(&start).ok_or((start, ErrorCode::INVALID_HANDLE))?;
+                let attribute = self
+                    .attributes
+                    .get_mut(&start)
+                    .ok_or((start, ErrorCode::INVALID_HANDLE))?;
                 attribute.value = parameters.get(2..).unwrap_or_default().to_vec();
                 Ok(vec![Opcode::WRITE_RESPONSE.0])
             }
             Opcode::PREPARE_WRITE_REQUEST => {
-                self.prepared.push((start, parameters.get(4..).unwrap_or_default().to_vec()));
+                self.prepared
+                    .push((start, parameters.get(4..).unwrap_or_default().to_vec()));
                 let mut response = vec![Opcode::PREPARE_WRITE_RESPONSE.0];
                 response.extend(parameters);
                 Ok(response)
@@ -245,11 +286,7 @@ impl State {
 }
 
 /// A response with entries of one length, as many as there is room for.
-fn list(
-    opcode: Opcode,
-    room: usize,
-    entries: impl Iterator<Item = Vec<u8>>,
-) -> Option<Vec<u8>> {
+fn list(opcode: Opcode, room: usize, entries: impl Iterator<Item = Vec<u8>>) -> Option<Vec<u8>> {
     let mut entries = entries.peekable();
     let length = entries.peek()?.len();
     let mut response = vec![opcode.0, u8::try_from(length).ok()?];

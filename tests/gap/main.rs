@@ -29,7 +29,7 @@ pub struct World {
 }
 
 impl World {
-    pub fn new() -> Self {
+    fn new() -> Self {
         Self::with(ControllerConfig::default())
     }
 

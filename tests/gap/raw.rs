@@ -3,14 +3,13 @@
 use std::time::Duration;
 
 use dongle::Address;
-use dongle_virtual::{AirController, ControllerConfig};
+use dongle_virtual::ControllerConfig;
 use hci_transport::HciChannel;
 
 use crate::{World, of};
 
 pub struct Raw {
     channel: HciChannel,
-    pub controller: AirController,
     pub address: Address,
 }
 
@@ -22,11 +21,10 @@ impl Raw {
     }
 
     pub fn with(world: &World, number: u32, config: ControllerConfig) -> Self {
-        let (controller, channel) = world.air.attach(config);
+        let channel = world.air.controller(config);
         let address = dongle_virtual::Address::numbered(number);
         let raw = Self {
             channel,
-            controller,
             address: of(address),
         };
         raw.command(0x0C03, &[]);

@@ -2,10 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use dongle::{
-    DeviceConnection, Dongle, Error, ErrorCode, Notified, ProcedureError, Uuid,
-};
 use dongle::security::MemoryStore;
+use dongle::{DeviceConnection, Dongle, Error, ErrorCode, Notified, ProcedureError, Uuid};
 use dongle_tests::bench::soon;
 use dongle_tests::bumble::database::{self as db, pattern};
 use dongle_tests::bumble::{self, Controller, Wire};
@@ -18,8 +16,16 @@ async fn connect(controller: &Controller) -> (Dongle, DeviceConnection) {
     let open = Dongle::open(controller.spec()).pair_on_demand(false);
     let dongle = open.bond_store(MemoryStore::default()).await;
     let dongle = dongle.expect("Bumble's controller opens");
-    let mut scan = dongle.scan().service(Uuid::from_u16(0x180F)).start().expect("it scans");
-    let found = scan.next().await.expect("no error").expect("the server advertises");
+    let mut scan = dongle
+        .scan()
+        .service(Uuid::from_u16(0x180F))
+        .start()
+        .expect("it scans");
+    let found = scan
+        .next()
+        .await
+        .expect("no error")
+        .expect("the server advertises");
     drop(scan);
     let connection = found.device().connect().await.expect("the server connects");
     (dongle, connection)
@@ -27,7 +33,9 @@ async fn connect(controller: &Controller) -> (Dongle, DeviceConnection) {
 
 /// Runs a test on a connection to the server; `mtu`: exchanged first.
 fn with_server(mtu: Option<u16>, test: impl AsyncFnOnce(DeviceConnection, &mut Controller)) {
-    let Some(bumble) = bumble::required() else { return };
+    let Some(bumble) = bumble::required() else {
+        return;
+    };
     let mut controller = bumble.controller(Wire::Tcp).gatt_server().start();
     soon(async {
         let (_dongle, connection) = connect(&controller).await;
@@ -58,10 +66,17 @@ fn everything_is_discovered_and_read_between_two_results() {
         for number in [db::MAIN, db::CROWD, db::MIXED] {
             assert!(all.contains(&uuid(number)), "{all:?}");
         }
-        assert!(!all.contains(&uuid(db::SECONDARY)), "a secondary service is not primary");
-        assert_eq!(all.iter().filter(|u| **u == Uuid::from_u16(0x180F)).count(), 2);
-        let expected: Vec<_> =
-            (0..db::CROWD_SIZE).map(|i| (db::FIRST_IN_CROWD + i, vec![i as u8])).collect();
+        assert!(
+            !all.contains(&uuid(db::SECONDARY)),
+            "a secondary service is not primary"
+        );
+        assert_eq!(
+            all.iter().filter(|u| **u == Uuid::from_u16(0x180F)).count(),
+            2
+        );
+        let expected: Vec<_> = (0..db::CROWD_SIZE)
+            .map(|i| (db::FIRST_IN_CROWD + i, vec![i as u8]))
+            .collect();
         assert_eq!(crowd, expected);
     });
 }
@@ -75,8 +90,9 @@ fn fifty_characteristics_come_with_the_least_mtu_too() {
         let mixed = connection.service(uuid(db::MIXED)).await.unwrap();
         let found: Vec<_> = mixed.characteristics().all().await.unwrap();
         let found: Vec<_> = found.iter().map(|c| number(c.uuid())).collect();
-        let expected: Vec<_> =
-            (0..10).map(|n| if n % 3 == 0 { 0x0300 + n } else { 0xFFE0 + n }).collect();
+        let expected: Vec<_> = (0..10)
+            .map(|n| if n % 3 == 0 { 0x0300 + n } else { 0xFFE0 + n })
+            .collect();
         assert_eq!(found, expected);
     });
 }
@@ -84,10 +100,18 @@ fn fifty_characteristics_come_with_the_least_mtu_too() {
 #[test]
 fn included_services_are_found_with_uuids_of_both_lengths() {
     with_server(Some(247), async |connection, _| {
-        let included = main_service(&connection).await.included_services().all().await.unwrap();
+        let included = main_service(&connection)
+            .await
+            .included_services()
+            .all()
+            .await
+            .unwrap();
         let uuids: Vec<_> = included.iter().map(|s| s.uuid()).collect();
         assert_eq!(uuids, [Uuid::from_u16(0x180F), uuid(db::SECONDARY)]);
-        let level = included[0].characteristic(Uuid::from_u16(0x2A19)).await.unwrap();
+        let level = included[0]
+            .characteristic(Uuid::from_u16(0x2A19))
+            .await
+            .unwrap();
         assert_eq!(level.read().await.unwrap(), [55]);
         let within = included[1].characteristic(uuid(0x0401)).await.unwrap();
         assert_eq!(within.read().await.unwrap(), b"within");
@@ -123,7 +147,10 @@ fn a_value_of_512_octets_is_read_and_written_whatever_the_mtu() {
             assert_eq!(long.read().await.unwrap(), written);
             let too_long = [0; 513];
             let error = long.write(&too_long).await.unwrap_err();
-            let Error::Gatt(ProcedureError::ValueTooLong { length: 513, limit: 512 }) = error
+            let Error::Gatt(ProcedureError::ValueTooLong {
+                length: 513,
+                limit: 512,
+            }) = error
             else {
                 panic!("{error:?}");
             };
@@ -138,12 +165,32 @@ fn values_of_every_awkward_length_are_read_whole() {
         let length = characteristic(&service, db::LENGTH).await;
         let value = characteristic(&service, db::PATTERN).await;
         let part = 63;
-        let lengths = [0, 1, part - 1, part, part + 1, 2 * part - 1, 2 * part, 2 * part + 1];
+        let lengths = [
+            0,
+            1,
+            part - 1,
+            part,
+            part + 1,
+            2 * part - 1,
+            2 * part,
+            2 * part + 1,
+        ];
         for octets in lengths.into_iter().chain([4 * part, 8 * part, 511, 512]) {
             length.write(&(octets as u16).to_le_bytes()).await.unwrap();
-            assert_eq!(value.read().await.unwrap(), pattern(octets), "{octets} octets");
+            assert_eq!(
+                value.read().await.unwrap(),
+                pattern(octets),
+                "{octets} octets"
+            );
         }
-        assert_eq!(characteristic(&service, db::EMPTY).await.read().await.unwrap(), b"");
+        assert_eq!(
+            characteristic(&service, db::EMPTY)
+                .await
+                .read()
+                .await
+                .unwrap(),
+            b""
+        );
     });
 }
 
@@ -181,9 +228,15 @@ fn several_values_are_read_in_one_go() {
         let length = characteristic(&service, db::LENGTH).await;
         let read_only = characteristic(&service, db::READ_ONLY).await;
         let described = characteristic(&service, db::DESCRIBED).await;
-        let both = connection.read_multiple(&[&length, &read_only]).await.unwrap();
+        let both = connection
+            .read_multiple(&[&length, &read_only])
+            .await
+            .unwrap();
         assert_eq!(both, [&[22, 0][..], b"read only"].concat());
-        match connection.read_multiple_variable(&[&read_only, &described]).await {
+        match connection
+            .read_multiple_variable(&[&read_only, &described])
+            .await
+        {
             Ok(values) => assert_eq!(values, [&b"read only"[..], b"described"]),
             Err(error) => assert_eq!(
                 error.att().map(|e| e.code),
@@ -203,7 +256,10 @@ fn reliable_writes_reach_all_of_their_values() {
         let a = characteristic(&service, db::RELIABLE_A).await;
         let b = characteristic(&service, db::RELIABLE_B).await;
         let long = pattern(150);
-        connection.write_reliable(&[(&a, &long), (&b, b"short")]).await.unwrap();
+        connection
+            .write_reliable(&[(&a, &long), (&b, b"short")])
+            .await
+            .unwrap();
         assert_eq!(a.read().await.unwrap(), long);
         assert_eq!(b.read().await.unwrap(), b"short");
     });
@@ -260,7 +316,11 @@ fn one_value_can_be_notified_and_indicated() {
 fn what_is_notified_before_the_subscription_is_answered_is_not_lost() {
     with_server(Some(64), async |connection, _| {
         let service = main_service(&connection).await;
-        let mut values = characteristic(&service, db::EAGER).await.subscribe().await.unwrap();
+        let mut values = characteristic(&service, db::EAGER)
+            .await
+            .subscribe()
+            .await
+            .unwrap();
         for expected in 0..db::EAGER_COUNT {
             assert_eq!(counted(values.notified().await.unwrap()), expected);
         }
@@ -296,9 +356,15 @@ fn descriptors_are_found_read_and_written() {
         let described = characteristic(&service, db::DESCRIBED).await;
         let all = described.descriptors().all().await.unwrap();
         let uuids: Vec<_> = all.iter().map(|d| number(d.uuid())).collect();
-        assert_eq!(uuids, [0x2901, 0x2904, db::LONG_DESCRIPTOR, db::WRITABLE_DESCRIPTOR]);
+        assert_eq!(
+            uuids,
+            [0x2901, 0x2904, db::LONG_DESCRIPTOR, db::WRITABLE_DESCRIPTOR]
+        );
         let description = all[0].read().await.unwrap();
-        assert!(description.starts_with(b"A value with four descriptors!"), "{description:?}");
+        assert!(
+            description.starts_with(b"A value with four descriptors!"),
+            "{description:?}"
+        );
         assert_eq!(description.len(), 59);
         assert_eq!(all[2].read().await.unwrap(), pattern(300));
         let long: Vec<u8> = pattern(300).into_iter().rev().collect();
@@ -306,7 +372,10 @@ fn descriptors_are_found_read_and_written() {
         assert_eq!(all[2].read().await.unwrap(), long);
         all[3].write(b"changed").await.unwrap();
         assert_eq!(all[3].read().await.unwrap(), b"changed");
-        let again = described.descriptor(uuid(db::WRITABLE_DESCRIPTOR)).await.unwrap();
+        let again = described
+            .descriptor(uuid(db::WRITABLE_DESCRIPTOR))
+            .await
+            .unwrap();
         assert_eq!(again.handle(), all[3].handle());
         let error = described.descriptor(uuid(0x9999)).await.unwrap_err();
         assert!(matches!(error, Error::NotFound(_)), "{error}");
@@ -319,9 +388,15 @@ fn refusals_tell_the_code_and_the_handle() {
         let service = main_service(&connection).await;
         let expected = [
             (db::WRITE_ONLY, ErrorCode::READ_NOT_PERMITTED),
-            (db::NEEDS_AUTHENTICATION, ErrorCode::INSUFFICIENT_AUTHENTICATION),
+            (
+                db::NEEDS_AUTHENTICATION,
+                ErrorCode::INSUFFICIENT_AUTHENTICATION,
+            ),
             (db::NEEDS_ENCRYPTION, ErrorCode::INSUFFICIENT_ENCRYPTION),
-            (db::NEEDS_AUTHORIZATION, ErrorCode::INSUFFICIENT_AUTHORIZATION),
+            (
+                db::NEEDS_AUTHORIZATION,
+                ErrorCode::INSUFFICIENT_AUTHORIZATION,
+            ),
             (db::REFUSES, ErrorCode(db::APPLICATION_ERROR)),
         ];
         for (number, code) in expected {
@@ -330,7 +405,12 @@ fn refusals_tell_the_code_and_the_handle() {
             assert_eq!((error.code, error.handle), (code, Some(refuses.handle())));
         }
         let refuses = characteristic(&service, db::REFUSES).await;
-        let error = refuses.write(b"no").await.unwrap_err().att().expect("a refusal");
+        let error = refuses
+            .write(b"no")
+            .await
+            .unwrap_err()
+            .att()
+            .expect("a refusal");
         let code = ErrorCode(db::APPLICATION_ERROR);
         assert_eq!((error.code, error.handle), (code, Some(refuses.handle())));
         assert!(error.code.is_application());
@@ -350,12 +430,24 @@ fn a_call_ends_at_its_own_timeout_and_the_next_gets_its_own_answer() {
         let slow = characteristic(&service, db::SLOW).await;
         let read_only = characteristic(&service, db::READ_ONLY).await;
         let begun = Instant::now();
-        let error = slow.read().timeout(Duration::from_millis(100)).await.unwrap_err();
+        let error = slow
+            .read()
+            .timeout(Duration::from_millis(100))
+            .await
+            .unwrap_err();
         assert!(error.is_timeout(), "{error}");
-        assert!(begun.elapsed() < Duration::from_millis(400), "{:?}", begun.elapsed());
+        assert!(
+            begun.elapsed() < Duration::from_millis(400),
+            "{:?}",
+            begun.elapsed()
+        );
         // It waits for the response that is owed to somebody else.
         assert_eq!(read_only.read().await.unwrap(), b"read only");
-        assert!(begun.elapsed() >= Duration::from_millis(450), "{:?}", begun.elapsed());
+        assert!(
+            begun.elapsed() >= Duration::from_millis(450),
+            "{:?}",
+            begun.elapsed()
+        );
         assert_eq!(slow.read().await.unwrap(), 500_u16.to_le_bytes());
     });
 }
@@ -372,7 +464,11 @@ fn ten_thousand_commands_arrive_in_order() {
         let value = seen.read().await.unwrap();
         assert_eq!(value, [10_000_u32.to_le_bytes(), [0; 4]].concat());
         let error = commands.write(&[0; 62]).await.unwrap_err();
-        let Error::Gatt(ProcedureError::ValueTooLong { length: 62, limit: 61 }) = error else {
+        let Error::Gatt(ProcedureError::ValueTooLong {
+            length: 62,
+            limit: 61,
+        }) = error
+        else {
             panic!("{error:?}");
         };
     });
@@ -388,7 +484,9 @@ fn values_still_come_when_nobody_has_asked_for_an_mtu() {
         let mut values = burst.subscribe().await.unwrap();
         control.write(&[0, 3, 0, 0, 0, 20, 0]).await.unwrap();
         for _ in 0..3 {
-            let Notified::Value(value) = values.notified().await.unwrap() else { panic!() };
+            let Notified::Value(value) = values.notified().await.unwrap() else {
+                panic!()
+            };
             assert_eq!(value.len(), 20);
         }
     });

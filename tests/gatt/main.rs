@@ -22,12 +22,18 @@ fn number(uuid: Uuid) -> u16 {
 
 /// The service with the characteristics that tests are about.
 async fn main_service(connection: &DeviceConnection) -> Service {
-    connection.service(uuid(database::MAIN)).await.expect("the main service")
+    connection
+        .service(uuid(database::MAIN))
+        .await
+        .expect("the main service")
 }
 
 /// A characteristic of it.
 async fn characteristic(service: &Service, number: u16) -> Characteristic {
-    service.characteristic(uuid(number)).await.expect("a characteristic")
+    service
+        .characteristic(uuid(number))
+        .await
+        .expect("a characteristic")
 }
 
 /// The number that a value begins with.

@@ -12,7 +12,12 @@ const WRITE_COMMAND: u8 = 0x52;
 
 /// The requests of a kind that the server got.
 fn requests(bench: &Bench, opcode: u8) -> Vec<Vec<u8>> {
-    bench.server.requests().into_iter().filter(|pdu| pdu.first() == Some(&opcode)).collect()
+    bench
+        .server
+        .requests()
+        .into_iter()
+        .filter(|pdu| pdu.first() == Some(&opcode))
+        .collect()
 }
 
 #[test]
@@ -25,19 +30,33 @@ fn the_configuration_is_looked_for_once_and_written_by_the_first_and_the_last() 
         assert_eq!(requests(&bench, FIND_INFORMATION).len(), 1);
         assert_eq!(bench.server.value(cccd), [1, 0]);
         let mut second = measurement.subscribe().await.unwrap();
-        assert_eq!(requests(&bench, WRITE_REQUEST).len(), 1, "the second writes nothing");
-        bench.peer.send(&notification(bench.measurement, &7_u32.to_le_bytes())).unwrap();
+        assert_eq!(
+            requests(&bench, WRITE_REQUEST).len(),
+            1,
+            "the second writes nothing"
+        );
+        bench
+            .peer
+            .send(&notification(bench.measurement, &7_u32.to_le_bytes()))
+            .unwrap();
         assert_eq!(counted(first.notified().await.unwrap()), 7);
         assert_eq!(counted(second.notified().await.unwrap()), 7);
         first.unsubscribe().await.unwrap();
         assert_eq!(bench.server.value(cccd), [1, 0], "the other one goes on");
-        bench.peer.send(&notification(bench.measurement, &8_u32.to_le_bytes())).unwrap();
+        bench
+            .peer
+            .send(&notification(bench.measurement, &8_u32.to_le_bytes()))
+            .unwrap();
         assert_eq!(counted(second.notified().await.unwrap()), 8);
         second.unsubscribe().await.unwrap();
         assert_eq!(bench.server.value(cccd), [0, 0]);
         let _third = measurement.subscribe().await.unwrap();
         assert_eq!(bench.server.value(cccd), [1, 0]);
-        assert_eq!(requests(&bench, FIND_INFORMATION).len(), 1, "it is remembered");
+        assert_eq!(
+            requests(&bench, FIND_INFORMATION).len(),
+            1,
+            "it is remembered"
+        );
         assert_eq!(requests(&bench, WRITE_REQUEST).len(), 3);
     });
 }
@@ -57,9 +76,11 @@ fn a_write_without_a_word_needs_no_response_where_none_is_needed() {
             (0xFFF3, both, WRITE_COMMAND),
         ] {
             let characteristic = service.characteristic(Uuid::from_u16(uuid)).await.unwrap();
-            for (asked, expected) in
-                [(None, default), (Some(true), WRITE_REQUEST), (Some(false), WRITE_COMMAND)]
-            {
+            for (asked, expected) in [
+                (None, default),
+                (Some(true), WRITE_REQUEST),
+                (Some(false), WRITE_COMMAND),
+            ] {
                 let write = characteristic.write(b"x");
                 match asked {
                     None => write.await.unwrap(),
@@ -84,7 +105,10 @@ fn a_value_too_long_for_its_way_of_writing_is_an_error_that_names_the_limit() {
     soon(async {
         let connection = bench.connect().await;
         let service = connection.service(Uuid::from_u16(0xFFF0)).await.unwrap();
-        let value = service.characteristic(Uuid::from_u16(0xFFF1)).await.unwrap();
+        let value = service
+            .characteristic(Uuid::from_u16(0xFFF1))
+            .await
+            .unwrap();
         for (mtu, without) in [(23, 20), (247, 244)] {
             if mtu > 23 {
                 connection.exchange_mtu(mtu).await.unwrap();
@@ -93,14 +117,21 @@ fn a_value_too_long_for_its_way_of_writing_is_an_error_that_names_the_limit() {
             for (response, limit) in [(false, without), (true, 512)] {
                 let long = vec![0; limit + 1];
                 let error = value.write(&long).response(response).await.unwrap_err();
-                let Error::Gatt(ProcedureError::ValueTooLong { length, limit: told }) = error
+                let Error::Gatt(ProcedureError::ValueTooLong {
+                    length,
+                    limit: told,
+                }) = error
                 else {
                     panic!("{error:?}");
                 };
                 assert_eq!((length, told), (limit + 1, limit));
             }
             assert_eq!(bench.server.requests().len(), before, "nothing was sent");
-            value.write(&vec![1; without]).response(false).await.unwrap();
+            value
+                .write(&vec![1; without])
+                .response(false)
+                .await
+                .unwrap();
             value.write(&[2; 512]).response(true).await.unwrap();
             assert_eq!(bench.server.value(value.handle().get()), [2; 512]);
         }
@@ -120,13 +151,22 @@ fn handles_of_a_database_that_changed_answer_with_an_error_of_their_own() {
         let (connection, measurement) = bench.measurement().await;
         let mut changes = connection.service_changed().await.unwrap();
         let service = connection.service(Uuid::from_u16(0xFFF0)).await.unwrap();
-        let old = service.characteristic(Uuid::from_u16(0xFFF1)).await.unwrap();
+        let old = service
+            .characteristic(Uuid::from_u16(0xFFF1))
+            .await
+            .unwrap();
         assert_eq!(old.read().await.unwrap(), b"before");
         let [low, high] = (value - 1).to_le_bytes();
         let [last, end] = (value + 1).to_le_bytes();
-        bench.peer.send(&indication(changed, &[low, high, last, end])).unwrap();
+        bench
+            .peer
+            .send(&indication(changed, &[low, high, last, end]))
+            .unwrap();
         let range = changes.next().await.unwrap();
-        assert_eq!((range.start().get(), range.end().get()), (value - 1, value + 1));
+        assert_eq!(
+            (range.start().get(), range.end().get()),
+            (value - 1, value + 1)
+        );
         bench.server.set_value(value, b"after");
         for error in [
             old.read().await.unwrap_err(),
@@ -134,12 +174,17 @@ fn handles_of_a_database_that_changed_answer_with_an_error_of_their_own() {
             old.subscribe().await.unwrap_err(),
             old.descriptor(Uuid::from_u16(0x2902)).await.unwrap_err(),
         ] {
-            let Error::ServiceChanged(handle) = error else { panic!("{error:?}") };
+            let Error::ServiceChanged(handle) = error else {
+                panic!("{error:?}")
+            };
             assert_eq!(handle, old.handle());
         }
         // What lies elsewhere goes on, and what is found anew, too.
         measurement.read().await.unwrap();
-        let new = service.characteristic(Uuid::from_u16(0xFFF1)).await.unwrap();
+        let new = service
+            .characteristic(Uuid::from_u16(0xFFF1))
+            .await
+            .unwrap();
         assert_eq!(new.read().await.unwrap(), b"after");
         new.subscribe().await.unwrap();
     });
@@ -152,12 +197,18 @@ fn a_stream_of_values_ends_behind_the_error_that_tells_of_the_end() {
     soon(async {
         let (connection, measurement) = bench.measurement().await;
         let mut values = measurement.subscribe().await.unwrap();
-        bench.peer.send(&notification(bench.measurement, &[1])).unwrap();
+        bench
+            .peer
+            .send(&notification(bench.measurement, &[1]))
+            .unwrap();
         assert!(matches!(values.next().await, Some(Ok(_))));
         bench.peer.disconnect(0x13).unwrap();
         let error = values.next().await.expect("the reason").unwrap_err();
         assert!(error.is_disconnected(), "{error}");
-        assert!(values.next().await.is_none(), "after the end there is nothing");
+        assert!(
+            values.next().await.is_none(),
+            "after the end there is nothing"
+        );
         assert!(values.notified().await.unwrap_err().is_disconnected());
         drop(connection);
     });

@@ -36,7 +36,10 @@ impl TroubleServer {
         let thread = thread::spawn(move || {
             block_on(or(run(channel), async { _ = stopped.await }));
         });
-        Self { stop: Some(stop), thread: Some(thread) }
+        Self {
+            stop: Some(stop),
+            thread: Some(thread),
+        }
     }
 }
 
@@ -44,7 +47,10 @@ impl Drop for TroubleServer {
     fn drop(&mut self) {
         drop(self.stop.take());
         let ended = self.thread.take().map(JoinHandle::join);
-        assert!(!matches!(ended, Some(Err(_))) || thread::panicking(), "the server panicked");
+        assert!(
+            !matches!(ended, Some(Err(_))) || thread::panicking(),
+            "the server panicked"
+        );
     }
 }
 
@@ -92,18 +98,30 @@ async fn serve(mut peripheral: Peripheral<'_, HostController, HeapPool>) {
     main.add_included_service(battery).expect("a service");
     main.add_included_service(secondary).expect("a service");
     main.add_characteristic(uuid(db::LONG), [read, write], value(&pattern(512)), store());
-    let changing = main.add_characteristic(uuid(db::PATTERN), [read], value(b""), store()).build();
-    let control = main.add_characteristic(uuid(db::CONTROL), [write], value(b""), store()).build();
+    let changing = main
+        .add_characteristic(uuid(db::PATTERN), [read], value(b""), store())
+        .build();
+    let control = main
+        .add_characteristic(uuid(db::CONTROL), [write], value(b""), store())
+        .build();
     let notify = [CharacteristicProp::Notify];
-    let burst = main.add_characteristic(uuid(db::BURST), notify, value(b""), store()).build();
+    let burst = main
+        .add_characteristic(uuid(db::BURST), notify, value(b""), store())
+        .build();
     let indicate = [CharacteristicProp::Indicate];
-    let indicated = main.add_characteristic(uuid(db::INDICATED), indicate, value(b""), store()).build();
+    let indicated = main
+        .add_characteristic(uuid(db::INDICATED), indicate, value(b""), store())
+        .build();
     let mut described = main.add_characteristic_ro(uuid(db::DESCRIBED), "described");
     let open = PermissionLevel::Allowed;
     described.add_descriptor_ro(0x2901_u16, open, "A value with descriptors");
     described.add_descriptor(
         uuid(db::LONG_DESCRIPTOR),
-        AttPermissions { read: open, write: open, min_key_len: 0 },
+        AttPermissions {
+            read: open,
+            write: open,
+            min_key_len: 0,
+        },
         value(&pattern(300)),
         store(),
     );
@@ -115,7 +133,12 @@ async fn serve(mut peripheral: Peripheral<'_, HostController, HeapPool>) {
         crowd.add_characteristic_small(uuid(db::FIRST_IN_CROWD + i), [read], i as u8);
     }
     crowd.build();
-    let handles = Handles { pattern: changing, control, burst, indicated };
+    let handles = Handles {
+        pattern: changing,
+        control,
+        burst,
+        indicated,
+    };
     let server = Server::new(table);
     let advertised = [2, 0x01, 0x06, 3, 0x03, 0x0F, 0x18];
     loop {
@@ -129,14 +152,20 @@ async fn serve(mut peripheral: Peripheral<'_, HostController, HeapPool>) {
             )
             .await
             .expect("it advertises");
-        let Ok(connection) = advertiser.accept().await else { continue };
+        let Ok(connection) = advertiser.accept().await else {
+            continue;
+        };
         let connection = connection.with_attribute_server(&server).expect("a server");
         answer(&connection, &server, &handles).await;
     }
 }
 
 /// Answers the client until it has gone.
-async fn answer(connection: &GattConnection<'_, '_, HeapPool>, server: &Server<'_>, handles: &Handles) {
+async fn answer(
+    connection: &GattConnection<'_, '_, HeapPool>,
+    server: &Server<'_>,
+    handles: &Handles,
+) {
     loop {
         let event = match connection.next().await {
             GattConnectionEvent::Disconnected { .. } => return,
@@ -162,18 +191,29 @@ async fn answer(connection: &GattConnection<'_, '_, HeapPool>, server: &Server<'
             Some((0, count)) => {
                 for i in 0..u32::from(count) {
                     let value = value(&[&i.to_le_bytes()[..], &[7; 16]].concat());
-                    handles.burst.notify(connection, &value, false).await.expect("notified");
+                    handles
+                        .burst
+                        .notify(connection, &value, false)
+                        .await
+                        .expect("notified");
                 }
             }
             Some((1, count)) => {
                 for i in 0..u32::from(count) {
                     let value = value(&i.to_le_bytes());
-                    handles.indicated.indicate(connection, &value, false).await.expect("indicated");
+                    handles
+                        .indicated
+                        .indicate(connection, &value, false)
+                        .await
+                        .expect("indicated");
                 }
             }
             Some((_, length)) => {
                 let value = value(&pattern(usize::from(length)));
-                handles.pattern.set(server, &value).expect("the value changes");
+                handles
+                    .pattern
+                    .set(server, &value)
+                    .expect("the value changes");
             }
             None => {}
         }

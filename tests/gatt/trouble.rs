@@ -42,8 +42,9 @@ fn everything_is_discovered_and_read_between_two_results() {
             }
         }
         assert_eq!(all, [0x1800, 0x1801, 0x180F, db::MAIN, db::CROWD]);
-        let expected: Vec<_> =
-            (0..db::CROWD_SIZE).map(|i| (db::FIRST_IN_CROWD + i, vec![i as u8])).collect();
+        let expected: Vec<_> = (0..db::CROWD_SIZE)
+            .map(|i| (db::FIRST_IN_CROWD + i, vec![i as u8]))
+            .collect();
         assert_eq!(crowd, expected);
     });
 }
@@ -51,7 +52,12 @@ fn everything_is_discovered_and_read_between_two_results() {
 #[test]
 fn included_services_are_found_with_uuids_of_both_lengths() {
     with_server(None, async |connection| {
-        let included = main_service(&connection).await.included_services().all().await.unwrap();
+        let included = main_service(&connection)
+            .await
+            .included_services()
+            .all()
+            .await
+            .unwrap();
         let uuids: Vec<_> = included.iter().map(|s| s.uuid()).collect();
         assert_eq!(uuids, [Uuid::from_u16(0x180F), uuid(db::SECONDARY)]);
         let within = included[1].characteristic(uuid(0x0401)).await.unwrap();
@@ -70,7 +76,10 @@ fn a_value_of_512_octets_is_read_and_written_whatever_the_mtu() {
             long.write(&written).await.unwrap();
             assert_eq!(long.read().await.unwrap(), written);
             let error = long.write(&[0; 513]).await.unwrap_err();
-            let Error::Gatt(ProcedureError::ValueTooLong { length: 513, limit: 512 }) = error
+            let Error::Gatt(ProcedureError::ValueTooLong {
+                length: 513,
+                limit: 512,
+            }) = error
             else {
                 panic!("{error:?}");
             };
@@ -87,7 +96,11 @@ fn values_of_every_awkward_length_are_read_whole() {
         for octets in [0, 1, 62, 63, 64, 125, 126, 127, 252, 504, 511, 512_u16] {
             let [low, high] = octets.to_le_bytes();
             control.write(&[2, low, high]).await.unwrap();
-            assert_eq!(value.read().await.unwrap(), pattern(octets.into()), "{octets} octets");
+            assert_eq!(
+                value.read().await.unwrap(),
+                pattern(octets.into()),
+                "{octets} octets"
+            );
         }
     });
 }
@@ -97,7 +110,11 @@ fn five_thousand_notifications_come_in_order() {
     with_server(Some(247), async |connection| {
         let service = main_service(&connection).await;
         let control = characteristic(&service, db::CONTROL).await;
-        let mut values = characteristic(&service, db::BURST).await.subscribe().await.unwrap();
+        let mut values = characteristic(&service, db::BURST)
+            .await
+            .subscribe()
+            .await
+            .unwrap();
         control.write(&[0, 0x88, 0x13]).await.unwrap();
         for expected in 0..5000 {
             assert_eq!(counted(values.notified().await.unwrap()), expected);
@@ -114,7 +131,11 @@ fn indications_come_in_order() {
     with_server(Some(64), async |connection| {
         let service = main_service(&connection).await;
         let control = characteristic(&service, db::CONTROL).await;
-        let mut values = characteristic(&service, db::INDICATED).await.subscribe().await.unwrap();
+        let mut values = characteristic(&service, db::INDICATED)
+            .await
+            .subscribe()
+            .await
+            .unwrap();
         control.write(&[1, 100, 0]).await.unwrap();
         for expected in 0..100 {
             assert_eq!(counted(values.notified().await.unwrap()), expected);
@@ -143,11 +164,24 @@ fn refusals_tell_the_code_and_the_handle() {
     with_server(Some(64), async |connection| {
         let service = main_service(&connection).await;
         let write_only = characteristic(&service, db::WRITE_ONLY).await;
-        let error = write_only.read().await.unwrap_err().att().expect("a refusal");
+        let error = write_only
+            .read()
+            .await
+            .unwrap_err()
+            .att()
+            .expect("a refusal");
         let code = ErrorCode::READ_NOT_PERMITTED;
-        assert_eq!((error.code, error.handle), (code, Some(write_only.handle())));
+        assert_eq!(
+            (error.code, error.handle),
+            (code, Some(write_only.handle()))
+        );
         let control = characteristic(&service, db::CONTROL).await;
-        let error = control.write(&[9, 0, 0]).await.unwrap_err().att().expect("a refusal");
+        let error = control
+            .write(&[9, 0, 0])
+            .await
+            .unwrap_err()
+            .att()
+            .expect("a refusal");
         let code = ErrorCode(UNKNOWN_COMMAND);
         assert_eq!((error.code, error.handle), (code, Some(control.handle())));
     });
@@ -160,7 +194,9 @@ fn a_reliable_write_that_the_server_can_not_hold_changes_nothing() {
         let long = characteristic(&service, db::LONG).await;
         let control = characteristic(&service, db::CONTROL).await;
         // This server prepares the writes of one value at a time.
-        let error = connection.write_reliable(&[(&long, b"new"), (&control, &[2, 0, 0])]).await;
+        let error = connection
+            .write_reliable(&[(&long, b"new"), (&control, &[2, 0, 0])])
+            .await;
         assert!(error.unwrap_err().att().is_some());
         assert_eq!(long.read().await.unwrap(), pattern(512));
         connection.write_reliable(&[(&long, b"new")]).await.unwrap();

@@ -22,16 +22,28 @@ fn a_cancelled_read_never_answers_the_next_one() {
     two_values(&bench);
     soon(async {
         let connection = bench.connect().await;
-        let service = connection.service(dongle::Uuid::from_u16(0xFFF0)).await.unwrap();
-        let first = service.characteristic(dongle::Uuid::from_u16(0xFFF1)).await.unwrap();
-        let second = service.characteristic(dongle::Uuid::from_u16(0xFFF2)).await.unwrap();
+        let service = connection
+            .service(dongle::Uuid::from_u16(0xFFF0))
+            .await
+            .unwrap();
+        let first = service
+            .characteristic(dongle::Uuid::from_u16(0xFFF1))
+            .await
+            .unwrap();
+        let second = service
+            .characteristic(dongle::Uuid::from_u16(0xFFF2))
+            .await
+            .unwrap();
         for _ in 0..50 {
             // Cancelled when it was just asked, and when it is on its way.
             let asked = bench.peer.received();
             let mut read = pin!(first.read().into_future());
             assert!(poll_once(read.as_mut()).await.is_none());
-            or(async { _ = read.await }, until("the request is out", || bench.peer.received() > asked))
-                .await;
+            or(
+                async { _ = read.await },
+                until("the request is out", || bench.peer.received() > asked),
+            )
+            .await;
             assert_eq!(second.read().await.unwrap(), b"second");
         }
         for _ in 0..50 {
@@ -49,11 +61,24 @@ fn a_timed_out_read_never_answers_the_next_one() {
     two_values(&bench);
     soon(async {
         let connection = bench.connect().await;
-        let service = connection.service(dongle::Uuid::from_u16(0xFFF0)).await.unwrap();
-        let first = service.characteristic(dongle::Uuid::from_u16(0xFFF1)).await.unwrap();
-        let second = service.characteristic(dongle::Uuid::from_u16(0xFFF2)).await.unwrap();
+        let service = connection
+            .service(dongle::Uuid::from_u16(0xFFF0))
+            .await
+            .unwrap();
+        let first = service
+            .characteristic(dongle::Uuid::from_u16(0xFFF1))
+            .await
+            .unwrap();
+        let second = service
+            .characteristic(dongle::Uuid::from_u16(0xFFF2))
+            .await
+            .unwrap();
         bench.server.be_silent(true);
-        let error = first.read().timeout(Duration::from_millis(50)).await.unwrap_err();
+        let error = first
+            .read()
+            .timeout(Duration::from_millis(50))
+            .await
+            .unwrap_err();
         assert!(error.is_timeout(), "{error}");
         bench.server.be_silent(false);
         // The next request waits for the response that is still owed, for there is one in flight.
@@ -69,11 +94,16 @@ fn calls_of_many_tasks_each_get_their_own_answer() {
     let bench = Bench::new();
     bench.server.service(0xFFF0);
     for i in 0..40 {
-        bench.server.characteristic(0x1000 + i, 0x02, format!("value {i}").as_bytes());
+        bench
+            .server
+            .characteristic(0x1000 + i, 0x02, format!("value {i}").as_bytes());
     }
     soon(async {
         let connection = bench.connect().await;
-        let service = connection.service(dongle::Uuid::from_u16(0xFFF0)).await.unwrap();
+        let service = connection
+            .service(dongle::Uuid::from_u16(0xFFF0))
+            .await
+            .unwrap();
         let characteristics = service.characteristics().all().await.unwrap();
         assert_eq!(characteristics.len(), 40);
         let readers: Vec<_> = characteristics
@@ -106,10 +136,16 @@ fn every_waiting_call_ends_with_the_link_and_its_reason() {
             until("the request is out", || bench.peer.received() > asked).await;
             bench.peer.disconnect(0x13).unwrap();
         };
-        let calls = zip(measurement.read().into_future(), values.notified().into_future());
+        let calls = zip(
+            measurement.read().into_future(),
+            values.notified().into_future(),
+        );
         let ((read, notified), ()) = zip(calls, hang_up).await;
         for error in [read.unwrap_err(), notified.unwrap_err()] {
-            assert!(matches!(error, Error::Disconnected(dongle::Reason::Hci(0x13))), "{error}");
+            assert!(
+                matches!(error, Error::Disconnected(dongle::Reason::Hci(0x13))),
+                "{error}"
+            );
         }
         assert_eq!(connection.disconnected().await, dongle::Reason::Hci(0x13));
         let later = measurement.read().await.unwrap_err();
@@ -139,7 +175,12 @@ fn a_controller_that_falls_silent_ends_every_call() {
         // Any command will do: the watchdog is for commands.
         let error = in_time(connection.rssi()).await.unwrap_err();
         assert!(error.is_disconnected(), "{error}");
-        assert!(in_time(values.notified()).await.unwrap_err().is_disconnected());
+        assert!(
+            in_time(values.notified())
+                .await
+                .unwrap_err()
+                .is_disconnected()
+        );
         let failed = in_time(bench.dongle.failed()).await;
         assert!(failed.to_string().contains("did not answer"), "{failed}");
     });
@@ -154,12 +195,22 @@ fn an_unplugged_controller_ends_every_call_at_once() {
         bench.server.be_silent(true);
         let begun = std::time::Instant::now();
         let unplug = async { bench.controller.unplug() };
-        let calls = zip(measurement.read().into_future(), values.notified().into_future());
+        let calls = zip(
+            measurement.read().into_future(),
+            values.notified().into_future(),
+        );
         let ((read, notified), _) = zip(calls, unplug).await;
         assert!(read.unwrap_err().is_disconnected());
         assert!(notified.unwrap_err().is_disconnected());
         assert!(begun.elapsed() < Duration::from_secs(1));
-        assert!(bench.dongle.device("C0:00:00:00:00:01".parse().unwrap()).connect().await.is_err());
+        assert!(
+            bench
+                .dongle
+                .device("C0:00:00:00:00:01".parse().unwrap())
+                .connect()
+                .await
+                .is_err()
+        );
         assert!(bench.dongle.scan().start().is_err());
     });
 }

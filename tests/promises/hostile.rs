@@ -19,8 +19,16 @@ fn the_peers_own_mtu_request_and_discovery_are_answered() {
         // Exchange MTU: 517 is offered, whoever asks.
         ask(&[0x02, 100, 0], &[0x03, 0x05, 0x02]).await;
         // All primary services: Generic Access, and then no more.
-        ask(&[0x10, 1, 0, 0xFF, 0xFF, 0x00, 0x28], &[0x11, 6, 1, 0, 5, 0, 0x00, 0x18]).await;
-        ask(&[0x10, 6, 0, 0xFF, 0xFF, 0x00, 0x28], &[0x01, 0x10, 6, 0, 0x0A]).await;
+        ask(
+            &[0x10, 1, 0, 0xFF, 0xFF, 0x00, 0x28],
+            &[0x11, 6, 1, 0, 5, 0, 0x00, 0x18],
+        )
+        .await;
+        ask(
+            &[0x10, 6, 0, 0xFF, 0xFF, 0x00, 0x28],
+            &[0x01, 0x10, 6, 0, 0x0A],
+        )
+        .await;
         // Its characteristics, its name.
         ask(&[0x08, 1, 0, 5, 0, 0x03, 0x28], &[0x09, 7, 2, 0]).await;
         ask(&[0x0A, 3, 0], b"\x0BDongle").await;
@@ -44,9 +52,22 @@ fn odd_pdus_of_the_peer_do_no_harm() {
         // Fragments that belong to nothing, frames that are longer than they say.
         bench.peer.send_fragment(false, &[1, 2, 3]).unwrap();
         bench.peer.send_fragment(true, &[1]).unwrap();
-        bench.peer.send_fragment(true, &[1, 0, 4, 0, 1, 2, 3, 4]).unwrap();
-        bench.peer.send_fragment(true, &[0xFF, 0xFF, 4, 0, 1, 2, 3]).unwrap();
-        assert_eq!(measurement.read().timeout(Duration::from_secs(5)).await.unwrap(), [0, 60]);
+        bench
+            .peer
+            .send_fragment(true, &[1, 0, 4, 0, 1, 2, 3, 4])
+            .unwrap();
+        bench
+            .peer
+            .send_fragment(true, &[0xFF, 0xFF, 4, 0, 1, 2, 3])
+            .unwrap();
+        assert_eq!(
+            measurement
+                .read()
+                .timeout(Duration::from_secs(5))
+                .await
+                .unwrap(),
+            [0, 60]
+        );
         assert!(connection.is_connected());
     });
 }
@@ -76,11 +97,22 @@ fn odd_packets_of_the_controller_do_no_harm() {
             }
         }
         // A command that returns more than there is room for, and one that was never sent.
-        bench.controller.inject(&[&[0x04, 0x0E, 200, 1, 0x05, 0x14][..], &[0; 197]].concat());
+        bench
+            .controller
+            .inject(&[&[0x04, 0x0E, 200, 1, 0x05, 0x14][..], &[0; 197]].concat());
         bench.controller.inject(&[0x04, 0x0E, 4, 1, 0x77, 0xFC, 0]);
         // Data for a connection that does not exist, and of no known kind.
-        bench.controller.inject(&[0x02, 0xEF, 0x2E, 5, 0, 1, 0, 4, 0, 9]);
-        assert_eq!(measurement.read().timeout(Duration::from_secs(5)).await.unwrap(), [0, 60]);
+        bench
+            .controller
+            .inject(&[0x02, 0xEF, 0x2E, 5, 0, 1, 0, 4, 0, 9]);
+        assert_eq!(
+            measurement
+                .read()
+                .timeout(Duration::from_secs(5))
+                .await
+                .unwrap(),
+            [0, 60]
+        );
         assert!(connection.rssi().await.is_ok());
         assert!(connection.is_connected());
     });
@@ -93,7 +125,10 @@ fn a_hardware_error_ends_everything_with_a_word_about_it() {
         let (_connection, measurement) = bench.measurement().await;
         bench.controller.hardware_error(0x42);
         let failed = bench.dongle.failed().await;
-        assert!(failed.to_string().contains("hardware error 0x42"), "{failed}");
+        assert!(
+            failed.to_string().contains("hardware error 0x42"),
+            "{failed}"
+        );
         assert!(measurement.read().await.unwrap_err().is_disconnected());
     });
 }

@@ -10,7 +10,11 @@ use dongle_tests::bench::soon;
 fn refused(spec: &str) -> String {
     let begun = Instant::now();
     let error = soon(Dongle::open(spec)).unwrap_err();
-    assert!(begun.elapsed() < Duration::from_secs(5), "{spec}: {:?}", begun.elapsed());
+    assert!(
+        begun.elapsed() < Duration::from_secs(5),
+        "{spec}: {:?}",
+        begun.elapsed()
+    );
     let line = error.to_string();
     assert!(!line.contains('\n'), "{line}");
     line
@@ -19,7 +23,10 @@ fn refused(spec: &str) -> String {
 #[test]
 fn a_wrong_spec_names_the_spellings() {
     let line = refused("bluetooth0");
-    assert!(line.contains("bluetooth0") && line.contains("serial:"), "{line}");
+    assert!(
+        line.contains("bluetooth0") && line.contains("serial:"),
+        "{line}"
+    );
 }
 
 #[test]
@@ -30,7 +37,10 @@ fn a_missing_device_is_named() {
 
 #[test]
 fn a_refused_connection_is_named() {
-    let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let free = TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap();
     let line = refused(&format!("tcp-client:{free}"));
     assert!(line.contains(&free.port().to_string()), "{line}");
 }

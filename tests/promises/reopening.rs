@@ -10,12 +10,19 @@ use dongle_virtual::{Air, ControllerConfig, HeartRateConfig, HeartRateSensor};
 
 /// From the dongle to a value of the sensor.
 async fn beats(dongle: &Dongle) {
-    let mut scan = dongle.scan().service(Uuid::from_u16(0x180D)).start().unwrap();
+    let mut scan = dongle
+        .scan()
+        .service(Uuid::from_u16(0x180D))
+        .start()
+        .unwrap();
     let sensor = scan.next().await.unwrap().unwrap();
     drop(scan);
     let connection = sensor.device().connect().await.unwrap();
     let service = connection.service(Uuid::from_u16(0x180D)).await.unwrap();
-    let measurement = service.characteristic(Uuid::from_u16(0x2A37)).await.unwrap();
+    let measurement = service
+        .characteristic(Uuid::from_u16(0x2A37))
+        .await
+        .unwrap();
     let mut values = measurement.subscribe().await.unwrap();
     assert!(values.notified().await.unwrap().value().is_some());
 }
@@ -82,7 +89,12 @@ fn what_names_nothing_is_not_tried_again() {
 #[test]
 fn auto_says_what_it_found_where_that_is_not_one() {
     let plugged_in = dongle::list();
-    if plugged_in.iter().filter(|c| c.needs_firmware.is_none()).count() != 1 {
+    if plugged_in
+        .iter()
+        .filter(|c| c.needs_firmware.is_none())
+        .count()
+        != 1
+    {
         let error = soon(Dongle::open("auto")).unwrap_err();
         assert!(error.to_string().starts_with("auto: "), "{error}");
     }

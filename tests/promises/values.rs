@@ -22,14 +22,25 @@ fn five_thousand_notifications_all_arrive_in_order_at_a_slow_reader() {
         for i in 0..5000_u32 {
             let mut value = i.to_le_bytes().to_vec();
             value.extend([0xAA; 16]);
-            bench.peer.send_async(&notification(bench.measurement, &value)).await.unwrap();
+            bench
+                .peer
+                .send_async(&notification(bench.measurement, &value))
+                .await
+                .unwrap();
         }
         // Nothing was read so far.
         until("all are received", || values.pending() == 5000).await;
         for i in 0..5000 {
             assert_eq!(number(&values.notified().await.unwrap()), i);
         }
-        assert!(values.notified().timeout(Duration::from_millis(50)).await.unwrap_err().is_timeout());
+        assert!(
+            values
+                .notified()
+                .timeout(Duration::from_millis(50))
+                .await
+                .unwrap_err()
+                .is_timeout()
+        );
     });
 }
 
@@ -43,7 +54,11 @@ fn a_reader_that_is_far_too_slow_is_told_how_many_it_missed() {
         for i in 0..sent {
             let mut value = i.to_le_bytes().to_vec();
             value.extend([0; 200]);
-            bench.peer.send_async(&notification(bench.measurement, &value)).await.unwrap();
+            bench
+                .peer
+                .send_async(&notification(bench.measurement, &value))
+                .await
+                .unwrap();
         }
         // The answer comes behind all of them.
         measurement.read().await.unwrap();
@@ -66,7 +81,11 @@ fn two_subscribers_each_get_every_value() {
         let mut first = measurement.subscribe().await.unwrap();
         let mut second = measurement.subscribe().await.unwrap();
         for i in 0..100_u32 {
-            bench.peer.send_async(&notification(bench.measurement, &i.to_le_bytes())).await.unwrap();
+            bench
+                .peer
+                .send_async(&notification(bench.measurement, &i.to_le_bytes()))
+                .await
+                .unwrap();
         }
         for i in 0..100 {
             assert_eq!(number(&first.notified().await.unwrap()), i);
@@ -84,7 +103,10 @@ fn values_that_came_before_the_end_can_still_be_read() {
         let (connection, measurement) = bench.measurement().await;
         let mut values = measurement.subscribe().await.unwrap();
         for i in 0..10_u32 {
-            bench.peer.send(&notification(bench.measurement, &i.to_le_bytes())).unwrap();
+            bench
+                .peer
+                .send(&notification(bench.measurement, &i.to_le_bytes()))
+                .unwrap();
         }
         until("all are received", || values.pending() == 10).await;
         connection.disconnect().await;
@@ -103,13 +125,28 @@ fn an_indication_is_confirmed_once_it_is_queued() {
     bench.server.descriptor(0x2902, &[0, 0]);
     soon(async {
         let connection = bench.connect().await;
-        let service = connection.service(dongle::Uuid::from_u16(0xFFF0)).await.unwrap();
-        let status = service.characteristic(dongle::Uuid::from_u16(0xFFF3)).await.unwrap();
+        let service = connection
+            .service(dongle::Uuid::from_u16(0xFFF0))
+            .await
+            .unwrap();
+        let status = service
+            .characteristic(dongle::Uuid::from_u16(0xFFF3))
+            .await
+            .unwrap();
         let mut values = status.subscribe().await.unwrap();
-        let confirmations =
-            || bench.server.requests().iter().filter(|pdu| pdu.as_slice() == [0x1E]).count();
+        let confirmations = || {
+            bench
+                .server
+                .requests()
+                .iter()
+                .filter(|pdu| pdu.as_slice() == [0x1E])
+                .count()
+        };
         for i in 0..5_u32 {
-            bench.peer.send(&indication(handle, &i.to_le_bytes())).unwrap();
+            bench
+                .peer
+                .send(&indication(handle, &i.to_le_bytes()))
+                .unwrap();
             until("it is confirmed", || confirmations() > i as usize).await;
             assert_eq!(number(&values.notified().await.unwrap()), i);
         }
@@ -122,11 +159,21 @@ fn a_caller_in_a_tight_loop_of_writes_without_response_is_slowed_and_loses_nothi
     let bench = Bench::new();
     soon(async {
         let (connection, _) = bench.measurement().await;
-        let service = connection.service(dongle::Uuid::from_u16(0x180D)).await.unwrap();
-        let control = service.characteristic(dongle::Uuid::from_u16(0x2A39)).await.unwrap();
+        let service = connection
+            .service(dongle::Uuid::from_u16(0x180D))
+            .await
+            .unwrap();
+        let control = service
+            .characteristic(dongle::Uuid::from_u16(0x2A39))
+            .await
+            .unwrap();
         let before = bench.server.requests().len();
         for i in 0..20_000_u32 {
-            control.write(&i.to_le_bytes()).response(false).await.unwrap();
+            control
+                .write(&i.to_le_bytes())
+                .response(false)
+                .await
+                .unwrap();
         }
         // A request goes out behind the commands before it.
         control.read().await.unwrap();

@@ -49,7 +49,9 @@ fn paired(bench: &mut Bench, dongle: &Dongle) {
 
 #[test]
 fn the_next_connection_is_encrypted_when_the_program_gets_it() {
-    let Some(mut bench) = Bench::start() else { return };
+    let Some(mut bench) = Bench::start() else {
+        return;
+    };
     for sc in [true, false] {
         let folder = Folder::new();
         bench.configure(json!({"sc": sc}));
@@ -77,7 +79,9 @@ fn the_next_connection_is_encrypted_when_the_program_gets_it() {
 
 #[test]
 fn without_a_bond_it_is_encrypted_for_this_connection() {
-    let Some(mut bench) = Bench::start() else { return };
+    let Some(mut bench) = Bench::start() else {
+        return;
+    };
     bench.configure(json!({}));
     let dongle = soon(bench.dongle()).expect("the dongle opens");
     let connection = connect(&dongle);
@@ -91,7 +95,9 @@ fn without_a_bond_it_is_encrypted_for_this_connection() {
 
 #[test]
 fn a_device_that_has_lost_its_key_is_told_and_can_be_paired_again() {
-    let Some(mut bench) = Bench::start() else { return };
+    let Some(mut bench) = Bench::start() else {
+        return;
+    };
     bench.configure(json!({}));
     let dongle = soon(bench.dongle()).expect("the dongle opens");
     for loss in ["forget", "spoil"] {
@@ -115,7 +121,9 @@ fn a_device_that_has_lost_its_key_is_told_and_can_be_paired_again() {
 
 #[test]
 fn we_who_have_lost_the_key_pair_again() {
-    let Some(mut bench) = Bench::start() else { return };
+    let Some(mut bench) = Bench::start() else {
+        return;
+    };
     bench.configure(json!({}));
     let dongle = soon(bench.dongle()).expect("the dongle opens");
     paired(&mut bench, &dongle);
@@ -126,7 +134,9 @@ fn we_who_have_lost_the_key_pair_again() {
 
 #[test]
 fn an_authenticated_bond_is_not_replaced_by_a_lesser_one() {
-    let Some(mut bench) = Bench::start() else { return };
+    let Some(mut bench) = Bench::start() else {
+        return;
+    };
     bench.configure(json!({"io": "keyboard", "mitm": true}));
     let (agent, mut us) = person(IoCapabilities::DisplayOnly);
     let dongle = soon(bench.dongle().agent(agent)).expect("the dongle opens");
@@ -135,7 +145,9 @@ fn an_authenticated_bond_is_not_replaced_by_a_lesser_one() {
         let connection = connection.clone();
         move || soon(connection.pair())
     });
-    let crate::lock::Asked::Display(passkey) = us.next() else { panic!("nothing to show") };
+    let crate::lock::Asked::Display(passkey) = us.next() else {
+        panic!("nothing to show")
+    };
     bench.lock.event("enter");
     bench.answer(passkey);
     let security = pairing.join().expect("no panic").expect("it pairs");
@@ -147,7 +159,9 @@ fn an_authenticated_bond_is_not_replaced_by_a_lesser_one() {
 
 #[test]
 fn a_damaged_file_is_kept_aside_and_reported() {
-    let Some(mut bench) = Bench::start() else { return };
+    let Some(mut bench) = Bench::start() else {
+        return;
+    };
     let folder = Folder::new();
     bench.configure(json!({}));
     let dongle = open(&bench, &folder);
@@ -160,7 +174,11 @@ fn a_damaged_file_is_kept_aside_and_reported() {
     {
         use std::os::unix::fs::PermissionsExt as _;
         let mode = |path: &std::path::Path| {
-            fs::metadata(path).expect("it is there").permissions().mode() & 0o777
+            fs::metadata(path)
+                .expect("it is there")
+                .permissions()
+                .mode()
+                & 0o777
         };
         assert_eq!(mode(&path), 0o600);
         assert_eq!(mode(&folder.0), 0o700);

@@ -33,7 +33,9 @@ fn pattern(length: usize) -> Vec<u8> {
 
 #[test]
 fn a_megabyte_goes_out_with_few_credits() {
-    let Some((mut bench, _dongle, connection)) = started() else { return };
+    let Some((mut bench, _dongle, connection)) = started() else {
+        return;
+    };
     serve(&mut bench, 2, false);
     let mut channel = soon(connection.l2cap_connect(SPSM)).expect("it opens");
     assert_eq!(channel.peer_mtu(), 500);
@@ -49,7 +51,9 @@ fn a_megabyte_goes_out_with_few_credits() {
 
 #[test]
 fn a_megabyte_comes_in_at_a_reader_that_takes_its_time() {
-    let Some((mut bench, _dongle, connection)) = started() else { return };
+    let Some((mut bench, _dongle, connection)) = started() else {
+        return;
+    };
     let accepting = thread::spawn({
         let connection = connection.clone();
         move || soon(connection.l2cap_accept(SPSM))
@@ -63,13 +67,17 @@ fn a_megabyte_comes_in_at_a_reader_that_takes_its_time() {
         data
     });
     thread::sleep(Duration::from_millis(100));
-    bench.lock.command(&json!({"do": "l2cap_open", "psm": SPSM, "length": MEGABYTE}));
+    bench
+        .lock
+        .command(&json!({"do": "l2cap_open", "psm": SPSM, "length": MEGABYTE}));
     assert!(reading.join().expect("no panic") == pattern(MEGABYTE));
 }
 
 #[test]
 fn units_keep_their_bounds_both_ways() {
-    let Some((mut bench, _dongle, connection)) = started() else { return };
+    let Some((mut bench, _dongle, connection)) = started() else {
+        return;
+    };
     serve(&mut bench, 16, true);
     let mut channel = soon(connection.l2cap_connect(SPSM).mtu(500)).expect("it opens");
     for length in [1, 2, 197, 198, 199, 200, 398, 399, 500] {
@@ -81,12 +89,17 @@ fn units_keep_their_bounds_both_ways() {
     assert!(matches!(long, Err(Error::InvalidParameter(_))), "{long:?}");
     soon(channel.disconnect());
     bench.lock.event("l2cap_closed");
-    assert!(matches!(soon(channel.send(b"late")), Err(Error::ChannelClosed)));
+    assert!(matches!(
+        soon(channel.send(b"late")),
+        Err(Error::ChannelClosed)
+    ));
 }
 
 #[test]
 fn several_channels_at_once() {
-    let Some((mut bench, _dongle, connection)) = started() else { return };
+    let Some((mut bench, _dongle, connection)) = started() else {
+        return;
+    };
     serve(&mut bench, 4, true);
     let mut one = soon(connection.l2cap_connect(SPSM)).expect("it opens");
     let mut two = soon(connection.l2cap_connect(SPSM)).expect("it opens");
@@ -105,31 +118,45 @@ fn several_channels_at_once() {
 
 #[test]
 fn a_channel_ends_with_its_connection_and_a_refused_one_says_why() {
-    let Some((mut bench, _dongle, connection)) = started() else { return };
+    let Some((mut bench, _dongle, connection)) = started() else {
+        return;
+    };
     let refused = soon(connection.l2cap_connect(0x81)).map(|_| ());
-    assert!(matches!(refused, Err(Error::L2cap(L2capRefusal(2)))), "{refused:?}");
+    assert!(
+        matches!(refused, Err(Error::L2cap(L2capRefusal(2)))),
+        "{refused:?}"
+    );
     let none = soon(connection.l2cap_connect(0x1234)).map(|_| ());
     assert!(matches!(none, Err(Error::InvalidParameter(_))), "{none:?}");
     // Nobody waits for it here.
-    let told = bench.lock.command(&json!({"do": "l2cap_open", "psm": SPSM, "length": 1}));
+    let told = bench
+        .lock
+        .command(&json!({"do": "l2cap_open", "psm": SPSM, "length": 1}));
     assert!(told["refused"].is_string(), "{told}");
 
     serve(&mut bench, 4, true);
     let mut channel = soon(connection.l2cap_connect(SPSM)).expect("it opens");
     bench.tell("disconnect");
     assert_eq!(soon(channel.receive()), None);
-    assert!(matches!(soon(channel.send(b"late")), Err(Error::Disconnected(_))));
+    assert!(matches!(
+        soon(channel.send(b"late")),
+        Err(Error::Disconnected(_))
+    ));
 }
 
 #[test]
 fn frames_that_make_no_sense_do_no_harm() {
-    let Some((mut bench, dongle, connection)) = started() else { return };
+    let Some((mut bench, dongle, connection)) = started() else {
+        return;
+    };
     let accepting = thread::spawn({
         let connection = connection.clone();
         move || soon(connection.l2cap_accept(SPSM))
     });
     thread::sleep(Duration::from_millis(100));
-    bench.lock.command(&json!({"do": "l2cap_malformed", "psm": SPSM}));
+    bench
+        .lock
+        .command(&json!({"do": "l2cap_malformed", "psm": SPSM}));
     let mut channel = accepting.join().expect("no panic").expect("it opens");
     assert_eq!(soon(channel.receive()), None);
     assert!(connection.is_connected());
@@ -138,5 +165,8 @@ fn frames_that_make_no_sense_do_no_harm() {
 
 /// Of the pattern, as Bumble reckons it.
 fn sha256(bench: &mut Bench, length: usize) -> serde_json::Value {
-    bench.lock.command(&json!({"do": "sha256", "length": length}))["sha256"].clone()
+    bench
+        .lock
+        .command(&json!({"do": "sha256", "length": length}))["sha256"]
+        .clone()
 }

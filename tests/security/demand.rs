@@ -23,17 +23,27 @@ fn secret(connection: &DeviceConnection, uuid: u16) -> Characteristic {
 
 #[test]
 fn a_refused_read_pairs_once_and_is_repeated() {
-    let Some(mut bench) = Bench::start() else { return };
+    let Some(mut bench) = Bench::start() else {
+        return;
+    };
     bench.configure(json!({}));
     let dongle = soon(bench.dongle()).expect("the dongle opens");
     let connection = connect(&dongle);
     let secret = secret(&connection, ENCRYPTED);
-    let (one, two) = soon(zip(secret.read().into_future(), secret.read().into_future()));
+    let (one, two) = soon(zip(
+        secret.read().into_future(),
+        secret.read().into_future(),
+    ));
     assert_eq!(one.expect("it is read"), b"encrypted");
     assert_eq!(two.expect("it is read"), b"encrypted");
     assert_eq!(connection.security().level(), Level::Encrypted);
     bench.lock.event("paired");
-    assert!(bench.lock.event_within("paired", Duration::from_millis(200)).is_none());
+    assert!(
+        bench
+            .lock
+            .event_within("paired", Duration::from_millis(200))
+            .is_none()
+    );
 
     soon(connection.disconnect());
     let connection = connect(&dongle);
@@ -46,7 +56,9 @@ fn a_refused_read_pairs_once_and_is_repeated() {
 
 #[test]
 fn a_refused_write_pairs_as_the_person_helps() {
-    let Some(mut bench) = Bench::start() else { return };
+    let Some(mut bench) = Bench::start() else {
+        return;
+    };
     bench.configure(json!({"io": "display", "mitm": true}));
     let (agent, mut us) = person(IoCapabilities::KeyboardOnly);
     let dongle = soon(bench.dongle().agent(agent)).expect("the dongle opens");
@@ -54,44 +66,67 @@ fn a_refused_write_pairs_as_the_person_helps() {
     let secret = secret(&connection, AUTHENTICATED);
     let reading = thread::spawn(move || soon(secret.read()));
     assert_eq!(us.next(), Asked::Enter);
-    let passkey = bench.lock.event("display")["number"].as_u64().expect("a number");
+    let passkey = bench.lock.event("display")["number"]
+        .as_u64()
+        .expect("a number");
     us.answer(Some(passkey as u32));
-    assert_eq!(reading.join().expect("no panic").expect("it is read"), b"authenticated");
+    assert_eq!(
+        reading.join().expect("no panic").expect("it is read"),
+        b"authenticated"
+    );
     assert_eq!(connection.security().level(), Level::SecureConnections);
 }
 
 #[test]
 fn what_pairing_can_not_help_stays_refused() {
-    let Some(mut bench) = Bench::start() else { return };
+    let Some(mut bench) = Bench::start() else {
+        return;
+    };
     bench.configure(json!({}));
     let dongle = soon(bench.dongle()).expect("the dongle opens");
     let connection = connect(&dongle);
     // Nobody is there to authenticate: pairing is Just Works, and that is not enough.
     let refused = soon(secret(&connection, NEVER).read()).expect_err("it is refused");
     let code = refused.att().map(|error| error.code);
-    assert_eq!(code, Some(ErrorCode::INSUFFICIENT_AUTHENTICATION), "{refused}");
+    assert_eq!(
+        code,
+        Some(ErrorCode::INSUFFICIENT_AUTHENTICATION),
+        "{refused}"
+    );
     bench.lock.event("paired");
 }
 
 #[test]
 fn two_calls_share_the_failure_of_the_pairing_they_caused() {
-    let Some(mut bench) = Bench::start() else { return };
+    let Some(mut bench) = Bench::start() else {
+        return;
+    };
     bench.configure(json!({"accept": false}));
     let dongle = soon(bench.dongle()).expect("the dongle opens");
     let connection = connect(&dongle);
     let secret = secret(&connection, ENCRYPTED);
-    let (one, two) = soon(zip(secret.read().into_future(), secret.read().into_future()));
+    let (one, two) = soon(zip(
+        secret.read().into_future(),
+        secret.read().into_future(),
+    ));
     for result in [one, two] {
         let peer = matches!(result, Err(Error::Security(SecurityError::Peer(_))));
         assert!(peer, "{result:?}");
     }
     bench.lock.event("pairing_failed");
-    assert!(bench.lock.event_within("pairing_failed", Duration::from_millis(200)).is_none());
+    assert!(
+        bench
+            .lock
+            .event_within("pairing_failed", Duration::from_millis(200))
+            .is_none()
+    );
 }
 
 #[test]
 fn it_can_be_switched_off() {
-    let Some(mut bench) = Bench::start() else { return };
+    let Some(mut bench) = Bench::start() else {
+        return;
+    };
     bench.configure(json!({}));
     let dongle = soon(bench.dongle().pair_on_demand(false)).expect("the dongle opens");
     let connection = connect(&dongle);

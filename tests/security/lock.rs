@@ -41,7 +41,11 @@ impl Bench {
         let arguments = [&["--transport", &transport], arguments].concat();
         let mut lock = bumble.script("security.py", &arguments);
         lock.event("ready");
-        Some(Self { air, lock, _server: server })
+        Some(Self {
+            air,
+            lock,
+            _server: server,
+        })
     }
 
     pub fn configure(&mut self, mut how: Value) {
@@ -50,7 +54,8 @@ impl Bench {
     }
 
     pub fn answer(&mut self, value: impl Into<Value>) {
-        self.lock.command(&json!({"do": "answer", "value": value.into()}));
+        self.lock
+            .command(&json!({"do": "answer", "value": value.into()}));
     }
 
     pub fn tell(&mut self, what: &str) -> Value {
@@ -99,8 +104,16 @@ pub fn person(capabilities: IoCapabilities) -> (Person, Played) {
     let (answers, answered) = mpsc::unbounded();
     let answered = Arc::new(Mutex::new(answered));
     (
-        Person { capabilities, asked, answers: answered, oob: None },
-        Played { asked: asked_of, answers },
+        Person {
+            capabilities,
+            asked,
+            answers: answered,
+            oob: None,
+        },
+        Played {
+            asked: asked_of,
+            answers,
+        },
     )
 }
 
@@ -121,7 +134,9 @@ impl Person {
 
 impl Played {
     pub fn answer(&self, answer: Option<u32>) {
-        self.answers.unbounded_send(answer).expect("the person is there");
+        self.answers
+            .unbounded_send(answer)
+            .expect("the person is there");
     }
 
     pub fn next(&mut self) -> Asked {

@@ -33,7 +33,10 @@ fn pair(
             bench.lock.event("paired");
             true
         }
-        Err(_) => bench.lock.event_within("paired", Duration::from_millis(100)).is_some(),
+        Err(_) => bench
+            .lock
+            .event_within("paired", Duration::from_millis(100))
+            .is_some(),
     };
     soon(connection.disconnect());
     bench.lock.event("disconnected");
@@ -47,7 +50,9 @@ fn nobody() -> Person {
 
 #[test]
 fn just_works_in_both_versions() {
-    let Some(mut bench) = Bench::start() else { return };
+    let Some(mut bench) = Bench::start() else {
+        return;
+    };
     for (sc, level) in [(true, Level::Encrypted), (false, Level::Encrypted)] {
         bench.configure(json!({"io": "none", "sc": sc}));
         let (result, _) = pair(&mut bench, nobody(), |_| ());
@@ -62,8 +67,13 @@ fn just_works_in_both_versions() {
 
 #[test]
 fn a_passkey_that_the_device_shows_is_entered_here() {
-    let Some(mut bench) = Bench::start() else { return };
-    for (sc, level) in [(true, Level::SecureConnections), (false, Level::Authenticated)] {
+    let Some(mut bench) = Bench::start() else {
+        return;
+    };
+    for (sc, level) in [
+        (true, Level::SecureConnections),
+        (false, Level::Authenticated),
+    ] {
         bench.configure(json!({"io": "display", "sc": sc, "mitm": true}));
         let (agent, mut us) = person(IoCapabilities::KeyboardOnly);
         let (result, _) = pair(&mut bench, agent, |bench| {
@@ -77,12 +87,19 @@ fn a_passkey_that_the_device_shows_is_entered_here() {
 
 #[test]
 fn a_passkey_that_is_shown_here_is_entered_on_the_device() {
-    let Some(mut bench) = Bench::start() else { return };
-    for (sc, level) in [(true, Level::SecureConnections), (false, Level::Authenticated)] {
+    let Some(mut bench) = Bench::start() else {
+        return;
+    };
+    for (sc, level) in [
+        (true, Level::SecureConnections),
+        (false, Level::Authenticated),
+    ] {
         bench.configure(json!({"io": "keyboard", "sc": sc, "mitm": true}));
         let (agent, mut us) = person(IoCapabilities::DisplayOnly);
         let (result, _) = pair(&mut bench, agent, |bench| {
-            let Asked::Display(passkey) = us.next() else { panic!("nothing to show") };
+            let Asked::Display(passkey) = us.next() else {
+                panic!("nothing to show")
+            };
             bench.lock.event("enter");
             bench.answer(passkey);
         });
@@ -93,11 +110,15 @@ fn a_passkey_that_is_shown_here_is_entered_on_the_device() {
 
 #[test]
 fn numbers_are_compared_by_secure_connections() {
-    let Some(mut bench) = Bench::start() else { return };
+    let Some(mut bench) = Bench::start() else {
+        return;
+    };
     bench.configure(json!({"io": "yes_no", "mitm": true}));
     let (agent, mut us) = person(IoCapabilities::DisplayYesNo);
     let (result, _) = pair(&mut bench, agent, |bench| {
-        let number = bench.lock.event("compare")["number"].as_u64().expect("a number");
+        let number = bench.lock.event("compare")["number"]
+            .as_u64()
+            .expect("a number");
         assert_eq!(us.next(), Asked::Compare(number as u32));
         us.answer(Some(1));
         bench.answer(true);
@@ -107,9 +128,13 @@ fn numbers_are_compared_by_secure_connections() {
 
 #[test]
 fn data_that_went_by_another_way_authenticates() {
-    let Some(mut bench) = Bench::start() else { return };
+    let Some(mut bench) = Bench::start() else {
+        return;
+    };
     let tk = [7; 16];
-    bench.lock.command(&json!({"do": "oob_legacy", "tk": "07".repeat(16)}));
+    bench
+        .lock
+        .command(&json!({"do": "oob_legacy", "tk": "07".repeat(16)}));
     bench.configure(json!({"io": "none", "sc": false, "mitm": true}));
     let agent = nobody().with_oob(OutOfBand::Legacy(Key::new(tk)));
     let (result, _) = pair(&mut bench, agent, |_| ());
@@ -119,15 +144,23 @@ fn data_that_went_by_another_way_authenticates() {
     let shared = bench.tell("oob_secure");
     bench.configure(json!({"io": "none", "mitm": true}));
     let key = |name: &str| Key::new(octets(shared[name].as_str().expect("hexadecimal")));
-    let peer = OobData { random: key("random"), confirm: key("confirm") };
-    let data = OutOfBand::SecureConnections { peer: Some(peer), local: None };
+    let peer = OobData {
+        random: key("random"),
+        confirm: key("confirm"),
+    };
+    let data = OutOfBand::SecureConnections {
+        peer: Some(peer),
+        local: None,
+    };
     let (result, _) = pair(&mut bench, nobody().with_oob(data), |_| ());
     assert_eq!(result.expect("it pairs").level(), Level::SecureConnections);
 }
 
 #[test]
 fn a_wrong_passkey_fails_and_the_right_one_works_afterwards() {
-    let Some(mut bench) = Bench::start() else { return };
+    let Some(mut bench) = Bench::start() else {
+        return;
+    };
     for sc in [true, false] {
         bench.configure(json!({"io": "display", "sc": sc, "mitm": true}));
         for offset in [1, 0] {
@@ -149,7 +182,9 @@ fn a_wrong_passkey_fails_and_the_right_one_works_afterwards() {
 
 #[test]
 fn who_refuses_is_told_apart() {
-    let Some(mut bench) = Bench::start() else { return };
+    let Some(mut bench) = Bench::start() else {
+        return;
+    };
     // The device.
     bench.configure(json!({"accept": false}));
     let (result, _) = pair(&mut bench, nobody(), |_| ());
@@ -183,12 +218,17 @@ fn who_refuses_is_told_apart() {
         us.answer(Some(1));
         bench.answer(false);
     });
-    assert!(matches!(result, Err(Error::Security(SecurityError::Peer(_)))), "{result:?}");
+    assert!(
+        matches!(result, Err(Error::Security(SecurityError::Peer(_)))),
+        "{result:?}"
+    );
 }
 
 #[test]
 fn what_is_demanded_is_not_given_up() {
-    let Some(mut bench) = Bench::start() else { return };
+    let Some(mut bench) = Bench::start() else {
+        return;
+    };
     let dongle = soon(bench.dongle().agent(nobody())).expect("the dongle opens");
     bench.configure(json!({"sc": false, "key_size": 7}));
     let connection = connect(&dongle);
@@ -206,7 +246,9 @@ fn what_is_demanded_is_not_given_up() {
 
 #[test]
 fn a_device_that_disconnects_in_the_middle_is_told_and_the_next_attempt_works() {
-    let Some(mut bench) = Bench::start() else { return };
+    let Some(mut bench) = Bench::start() else {
+        return;
+    };
     bench.configure(json!({"io": "display", "mitm": true}));
     let (agent, mut us) = person(IoCapabilities::KeyboardOnly);
     let dongle = soon(bench.dongle().agent(agent)).expect("the dongle opens");
@@ -227,7 +269,9 @@ fn a_device_that_disconnects_in_the_middle_is_told_and_the_next_attempt_works() 
 
 #[test]
 fn a_pairing_that_nobody_waits_for_does_not_stand_in_the_way() {
-    let Some(mut bench) = Bench::start() else { return };
+    let Some(mut bench) = Bench::start() else {
+        return;
+    };
     bench.configure(json!({"io": "display", "mitm": true}));
     let (agent, mut us) = person(IoCapabilities::KeyboardOnly);
     let dongle = soon(bench.dongle().agent(agent)).expect("the dongle opens");
@@ -242,7 +286,9 @@ fn a_pairing_that_nobody_waits_for_does_not_stand_in_the_way() {
 
 #[test]
 fn a_person_who_does_not_answer_ends_the_pairing_and_the_next_connection_can_pair() {
-    let Some(mut bench) = Bench::start() else { return };
+    let Some(mut bench) = Bench::start() else {
+        return;
+    };
     bench.configure(json!({"io": "keyboard", "mitm": true}));
     let (agent, mut us) = person(IoCapabilities::DisplayOnly);
     let dongle = soon(bench.dongle().agent(agent)).expect("the dongle opens");
@@ -250,17 +296,29 @@ fn a_person_who_does_not_answer_ends_the_pairing_and_the_next_connection_can_pai
     let begun = Instant::now();
     // Longer than `soon` waits.
     let result = futures_lite::future::block_on(connection.pair().into_future());
-    assert!(matches!(result, Err(Error::Security(SecurityError::Timeout))), "{result:?}");
-    assert!((30..33).contains(&begun.elapsed().as_secs()), "{:?}", begun.elapsed());
+    assert!(
+        matches!(result, Err(Error::Security(SecurityError::Timeout))),
+        "{result:?}"
+    );
+    assert!(
+        (30..33).contains(&begun.elapsed().as_secs()),
+        "{:?}",
+        begun.elapsed()
+    );
     let again = soon(connection.pair());
-    assert!(matches!(again, Err(Error::Security(SecurityError::Timeout))), "{again:?}");
+    assert!(
+        matches!(again, Err(Error::Security(SecurityError::Timeout))),
+        "{again:?}"
+    );
     soon(connection.disconnect());
     us.next();
     bench.lock.event("enter");
 
     let connection = connect(&dongle);
     let pairing = thread::spawn(move || soon(connection.pair()));
-    let Asked::Display(passkey) = us.next() else { panic!("nothing to show") };
+    let Asked::Display(passkey) = us.next() else {
+        panic!("nothing to show")
+    };
     bench.lock.event("enter");
     bench.answer(passkey);
     pairing.join().expect("no panic").expect("it pairs");
@@ -268,7 +326,9 @@ fn a_person_who_does_not_answer_ends_the_pairing_and_the_next_connection_can_pai
 
 #[test]
 fn two_who_pair_at_once_pair_once() {
-    let Some(mut bench) = Bench::start() else { return };
+    let Some(mut bench) = Bench::start() else {
+        return;
+    };
     bench.configure(json!({}));
     let dongle = soon(bench.dongle()).expect("the dongle opens");
     let connection = connect(&dongle);
@@ -278,24 +338,37 @@ fn two_who_pair_at_once_pair_once() {
     });
     assert_eq!(one.expect("it pairs"), two.expect("it pairs, too"));
     bench.lock.event("paired");
-    assert!(bench.lock.event_within("paired", Duration::from_millis(200)).is_none());
+    assert!(
+        bench
+            .lock
+            .event_within("paired", Duration::from_millis(200))
+            .is_none()
+    );
 }
 
 #[test]
 fn a_device_that_asks_for_security_is_not_paired_uninvited() {
-    let Some(mut bench) = Bench::start() else { return };
+    let Some(mut bench) = Bench::start() else {
+        return;
+    };
     let dongle = soon(bench.dongle()).expect("the dongle opens");
     let connection = connect(&dongle);
     bench.tell("request");
-    assert!(bench.lock.event_within("paired", Duration::from_millis(300)).is_none());
+    assert!(
+        bench
+            .lock
+            .event_within("paired", Duration::from_millis(300))
+            .is_none()
+    );
     assert_eq!(connection.security().level(), Level::None);
     soon(connection.pair()).expect("it pairs when it is wanted");
 }
 
-
 /// The passkey that the device shows.
 fn shown(bench: &mut Bench) -> u32 {
-    bench.lock.event("display")["number"].as_u64().expect("a number") as u32
+    bench.lock.event("display")["number"]
+        .as_u64()
+        .expect("a number") as u32
 }
 
 fn refused(result: Result<Security, Error>, why: PairingFailure) {
@@ -323,4 +396,3 @@ fn octets(text: &str) -> [u8; 16] {
     }
     octets
 }
-

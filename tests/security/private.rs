@@ -9,7 +9,9 @@ use crate::lock::{ADDRESS, Bench, connect};
 
 #[test]
 fn a_bonded_device_is_found_under_whatever_address_it_goes_by() {
-    let Some(mut bench) = Bench::with(&["--private"]) else { return };
+    let Some(mut bench) = Bench::with(&["--private"]) else {
+        return;
+    };
     bench.configure(json!({}));
     let dongle = soon(bench.dongle()).expect("the dongle opens");
     let first = rotate(&mut bench);

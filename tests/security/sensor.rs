@@ -11,8 +11,15 @@ fn a_sensor_pairs_and_is_encrypted_from_then_on() {
     let _sensor = HeartRateSensor::start(&air, HeartRateConfig::default());
     let dongle = soon(Dongle::on(air.controller(ControllerConfig::default())));
     let dongle = dongle.expect("the dongle opens");
-    let mut scan = dongle.scan().service(Uuid::from_u16(0x180D)).start().expect("it scans");
-    let sensor = soon(scan.next()).expect("it scans").expect("a sensor").device();
+    let mut scan = dongle
+        .scan()
+        .service(Uuid::from_u16(0x180D))
+        .start()
+        .expect("it scans");
+    let sensor = soon(scan.next())
+        .expect("it scans")
+        .expect("a sensor")
+        .device();
     drop(scan);
 
     let connection = soon(sensor.connect()).expect("the sensor is there");

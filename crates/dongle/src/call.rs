@@ -10,12 +10,15 @@ use crate::error::Error;
 /// A future that may be sent between threads.
 pub(crate) type Boxed<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
+/// What begins a call, once its timeout is known.
+type Start<'a, T> = Box<dyn FnOnce(Option<Duration>) -> Boxed<'a, Result<T, Error>> + Send + 'a>;
+
 /// A call; await it. Without a timeout it may take as long as the specification allows: 30 s for
 /// each request.
 #[must_use = "nothing is asked before this is awaited"]
 pub struct Call<'a, T> {
     timeout: Option<Duration>,
-    start: Box<dyn FnOnce(Option<Duration>) -> Boxed<'a, Result<T, Error>> + Send + 'a>,
+    start: Start<'a, T>,
 }
 
 impl<'a, T> Call<'a, T> {
@@ -23,7 +26,10 @@ impl<'a, T> Call<'a, T> {
     where
         F: Future<Output = Result<T, Error>> + Send + 'a,
     {
-        Self { timeout: None, start: Box::new(|timeout| Box::pin(start(timeout))) }
+        Self {
+            timeout: None,
+            start: Box::new(|timeout| Box::pin(start(timeout))),
+        }
     }
 
     /// Give up after this time, with [`Error::Timeout`]. The connection stays, and a late response
@@ -42,7 +48,9 @@ impl<'a, T> Call<'a, T> {
 
 impl<T> fmt::Debug for Call<'_, T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Call").field("timeout", &self.timeout).finish_non_exhaustive()
+        f.debug_struct("Call")
+            .field("timeout", &self.timeout)
+            .finish_non_exhaustive()
     }
 }
 

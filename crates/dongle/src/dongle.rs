@@ -133,7 +133,9 @@ impl Dongle {
     }
 
     pub(crate) fn new(inner: Inner) -> Self {
-        Self { inner: Arc::new(inner) }
+        Self {
+            inner: Arc::new(inner),
+        }
     }
 
     pub(crate) fn set_opened(&self, opened: Opened) {
@@ -185,7 +187,9 @@ impl Dongle {
     pub fn reopen(&self) -> Result<Open, Error> {
         match &self.inner.again {
             Some(again) => Ok(again.open()),
-            None => Err(Error::InvalidParameter("a dongle on a channel can not be opened again")),
+            None => Err(Error::InvalidParameter(
+                "a dongle on a channel can not be opened again",
+            )),
         }
     }
 

@@ -105,11 +105,17 @@ impl fmt::Display for Error {
             Self::Gatt(error) => fmt::Display::fmt(error, f),
             Self::NotFound(wanted) => write!(f, "the device has no {wanted}"),
             Self::ServiceChanged(handle) => {
-                write!(f, "the device's services have changed at {handle}; discover them again")
+                write!(
+                    f,
+                    "the device's services have changed at {handle}; discover them again"
+                )
             }
             Self::NotPermitted(what) => f.write_str(what),
             Self::Security(error @ SecurityError::BondLost) => {
-                write!(f, "{error}; forget the bond and pair again if it is still the same device")
+                write!(
+                    f,
+                    "{error}; forget the bond and pair again if it is still the same device"
+                )
             }
             Self::Security(error) => fmt::Display::fmt(error, f),
             Self::L2cap(refusal) => fmt::Display::fmt(refusal, f),

@@ -35,7 +35,10 @@ impl<T> Found<T> {
         S: Stream<Item = Result<T, Error>> + Send + 'static,
     {
         let start = Box::new(|timeout| -> Results<T> { Box::pin(start(timeout)) });
-        Self { timeout: None, state: State::Waiting(start) }
+        Self {
+            timeout: None,
+            state: State::Waiting(start),
+        }
     }
 
     /// Give up this time after the first result is asked for, with [`Error::Timeout`]. The
@@ -79,6 +82,8 @@ impl<T> Stream for Found<T> {
 
 impl<T> fmt::Debug for Found<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Found").field("timeout", &self.timeout).finish_non_exhaustive()
+        f.debug_struct("Found")
+            .field("timeout", &self.timeout)
+            .finish_non_exhaustive()
     }
 }

@@ -28,13 +28,25 @@ impl DeviceConnection {
     /// [`Error::L2cap`] with the device's reason. Refused for lack of security, the connection is
     /// paired and the channel asked for again, as with any other call.
     pub fn l2cap_connect(&self, spsm: u16) -> L2capOpen<'_> {
-        L2capOpen { held: &self.held, spsm, mtu: MTU, accept: false, timeout: None }
+        L2capOpen {
+            held: &self.held,
+            spsm,
+            mtu: MTU,
+            accept: false,
+            timeout: None,
+        }
     }
 
     /// Waits until the device opens a channel to this number (SPSM), 1 to 255. Other numbers are
     /// refused meanwhile; one wait at a time on a connection.
     pub fn l2cap_accept(&self, spsm: u16) -> L2capOpen<'_> {
-        L2capOpen { held: &self.held, spsm, mtu: MTU, accept: true, timeout: None }
+        L2capOpen {
+            held: &self.held,
+            spsm,
+            mtu: MTU,
+            accept: true,
+            timeout: None,
+        }
     }
 }
 
@@ -85,8 +97,21 @@ impl Ends {
         let (to_host, outgoing) = mpsc::channel(0);
         let (from_host, incoming) = mpsc::channel(INCOMING);
         let (open, closed) = oneshot::channel();
-        let ends = Self { peer_mtu, peer_mps, outgoing: to_host, incoming, open };
-        (ends, HostEnds { outgoing, incoming: from_host, open: closed })
+        let ends = Self {
+            peer_mtu,
+            peer_mps,
+            outgoing: to_host,
+            incoming,
+            open,
+        };
+        (
+            ends,
+            HostEnds {
+                outgoing,
+                incoming: from_host,
+                open: closed,
+            },
+        )
     }
 }
 
@@ -104,14 +129,29 @@ impl<'a> L2capOpen<'a> {
     }
 
     async fn open(self) -> Result<L2capChannel, Error> {
-        let Self { held, spsm, mtu, accept, timeout } = self;
+        let Self {
+            held,
+            spsm,
+            mtu,
+            accept,
+            timeout,
+        } = self;
         if !(1..=255).contains(&spsm) {
-            return Err(Error::InvalidParameter("an SPSM: 1 to 255 (Core Vol 3 Part A, 4.22)"));
+            return Err(Error::InvalidParameter(
+                "an SPSM: 1 to 255 (Core Vol 3 Part A, 4.22)",
+            ));
         }
         let ask = || async move {
             let (reply, result) = oneshot::channel();
-            let request = ChannelRequest { id: held.id, spsm, mtu, accept, reply };
-            held.dongle.command(Command::Query(Query::Channel(request)))?;
+            let request = ChannelRequest {
+                id: held.id,
+                spsm,
+                mtu,
+                accept,
+                reply,
+            };
+            held.dongle
+                .command(Command::Query(Query::Channel(request)))?;
             result.await.unwrap_or_else(|_| Err(held.gone()))
         };
         let opened = held.on_demand(timeout, ask);
@@ -134,7 +174,9 @@ impl<'a> IntoFuture for L2capOpen<'a> {
 
 impl fmt::Debug for L2capOpen<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("L2capOpen").field("spsm", &self.spsm).finish_non_exhaustive()
+        f.debug_struct("L2capOpen")
+            .field("spsm", &self.spsm)
+            .finish_non_exhaustive()
     }
 }
 
@@ -160,7 +202,13 @@ pub struct L2capChannel {
 
 impl L2capChannel {
     fn new(held: Arc<Held>, spsm: u16, mtu: u16, ends: Ends) -> Self {
-        let Ends { peer_mtu, peer_mps, outgoing, incoming, open } = ends;
+        let Ends {
+            peer_mtu,
+            peer_mps,
+            outgoing,
+            incoming,
+            open,
+        } = ends;
         Self {
             held,
             spsm,
@@ -198,10 +246,14 @@ impl L2capChannel {
     /// [`Error::InvalidParameter`] if it is longer than the device takes; [`Error::ChannelClosed`].
     pub async fn send(&mut self, unit: &[u8]) -> Result<(), Error> {
         if unit.len() > usize::from(self.peer_mtu) {
-            return Err(Error::InvalidParameter("a unit longer than the device takes"));
+            return Err(Error::InvalidParameter(
+                "a unit longer than the device takes",
+            ));
         }
         std::future::poll_fn(|cx| self.poll_sent(cx)).await?;
-        std::future::poll_fn(|cx| self.outgoing.poll_ready(cx)).await.map_err(|_| self.closed())?;
+        std::future::poll_fn(|cx| self.outgoing.poll_ready(cx))
+            .await
+            .map_err(|_| self.closed())?;
         self.start(unit.to_vec())?;
         std::future::poll_fn(|cx| self.poll_sent(cx)).await
     }
@@ -220,7 +272,9 @@ impl L2capChannel {
 
     /// Waits until the unit that is being sent, if one is, is on its way.
     fn poll_sent(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        let Some(sending) = &mut self.sending else { return Poll::Ready(Ok(())) };
+        let Some(sending) = &mut self.sending else {
+            return Poll::Ready(Ok(()));
+        };
         let sent = ready!(Pin::new(sending).poll(cx));
         self.sending = None;
         Poll::Ready(sent.unwrap_or_else(|_| Err(self.closed())))
@@ -294,7 +348,9 @@ impl AsyncWrite for L2capChannel {
 
 impl fmt::Debug for L2capChannel {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("L2capChannel").field("spsm", &self.spsm).finish_non_exhaustive()
+        f.debug_struct("L2capChannel")
+            .field("spsm", &self.spsm)
+            .finish_non_exhaustive()
     }
 }
 
@@ -314,6 +370,10 @@ impl fmt::Display for L2capRefusal {
             0x000B => "unacceptable parameters",
             _ => return write!(f, "the device refuses the channel (0x{:04X})", self.0),
         };
-        write!(f, "the device refuses the channel: {text} (0x{:04X})", self.0)
+        write!(
+            f,
+            "the device refuses the channel: {text} (0x{:04X})",
+            self.0
+        )
     }
 }

@@ -64,12 +64,12 @@ pub use crate::device::{Connect, Device};
 pub use crate::dongle::Dongle;
 pub use crate::error::{Error, Wanted};
 pub use crate::found::Found;
-pub use crate::open::Open;
-pub use crate::l2cap::{L2capChannel, L2capOpen, L2capRefusal};
-pub use crate::holding::{Farewell, Phy};
 pub use crate::gatt::{
     Characteristic, Descriptor, Notified, Service, ServiceChanges, Subscribe, Subscription, Write,
 };
+pub use crate::holding::{Farewell, Phy};
+pub use crate::l2cap::{L2capChannel, L2capOpen, L2capRefusal};
+pub use crate::open::Open;
 pub use crate::scan::{Scan, ScanBuilder, ScanResult};
 pub use crate::stay::StayConnected;
 

@@ -120,7 +120,10 @@ impl Open {
             Source::Channel(channel) => {
                 let name = channel.name().to_owned();
                 let file = self.folder.as_deref().map(|folder| file_in(folder, &name));
-                let identity = Identity { wanted: self.address, file };
+                let identity = Identity {
+                    wanted: self.address,
+                    file,
+                };
                 return start(name, None, identity, self.security, None, || Ok(*channel)).await;
             }
             Source::Spec(ref text) => (text.clone(), self.retry),
@@ -154,7 +157,9 @@ impl Open {
 
     /// Opens what a spec names.
     async fn once(self) -> Result<Dongle, Error> {
-        let Source::Spec(text) = &self.source else { return Err(Error::Closed) };
+        let Source::Spec(text) = &self.source else {
+            return Err(Error::Closed);
+        };
         let spec = match text.split_once(',') {
             None if text == "auto" => only_one(hci_transport::list())?,
             _ => Spec::from_str(text)?,
@@ -172,15 +177,24 @@ impl Open {
             if let Some(snoop) = spec.snoop().cloned().or_else(Snoop::from_env) {
                 channel.record(&snoop)?;
             }
-            let identity = Identity { wanted: self.address, file: None };
+            let identity = Identity {
+                wanted: self.address,
+                file: None,
+            };
             let world = Some(world);
-            return start(text, world, identity, self.security, Some(again), || Ok(channel)).await;
+            return start(text, world, identity, self.security, Some(again), || {
+                Ok(channel)
+            })
+            .await;
         }
         let controller = spec.controller().to_string();
         let own = data_folder().filter(|_| is_lasting(&controller));
         let folder = self.folder.or(own);
         let file = folder.map(|folder| file_in(&folder, &controller));
-        let identity = Identity { wanted: self.address, file };
+        let identity = Identity {
+            wanted: self.address,
+            file,
+        };
         let open = move || Ok(hci_transport::open(&spec)?);
         start(text, None, identity, self.security, Some(again), open).await
     }
@@ -202,7 +216,10 @@ fn only_one(mut candidates: Vec<Candidate>) -> Result<Spec, Error> {
             let specs: Vec<_> = several.iter().map(|c| c.spec.to_string()).collect();
             say(
                 ErrorKind::NotFound,
-                format!("auto: there are several dongles; choose one of {}", specs.join(", ")),
+                format!(
+                    "auto: there are several dongles; choose one of {}",
+                    specs.join(", ")
+                ),
             )
         }
     }

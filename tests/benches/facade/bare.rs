@@ -39,7 +39,9 @@ impl Wire {
         let mut completed = [0; COMPLETED];
         while left > 0 || flying > 0 {
             let now = credits.min(left);
-            self.0.write_all(&batch[..now * command.len()]).expect("written");
+            self.0
+                .write_all(&batch[..now * command.len()])
+                .expect("written");
             (left, credits, flying) = (left - now, credits - now, flying + now);
             self.0.read_exact(&mut completed).expect("completed");
             let done = usize::from(u16::from_le_bytes([completed[6], completed[7]]));

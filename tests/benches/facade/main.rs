@@ -52,13 +52,24 @@ impl Drop for Killed {
 
 async fn connect(port: u16) -> (Dongle, DeviceConnection, Characteristic) {
     let dongle = Dongle::open(format!("tcp-client:127.0.0.1:{port}"));
-    let dongle = dongle.bond_store(dongle::security::MemoryStore::default()).await;
+    let dongle = dongle
+        .bond_store(dongle::security::MemoryStore::default())
+        .await;
     let dongle = dongle.expect("it opens");
-    let connection = dongle.device(Address::random([0xC6, 5, 4, 3, 2, 1])).connect().await;
+    let connection = dongle
+        .device(Address::random([0xC6, 5, 4, 3, 2, 1]))
+        .connect()
+        .await;
     let connection = connection.expect("it connects");
     connection.exchange_mtu(247).await.expect("an MTU");
-    let service = connection.service(Uuid::from_u16(0xFFF0)).await.expect("a service");
-    let value = service.characteristic(Uuid::from_u16(0xFFF1)).await.expect("a characteristic");
+    let service = connection
+        .service(Uuid::from_u16(0xFFF0))
+        .await
+        .expect("a service");
+    let value = service
+        .characteristic(Uuid::from_u16(0xFFF1))
+        .await
+        .expect("a characteristic");
     (dongle, connection, value)
 }
 
@@ -73,9 +84,15 @@ fn measure() {
     let (_server, port) = start("server");
     let port: u16 = port.parse().expect("a port");
     let (_dongle, _connection, value) = block_on(connect(port));
-    println!("{:<28} {:>12} {:>12} {:>8}", "20 octets, over TCP", "bare loop", "facade", "ratio");
+    println!(
+        "{:<28} {:>12} {:>12} {:>8}",
+        "20 octets, over TCP", "bare loop", "facade", "ratio"
+    );
     let line = |what: &str, bare: f64, ours: f64| {
-        println!("{what:<28} {bare:>10.0}/s {ours:>10.0}/s {:>8.2}", ours / bare);
+        println!(
+            "{what:<28} {bare:>10.0}/s {ours:>10.0}/s {:>8.2}",
+            ours / bare
+        );
     };
 
     let mut wire = bare::Wire::connect(port).expect("it connects");
@@ -90,7 +107,12 @@ fn measure() {
         })
     });
     line("read", bare, ours);
-    println!("{:<28} {:>10.1}us {:>10.1}us", "  a round trip", 1e6 / bare, 1e6 / ours);
+    println!(
+        "{:<28} {:>10.1}us {:>10.1}us",
+        "  a round trip",
+        1e6 / bare,
+        1e6 / ours
+    );
 
     let bare = rate(COMMANDS, || timed(|| wire.write(COMMANDS)));
     let ours = rate(COMMANDS, || {
@@ -157,12 +179,20 @@ async fn idle(port: u16) {
     let used = ticks().zip(before).map(|(after, before)| after - before);
     let resident = status("VmRSS:").unwrap_or_default();
     let threads = status("Threads:").unwrap_or_default();
-    println!("one idle connection: resident {resident}, threads {threads}, CPU ticks in 5 s {used:?}");
+    println!(
+        "one idle connection: resident {resident}, threads {threads}, CPU ticks in 5 s {used:?}"
+    );
 }
 
 fn status(name: &str) -> Option<String> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
-    Some(status.lines().find_map(|line| line.strip_prefix(name))?.trim().to_owned())
+    Some(
+        status
+            .lines()
+            .find_map(|line| line.strip_prefix(name))?
+            .trim()
+            .to_owned(),
+    )
 }
 
 /// Ticks of processor time that this process has used, in it and for it.

@@ -117,7 +117,9 @@ fn command(packet: &[u8], out: &mut Vec<u8>) {
 
 /// Answers an L2CAP frame; how many notifications it asks for.
 fn answer(frame: &[u8], out: &mut Vec<u8>) -> u32 {
-    let [_, _, 4, 0, pdu @ ..] = frame else { return 0 };
+    let [_, _, 4, 0, pdu @ ..] = frame else {
+        return 0;
+    };
     let response: &[u8] = match *pdu {
         [0x52, ..] => return 0,
         [0x02, ..] => &[0x03, 247, 0],
@@ -133,7 +135,12 @@ fn answer(frame: &[u8], out: &mut Vec<u8>) -> u32 {
             return u32::from_le_bytes([c0, c1, c2, c3]);
         }
         [0x12, ..] => &[0x13],
-        [opcode, h0, h1, ..] => return { att(&[0x01, opcode, h0, h1, 0x0A], out); 0 },
+        [opcode, h0, h1, ..] => {
+            return {
+                att(&[0x01, opcode, h0, h1, 0x0A], out);
+                0
+            };
+        }
         _ => return 0,
     };
     att(response, out);

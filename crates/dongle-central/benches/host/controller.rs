@@ -70,7 +70,10 @@ impl Controller {
         let mut attributes = Vec::new();
         for service in 0..SERVICES {
             let first = attributes.len();
-            attributes.push(Attribute::new(0x2800, (0xFE00 + service).to_le_bytes().to_vec()));
+            attributes.push(Attribute::new(
+                0x2800,
+                (0xFE00 + service).to_le_bytes().to_vec(),
+            ));
             for number in 0..CHARACTERISTICS {
                 let [low, high] = (attributes.len() as u16 + 2).to_le_bytes();
                 let [u0, u1] = (0xFF00 + service * CHARACTERISTICS + number).to_le_bytes();
@@ -128,7 +131,10 @@ impl Controller {
     }
 
     fn event(&self, code: u8, parameters: &[u8]) {
-        self.push(PacketKind::Event, &[&[code, parameters.len() as u8], parameters]);
+        self.push(
+            PacketKind::Event,
+            &[&[code, parameters.len() as u8], parameters],
+        );
     }
 
     fn att(&self, pdu: &[u8]) {
@@ -183,7 +189,9 @@ impl Controller {
     fn acl(&self, packet: &[u8]) {
         let [low, high] = CONNECTION.to_le_bytes();
         self.event(0x13, &[1, low, high, 1, 0]);
-        let Some((&[_, _, _, _, _, _, 4, 0], pdu)) = packet.split_first_chunk::<8>() else { return };
+        let Some((&[_, _, _, _, _, _, 4, 0], pdu)) = packet.split_first_chunk::<8>() else {
+            return;
+        };
         let word = |at: usize| u16::from_le_bytes([pdu[at], pdu[at + 1]]);
         let all = || self.attributes.iter().zip(1_u16..);
         let mut response = Vec::new();
@@ -197,12 +205,13 @@ impl Controller {
             0x12 => response.push(0x13),
             0x10 => {
                 let found = all().filter(|(a, h)| (word(1)..=word(3)).contains(h) && a.end > 0);
-                let entries = found.map(|(a, h)| [&h.to_le_bytes()[..], &a.end.to_le_bytes(), &a.value].concat());
+                let entries = found
+                    .map(|(a, h)| [&h.to_le_bytes()[..], &a.end.to_le_bytes(), &a.value].concat());
                 list(&mut response, &[0x11, 6], entries);
             }
             0x08 => {
-                let found = all()
-                    .filter(|(a, h)| (word(1)..=word(3)).contains(h) && a.uuid == word(5));
+                let found =
+                    all().filter(|(a, h)| (word(1)..=word(3)).contains(h) && a.uuid == word(5));
                 let entries = found.map(|(a, h)| [&h.to_le_bytes()[..], &a.value].concat());
                 list(&mut response, &[0x09, 7], entries);
             }
@@ -236,7 +245,11 @@ fn list(response: &mut Vec<u8>, head: &[u8], entries: impl Iterator<Item = Vec<u
 
 impl Attribute {
     fn new(uuid: u16, value: Vec<u8>) -> Self {
-        Self { uuid, value, end: 0 }
+        Self {
+            uuid,
+            value,
+            end: 0,
+        }
     }
 }
 
@@ -284,7 +297,19 @@ impl Transport for &Controller {
                 self.flood.set(self.flood.get() - 1);
                 self.sent.set(self.sent.get() + 1);
                 let [low, high] = (CONNECTION | 0x2000).to_le_bytes();
-                packet[..11].copy_from_slice(&[low, high, 27, 0, 23, 0, 4, 0, 0x1B, VALUE as u8, 0]);
+                packet[..11].copy_from_slice(&[
+                    low,
+                    high,
+                    27,
+                    0,
+                    23,
+                    0,
+                    4,
+                    0,
+                    0x1B,
+                    VALUE as u8,
+                    0,
+                ]);
                 packet[11..19].copy_from_slice(&self.sent.get().to_le_bytes());
                 return Poll::Ready((PacketKind::AclData as u8, 31));
             }
@@ -300,7 +325,10 @@ impl Transport for &Controller {
     }
 
     async fn write<P: PacketToController>(&self, packet: &P) -> Result<(), Lost> {
-        let mut bytes = Bytes { bytes: [0; 300], length: 0 };
+        let mut bytes = Bytes {
+            bytes: [0; 300],
+            length: 0,
+        };
         let Ok(()) = packet.write_hci(&mut bytes);
         let packet = &bytes.bytes[..bytes.length];
         match P::KIND {

@@ -23,7 +23,9 @@ macro_rules! beside {
         let mut group = $criterion.benchmark_group($name);
         group.bench_function(BenchmarkId::from_parameter(DONGLE), |bencher| {
             bencher.iter_custom(|count| {
-                ours::connected(&Controller::new(), async |client| timed(ours::$work(client, count)).await)
+                ours::connected(&Controller::new(), async |client| {
+                    timed(ours::$work(client, count)).await
+                })
             });
         });
         group.bench_function(BenchmarkId::from_parameter(TROUBLE), |bencher| {
@@ -80,11 +82,17 @@ fn discovery(criterion: &mut Criterion) {
         });
     });
     group.finish();
-    println!("requests for it: {DONGLE} {}, {TROUBLE} {}\n", needed[0], needed[1]);
+    println!(
+        "requests for it: {DONGLE} {}, {TROUBLE} {}\n",
+        needed[0], needed[1]
+    );
 }
 
 fn notifications(criterion: &mut Criterion) {
-    for (name, burst) in [("notification of 20 bytes, by itself", 1), ("notification of 20 bytes, in a burst", BURST)] {
+    for (name, burst) in [
+        ("notification of 20 bytes, by itself", 1),
+        ("notification of 20 bytes, in a burst", BURST),
+    ] {
         let mut group = criterion.benchmark_group(name);
         group.throughput(Throughput::Elements(1));
         let mut came = [(0, 0); 2];

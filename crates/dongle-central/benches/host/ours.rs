@@ -22,16 +22,23 @@ pub fn connected<R>(controller: &Controller, body: impl AsyncFnOnce(Client<&Plac
     let mux: Mux<'_, _, Places> = Mux::new(controller, &links, ());
     let mut resources: Box<HostResources<Pool, 2, 4>> = Box::new(HostResources::new());
     let stack = trouble_host::new(ExternalController::new(&mux), &mut *resources);
-    let stack = stack.set_random_address(Address::random([6, 5, 4, 3, 2, 0xC1])).build();
+    let stack = stack
+        .set_random_address(Address::random([6, 5, 4, 3, 2, 0xC1]))
+        .build();
     let central = Central::new(&mux, &stack);
     let work = async {
         let peer = Address::random([1, 2, 3, 4, 5, 0xC6]);
-        let connection = central.connect(peer, &ConnectConfig::default(), None).await.unwrap();
+        let connection = central
+            .connect(peer, &ConnectConfig::default(), None)
+            .await
+            .unwrap();
         let client = connection.client();
         client.exchange_mtu(247).await.unwrap();
         body(client).await
     };
-    block_on(or(work, async { panic!("ended: {:?}", central.run().await) }))
+    block_on(or(work, async {
+        panic!("ended: {:?}", central.run().await)
+    }))
 }
 
 fn value() -> AttributeHandle {
@@ -56,7 +63,10 @@ pub async fn write(client: Client<&Places>, count: u64) {
 /// Writes 20 bytes without response so many times.
 pub async fn command(client: Client<&Places>, count: u64) {
     for _ in 0..count {
-        client.write_without_response(value(), &[9; 20]).await.unwrap();
+        client
+            .write_without_response(value(), &[9; 20])
+            .await
+            .unwrap();
     }
     // The last of them is out when a request behind it is answered.
     client.write(value(), &[9; 20]).await.unwrap();
@@ -81,7 +91,12 @@ pub async fn discover(client: Client<&Places>) -> [usize; 3] {
 }
 
 /// Receives so many notifications, `burst` of them at a time; how many came.
-pub async fn notified(client: Client<&Places>, controller: &Controller, count: u64, burst: u64) -> u64 {
+pub async fn notified(
+    client: Client<&Places>,
+    controller: &Controller,
+    count: u64,
+    burst: u64,
+) -> u64 {
     let mut values = client.subscribe(value(), ValueKind::Notification).unwrap();
     let configuration = AttributeHandle::new(CONFIGURATION).unwrap();
     client.write(configuration, &[1, 0]).await.unwrap();

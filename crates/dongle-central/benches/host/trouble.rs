@@ -17,8 +17,13 @@ pub fn connected<R>(
     body: impl for<'c, 'k> AsyncFnOnce(&Client<'c, 'k>) -> R,
 ) -> R {
     let mut resources: Box<HostResources<Pool, 2, 4>> = Box::new(HostResources::new());
-    let stack = trouble_host::new(ExternalController::<_, 10>::new(controller), &mut *resources);
-    let stack = stack.set_random_address(Address::random([6, 5, 4, 3, 2, 0xC1])).build();
+    let stack = trouble_host::new(
+        ExternalController::<_, 10>::new(controller),
+        &mut *resources,
+    );
+    let stack = stack
+        .set_random_address(Address::random([6, 5, 4, 3, 2, 0xC1]))
+        .build();
     let mut runner = stack.runner();
     let mut central = stack.central();
     let work = async {
@@ -34,7 +39,9 @@ pub fn connected<R>(
         let task = async { panic!("the client ended: {:?}", client.task().await) };
         or(body(&client), task).await
     };
-    block_on(or(work, async { panic!("ended: {:?}", runner.run().await) }))
+    block_on(or(work, async {
+        panic!("ended: {:?}", runner.run().await)
+    }))
 }
 
 /// Reads the value so many times.
@@ -55,7 +62,10 @@ pub async fn write(client: &Client<'_, '_>, count: u64) {
 /// Writes 20 bytes without response so many times.
 pub async fn command(client: &Client<'_, '_>, count: u64) {
     for _ in 0..count {
-        client.write_handle_without_response(VALUE, &[9; 20]).await.unwrap();
+        client
+            .write_handle_without_response(VALUE, &[9; 20])
+            .await
+            .unwrap();
     }
     client.write_handle(VALUE, &[9; 20]).await.unwrap();
 }
@@ -67,7 +77,10 @@ pub async fn discover(client: &Client<'_, '_>) -> [usize; 3] {
         found[0] += 1;
         for characteristic in client.characteristics::<8>(&service).await.unwrap() {
             found[1] += 1;
-            let descriptors = client.descriptors::<[u8], 4>(&characteristic).await.unwrap();
+            let descriptors = client
+                .descriptors::<[u8], 4>(&characteristic)
+                .await
+                .unwrap();
             found[2] += descriptors.len();
         }
     }

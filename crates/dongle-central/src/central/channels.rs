@@ -23,7 +23,10 @@ where
     /// closes it, trouble-host is not told before all that came is read. The name is for
     /// [`Central::channel_read`] and [`Central::let_channel_go`], one of which has to be called.
     pub fn keep_channel(&self, id: LinkId) -> Option<u16> {
-        self.mux.links().with_link(id, |link| link.info.sdus.keep()).flatten()
+        self.mux
+            .links()
+            .with_link(id, |link| link.info.sdus.keep())
+            .flatten()
     }
 
     /// Waits until the peer has closed a channel and `read`, which counts the units read, has come
@@ -74,7 +77,9 @@ where
     /// from the controller, so something has to come.
     async fn pass(&self, closing: [u8; crate::mux::CLOSING]) -> Result<(), Error<T::Error>> {
         self.mux.pass(closing);
-        self.stack.command(LeReadLocalSupportedFeatures::new()).await?;
+        self.stack
+            .command(LeReadLocalSupportedFeatures::new())
+            .await?;
         Ok(())
     }
 }

@@ -22,8 +22,8 @@ use core::task::Poll;
 
 use bt_hci::cmd::controller_baseband::SetEventMask;
 use bt_hci::cmd::info::ReadLocalVersionInformation;
-use bt_hci::cmd::link_control::Disconnect;
 use bt_hci::cmd::le::{LeReadLocalSupportedFeatures, LeSetEventMask};
+use bt_hci::cmd::link_control::Disconnect;
 use bt_hci::controller::ExternalController;
 use bt_hci::param::{ConnHandle, DisconnectReason, EventMask, LeEventMask};
 use bt_hci::transport::Transport;
@@ -271,7 +271,9 @@ where
                     if let Poll::Ready(event) = pin!(connection.next()).poll(cx) {
                         // Some events carry keys, so that none is logged.
                         #[cfg(feature = "security")]
-                        self.pairing.borrow_mut().heard(connection.handle().raw(), event);
+                        self.pairing
+                            .borrow_mut()
+                            .heard(connection.handle().raw(), event);
                         #[cfg(not(feature = "security"))]
                         drop(event);
                         return Poll::Ready(());
@@ -295,7 +297,10 @@ where
 
     /// Ends a link, whether anybody holds it or not.
     async fn disconnect(&self, id: LinkId) {
-        if let Err(e) = self.disconnect_for(id, DisconnectReason::RemoteUserTerminatedConn).await {
+        if let Err(e) = self
+            .disconnect_for(id, DisconnectReason::RemoteUserTerminatedConn)
+            .await
+        {
             debug!("disconnecting: {:?}", e);
         }
     }
@@ -312,10 +317,16 @@ where
 
     /// The HCI handle of a link that is open.
     fn open_handle(&self, id: LinkId) -> Result<ConnHandle, Error<T::Error>> {
-        let handle = self.mux.links().with_link(id, |link| match link.info.phase() {
-            LinkPhase::Open => Some(link.info.handle),
-            _ => None,
-        });
-        handle.flatten().map(ConnHandle::new).ok_or(Error::Disconnected)
+        let handle = self
+            .mux
+            .links()
+            .with_link(id, |link| match link.info.phase() {
+                LinkPhase::Open => Some(link.info.handle),
+                _ => None,
+            });
+        handle
+            .flatten()
+            .map(ConnHandle::new)
+            .ok_or(Error::Disconnected)
     }
 }

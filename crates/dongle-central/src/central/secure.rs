@@ -89,9 +89,15 @@ impl Pairing {
             }
             ConnectionEvent::PassKeyInput => Some(Step::Ask(Question::Enter)),
             ConnectionEvent::OobRequest => Some(Step::Ask(Question::OutOfBand)),
-            ConnectionEvent::PairingComplete { security_level, bond } => {
+            ConnectionEvent::PairingComplete {
+                security_level,
+                bond,
+            } => {
                 let authenticated = security_level == SecurityLevel::EncryptedAuthenticated;
-                Some(Step::Complete(authenticated, bond.map(|b| ours(&b, authenticated))))
+                Some(Step::Complete(
+                    authenticated,
+                    bond.map(|b| ours(&b, authenticated)),
+                ))
             }
             ConnectionEvent::PairingFailed(error) => Some(Step::Failed(match error {
                 trouble_host::Error::Security(reason) => Some(PairingFailure(reason.into())),
@@ -142,7 +148,10 @@ where
             (link.info.phase() == LinkPhase::Open).then_some(link.info.handle)
         };
         let handle = self.mux.links().with_link(id, open).flatten()?;
-        let host = self.stack.connections().find(|c| c.handle().raw() == handle)?;
+        let host = self
+            .stack
+            .connections()
+            .find(|c| c.handle().raw() == handle)?;
         Some(Connection::new(self, host, id))
     }
 
@@ -232,7 +241,11 @@ where
     ) -> Result<Option<Bond>, SecurityError> {
         let deadline = Instant::now() + PATIENCE;
         let mut turn = self.turn(deadline).await?;
-        if self.host.security_level().is_ok_and(|level| level != SecurityLevel::NoEncryption) {
+        if self
+            .host
+            .security_level()
+            .is_ok_and(|level| level != SecurityLevel::NoEncryption)
+        {
             // trouble-host pairs once on a link.
             return match self.security().meets(wanted) {
                 true => Ok(None),
@@ -323,7 +336,10 @@ where
             }
             Answer::OutOfBand(None) => {
                 // Data that can't be right: trouble-host has no way to say that there is none.
-                let nothing = HostOobData { random: [0; 16], confirm: [1; 16] };
+                let nothing = HostOobData {
+                    random: [0; 16],
+                    confirm: [1; 16],
+                };
                 let why = PairingFailure::OOB_NOT_AVAILABLE;
                 (self.host.provide_oob_data(nothing, nothing), Some(why))
             }
@@ -354,7 +370,10 @@ where
                 seen = Some(progress);
                 timer.set(Timer::after(PATIENCE));
             }
-            timer.as_mut().poll(cx).map(|()| Err(SecurityError::Timeout))
+            timer
+                .as_mut()
+                .poll(cx)
+                .map(|()| Err(SecurityError::Timeout))
         })
         .await
     }
@@ -366,7 +385,13 @@ where
         given_up: Option<PairingFailure>,
     ) -> SecurityError {
         let (refused, peer, status) = self
-            .info(|i| (i.guard.refused(), i.guard.peer_failed(), i.encryption_status))
+            .info(|i| {
+                (
+                    i.guard.refused(),
+                    i.guard.peer_failed(),
+                    i.encryption_status,
+                )
+            })
             .unwrap_or_default();
         match (given_up.or(refused), peer, why) {
             (Some(why), _, _) => SecurityError::Refused(why),
@@ -493,7 +518,10 @@ where
     }
 
     fn info<X>(&self, f: impl FnOnce(&LinkInfo) -> X) -> Option<X> {
-        self.central.mux.links().with_link(self.id, |link| f(link.info))
+        self.central
+            .mux
+            .links()
+            .with_link(self.id, |link| f(link.info))
     }
 }
 
@@ -511,7 +539,10 @@ async fn ask<A: Agent>(agent: &A, question: Question) -> Answer {
 
 /// Ours, and the peer's, as trouble-host takes them: zeros where there is none.
 fn for_host(data: OutOfBand) -> (HostOobData, HostOobData) {
-    let none = HostOobData { random: [0; 16], confirm: [0; 16] };
+    let none = HostOobData {
+        random: [0; 16],
+        confirm: [0; 16],
+    };
     let host = |data: Option<OobData>| {
         data.map_or(none, |d| HostOobData {
             random: *d.random.reveal(),
@@ -520,7 +551,13 @@ fn for_host(data: OutOfBand) -> (HostOobData, HostOobData) {
     };
     match data {
         OutOfBand::SecureConnections { peer, local } => (host(local), host(peer)),
-        OutOfBand::Legacy(key) => (HostOobData { random: *key.reveal(), ..none }, none),
+        OutOfBand::Legacy(key) => (
+            HostOobData {
+                random: *key.reveal(),
+                ..none
+            },
+            none,
+        ),
     }
 }
 
@@ -583,4 +620,3 @@ impl<E> From<SecurityError> for SecureError<E> {
         Self::Security(error)
     }
 }
-

@@ -43,12 +43,12 @@ pub use credits::{Credits, Owner};
 pub use reassembly::Reassembly;
 pub use report::{Report, ReportHandler};
 pub use request::{ParameterRequest, Wish};
-pub use turns::Turns;
 pub use sdus::{CLOSING, Sdus};
 pub use state::{Attempt, Failure, Inbound, MuxCounters, MuxState};
+pub use turns::Turns;
 
 use crate::links::{LinkId, Links, Reason};
-use packet::{Head, Outgoing, Raw, RawPacket, ControlPrefix, Sink};
+use packet::{ControlPrefix, Head, Outgoing, Raw, RawPacket, Sink};
 
 /// Packets that bearers take, or send, in a row before other tasks get their turn.
 const PACKETS_PER_TURN: u8 = 8;
@@ -280,7 +280,10 @@ impl<'l, T: Transport, L: Links, R: ReportHandler, const BUFFER: usize> Mux<'l, 
         if let Some(failure) = self.failure() {
             return Err(MuxError::Controller(failure));
         }
-        let mut unsent = Unsent { state: &self.state, what: None };
+        let mut unsent = Unsent {
+            state: &self.state,
+            what: None,
+        };
         match kind {
             PacketKind::Cmd => {
                 self.state.borrow_mut().command_sent(&head, Instant::now());
@@ -291,14 +294,18 @@ impl<'l, T: Transport, L: Links, R: ReportHandler, const BUFFER: usize> Mux<'l, 
                     let mut prefix = ControlPrefix::default();
                     emit(&mut prefix);
                     if let Some(id) = self.links.find(head.handle()) {
-                        self.links.with_link(id, |link| match head.begins_security() {
-                            true => link.info.guard.outbound(prefix.frame()),
-                            false => link.info.sdus.outbound(prefix.frame()),
-                        });
+                        self.links
+                            .with_link(id, |link| match head.begins_security() {
+                                true => link.info.guard.outbound(prefix.frame()),
+                                false => link.info.sdus.outbound(prefix.frame()),
+                            });
                     }
                 }
                 let turn = poll_fn(|cx| {
-                    self.state.borrow_mut().turns().poll_host_turn(&head, Instant::now(), cx)
+                    self.state
+                        .borrow_mut()
+                        .turns()
+                        .poll_host_turn(&head, Instant::now(), cx)
                 });
                 match select(turn, self.failed()).await {
                     Either::First(true) => unsent.what = Some(Claim::Credit(head.handle())),
@@ -326,9 +333,7 @@ impl<'l, T: Transport, L: Links, R: ReportHandler, const BUFFER: usize> Mux<'l, 
             PacketKind::Cmd => self.transport.write(&Raw::<1>(bytes)).await,
             PacketKind::AclData => self.transport.write(&Raw::<2>(bytes)).await,
             PacketKind::SyncData => self.transport.write(&Raw::<3>(bytes)).await,
-            PacketKind::IsoData | PacketKind::Event => {
-                self.transport.write(&Raw::<5>(bytes)).await
-            }
+            PacketKind::IsoData | PacketKind::Event => self.transport.write(&Raw::<5>(bytes)).await,
         };
         sent.map_err(|e| {
             self.fail(Failure::Transport);

@@ -89,7 +89,10 @@ pub(super) struct Outgoing<const SIZE: usize> {
 
 impl<const SIZE: usize> Outgoing<SIZE> {
     pub(super) const fn new() -> Self {
-        Self { bytes: Vec::new(), cut: false }
+        Self {
+            bytes: Vec::new(),
+            cut: false,
+        }
     }
 
     pub(super) fn clear(&mut self) {
@@ -208,7 +211,9 @@ pub(super) struct ControlPrefix {
 
 impl ControlPrefix {
     pub(super) fn frame(&self) -> &[u8] {
-        self.bytes.get(4..self.len.min(self.bytes.len())).unwrap_or_default()
+        self.bytes
+            .get(4..self.len.min(self.bytes.len()))
+            .unwrap_or_default()
     }
 }
 

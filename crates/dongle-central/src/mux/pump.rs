@@ -56,7 +56,9 @@ where
                 if let Some(failure) = self.failure() {
                     return Poll::Ready(Err(failure));
                 }
-                let sooner = self.deadline().is_some_and(|due| armed.is_none_or(|at| due < at));
+                let sooner = self
+                    .deadline()
+                    .is_some_and(|due| armed.is_none_or(|at| due < at));
                 match self.links.doorbell().poll(cx) {
                     Poll::Ready(rung) => Poll::Ready(Ok(rung)),
                     Poll::Pending if sooner || self.some_may_begin(waiting) => Poll::Ready(Ok(0)),

@@ -97,7 +97,6 @@ impl Sdus {
         let cid = u16::from_le_bytes([d0, d1]);
         match self.channels.iter_mut().find(|c| c.cid == cid && c.kept) {
             Some(channel) => {
-                warn!("XX held {}", cid);
                 channel.closing = Some(packet);
                 true
             }
@@ -114,8 +113,10 @@ impl Sdus {
 
     /// The peer's closing of a channel of which so many units were read, if that were all.
     pub fn release(&mut self, cid: u16, read: u32) -> Option<[u8; CLOSING]> {
-        let channel = self.channels.iter_mut().find(|channel| channel.cid == cid)?;
-        warn!("XX release {} units {} read {} closing {}", cid, channel.units, read, channel.closing.is_some());
+        let channel = self
+            .channels
+            .iter_mut()
+            .find(|channel| channel.cid == cid)?;
         match channel.units == read {
             true => channel.closing.take(),
             false => None,
@@ -124,7 +125,10 @@ impl Sdus {
 
     /// Nobody reads a channel any more; the peer's closing of it, if it was held back.
     pub fn let_go(&mut self, cid: u16) -> Option<[u8; CLOSING]> {
-        let channel = self.channels.iter_mut().find(|channel| channel.cid == cid)?;
+        let channel = self
+            .channels
+            .iter_mut()
+            .find(|channel| channel.cid == cid)?;
         channel.kept = false;
         channel.closing.take()
     }
@@ -134,7 +138,13 @@ impl Sdus {
             Some(index) => index,
             None => {
                 let (left, units, kept, closing) = (0, 0, false, None);
-                let channel = Channel { cid, left, units, kept, closing };
+                let channel = Channel {
+                    cid,
+                    left,
+                    units,
+                    kept,
+                    closing,
+                };
                 self.channels.push(channel).ok()?;
                 self.channels.len() - 1
             }
@@ -147,7 +157,9 @@ impl Sdus {
 mod tests {
     use super::*;
 
-    const REQUEST: [u8; 18] = [14, 0, 5, 0, 0x14, 1, 10, 0, 0x80, 0, 0x40, 0, 0, 1, 0, 1, 1, 0];
+    const REQUEST: [u8; 18] = [
+        14, 0, 5, 0, 0x14, 1, 10, 0, 0x80, 0, 0x40, 0, 0, 1, 0, 1, 1, 0,
+    ];
     const CLOSE: [u8; CLOSING] = [1, 0x20, 12, 0, 8, 0, 5, 0, 6, 9, 4, 0, 0x40, 0, 0x41, 0];
 
     #[test]

@@ -12,8 +12,8 @@ use super::events::{self, Event, code, judge};
 use super::packet::Head;
 use super::reassembly::Step;
 use super::report::ReportHandler;
-use super::sdus::CLOSING;
 use super::request::{self, ANSWER, ParameterRequest};
+use super::sdus::CLOSING;
 use super::turns::Turns;
 use super::watchdog::{Watchdog, is_dispensable};
 use crate::links::{LinkId, LinkInfo, Links, MAX_LINKS, Reason};
@@ -298,7 +298,9 @@ impl MuxState {
             return false;
         }
         let handles: Vec<u16, REQUESTS> = self.answers.iter().map(|(h, _)| *h).collect();
-        handles.iter().any(|h| !self.turns.is_connected(*h) || self.turns.att_may_begin(*h, now))
+        handles
+            .iter()
+            .any(|h| !self.turns.is_connected(*h) || self.turns.att_may_begin(*h, now))
     }
 
     /// How the last attempt to connect ended. One that is told its end is forgotten.
@@ -378,7 +380,11 @@ impl MuxState {
     /// When [`MuxState::handle_timeout`] wants to be called.
     #[inline]
     pub fn deadline(&self) -> Option<Instant> {
-        self.watchdog.deadline().into_iter().chain(self.turns.deadline()).min()
+        self.watchdog
+            .deadline()
+            .into_iter()
+            .chain(self.turns.deadline())
+            .min()
     }
 
     /// Who may send.
@@ -402,7 +408,10 @@ impl MuxState {
         while let Some(opcode) = self.watchdog.overdue(now) {
             self.watchdog.answered(opcode);
             if is_dispensable(opcode) && self.unanswered.push_back(opcode).is_ok() {
-                warn!("the controller did not answer command 0x{:04X}: going on without", opcode);
+                warn!(
+                    "the controller did not answer command 0x{:04X}: going on without",
+                    opcode
+                );
                 self.unanswered_watcher.wake();
             } else {
                 self.fail(Failure::Silent(opcode));
@@ -543,7 +552,9 @@ impl MuxState {
 
     /// A link was encrypted, or could not be; whether trouble-host waits for that.
     fn encryption(&mut self, handle: u16, status: u8, on: bool, links: &impl Links) -> bool {
-        let Some(id) = self.link(handle) else { return false };
+        let Some(id) = self.link(handle) else {
+            return false;
+        };
         let awaited = links.with_link(id, |link| {
             link.info.encryption_changes = link.info.encryption_changes.wrapping_add(1);
             link.info.encryption_status = status;
@@ -683,9 +694,7 @@ impl MuxState {
         for entry in entries.chunks_exact_mut(4) {
             let (handle, count) = entry.split_at_mut(2);
             let number = |bytes: &[u8]| bytes.first_chunk().map_or(0, |b| u16::from_le_bytes(*b));
-            let hosts = self
-                .turns
-                .completed(number(handle) & 0x0FFF, number(count));
+            let hosts = self.turns.completed(number(handle) & 0x0FFF, number(count));
             count.copy_from_slice(&hosts.to_le_bytes());
             any |= hosts > 0;
         }

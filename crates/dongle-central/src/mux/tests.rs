@@ -38,7 +38,11 @@ impl Bench {
     }
 
     fn new() -> Self {
-        Self { state: MuxState::new(), links: TestLinks::new(), reports: RefCell::new(0) }
+        Self {
+            state: MuxState::new(),
+            links: TestLinks::new(),
+            reports: RefCell::new(0),
+        }
     }
 
     /// What trouble-host sees of an event.
@@ -63,7 +67,11 @@ impl Bench {
     fn host_sends(&mut self, first: bool, frame_len: u16, data_len: u16) -> bool {
         let now = Instant::from_secs(0);
         let head = acl_head(7, first, frame_len, data_len);
-        match self.state.turns().poll_host_turn(&head, now, &mut Context::from_waker(Waker::noop())) {
+        match self
+            .state
+            .turns()
+            .poll_host_turn(&head, now, &mut Context::from_waker(Waker::noop()))
+        {
             Poll::Ready(sent) => {
                 assert!(sent, "the connection is there");
                 true
@@ -116,12 +124,18 @@ fn command(opcode: u16, parameters: &[u8]) -> Head {
 fn a_connection_has_a_link_from_its_event_to_its_end() {
     let mut bench = Bench::connected(4);
     let id = bench.links.find(7).unwrap();
-    let peer = bench.links.with_link(id, |link| link.info.peer).unwrap().unwrap();
+    let peer = bench
+        .links
+        .with_link(id, |link| link.info.peer)
+        .unwrap()
+        .unwrap();
     assert_eq!(peer.addr.raw(), &[1, 2, 3, 4, 5, 0xC6]);
     assert_eq!(bench.state.take_attempt(), Attempt::Connected(id));
     assert!(bench.event(&[0x05, 4, 0, 7, 0, 0x13]).is_some());
     assert_eq!(bench.links.find(7), None);
-    let ended = bench.links.with_link(id, |link| (link.info.phase(), link.info.reason()));
+    let ended = bench
+        .links
+        .with_link(id, |link| (link.info.phase(), link.info.reason()));
     assert_eq!(ended, Some((LinkPhase::Closed, Some(Reason::Hci(0x13)))));
 }
 
@@ -167,10 +181,20 @@ fn fragments_of_two_frames_never_mix_on_one_connection() {
 fn a_frame_that_trouble_host_gives_up_does_not_hold_up_the_bearers_for_ever() {
     let mut bench = Bench::connected(8);
     assert!(bench.host_sends(true, 30, 27));
-    assert!(!bench.state.turns().att_may_begin(7, Instant::from_millis(900)));
+    assert!(
+        !bench
+            .state
+            .turns()
+            .att_may_begin(7, Instant::from_millis(900))
+    );
     // The pump is told when to look again.
     assert_eq!(bench.state.deadline(), Some(Instant::from_secs(1)));
-    assert!(bench.state.turns().att_may_begin(7, Instant::from_millis(1100)));
+    assert!(
+        bench
+            .state
+            .turns()
+            .att_may_begin(7, Instant::from_millis(1100))
+    );
 }
 
 #[test]
@@ -189,7 +213,10 @@ fn with_one_buffer_both_sides_have_their_turn() {
     }
     let hosts = sent.iter().filter(|s| **s == 'h').count();
     assert!(sent.len() >= 20, "{sent:?}");
-    assert!(hosts * 3 >= sent.len() && hosts * 3 <= sent.len() * 2, "{sent:?}");
+    assert!(
+        hosts * 3 >= sent.len() && hosts * 3 <= sent.len() * 2,
+        "{sent:?}"
+    );
 }
 
 #[test]
@@ -233,7 +260,9 @@ fn every_prefix_of_an_event_is_survived() {
     let mut bench = Bench::connected(4);
     let events: [&[u8]; 4] = [
         &CONNECTED,
-        &[0x3E, 15, 0x02, 1, 0, 1, 1, 2, 3, 4, 5, 0xC6, 3, 2, 1, 6, 0xC8],
+        &[
+            0x3E, 15, 0x02, 1, 0, 1, 1, 2, 3, 4, 5, 0xC6, 3, 2, 1, 6, 0xC8,
+        ],
         &[0x0E, 7, 1, 0x02, 0x20, 0, 27, 0, 4],
         &[0x13, 5, 1, 7, 0, 1, 0],
     ];
@@ -254,7 +283,9 @@ fn every_prefix_of_an_event_is_survived() {
 #[test]
 fn advertising_reports_go_to_the_scan_and_not_to_trouble_host() {
     let mut bench = Bench::new();
-    let report = [0x3E, 15, 0x02, 1, 0, 1, 1, 2, 3, 4, 5, 0xC6, 3, 2, 1, 6, 0xC8];
+    let report = [
+        0x3E, 15, 0x02, 1, 0, 1, 1, 2, 3, 4, 5, 0xC6, 3, 2, 1, 6, 0xC8,
+    ];
     assert_eq!(bench.event(&report), None);
     assert_eq!((*bench.reports.borrow(), bench.undecodable()), (1, 0));
     let mut damaged = report;
@@ -268,7 +299,10 @@ fn what_a_command_returns_too_much_is_cut() {
     let mut bench = Bench::new();
     // Read RSSI returns a handle and a number, three bytes behind its status.
     let rssi = [0x0E, 9, 1, 0x05, 0x14, 0, 7, 0, 0xD0, 0xAA, 0xBB];
-    assert_eq!(bench.event(&rssi).unwrap(), [0x0E, 7, 1, 0x05, 0x14, 0, 7, 0, 0xD0]);
+    assert_eq!(
+        bench.event(&rssi).unwrap(),
+        [0x0E, 7, 1, 0x05, 0x14, 0, 7, 0, 0xD0]
+    );
     let status_only = [0x0E, 4, 1, 0x05, 0x14, 1];
     assert_eq!(bench.event(&status_only).unwrap(), status_only);
 }
@@ -277,13 +311,26 @@ fn what_a_command_returns_too_much_is_cut() {
 fn refusals_that_would_end_trouble_host_are_softened() {
     let mut bench = Bench::new();
     // Disconnect: Command Disallowed becomes Unknown Connection Identifier.
-    assert_eq!(bench.event(&[0x0F, 4, 0x0C, 1, 0x06, 0x04]).unwrap()[2], 0x02);
-    assert_eq!(bench.event(&[0x0F, 4, 0x00, 1, 0x06, 0x04]).unwrap()[2], 0x00);
+    assert_eq!(
+        bench.event(&[0x0F, 4, 0x0C, 1, 0x06, 0x04]).unwrap()[2],
+        0x02
+    );
+    assert_eq!(
+        bench.event(&[0x0F, 4, 0x00, 1, 0x06, 0x04]).unwrap()[2],
+        0x00
+    );
     // LE Set Scan Enable: a scan that can't be ended has ended; one that can't begin has not begun.
-    bench.state.command_sent(&command(0x200C, &[0, 0]), Instant::from_secs(0));
+    bench
+        .state
+        .command_sent(&command(0x200C, &[0, 0]), Instant::from_secs(0));
     assert_eq!(bench.event(&[0x0E, 4, 1, 0x0C, 0x20, 0x0C]).unwrap()[5], 0);
-    bench.state.command_sent(&command(0x200C, &[1, 0]), Instant::from_secs(0));
-    assert_eq!(bench.event(&[0x0E, 4, 1, 0x0C, 0x20, 0x0C]).unwrap()[5], 0x0C);
+    bench
+        .state
+        .command_sent(&command(0x200C, &[1, 0]), Instant::from_secs(0));
+    assert_eq!(
+        bench.event(&[0x0E, 4, 1, 0x0C, 0x20, 0x0C]).unwrap()[5],
+        0x0C
+    );
 }
 
 #[test]
@@ -291,7 +338,9 @@ fn a_command_without_answer_for_two_seconds_fails_the_controller() {
     let mut bench = Bench::new();
     let sent = Instant::from_secs(10);
     bench.state.command_sent(&command(0x1009, &[]), sent);
-    bench.state.handle_timeout(sent + Duration::from_millis(1999));
+    bench
+        .state
+        .handle_timeout(sent + Duration::from_millis(1999));
     assert_eq!(bench.state.failure(), None);
     assert_eq!(bench.state.deadline(), Some(sent + Duration::from_secs(2)));
     bench.state.handle_timeout(sent + Duration::from_secs(2));
@@ -305,17 +354,24 @@ fn a_command_that_is_answered_does_not() {
     bench.state.command_sent(&command(0x1009, &[]), sent);
     bench.event(&[0x0E, 10, 1, 0x09, 0x10, 0, 1, 2, 3, 4, 5, 6]);
     bench.state.handle_timeout(sent + Duration::from_secs(60));
-    assert_eq!((bench.state.failure(), bench.state.deadline()), (None, None));
+    assert_eq!(
+        (bench.state.failure(), bench.state.deadline()),
+        (None, None)
+    );
 }
 
 #[test]
 fn a_command_that_can_be_done_without_is_answered_in_the_controllers_place() {
     let mut bench = Bench::new();
     let sent = Instant::from_secs(10);
-    bench.state.command_sent(&command(0x2032, &[7, 0, 0, 2, 2, 0, 0]), sent);
+    bench
+        .state
+        .command_sent(&command(0x2032, &[7, 0, 0, 2, 2, 0, 0]), sent);
     bench.state.handle_timeout(sent + Duration::from_secs(2));
     assert_eq!(bench.state.failure(), None);
-    let stand_in = bench.state.poll_stand_in(&mut Context::from_waker(Waker::noop()));
+    let stand_in = bench
+        .state
+        .poll_stand_in(&mut Context::from_waker(Waker::noop()));
     assert_eq!(stand_in, Poll::Ready([0x0F, 4, 0x01, 1, 0x32, 0x20]));
 }
 
@@ -323,8 +379,14 @@ fn a_command_that_can_be_done_without_is_answered_in_the_controllers_place() {
 fn an_att_pdu_in_many_packets_reaches_the_bearer_once() {
     let mut bench = Bench::connected(4);
     // The peer asks for the MTU, in packets of five bytes and two.
-    assert_eq!(bench.inbound(PacketKind::AclData, &[7, 0x20, 5, 0, 3, 0, 4, 0, 2]), None);
-    assert_eq!(bench.inbound(PacketKind::AclData, &[7, 0x10, 2, 0, 100, 0]), None);
+    assert_eq!(
+        bench.inbound(PacketKind::AclData, &[7, 0x20, 5, 0, 3, 0, 4, 0, 2]),
+        None
+    );
+    assert_eq!(
+        bench.inbound(PacketKind::AclData, &[7, 0x10, 2, 0, 100, 0]),
+        None
+    );
     let id = bench.links.find(7).unwrap();
     let mut out = [0; 32];
     let answer = bench.links.with_link(id, |link| {
@@ -334,8 +396,14 @@ fn an_att_pdu_in_many_packets_reaches_the_bearer_once() {
     assert_eq!(out[0], 0x03);
     // Other channels pass through as they are.
     let signal = [7, 0x20, 6, 0, 2, 0, 0x40, 0, 1, 2];
-    assert_eq!(bench.inbound(PacketKind::AclData, &signal), Some(signal.to_vec()));
+    assert_eq!(
+        bench.inbound(PacketKind::AclData, &signal),
+        Some(signal.to_vec())
+    );
     // And a connection nobody knows of is none.
-    assert_eq!(bench.inbound(PacketKind::AclData, &[9, 0x20, 5, 0, 1, 0, 4, 0, 2]), None);
+    assert_eq!(
+        bench.inbound(PacketKind::AclData, &[9, 0x20, 5, 0, 1, 0, 4, 0, 2]),
+        None
+    );
     assert_eq!(bench.undecodable(), 1);
 }

@@ -100,7 +100,11 @@ impl Turns {
 
     /// When a frame that trouble-host does not go on with is given up, if a bearer waits for that.
     pub fn deadline(&self) -> Option<Instant> {
-        let stalled = self.host_frames.iter().map(|f| f.since + STALLED_FRAME).min();
+        let stalled = self
+            .host_frames
+            .iter()
+            .map(|f| f.since + STALLED_FRAME)
+            .min();
         stalled.filter(|_| self.att_waits)
     }
 
@@ -248,5 +252,11 @@ impl Turns {
         if self.att_waits {
             self.pump.wake();
         }
+    }
+}
+
+impl Default for Turns {
+    fn default() -> Self {
+        Self::new()
     }
 }

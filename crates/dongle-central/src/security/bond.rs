@@ -40,7 +40,10 @@ impl Bond {
     /// Whether the peer goes by this address: its identity, or one that its key resolves.
     pub fn is_of(&self, address: Address) -> bool {
         same(self.identity, address)
-            || self.irk.as_ref().is_some_and(|irk| super::resolve::resolves(irk, address))
+            || self
+                .irk
+                .as_ref()
+                .is_some_and(|irk| super::resolve::resolves(irk, address))
     }
 }
 

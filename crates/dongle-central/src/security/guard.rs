@@ -212,7 +212,10 @@ impl Guard {
         match pdu {
             [code::IDENTITY_INFORMATION, irk @ ..] => {
                 // Ours to keep: trouble-host would log it, and program it into the controller.
-                self.irk = irk.first_chunk().map(|k| Key::new(*k)).filter(|k| !k.is_zero());
+                self.irk = irk
+                    .first_chunk()
+                    .map(|k| Key::new(*k))
+                    .filter(|k| !k.is_zero());
                 irk.fill(0);
                 Verdict::Pass(whole)
             }
@@ -240,7 +243,9 @@ impl Guard {
                 refused.then_some(PairingFailure::AUTHENTICATION_REQUIREMENTS)
             }
             // A peer that does not know the passkey can send back what we sent.
-            [code::PAIRING_CONFIRM, ref value @ ..] if self.confirm.is_some_and(|c| c == *value) => {
+            [code::PAIRING_CONFIRM, ref value @ ..]
+                if self.confirm.is_some_and(|c| c == *value) =>
+            {
                 Some(PairingFailure::CONFIRM_VALUE_FAILED)
             }
             _ => None,
@@ -323,7 +328,10 @@ mod tests {
         assert_eq!(answered(&mut guard, &short), Some(std::vec![0x05, 0x06]));
         assert_eq!(guard.refused(), Some(PairingFailure::ENCRYPTION_KEY_SIZE));
 
-        let wanted = Requirements { min_key_size: 7, ..Default::default() };
+        let wanted = Requirements {
+            min_key_size: 7,
+            ..Default::default()
+        };
         let mut guard = pairing(wanted);
         assert_eq!(answered(&mut guard, &short), Some(short.to_vec()));
         assert_eq!(guard.agreed(), (false, 7));
@@ -338,8 +346,14 @@ mod tests {
     #[test]
     fn legacy_pairing_is_refused_where_it_is_not_wanted() {
         let legacy = [0x02, 4, 0, 0x05, 16, 3, 3];
-        let wanted = Requirements { secure_connections: true, ..Default::default() };
-        assert_eq!(answered(&mut pairing(wanted), &legacy), Some(std::vec![0x05, 0x03]));
+        let wanted = Requirements {
+            secure_connections: true,
+            ..Default::default()
+        };
+        assert_eq!(
+            answered(&mut pairing(wanted), &legacy),
+            Some(std::vec![0x05, 0x03])
+        );
         let mut guard = pairing(Requirements::default());
         assert_eq!(answered(&mut guard, &legacy), Some(legacy.to_vec()));
         assert_eq!(guard.agreed(), (false, 16));
@@ -347,7 +361,10 @@ mod tests {
 
     #[test]
     fn just_works_is_refused_where_a_person_is_wanted() {
-        let wanted = Requirements { authenticated: true, ..Default::default() };
+        let wanted = Requirements {
+            authenticated: true,
+            ..Default::default()
+        };
         for (response, passes) in [
             ([0x02, 3, 0, 0x0D, 16, 3, 3], false),
             ([0x02, 0, 0, 0x09, 16, 3, 3], true),
@@ -357,7 +374,11 @@ mod tests {
             ([0x02, 3, 1, 0x01, 16, 3, 3], false),
         ] {
             let answer = answered(&mut pairing(wanted), &response);
-            let expected = if passes { response.to_vec() } else { std::vec![0x05, 0x03] };
+            let expected = if passes {
+                response.to_vec()
+            } else {
+                std::vec![0x05, 0x03]
+            };
             assert_eq!(answer, Some(expected), "{response:?}");
         }
     }
@@ -411,7 +432,10 @@ mod tests {
         assert_eq!(answered(&mut guard, &[0x05, 0x08]), None);
         assert!(guard.encrypted());
         assert!(!guard.encrypted());
-        assert_eq!(answered(&mut guard, &[0x05, 0x08]), Some(std::vec![0x05, 0x08]));
+        assert_eq!(
+            answered(&mut guard, &[0x05, 0x08]),
+            Some(std::vec![0x05, 0x08])
+        );
         assert_eq!(guard.peer_failed(), Some(PairingFailure(0x08)));
     }
 
@@ -421,7 +445,11 @@ mod tests {
             for len in 0..30usize {
                 let mut guard = pairing(Requirements::default());
                 let mut frame = std::vec![len as u8, 0, 6, 0];
-                frame.extend(core::iter::once(code).chain(core::iter::repeat(1)).take(len));
+                frame.extend(
+                    core::iter::once(code)
+                        .chain(core::iter::repeat(1))
+                        .take(len),
+                );
                 for cut in 0..=frame.len() {
                     guard.inbound(&mut frame.clone()[..cut]);
                 }

@@ -9,7 +9,9 @@ use crate::links::Address;
 /// Whether `address` is one that the owner of `irk` goes by.
 pub fn resolves(irk: &Key, address: Address) -> bool {
     let octets = address.addr.raw();
-    let [h0, h1, h2, p0, p1, p2] = octets else { return false };
+    let [h0, h1, h2, p0, p1, p2] = octets else {
+        return false;
+    };
     let resolvable = address.kind.as_raw() & 1 == 1 && p2 >> 6 == 0b01;
     resolvable && hash(irk, [*p0, *p1, *p2]) == [*h0, *h1, *h2]
 }

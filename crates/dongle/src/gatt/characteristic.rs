@@ -28,18 +28,27 @@ pub struct Characteristic {
 impl Characteristic {
     pub(crate) fn new(held: Arc<Held>, characteristic: gatt::Characteristic) -> Self {
         if characteristic.uuid == uuids::SERVICE_CHANGED {
-            held.database.watch(&held.client(None), characteristic.value_handle);
+            held.database
+                .watch(&held.client(None), characteristic.value_handle);
         }
         let age = held.database.age();
-        Self { held, characteristic, age }
+        Self {
+            held,
+            characteristic,
+            age,
+        }
     }
 
     /// Where the value is, if it still is there and on this connection.
     pub(crate) fn checked(&self, on: &Arc<Held>) -> Result<AttributeHandle, Error> {
         if !Arc::ptr_eq(&self.held, on) {
-            return Err(Error::InvalidParameter("a characteristic of another connection"));
+            return Err(Error::InvalidParameter(
+                "a characteristic of another connection",
+            ));
         }
-        self.held.database.check(self.characteristic.value_handle, self.age)?;
+        self.held
+            .database
+            .check(self.characteristic.value_handle, self.age)?;
         Ok(self.characteristic.value_handle)
     }
 
@@ -54,6 +63,7 @@ impl Characteristic {
     }
 
     /// Where its value is.
+    #[allow(clippy::misnamed_getters)] // The declaration's handle is of no use to anyone.
     pub fn handle(&self) -> AttributeHandle {
         self.characteristic.value_handle
     }
@@ -68,13 +78,22 @@ impl Characteristic {
     /// Writes the value. Without another word it is written without response if the
     /// characteristic allows that, and with one otherwise.
     pub fn write<'a>(&'a self, value: &'a [u8]) -> Write<'a> {
-        Write { characteristic: self, value, response: None, timeout: None }
+        Write {
+            characteristic: self,
+            value,
+            response: None,
+            timeout: None,
+        }
     }
 
     /// Asks the server to send the value whenever it changes: notified where the characteristic
     /// can, else indicated. Nothing sent from then on is missed, as long as it is read in time.
     pub fn subscribe(&self) -> Subscribe<'_> {
-        Subscribe { characteristic: self, kind: None, timeout: None }
+        Subscribe {
+            characteristic: self,
+            kind: None,
+            timeout: None,
+        }
     }
 
     /// The descriptor with this UUID, the first if there are several.
@@ -117,8 +136,16 @@ impl Characteristic {
 
 impl fmt::Debug for Characteristic {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let gatt::Characteristic { uuid, value_handle, properties, .. } = self.characteristic;
-        write!(f, "Characteristic({uuid} at {value_handle}, {properties:?})")
+        let gatt::Characteristic {
+            uuid,
+            value_handle,
+            properties,
+            ..
+        } = self.characteristic;
+        write!(
+            f,
+            "Characteristic({uuid} at {value_handle}, {properties:?})"
+        )
     }
 }
 
@@ -183,7 +210,11 @@ impl<'a> Write<'a> {
     }
 
     async fn write(self) -> Result<(), Error> {
-        let Characteristic { held, characteristic, .. } = self.characteristic;
+        let Characteristic {
+            held,
+            characteristic,
+            ..
+        } = self.characteristic;
         let handle = self.characteristic.checked(held)?;
         let mode = WriteMode::choose(characteristic.properties, self.response)
             .ok_or(Error::NotPermitted("the characteristic can not be written"))?;
@@ -236,7 +267,11 @@ impl<'a> Subscribe<'a> {
     }
 
     async fn subscribe(self) -> Result<Subscription, Error> {
-        let Characteristic { held, characteristic, .. } = self.characteristic;
+        let Characteristic {
+            held,
+            characteristic,
+            ..
+        } = self.characteristic;
         let value = self.characteristic.checked(held)?;
         let properties = characteristic.properties;
         let notifies = properties.contains(Properties::NOTIFY);
@@ -251,10 +286,15 @@ impl<'a> Subscribe<'a> {
             ValueKind::Indication => (indicates, ClientConfiguration::INDICATIONS),
         };
         if !can {
-            return Err(Error::NotPermitted("the characteristic does not send its value"));
+            return Err(Error::NotPermitted(
+                "the characteristic does not send its value",
+            ));
         }
         // The queue is there before the server may send.
-        let values = held.client(None).subscribe(value, kind).map_err(|e| held.explain(e))?;
+        let values = held
+            .client(None)
+            .subscribe(value, kind)
+            .map_err(|e| held.explain(e))?;
         let configuration = match held.database.configuration(value) {
             Some(known) => known,
             None => self.find_configuration().await?,
@@ -263,7 +303,13 @@ impl<'a> Subscribe<'a> {
             let written = configuration.written | wanted;
             let bits = written.to_le_bytes();
             write_value(held, configuration.handle, &bits, self.timeout).await?;
-            held.database.configured(value, Configuration { written, ..configuration });
+            held.database.configured(
+                value,
+                Configuration {
+                    written,
+                    ..configuration
+                },
+            );
         }
         Ok(Subscription::new(Arc::clone(held), values, value, kind))
     }
@@ -271,11 +317,22 @@ impl<'a> Subscribe<'a> {
     /// Finds the descriptor that has to be written. It is looked for once in a connection.
     async fn find_configuration(&self) -> Result<Configuration, Error> {
         let uuid = uuids::CLIENT_CONFIGURATION;
-        let found = self.characteristic.find_descriptor(uuid, self.timeout).await?;
-        let handle = found.ok_or(Error::NotFound(Wanted::Descriptor(uuid)))?.handle;
-        let configuration = Configuration { handle, written: ClientConfiguration::empty() };
+        let found = self
+            .characteristic
+            .find_descriptor(uuid, self.timeout)
+            .await?;
+        let handle = found
+            .ok_or(Error::NotFound(Wanted::Descriptor(uuid)))?
+            .handle;
+        let configuration = Configuration {
+            handle,
+            written: ClientConfiguration::empty(),
+        };
         let value = self.characteristic.characteristic.value_handle;
-        self.characteristic.held.database.configured(value, configuration);
+        self.characteristic
+            .held
+            .database
+            .configured(value, configuration);
         Ok(configuration)
     }
 

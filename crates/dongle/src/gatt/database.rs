@@ -81,7 +81,9 @@ impl Database {
 impl State {
     /// Reads what the server has told, without waiting for more.
     fn hear_of_changes(&mut self) {
-        let Some(subscription) = &mut self.service_changed else { return };
+        let Some(subscription) = &mut self.service_changed else {
+            return;
+        };
         let mut cx = Context::from_waker(Waker::noop());
         let mut value = [0; 8];
         while let Poll::Ready(Ok(heard)) = subscription.poll_notified(&mut cx, None, &mut value) {
@@ -91,7 +93,8 @@ impl State {
                 Notified::Missed(_) => Some(HandleRange::ALL),
             };
             if let Some(changed) = changed {
-                self.configurations.retain(|handle, _| !changed.contains(*handle));
+                self.configurations
+                    .retain(|handle, _| !changed.contains(*handle));
                 self.changes.push(changed);
             }
         }

@@ -22,7 +22,11 @@ pub struct Descriptor {
 impl Descriptor {
     pub(crate) fn new(held: Arc<Held>, descriptor: gatt::Descriptor) -> Self {
         let age = held.database.age();
-        Self { held, descriptor, age }
+        Self {
+            held,
+            descriptor,
+            age,
+        }
     }
 
     /// What it is.
@@ -42,9 +46,9 @@ impl Descriptor {
 
     /// Reads it, however long it is.
     pub fn read(&self) -> Call<'_, Vec<u8>> {
-        Call::new(move |timeout| async move {
-            read_value(&self.held, self.checked()?, timeout).await
-        })
+        Call::new(
+            move |timeout| async move { read_value(&self.held, self.checked()?, timeout).await },
+        )
     }
 
     /// Writes it, with response; in parts if it does not fit the MTU.
@@ -57,6 +61,10 @@ impl Descriptor {
 
 impl fmt::Debug for Descriptor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Descriptor({} at {})", self.descriptor.uuid, self.descriptor.handle)
+        write!(
+            f,
+            "Descriptor({} at {})",
+            self.descriptor.uuid, self.descriptor.handle
+        )
     }
 }

@@ -14,8 +14,8 @@ use dongle_central::gatt::Procedure;
 use futures_lite::stream;
 
 pub use changes::ServiceChanges;
-pub(crate) use characteristic::{read_value, write_value};
 pub use characteristic::{Characteristic, Subscribe, Write};
+pub(crate) use characteristic::{read_value, write_value};
 pub(crate) use database::{Age, Configuration, Database};
 pub use descriptor::Descriptor;
 pub use service::Service;

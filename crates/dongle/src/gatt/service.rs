@@ -43,7 +43,9 @@ impl Service {
     /// [`Error::NotFound`] if the service has none.
     pub fn characteristic(&self, uuid: Uuid) -> Call<'_, Characteristic> {
         Call::new(move |timeout| async move {
-            self.held.database.check(self.service.range.start(), self.age)?;
+            self.held
+                .database
+                .check(self.service.range.start(), self.age)?;
             let client = self.held.client(timeout);
             let buffer = vec![0; Mtu::MAX.size()];
             let mut found = client.characteristics(self.service.range, Some(uuid), buffer);
@@ -58,9 +60,8 @@ impl Service {
     pub fn characteristics(&self) -> Found<Characteristic> {
         let held = Arc::clone(&self.held);
         let range = self.service.range;
-        let start = move |client: Client<_>| {
-            client.characteristics(range, None, vec![0; Mtu::MAX.size()])
-        };
+        let start =
+            move |client: Client<_>| client.characteristics(range, None, vec![0; Mtu::MAX.size()]);
         found(held, start, Characteristic::new)
     }
 
@@ -68,11 +69,15 @@ impl Service {
     /// with its handle, as much of it as one response holds.
     pub fn read_by_uuid(&self, uuid: Uuid) -> Call<'_, Vec<(AttributeHandle, Vec<u8>)>> {
         Call::new(move |timeout| async move {
-            self.held.database.check(self.service.range.start(), self.age)?;
+            self.held
+                .database
+                .check(self.service.range.start(), self.age)?;
             let client = self.held.client(timeout);
             let mut values = Vec::new();
             let mut run = client.read_by_uuid(self.service.range, uuid, vec![0; Mtu::MAX.size()]);
-            let done = run.each(|read| values.push((read.handle, read.value.to_vec()))).await;
+            let done = run
+                .each(|read| values.push((read.handle, read.value.to_vec())))
+                .await;
             done.map_err(|e| self.held.explain(e))?;
             Ok(values)
         })
@@ -82,18 +87,28 @@ impl Service {
     pub fn included_services(&self) -> Found<Self> {
         let held = Arc::clone(&self.held);
         let range = self.service.range;
-        let start = move |client: Client<_>| {
-            client.included_services(range, vec![0; Mtu::MAX.size()])
-        };
+        let start =
+            move |client: Client<_>| client.included_services(range, vec![0; Mtu::MAX.size()]);
         found(held, start, |held, included: gatt::IncludedService| {
             let (range, uuid) = (included.range, included.uuid);
-            Self::new(held, gatt::Service { range, uuid, primary: false })
+            Self::new(
+                held,
+                gatt::Service {
+                    range,
+                    uuid,
+                    primary: false,
+                },
+            )
         })
     }
 }
 
 impl fmt::Debug for Service {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Service({} at {})", self.service.uuid, self.service.range)
+        write!(
+            f,
+            "Service({} at {})",
+            self.service.uuid, self.service.range
+        )
     }
 }

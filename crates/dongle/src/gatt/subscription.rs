@@ -52,7 +52,14 @@ impl Subscription {
         value: AttributeHandle,
         kind: ValueKind,
     ) -> Self {
-        Self { held, values, value, kind, buffer: Box::new([0; LONGEST]), over: false }
+        Self {
+            held,
+            values,
+            value,
+            kind,
+            buffer: Box::new([0; LONGEST]),
+            over: false,
+        }
     }
 
     /// The next value, or how many were missed before it. Values that were received before the
@@ -77,9 +84,17 @@ impl Subscription {
     /// more.
     pub fn unsubscribe(self) -> Call<'static, ()> {
         Call::new(move |timeout| async move {
-            let Self { held, values, value, kind, .. } = self;
+            let Self {
+                held,
+                values,
+                value,
+                kind,
+                ..
+            } = self;
             drop(values);
-            let Some(configuration) = held.database.configuration(value) else { return Ok(()) };
+            let Some(configuration) = held.database.configuration(value) else {
+                return Ok(());
+            };
             if held.subscriptions(value, kind) > 0 {
                 return Ok(());
             }
@@ -89,9 +104,17 @@ impl Subscription {
                     ValueKind::Indication => ClientConfiguration::INDICATIONS,
                 };
             let client = held.client(timeout);
-            let done = client.write(configuration.handle, &written.to_le_bytes()).await;
+            let done = client
+                .write(configuration.handle, &written.to_le_bytes())
+                .await;
             done.map_err(|e| held.explain(e))?;
-            held.database.configured(value, Configuration { written, ..configuration });
+            held.database.configured(
+                value,
+                Configuration {
+                    written,
+                    ..configuration
+                },
+            );
             Ok(())
         })
     }
@@ -103,9 +126,9 @@ impl Subscription {
     ) -> Poll<Result<Notified, Error>> {
         let polled = self.values.poll_notified(cx, deadline, &mut *self.buffer);
         polled.map(|heard| match heard {
-            Ok(client::Notified::Value(len)) => {
-                Ok(Notified::Value(self.buffer.get(..len).unwrap_or_default().to_vec()))
-            }
+            Ok(client::Notified::Value(len)) => Ok(Notified::Value(
+                self.buffer.get(..len).unwrap_or_default().to_vec(),
+            )),
             Ok(client::Notified::Missed(count)) => Ok(Notified::Missed(count)),
             Err(error) => Err(self.held.explain(error)),
         })
@@ -138,6 +161,8 @@ impl Stream for Subscription {
 
 impl fmt::Debug for Subscription {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Subscription").field("pending", &self.pending()).finish_non_exhaustive()
+        f.debug_struct("Subscription")
+            .field("pending", &self.pending())
+            .finish_non_exhaustive()
     }
 }

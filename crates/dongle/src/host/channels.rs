@@ -22,14 +22,27 @@ use crate::l2cap::{ChannelRequest, Ends, HostEnds, L2capRefusal};
 impl<'c, 's, 'a> Host<'c, 's, 'a> {
     /// Opens a channel, or waits for one, and runs it.
     pub(super) async fn channel(&self, request: ChannelRequest) {
-        let ChannelRequest { id, spsm, mtu, accept, mut reply } = request;
+        let ChannelRequest {
+            id,
+            spsm,
+            mtu,
+            accept,
+            mut reply,
+        } = request;
         let Some(connection) = self.central.connection(id) else {
-            let reason = self.central.mux().links().with_link(id, |link| link.info.reason());
+            let reason = self
+                .central
+                .mux()
+                .links()
+                .with_link(id, |link| link.info.reason());
             let reason = reason.flatten().unwrap_or(Reason::Unknown);
             let _ = reply.send(Err(Error::Disconnected(reason)));
             return;
         };
-        let config = L2capChannelConfig { mtu: Some(mtu), ..Default::default() };
+        let config = L2capChannelConfig {
+            mtu: Some(mtu),
+            ..Default::default()
+        };
         let opened = async {
             match accept {
                 true => self.accept(&connection, id, spsm, &config).await,
@@ -85,9 +98,7 @@ impl<'c, 's, 'a> Host<'c, 's, 'a> {
         let _listening = Listening(self, id);
         let stack = self.central.stack();
         let listener = L2capChannel::listen(stack, connection.host());
-        let ended = async {
-            Err(Error::Disconnected(connection.disconnected().await))
-        };
+        let ended = async { Err(Error::Disconnected(connection.disconnected().await)) };
         let accepted = async {
             loop {
                 let pending = listener.next().await.map_err(|e| explain(e.into()))?;
@@ -113,7 +124,11 @@ impl<'c, 's, 'a> Host<'c, 's, 'a> {
         ends: HostEnds,
     ) {
         let stack = self.central.stack();
-        let HostEnds { mut outgoing, mut incoming, open } = ends;
+        let HostEnds {
+            mut outgoing,
+            mut incoming,
+            open,
+        } = ends;
         let read = Cell::new(0_u32);
         // No credit goes out before the handle has room for the unit.
         let receive = async {

@@ -308,11 +308,9 @@ impl Connecting {
             }
             error => {
                 let error = Error::from(error);
-                let mut state = self.0.borrow_mut();
                 for peer in &group.peers {
-                    state.answer(*peer, || Err(error.clone()));
+                    self.0.borrow_mut().answer(*peer, || Err(error.clone()));
                 }
-                drop(state);
                 pause.await;
             }
         }

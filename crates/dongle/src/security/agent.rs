@@ -91,7 +91,9 @@ pub(crate) struct Asked {
 
 impl fmt::Debug for Asked {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Asked").field("peer", &self.peer).finish_non_exhaustive()
+        f.debug_struct("Asked")
+            .field("peer", &self.peer)
+            .finish_non_exhaustive()
     }
 }
 
@@ -104,17 +106,19 @@ impl Asked {
     {
         let (mut reply, answer) = oneshot::channel();
         let agent = Arc::clone(&self.agent);
-        let asked = thread::Builder::new().name("dongle-agent".into()).spawn(move || {
-            let asked = async { Some(question(&*agent).await) };
-            let moot = async {
-                reply.cancellation().await;
-                None
-            };
-            if let Some(answer) = block_on(or(asked, moot)) {
-                // The pairing may have ended just now.
-                let _ = reply.send(answer);
-            }
-        });
+        let asked = thread::Builder::new()
+            .name("dongle-agent".into())
+            .spawn(move || {
+                let asked = async { Some(question(&*agent).await) };
+                let moot = async {
+                    reply.cancellation().await;
+                    None
+                };
+                if let Some(answer) = block_on(or(asked, moot)) {
+                    // The pairing may have ended just now.
+                    let _ = reply.send(answer);
+                }
+            });
         match asked {
             Ok(_) => answer.await.ok(),
             Err(error) => {
@@ -141,7 +145,9 @@ impl security::Agent for Asked {
 
     async fn compare(&self, passkey: Passkey) -> bool {
         let peer = self.peer;
-        self.ask(move |agent| agent.compare(peer, passkey)).await.unwrap_or(false)
+        self.ask(move |agent| agent.compare(peer, passkey))
+            .await
+            .unwrap_or(false)
     }
 
     async fn enter(&self) -> Option<Passkey> {
@@ -151,6 +157,8 @@ impl security::Agent for Asked {
 
     async fn out_of_band(&self) -> Option<OutOfBand> {
         let peer = self.peer;
-        self.ask(move |agent| agent.out_of_band(peer)).await.flatten()
+        self.ask(move |agent| agent.out_of_band(peer))
+            .await
+            .flatten()
     }
 }

@@ -37,7 +37,10 @@ pub struct Bonded {
 
 impl Bonds {
     pub(crate) fn new(store: Arc<dyn BondStore>) -> Self {
-        Self { store, state: Mutex::default() }
+        Self {
+            store,
+            state: Mutex::default(),
+        }
     }
 
     /// Reads the bonds of the address that the dongle goes by.
@@ -56,7 +59,9 @@ impl Bonds {
                 }
                 Err(why) => Some(match self.store.set_aside(own) {
                     Ok(place) => format!("the bonds can't be read ({why}); kept as {place}"),
-                    Err(error) => format!("the bonds can't be read ({why}), nor put aside: {error}"),
+                    Err(error) => {
+                        format!("the bonds can't be read ({why}), nor put aside: {error}")
+                    }
                 }),
             },
             Err(error) => Some(format!("the bonds can't be read: {error}")),
@@ -87,14 +92,23 @@ impl Bonds {
     /// Whether there is a bond with whoever goes by this address.
     pub(crate) fn find(&self, peer: links::Address) -> Option<Bond> {
         let state = self.state();
-        state.document.entries.iter().map(|e| &e.bond).find(|bond| bond.is_of(peer)).cloned()
+        state
+            .document
+            .entries
+            .iter()
+            .map(|e| &e.bond)
+            .find(|bond| bond.is_of(peer))
+            .cloned()
     }
 
     /// Takes a bond out; whether there was one.
     pub(crate) fn forget(&self, peer: Address) -> Result<bool, Error> {
         let mut state = self.state();
         let before = state.document.entries.len();
-        state.document.entries.retain(|entry| !entry.bond.is_of(peer.for_host()));
+        state
+            .document
+            .entries
+            .retain(|entry| !entry.bond.is_of(peer.for_host()));
         if state.document.entries.len() == before {
             return Ok(false);
         }
@@ -105,9 +119,15 @@ impl Bonds {
     fn add(&self, bond: &Bond) -> Result<(), Error> {
         let mut state = self.state();
         let entries = &mut state.document.entries;
-        match entries.iter_mut().find(|entry| entry.bond.is_of(bond.identity)) {
+        match entries
+            .iter_mut()
+            .find(|entry| entry.bond.is_of(bond.identity))
+        {
             Some(entry) => entry.bond = bond.clone(),
-            None => entries.push(Entry { bond: bond.clone(), other: Default::default() }),
+            None => entries.push(Entry {
+                bond: bond.clone(),
+                other: Default::default(),
+            }),
         }
         self.keep(&state)
     }

@@ -39,7 +39,10 @@ impl Document {
         let Some(Value::Array(bonds)) = other.remove("bonds") else {
             return Err("no list of \"bonds\"".into());
         };
-        let mut document = Self { other, ..Self::default() };
+        let mut document = Self {
+            other,
+            ..Self::default()
+        };
         for value in bonds {
             match entry(&value) {
                 Some(entry) => {
@@ -60,7 +63,11 @@ impl Document {
 
     pub(super) fn write(&self) -> Zeroizing<Vec<u8>> {
         let mut top = self.other.clone();
-        let version = top.get("version").and_then(Value::as_u64).unwrap_or(0).max(VERSION);
+        let version = top
+            .get("version")
+            .and_then(Value::as_u64)
+            .unwrap_or(0)
+            .max(VERSION);
         top.insert("version".into(), version.into());
         let known = self.entries.iter().map(written);
         let bonds = known.chain(self.unread.iter().cloned()).collect();
@@ -92,13 +99,17 @@ fn entry(value: &Value) -> Option<Entry> {
         ltk: Key::new(*octets(text("ltk")?)?),
         ediv: u16::try_from(number("ediv").unwrap_or(0)).ok()?,
         rand: *rand,
-        key_size: number("key_size").and_then(|n| u8::try_from(n).ok()).filter(|n| (7..=16).contains(n))?,
+        key_size: number("key_size")
+            .and_then(|n| u8::try_from(n).ok())
+            .filter(|n| (7..=16).contains(n))?,
         authenticated: flag("authenticated"),
         secure_connections: flag("secure_connections"),
     };
     let keys = |name: &str| KEYS.contains(&name);
     let other = fields.iter().filter(|(name, _)| !keys(name));
-    let other = other.map(|(name, value)| (name.clone(), value.clone())).collect();
+    let other = other
+        .map(|(name, value)| (name.clone(), value.clone()))
+        .collect();
     Some(Entry { bond, other })
 }
 
@@ -106,7 +117,10 @@ fn written(entry: &Entry) -> Value {
     let Entry { bond, other } = entry;
     let mut fields = other.clone();
     let mut set = |name: &str, value: Value| _ = fields.insert(name.into(), value);
-    set("address", json!(format!("{:#}", Address::from_host(bond.identity))));
+    set(
+        "address",
+        json!(format!("{:#}", Address::from_host(bond.identity))),
+    );
     set("ltk", hex(bond.ltk.reveal()).into());
     if let Some(irk) = &bond.irk {
         set("irk", hex(irk.reveal()).into());
@@ -140,10 +154,14 @@ fn wipe(mut value: Value) {
 
 /// Octets in hexadecimal, least significant first, as in SMP.
 fn hex(octets: &[u8]) -> String {
-    const DIGITS: [char; 16] =
-        ['0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'a', 'b', 'c', 'd', 'e', 'f'];
+    const DIGITS: [char; 16] = [
+        '0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'a', 'b', 'c', 'd', 'e', 'f',
+    ];
     let digit = |n: u8| DIGITS.get(usize::from(n)).copied().unwrap_or('0');
-    octets.iter().flat_map(|octet| [digit(octet >> 4), digit(octet & 0xF)]).collect()
+    octets
+        .iter()
+        .flat_map(|octet| [digit(octet >> 4), digit(octet & 0xF)])
+        .collect()
 }
 
 fn octets<const N: usize>(text: &str) -> Option<Zeroizing<[u8; N]>> {
@@ -179,7 +197,10 @@ mod tests {
         assert_eq!(written["version"], 7);
         assert_eq!(written["later"], json!([1]));
         assert_eq!(written["bonds"][0]["later"], json!({"a": 1}));
-        assert_eq!(written["bonds"][0]["ltk"], "000102030405060708090a0b0c0d0e0f");
+        assert_eq!(
+            written["bonds"][0]["ltk"],
+            "000102030405060708090a0b0c0d0e0f"
+        );
         assert_eq!(written["bonds"][1], json!({"of another kind": true}));
     }
 
@@ -193,7 +214,13 @@ mod tests {
 
     #[test]
     fn what_is_damaged_is_refused_without_being_quoted() {
-        for text in ["", "[]", "{}", "{\"bonds\": 1}", "{\"bonds\": [\"ltk 0011\""] {
+        for text in [
+            "",
+            "[]",
+            "{}",
+            "{\"bonds\": 1}",
+            "{\"bonds\": [\"ltk 0011\"",
+        ] {
             let error = Document::read(text.as_bytes()).expect_err(text);
             assert!(!error.contains("0011"), "{error}");
         }

@@ -18,8 +18,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 pub use dongle_central::security::{
-    IoCapabilities, Key, Level, OobData, OutOfBand, PairingFailure, Passkey, Requirements, Security,
-    SecurityError,
+    IoCapabilities, Key, Level, OobData, OutOfBand, PairingFailure, Passkey, Requirements,
+    Security, SecurityError,
 };
 
 pub use agent::{Answer, Nobody, PairingAgent};
@@ -52,7 +52,12 @@ pub(crate) struct Settings {
 impl Default for Settings {
     fn default() -> Self {
         let wanted = Requirements::default();
-        Self { store: None, agent: Arc::new(Nobody), on_demand: true, wanted }
+        Self {
+            store: None,
+            agent: Arc::new(Nobody),
+            on_demand: true,
+            wanted,
+        }
     }
 }
 

@@ -36,7 +36,12 @@ impl<'a> Pair<'a> {
     pub(crate) fn new(held: &'a Held) -> Self {
         let context = &held.dongle.shared.security;
         let agent = Arc::clone(&context.agent);
-        Self { held, wanted: context.wanted, agent, timeout: None }
+        Self {
+            held,
+            wanted: context.wanted,
+            agent,
+            timeout: None,
+        }
     }
 
     /// A person has to make sure of the device, by a passkey, a comparison or another way; where
@@ -78,7 +83,12 @@ impl<'a> Pair<'a> {
     }
 
     async fn pair(self) -> Result<Security, Error> {
-        let Self { held, wanted, agent, timeout } = self;
+        let Self {
+            held,
+            wanted,
+            agent,
+            timeout,
+        } = self;
         let done = held.secure(wanted, agent);
         match timeout {
             Some(timeout) => held.in_time(timeout, done).await,
@@ -98,7 +108,9 @@ impl<'a> IntoFuture for Pair<'a> {
 
 impl fmt::Debug for Pair<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Pair").field("wanted", &self.wanted).finish_non_exhaustive()
+        f.debug_struct("Pair")
+            .field("wanted", &self.wanted)
+            .finish_non_exhaustive()
     }
 }
 
@@ -127,10 +139,19 @@ impl Held {
         wanted: Requirements,
         agent: Arc<dyn PairingAgent>,
     ) -> Result<Security, Error> {
-        let asked = Asked { agent, peer: self.peer() };
+        let asked = Asked {
+            agent,
+            peer: self.peer(),
+        };
         let (reply, result) = oneshot::channel();
-        let request = SecureRequest { id: self.id, wanted, asked, reply };
-        self.dongle.command(Command::Query(Query::Secure(request)))?;
+        let request = SecureRequest {
+            id: self.id,
+            wanted,
+            asked,
+            reply,
+        };
+        self.dongle
+            .command(Command::Query(Query::Secure(request)))?;
         result.await.unwrap_or_else(|_| Err(self.gone()))
     }
 

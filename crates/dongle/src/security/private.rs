@@ -17,7 +17,12 @@ impl Dongle {
     /// The address that a bonded device is known by, from any that it goes by; `None` if it is not
     /// a bonded device's.
     pub fn identity(&self, address: Address) -> Option<Address> {
-        let bond = self.inner().shared.security.bonds.find(address.for_host())?;
+        let bond = self
+            .inner()
+            .shared
+            .security
+            .bonds
+            .find(address.for_host())?;
         Some(Address::from_host(bond.identity))
     }
 }
@@ -38,7 +43,9 @@ impl Device {
         if let Some(until) = until {
             scan = scan.duration(until.saturating_duration_since(Instant::now()).into());
         }
-        let mut scan = scan.filter(move |seen| bond.is_of(seen.address().for_host())).start()?;
+        let mut scan = scan
+            .filter(move |seen| bond.is_of(seen.address().for_host()))
+            .start()?;
         match scan.next().await? {
             Some(found) => Ok(found.device().address()),
             None => Err(Error::Timeout),
@@ -50,9 +57,15 @@ impl SharedLinks {
     /// The address that a bonded device is connected under.
     fn peer_of(&self, bond: &Bond) -> Option<Address> {
         let peers = (0..self.capacity()).filter_map(|index| {
-            self.with(index, |link| link.info.peer.filter(|_| link.info.phase() == LinkPhase::Open))
+            self.with(index, |link| {
+                link.info
+                    .peer
+                    .filter(|_| link.info.phase() == LinkPhase::Open)
+            })
         });
-        peers.flatten().find(|peer| bond.is_of(*peer)).map(Address::from_host)
+        peers
+            .flatten()
+            .find(|peer| bond.is_of(*peer))
+            .map(Address::from_host)
     }
 }
-

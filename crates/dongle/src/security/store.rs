@@ -31,7 +31,9 @@ pub struct FileStore {
 impl FileStore {
     /// In this folder, which is made when something is saved.
     pub fn in_folder(folder: impl Into<PathBuf>) -> Self {
-        Self { folder: folder.into() }
+        Self {
+            folder: folder.into(),
+        }
     }
 
     /// The file for this address.
@@ -77,7 +79,10 @@ pub struct MemoryStore(Mutex<Vec<(Address, Zeroizing<Vec<u8>>)>>);
 impl BondStore for MemoryStore {
     fn load(&self, own: Address) -> io::Result<Option<Zeroizing<Vec<u8>>>> {
         let kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        Ok(kept.iter().find(|(address, _)| *address == own).map(|(_, text)| text.clone()))
+        Ok(kept
+            .iter()
+            .find(|(address, _)| *address == own)
+            .map(|(_, text)| text.clone()))
     }
 
     fn save(&self, own: Address, text: &[u8]) -> io::Result<()> {

@@ -50,19 +50,21 @@ impl EventHandler for Finder {
     fn on_adv_reports(&self, reports: LeAdvReportsIter<'_>) {
         for report in reports.flatten() {
             if advertises_heart_rate(report.data) {
-                self.found.signal(Address::new(report.addr_kind, report.addr));
+                self.found
+                    .signal(Address::new(report.addr_kind, report.addr));
             }
         }
     }
 }
 
 fn advertises_heart_rate(data: &[u8]) -> bool {
-    AdStructure::decode(data).flatten().any(|structure| match structure {
-        AdStructure::CompleteServiceUuids16(uuids) | AdStructure::IncompleteServiceUuids16(uuids) => {
-            uuids.contains(&[0x0D, 0x18])
-        }
-        _ => false,
-    })
+    AdStructure::decode(data)
+        .flatten()
+        .any(|structure| match structure {
+            AdStructure::CompleteServiceUuids16(uuids)
+            | AdStructure::IncompleteServiceUuids16(uuids) => uuids.contains(&[0x0D, 0x18]),
+            _ => false,
+        })
 }
 
 #[embassy_executor::main]
@@ -73,7 +75,10 @@ async fn main(spawner: Spawner) {
         .set_random_address(Address::new(AddrKind::RANDOM, BdAddr::new(ADDRESS)))
         .build();
     let stack: &HeartStack = STACK.init(stack);
-    let finder: &Finder = FINDER.init(Finder { found: Signal::new(), radio: Mutex::new(()) });
+    let finder: &Finder = FINDER.init(Finder {
+        found: Signal::new(),
+        radio: Mutex::new(()),
+    });
     let mut runner = stack.runner();
 
     for _ in 0..CONNECTIONS {
@@ -102,7 +107,9 @@ async fn follow(stack: &'static HeartStack, finder: &Finder) {
     let mut links = 0;
     while links < LINKS {
         let turn = finder.radio.lock().await;
-        let Some(connection) = connect(stack, finder).await else { continue };
+        let Some(connection) = connect(stack, finder).await else {
+            continue;
+        };
         drop(turn);
         links += 1;
         #[cfg(feature = "security")]
@@ -122,14 +129,14 @@ async fn follow(stack: &'static HeartStack, finder: &Finder) {
 }
 
 /// Finds a sensor and connects to it.
-async fn connect(
-    stack: &'static HeartStack,
-    finder: &Finder,
-) -> Option<Connection<'static, Pool>> {
+async fn connect(stack: &'static HeartStack, finder: &Finder) -> Option<Connection<'static, Pool>> {
     let mut central = stack.central();
     let peer = {
         let mut scanner = Scanner::new(&mut central);
-        let config = ScanConfig { active: false, ..Default::default() };
+        let config = ScanConfig {
+            active: false,
+            ..Default::default()
+        };
         let session = scanner.scan(&config).await.ok()?;
         finder.found.reset();
         let peer = finder.found.wait().await;
@@ -142,7 +149,10 @@ async fn connect(
             supervision_timeout: Duration::from_secs(1),
             ..Default::default()
         },
-        scan_config: ScanConfig { filter_accept_list: &[peer], ..Default::default() },
+        scan_config: ScanConfig {
+            filter_accept_list: &[peer],
+            ..Default::default()
+        },
     };
     match select(central.connect(&config), Timer::after(PATIENCE)).await {
         Either::First(Ok(connection)) => {
@@ -170,13 +180,17 @@ async fn watch(
     connection: &Connection<'static, Pool>,
     values: u32,
 ) -> Result<(), ()> {
-    let client = GattClient::<_, _, SERVICES>::new(stack, connection).await.map_err(drop)?;
+    let client = GattClient::<_, _, SERVICES>::new(stack, connection)
+        .await
+        .map_err(drop)?;
     println!("MTU {}", connection.att_mtu());
     let work = async {
         let services = client.services_by_uuid(&HEART_RATE).await.map_err(drop)?;
         let service = services.first().ok_or(())?;
-        let measurement: Characteristic<[u8]> =
-            client.characteristic_by_uuid(service, &MEASUREMENT).await.map_err(drop)?;
+        let measurement: Characteristic<[u8]> = client
+            .characteristic_by_uuid(service, &MEASUREMENT)
+            .await
+            .map_err(drop)?;
         let mut notifications = client.subscribe(&measurement, false).await.map_err(drop)?;
         println!("subscribed");
         for _ in 0..values {

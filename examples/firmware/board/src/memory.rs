@@ -44,6 +44,11 @@ pub fn usage() -> Usage {
 
 /// Prints it.
 pub fn report() {
-    let Usage { data, bss, stack_peak, stack } = usage();
+    let Usage {
+        data,
+        bss,
+        stack_peak,
+        stack,
+    } = usage();
     crate::println!("memory: data {data}, bss {bss}, stack peak {stack_peak} of {stack} bytes");
 }

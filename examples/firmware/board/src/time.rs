@@ -74,7 +74,9 @@ impl Time {
             return;
         }
         // What is further away than the timer reaches is looked at again on the way.
-        let clocks = (next - now).saturating_mul(CLOCKS_PER_TICK).min(u64::from(u32::MAX)) as u32;
+        let clocks = (next - now)
+            .saturating_mul(CLOCKS_PER_TICK)
+            .min(u64::from(u32::MAX)) as u32;
         ALARM.write(CONTROL, 0);
         ALARM.write(RELOAD, clocks);
         ALARM.write(VALUE, clocks);

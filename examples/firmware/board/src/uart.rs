@@ -54,7 +54,8 @@ impl Uart {
     /// Turns some of the control bits on or off. Not from two contexts at a time.
     pub(crate) fn control(self, bits: u32, on: bool) {
         let others = self.0.read(CONTROL) & !bits;
-        self.0.write(CONTROL, if on { others | bits } else { others });
+        self.0
+            .write(CONTROL, if on { others | bits } else { others });
     }
 
     pub(crate) fn clear_interrupt(self, bits: u32) {

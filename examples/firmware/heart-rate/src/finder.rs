@@ -1,7 +1,7 @@
 //! Finds heart-rate sensors in what others advertise.
 
-use dongle_central::adv::AdvertisingData;
 use crate::sensor::HEART_RATE;
+use dongle_central::adv::AdvertisingData;
 use dongle_central::links::Address;
 use dongle_central::mux::{Report, ReportHandler};
 use embassy_sync::blocking_mutex::raw::NoopRawMutex;
@@ -16,7 +16,10 @@ pub struct Finder {
 
 impl Finder {
     pub const fn new() -> Self {
-        Self { found: Signal::new(), turn: Mutex::new(()) }
+        Self {
+            found: Signal::new(),
+            turn: Mutex::new(()),
+        }
     }
 
     /// Waits for the right to look for a sensor and to connect to it: one at a time.

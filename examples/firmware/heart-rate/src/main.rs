@@ -13,9 +13,9 @@ mod sizes;
 
 use core::sync::atomic::{AtomicUsize, Ordering};
 
-use bt_hci::controller::ExternalController;
 use board::hci::{self, HciTransport};
 use board::println;
+use bt_hci::controller::ExternalController;
 use dongle_central::central::Central;
 use dongle_central::links::Address;
 use dongle_central::mux::Mux;
@@ -29,7 +29,8 @@ use sizes::{CHANNELS, CONNECTIONS, Links, PACKET};
 
 type HeartMux = Mux<'static, HciTransport, Links, Finder, PACKET>;
 type HeartStack = Stack<'static, ExternalController<&'static HeartMux, 4>, DefaultPacketPool>;
-type HeartCentral = Central<'static, 'static, HciTransport, Links, DefaultPacketPool, Finder, PACKET>;
+type HeartCentral =
+    Central<'static, 'static, HciTransport, Links, DefaultPacketPool, Finder, PACKET>;
 type Resources = HostResources<DefaultPacketPool, CONNECTIONS, CHANNELS>;
 
 static LINKS: Links = Links::new();

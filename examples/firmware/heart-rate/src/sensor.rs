@@ -27,7 +27,9 @@ pub async fn follow(central: &HeartCentral) {
     let mut links = 0;
     while links < LINKS {
         let turn = central.mux().reports().turn().await;
-        let Some(connection) = connect(central).await else { continue };
+        let Some(connection) = connect(central).await else {
+            continue;
+        };
         drop(turn);
         links += 1;
         #[cfg(feature = "security")]
@@ -61,7 +63,10 @@ async fn connect(central: &HeartCentral) -> Option<Connection<'_>> {
     println!("found {:?}", peer.addr);
     let mut config = ConnectConfig::default();
     config.parameters.supervision_timeout = Duration::from_secs(1);
-    match central.connect(peer, &config, Some(Instant::now() + PATIENCE)).await {
+    match central
+        .connect(peer, &config, Some(Instant::now() + PATIENCE))
+        .await
+    {
         Ok(connection) => {
             println!("connected");
             Some(connection)
@@ -77,7 +82,11 @@ async fn connect(central: &HeartCentral) -> Option<Connection<'_>> {
 async fn watch(client: Client<&Links>, values: u32) -> Result<(), Error> {
     let mut buffer = [0; PDU];
     println!("MTU {}", client.exchange_mtu(MTU).await?.get());
-    let Some(service) = client.services_by_uuid(HEART_RATE, &mut buffer).next().await? else {
+    let Some(service) = client
+        .services_by_uuid(HEART_RATE, &mut buffer)
+        .next()
+        .await?
+    else {
         println!("no heart rate");
         return Ok(());
     };
