@@ -37,10 +37,7 @@ fn never_more_in_flight_than_buffers(buffers: u8) {
         let stats = bench.controller.stats().unwrap();
         assert!(stats.acl_from_host > 40 * 10 * 10, "{stats:?}");
         assert_eq!(stats.violations(), 0, "{stats:?}");
-        assert!(
-            stats.max_in_flight <= usize::from(buffers),
-            "{stats:?}"
-        );
+        assert!(stats.max_in_flight <= usize::from(buffers), "{stats:?}");
         assert!(connection.is_connected());
         until("all are given back", || {
             bench.controller.stats().unwrap().in_flight == 0

@@ -35,6 +35,8 @@ pub enum Error {
     L2cap(L2capRefusal),
     /// The L2CAP channel is closed.
     ChannelClosed,
+    /// The L2CAP channel is closed, and not all that the device sent on it has come.
+    ChannelDataLost,
     /// The connection was not made as safe as it has to be.
     Security(SecurityError),
     /// The connection is safe, but the bond could not be kept for the next one.
@@ -120,6 +122,9 @@ impl fmt::Display for Error {
             Self::Security(error) => fmt::Display::fmt(error, f),
             Self::L2cap(refusal) => fmt::Display::fmt(refusal, f),
             Self::ChannelClosed => f.write_str("the L2CAP channel is closed"),
+            Self::ChannelDataLost => {
+                f.write_str("the L2CAP channel is closed, and a part of what was sent is lost")
+            }
             Self::BondStore(why) => write!(f, "the bond could not be kept: {why}"),
             Self::ConnectionLimit => f.write_str("no more connections are possible; end one first"),
             Self::SubscriptionLimit => {

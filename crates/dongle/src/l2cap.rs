@@ -4,6 +4,7 @@ use std::fmt;
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -77,6 +78,7 @@ pub(crate) struct Ends {
     pub(crate) incoming: mpsc::Receiver<Vec<u8>>,
     /// Dropped, the channel is closed.
     pub(crate) open: oneshot::Sender<()>,
+    pub(crate) lost: Arc<AtomicBool>,
 }
 
 /// The host thread's ends of it.
@@ -84,6 +86,8 @@ pub(crate) struct HostEnds {
     pub(crate) outgoing: mpsc::Receiver<Outgoing>,
     pub(crate) incoming: mpsc::Sender<Vec<u8>>,
     pub(crate) open: oneshot::Receiver<()>,
+    /// Not all that the device sent has come.
+    pub(crate) lost: Arc<AtomicBool>,
 }
 
 /// A unit to be sent.
@@ -97,12 +101,14 @@ impl Ends {
         let (to_host, outgoing) = mpsc::channel(0);
         let (from_host, incoming) = mpsc::channel(INCOMING);
         let (open, closed) = oneshot::channel();
+        let lost = Arc::new(AtomicBool::new(false));
         let ends = Self {
             peer_mtu,
             peer_mps,
             outgoing: to_host,
             incoming,
             open,
+            lost: Arc::clone(&lost),
         };
         (
             ends,
@@ -110,6 +116,7 @@ impl Ends {
                 outgoing,
                 incoming: from_host,
                 open: closed,
+                lost,
             },
         )
     }
@@ -193,6 +200,7 @@ pub struct L2capChannel {
     outgoing: mpsc::Sender<Outgoing>,
     incoming: mpsc::Receiver<Vec<u8>>,
     open: Option<oneshot::Sender<()>>,
+    lost: Arc<AtomicBool>,
     /// A unit that is being sent.
     sending: Option<oneshot::Receiver<Result<(), Error>>>,
     /// What is left of a unit that was read as a stream.
@@ -208,6 +216,7 @@ impl L2capChannel {
             outgoing,
             incoming,
             open,
+            lost,
         } = ends;
         Self {
             held,
@@ -218,6 +227,7 @@ impl L2capChannel {
             outgoing,
             incoming,
             open: Some(open),
+            lost,
             sending: None,
             rest: Vec::new(),
             taken: 0,
@@ -259,8 +269,15 @@ impl L2capChannel {
     }
 
     /// The next unit of the device; `None` when the channel is closed.
-    pub async fn receive(&mut self) -> Option<Vec<u8>> {
-        self.incoming.next().await
+    ///
+    /// # Errors
+    /// [`Error::ChannelDataLost`] in the place of `None`, if not all that the device sent has come.
+    pub async fn receive(&mut self) -> Result<Option<Vec<u8>>, Error> {
+        match self.incoming.next().await {
+            Some(unit) => Ok(Some(unit)),
+            None if self.lost.load(Ordering::Relaxed) => Err(Error::ChannelDataLost),
+            None => Ok(None),
+        }
     }
 
     /// Closes it, once what was sent is on its way. What was received can still be read.
@@ -305,6 +322,9 @@ impl AsyncRead for L2capChannel {
         while self.taken == self.rest.len() {
             match ready!(Pin::new(&mut self.incoming).poll_next(cx)) {
                 Some(unit) => (self.rest, self.taken) = (unit, 0),
+                None if self.lost.load(Ordering::Relaxed) => {
+                    return Poll::Ready(Err(io::Error::other(Error::ChannelDataLost)));
+                }
                 None => return Poll::Ready(Ok(0)),
             }
         }

@@ -59,6 +59,14 @@ where
         }
     }
 
+    /// Whether the peer has closed a channel that is kept.
+    pub fn channel_is_closing(&self, id: LinkId, channel: u16) -> bool {
+        let links = self.mux.links();
+        links
+            .with_link(id, |link| link.info.sdus.is_closing(channel))
+            .unwrap_or(false)
+    }
+
     /// A unit was read: [`Central::channel_read`] looks again.
     pub fn channel_progress(&self, id: LinkId) {
         self.mux.links().with_link(id, |link| link.bearer.changed());

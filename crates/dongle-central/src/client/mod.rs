@@ -19,7 +19,7 @@ pub use run::Run;
 pub use subscription::{Notified, Subscription};
 
 use crate::att::{AttributeHandle, HandleRange, Mtu, Opcode, Request, Uuid};
-use crate::bearer::{StartError, ValueKind};
+use crate::bearer::{StartError, SubscribeError, ValueKind};
 use crate::gatt::{
     DiscoverCharacteristics, DiscoverDescriptors, DiscoverIncluded, DiscoverServices,
     DiscoverServicesByUuid, Procedure, ProcedureError, QueuedWrite, ReadByUuid, ReadLong,
@@ -249,11 +249,11 @@ impl<L: Links + Clone> Client<L> {
         value: AttributeHandle,
         kind: ValueKind,
     ) -> Result<Subscription<L>, Error> {
-        let id = self.with(|link| link.bearer.subscribe(value, kind))?;
-        Ok(Subscription::new(
-            self.clone(),
-            id.map_err(|_| Error::NoRoom)?,
-        ))
+        match self.with(|link| link.bearer.subscribe(value, kind))? {
+            Ok(id) => Ok(Subscription::new(self.clone(), id)),
+            Err(SubscribeError::Full) => Err(Error::NoRoom),
+            Err(SubscribeError::Closed) => Err(self.gone()),
+        }
     }
 
     /// Waits until the link has ended, and tells why.

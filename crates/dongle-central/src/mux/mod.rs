@@ -11,6 +11,7 @@
 //! - A command that is not answered within 2 s, or a Hardware Error, makes the controller *failed*:
 //!   every waiting call ends with that.
 
+mod alarm;
 mod credits;
 mod events;
 mod packet;

@@ -6,10 +6,10 @@ use core::task::Poll;
 use bt_hci::data::{AclBroadcastFlag, AclPacket, AclPacketBoundary};
 use bt_hci::param::ConnHandle;
 use bt_hci::transport::Transport;
-use embassy_futures::select::{Either, select};
 use embassy_futures::yield_now;
-use embassy_time::{Instant, Timer};
+use embassy_time::Instant;
 
+use super::alarm::Alarm;
 use super::reassembly::{CID_ATT, L2CAP_HEADER};
 use super::{Failure, Mux, MuxError, PACKETS_PER_TURN, ReportHandler};
 use crate::bearer::Bearer;
@@ -35,18 +35,13 @@ where
         };
         let mut frame = [0; BUFFER];
         let mut now = Instant::now();
+        let mut alarm = Alarm::default();
         loop {
             if let Err(e) = self.round(&mut rounds, &mut frame, now).await {
                 return e;
             }
             let deadlines = rounds.deadlines.iter().flatten().copied();
             let armed = deadlines.chain(self.deadline()).min();
-            let timer = async {
-                match armed {
-                    Some(at) => Timer::at(at).await,
-                    None => core::future::pending().await,
-                }
-            };
             // Checked again at each wake: whether the links that wait for a credit get one, and
             // whether a command was sent whose answer is due before the timer.
             let waiting = rounds.due;
@@ -62,16 +57,15 @@ where
                 match self.links.doorbell().poll(cx) {
                     Poll::Ready(rung) => Poll::Ready(Ok(rung)),
                     Poll::Pending if sooner || self.some_may_begin(waiting) => Poll::Ready(Ok(0)),
-                    Poll::Pending => Poll::Pending,
+                    Poll::Pending => alarm.poll(armed, cx).map(|()| Ok(0)),
                 }
             });
-            let event = select(work, timer).await;
-            now = Instant::now();
-            match event {
-                Either::First(Err(failure)) => return MuxError::Controller(failure),
-                Either::First(Ok(rung)) => rounds.due |= rung,
-                Either::Second(()) => rounds.expire(now),
+            match work.await {
+                Err(failure) => return MuxError::Controller(failure),
+                Ok(rung) => rounds.due |= rung,
             }
+            now = Instant::now();
+            rounds.expire(now);
             self.state.borrow_mut().handle_timeout(now);
             if let Some(failure @ Failure::Silent(_)) = self.failure() {
                 self.links.close_all(Reason::ControllerFailed);

@@ -123,6 +123,13 @@ impl Sdus {
         }
     }
 
+    /// Whether the peer has closed a channel, and that is held back.
+    pub fn is_closing(&self, cid: u16) -> bool {
+        self.channels
+            .iter()
+            .any(|channel| channel.cid == cid && channel.closing.is_some())
+    }
+
     /// Nobody reads a channel any more; the peer's closing of it, if it was held back.
     pub fn let_go(&mut self, cid: u16) -> Option<[u8; CLOSING]> {
         let channel = self

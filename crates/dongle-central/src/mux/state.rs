@@ -405,6 +405,7 @@ impl MuxState {
 
     /// Fails the controller if it owes an answer for too long, unless the link can do without it.
     pub fn handle_timeout(&mut self, now: Instant) {
+        self.turns.expire(now);
         while let Some(opcode) = self.watchdog.overdue(now) {
             self.watchdog.answered(opcode);
             if is_dispensable(opcode) && self.unanswered.push_back(opcode).is_ok() {

@@ -108,6 +108,11 @@ impl Turns {
         stalled.filter(|_| self.att_waits)
     }
 
+    /// Gives up the frames that trouble-host does not go on with.
+    pub fn expire(&mut self, now: Instant) {
+        self.host_frames.retain(|f| f.since + STALLED_FRAME > now);
+    }
+
     /// Has both sides look again.
     pub fn wake(&mut self) {
         self.pump.wake();
@@ -170,7 +175,7 @@ impl Turns {
 
     /// Whether a bearer may begin a frame on a connection now.
     pub fn att_may_begin(&mut self, handle: u16, now: Instant) -> bool {
-        self.host_frames.retain(|f| f.since + STALLED_FRAME > now);
+        self.expire(now);
         if self.host_frames.iter().any(|f| f.handle == handle) || !self.credits.available(handle) {
             self.att_waits = self.credits.is_connected(handle);
             return false;

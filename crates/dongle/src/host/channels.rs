@@ -2,13 +2,15 @@
 
 use std::cell::Cell;
 use std::future::pending;
+use std::sync::atomic::Ordering;
 
 use dongle_central::links::{LinkId, Links as _, Reason};
+use embassy_time::Duration;
 use futures_lite::StreamExt as _;
 use futures_lite::future::or;
 use futures_util::SinkExt as _;
 use trouble_host::l2cap::{
-    L2capChannel, L2capChannelConfig, L2capChannelReader, L2capChannelWriter,
+    CreditFlowPolicy, L2capChannel, L2capChannelConfig, L2capChannelReader, L2capChannelWriter,
     LeCreditConnResultCode,
 };
 use trouble_host::{BleHostError, Error as HostError};
@@ -18,6 +20,14 @@ use super::hold::HostConnection;
 use super::pool::HeapPool;
 use crate::error::Error;
 use crate::l2cap::{ChannelRequest, Ends, HostEnds, L2capRefusal};
+
+/// Credits that are given at a time, of the 64 that a channel begins with. trouble-host counts
+/// them when they are sent already, and throws away what a fast peer sends on them before; so
+/// there have to be many left.
+const CREDITS: u16 = 16;
+/// A channel that the peer has closed, and that nothing came from for this long though not all was
+/// read, has lost something.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 impl<'c, 's, 'a> Host<'c, 's, 'a> {
     /// Opens a channel, or waits for one, and runs it.
@@ -41,6 +51,7 @@ impl<'c, 's, 'a> Host<'c, 's, 'a> {
         };
         let config = L2capChannelConfig {
             mtu: Some(mtu),
+            flow_policy: CreditFlowPolicy::Every(CREDITS),
             ..Default::default()
         };
         let opened = async {
@@ -128,14 +139,19 @@ impl<'c, 's, 'a> Host<'c, 's, 'a> {
             mut outgoing,
             mut incoming,
             open,
+            lost,
         } = ends;
+        let waiting = Cell::new(false);
         let read = Cell::new(0_u32);
         // No credit goes out before the handle has room for the unit.
         let receive = async {
             while let Ok(unit) = reader.receive_sdu(stack).await {
                 read.set(read.get().wrapping_add(1));
                 self.central.channel_progress(id);
-                if incoming.send(unit.as_ref().to_vec()).await.is_err() {
+                waiting.set(true);
+                let taken = incoming.send(unit.as_ref().to_vec()).await;
+                waiting.set(false);
+                if taken.is_err() {
                     // Nobody reads any more; what comes is thrown away.
                     while reader.receive_sdu(stack).await.is_ok() {
                         read.set(read.get().wrapping_add(1));
@@ -163,10 +179,22 @@ impl<'c, 's, 'a> Host<'c, 's, 'a> {
             send.await;
             pending().await
         };
+        let watch = async {
+            loop {
+                let before = read.get();
+                self.deadlines.after(PATIENCE).await;
+                let closing = cid.is_some_and(|cid| self.central.channel_is_closing(id, cid));
+                if closing && before == read.get() && !waiting.get() {
+                    log::warn!("units of an L2CAP channel were lost");
+                    lost.store(true, Ordering::Relaxed);
+                    return;
+                }
+            }
+        };
         let closed = async {
             let _ = open.await;
         };
-        or(or(receive, closed), or(send, close)).await;
+        or(or(receive, closed), or(watch, or(send, close))).await;
         if let Some(cid) = cid
             && let Err(error) = self.central.let_channel_go(id, cid).await
         {
