@@ -4,9 +4,15 @@ use std::io::{self, ErrorKind as IoErrorKind};
 use std::net::{IpAddr, Shutdown, SocketAddr, TcpStream, ToSocketAddrs};
 use std::time::{Duration, Instant};
 
+use socket2::{SockRef, TcpKeepalive};
+
 use crate::open::{CONNECT, within};
 use crate::pump::Wire;
 use crate::{Error, ErrorKind};
+
+/// After how long a silence the peer is probed, and how often then.
+const QUIET: Duration = Duration::from_secs(10);
+const PROBE: Duration = Duration::from_secs(5);
 
 /// How often a write that the other side holds back looks whether it is still wanted.
 const TICK: Duration = Duration::from_millis(100);
@@ -22,6 +28,17 @@ pub(crate) fn connect(name: &str, host: &str, port: u16) -> Result<Wire, Error> 
     })
 }
 
+/// A peer that vanished without a word is noticed after about 20 s, even while nothing is said.
+/// Where the system does not know the intervals, its own hold.
+fn keep_alive(stream: &TcpStream) {
+    let often = TcpKeepalive::new().with_time(QUIET).with_interval(PROBE);
+    #[cfg(not(windows))]
+    let often = often.with_retries(2);
+    if let Err(error) = SockRef::from(stream).set_tcp_keepalive(&often) {
+        log::debug!("no keep-alive: {error}");
+    }
+}
+
 fn connect_within(name: &str, host: &str, port: u16) -> Result<TcpStream, Error> {
     let deadline = Instant::now() + CONNECT;
     let mut last = None;
@@ -31,7 +48,10 @@ fn connect_within(name: &str, host: &str, port: u16) -> Result<TcpStream, Error>
             break;
         }
         match TcpStream::connect_timeout(&address, left) {
-            Ok(stream) => return Ok(stream),
+            Ok(stream) => {
+                keep_alive(&stream);
+                return Ok(stream);
+            }
             Err(error) => last = Some(error),
         }
     }
@@ -100,4 +120,22 @@ fn wire(stream: TcpStream) -> io::Result<Wire> {
     Ok(Wire::new(reader, stream, move || {
         let _ = handle.shutdown(Shutdown::Both);
     }))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::TcpListener;
+
+    use super::*;
+
+    #[test]
+    fn a_connection_is_kept_alive_so_that_a_vanished_peer_is_noticed() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let stream = connect_within("test", "127.0.0.1", port).unwrap();
+        let socket = SockRef::from(&stream);
+        assert!(socket.keepalive().unwrap());
+        #[cfg(target_os = "linux")]
+        assert_eq!(socket.tcp_keepalive_time().unwrap(), QUIET);
+    }
 }
