@@ -52,6 +52,11 @@ mod heart_rate {
         device
     }
 
+    /// The adapter, remembered beside the tests and not among the user's own.
+    fn open() -> dongle::Open {
+        Dongle::open("usb:0").identity_folder(env!("CARGO_TARGET_TMPDIR"))
+    }
+
     async fn measurement(dongle: &Dongle) -> (DeviceConnection, Characteristic) {
         let patience = Duration::from_secs(20);
         let mut scan = dongle
@@ -70,7 +75,7 @@ mod heart_rate {
     }
 
     async fn session(count: usize) {
-        let dongle = Dongle::open("usb:0").await.unwrap();
+        let dongle = open().await.unwrap();
         let (connection, measurement) = measurement(&dongle).await;
         let mut values = measurement.subscribe().await.unwrap();
         for _ in 0..count {
@@ -133,7 +138,7 @@ mod heart_rate {
         let sensor = HeartRateSensor::start(&air, HeartRateConfig::default());
         let device = adapter(air.controller(ControllerConfig::default()));
         block_on(async {
-            let dongle = Dongle::open("usb:0").await.unwrap();
+            let dongle = open().await.unwrap();
             let (connection, _) = measurement(&dongle).await;
             let battery = connection.service(Uuid::from_u16(0x180f)).await.unwrap();
             let level = battery

@@ -1,5 +1,7 @@
 //! Pairing, bonds and encryption against a Bumble device, whose security manager is not ours.
 
+#![cfg(unix)]
+
 mod bonds;
 mod channels;
 mod demand;
