@@ -53,3 +53,26 @@ fn a_controller_that_never_answers_is_given_up() {
     assert!(line.contains("did not answer"), "{line}");
     drop(silent);
 }
+
+#[test]
+fn a_controller_without_bluetooth_le_is_refused_with_the_reason() {
+    let air = dongle_virtual::Air::new();
+    let (controller, channel) = air.attach(dongle_virtual::ControllerConfig::default());
+    // LE Set Event Mask: Unknown HCI Command.
+    controller.refuse(0x2001, Some(0x01));
+    let error = soon(Dongle::on(channel)).unwrap_err();
+    assert!(
+        error.to_string().contains("does not know Bluetooth LE"),
+        "{error}"
+    );
+}
+
+#[test]
+fn what_the_controller_is_can_be_read() {
+    let air = dongle_virtual::Air::new();
+    let config = dongle_virtual::ControllerConfig::default().with_acl(3, 100);
+    let dongle = soon(Dongle::on(air.controller(config))).unwrap();
+    let info = dongle.info();
+    assert_eq!((info.acl_packets, info.acl_data_length), (3, 100));
+    assert!(info.hci_version.is_some() && info.manufacturer.is_some());
+}

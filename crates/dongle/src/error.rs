@@ -172,8 +172,14 @@ impl From<ProcedureError> for Error {
 impl From<dongle_central::central::Error<hci_transport::Error>> for Error {
     fn from(error: dongle_central::central::Error<hci_transport::Error>) -> Self {
         use dongle_central::central::Error as Central;
+        use dongle_central::mux::Failure;
+        use hci_transport::ErrorKind;
         match error {
             Central::Transport(error) => Self::Transport(error),
+            Central::Controller(failure @ (Failure::NotLe | Failure::SharedBuffers)) => {
+                let line = format!("{failure}; use another dongle (docs/dongles.md names some)");
+                Self::Transport(hci_transport::Error::new(ErrorKind::Unsupported, line))
+            }
             Central::Controller(failure) => Self::ControllerFailed(failure.to_string()),
             Central::Hci(status) => Self::Refused(status),
             Central::Timeout => Self::Timeout,

@@ -90,6 +90,8 @@ fn event(code: u8, parameters: &mut [u8]) {
         (0x18, _) => 6..22,
         // LE Generate DHKey Complete.
         (0x3e, Some(0x09)) => 2..34,
+        // Command Complete of LE Rand and LE Encrypt: a host makes its keys of them.
+        (0x0e, _) if matches!(parameters.get(1..3), Some([0x17 | 0x18, 0x20])) => 4..usize::MAX,
         _ => return,
     };
     wipe(parameters, keys);
@@ -184,5 +186,14 @@ mod tests {
             redaction.apply(true, &mut next);
             assert_eq!(next[9], 0xaa);
         }
+    }
+
+    #[test]
+    fn random_numbers_that_keys_are_made_of_are_kept_out() {
+        let rand = [0x04, 0x0e, 12, 1, 0x18, 0x20, 0, 1, 2, 3, 4, 5, 6, 7, 8];
+        assert_eq!(redacted(&rand)[..7], rand[..7]);
+        assert_eq!(redacted(&rand)[7..], [0; 8]);
+        let other = [0x04, 0x0e, 10, 1, 0x09, 0x10, 0, 1, 2, 3, 4, 5, 6];
+        assert_eq!(redacted(&other), other);
     }
 }

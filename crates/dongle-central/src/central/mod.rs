@@ -59,6 +59,10 @@ pub struct ControllerInfo {
     pub manufacturer: Option<u16>,
     /// LE features (Core Vol 6 Part B, 4.6), bit by bit.
     pub features: u64,
+    /// Bytes of data in one of its ACL buffers.
+    pub acl_data_length: u16,
+    /// How many ACL buffers it has.
+    pub acl_packets: u16,
 }
 
 impl ControllerInfo {
@@ -244,10 +248,13 @@ where
         if let Err(e) = self.stack.command(SetEventMask::new(mask)).await {
             warn!("the controller refuses our event mask: {:?}", e);
         }
+        let (acl_data_length, acl_packets) = self.mux.buffers();
         let info = ControllerInfo {
             hci_version: version.as_ref().map(|v| v.hci_version.into_inner()),
             manufacturer: version.as_ref().map(|v| v.company_identifier),
             features,
+            acl_data_length,
+            acl_packets,
         };
         debug!("{:?}", info);
         self.info.set(Some(info));

@@ -65,6 +65,11 @@ impl Credits {
         usize::from(self.packet_length)
     }
 
+    /// Bytes in a buffer, and how many buffers there are.
+    pub fn buffers(&self) -> (u16, u16) {
+        (self.packet_length, self.total)
+    }
+
     /// How many buffers are in use, and how many have been at most.
     pub fn in_use(&self) -> (u16, u16) {
         (self.used, self.most_used)

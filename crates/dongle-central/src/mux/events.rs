@@ -31,6 +31,9 @@ pub mod code {
 const LE_READ_BUFFER_SIZE: u16 = 0x2002;
 const LE_READ_BUFFER_SIZE_V2: u16 = 0x2060;
 pub const RESET: u16 = 0x0C03;
+/// LE Set Event Mask (7.8.1), which every LE controller knows, and the status of one that does not.
+pub const LE_SET_EVENT_MASK: u16 = 0x2001;
+pub const UNKNOWN_COMMAND: u8 = 0x01;
 /// LE Enable Encryption (7.8.24).
 pub const ENABLE_ENCRYPTION: u16 = 0x2019;
 

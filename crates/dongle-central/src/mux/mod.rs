@@ -148,6 +148,11 @@ impl<'l, T: Transport, L: Links, R: ReportHandler, const BUFFER: usize> Mux<'l, 
         self.state.borrow().counters()
     }
 
+    /// The controller's ACL buffers: bytes in each, and how many. Zero before it told.
+    pub fn buffers(&self) -> (u16, u16) {
+        self.state.borrow().buffers()
+    }
+
     /// Why the controller failed, if it did.
     pub fn failure(&self) -> Option<Failure> {
         self.state.borrow().failure()

@@ -29,6 +29,10 @@ pub enum Failure {
     Silent(u16),
     /// It reported a Hardware Error with this code (Core Vol 4 Part E, 7.7.16).
     Hardware(u8),
+    /// It does not know Bluetooth LE.
+    NotLe,
+    /// It has no buffers for LE alone, but shares those of BR/EDR (Core Vol 4 Part E, 7.8.2).
+    SharedBuffers,
 }
 
 impl fmt::Display for Failure {
@@ -43,6 +47,10 @@ impl fmt::Display for Failure {
             }
             Self::Hardware(code) => {
                 write!(f, "the controller reported hardware error 0x{code:02X}")
+            }
+            Self::NotLe => f.write_str("the controller does not know Bluetooth LE"),
+            Self::SharedBuffers => {
+                f.write_str("the controller has no buffers of its own for Bluetooth LE")
             }
         }
     }
@@ -387,6 +395,11 @@ impl MuxState {
             .min()
     }
 
+    /// The controller's ACL buffers: bytes in each, and how many.
+    pub fn buffers(&self) -> (u16, u16) {
+        self.turns.buffers()
+    }
+
     /// Who may send.
     #[inline]
     pub fn turns(&mut self) -> &mut Turns {
@@ -579,6 +592,9 @@ impl MuxState {
                 self.watchdog.answered(opcode);
                 match status {
                     0 if opcode == events::RESET => self.turns.reset(),
+                    events::UNKNOWN_COMMAND if opcode == events::LE_SET_EVENT_MASK => {
+                        self.fail(Failure::NotLe);
+                    }
                     0 => {}
                     status if events::is_create_connection(opcode) => {
                         self.end_attempt(Attempt::Failed(status));
@@ -597,6 +613,9 @@ impl MuxState {
                 total,
             } => {
                 self.watchdog.answered(opcode);
+                if packet_length == 0 || total == 0 {
+                    self.fail(Failure::SharedBuffers);
+                }
                 self.turns.configure(packet_length, total);
                 debug!("{} ACL buffers of {} bytes", total, packet_length);
             }

@@ -407,3 +407,13 @@ fn an_att_pdu_in_many_packets_reaches_the_bearer_once() {
     );
     assert_eq!(bench.undecodable(), 1);
 }
+
+#[test]
+fn a_controller_that_can_not_serve_is_refused_with_the_reason() {
+    let mut bench = Bench::new();
+    bench.event(&[0x0E, 4, 1, 0x01, 0x20, 0x01]);
+    assert_eq!(bench.state.failure(), Some(Failure::NotLe));
+    let mut bench = Bench::new();
+    bench.event(&[0x0E, 7, 1, 0x02, 0x20, 0, 0, 0, 0]);
+    assert_eq!(bench.state.failure(), Some(Failure::SharedBuffers));
+}

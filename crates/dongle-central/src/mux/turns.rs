@@ -64,6 +64,11 @@ impl Turns {
         self.credits.configure(packet_length, total);
     }
 
+    /// The controller's buffers: bytes in each, and how many.
+    pub fn buffers(&self) -> (u16, u16) {
+        self.credits.buffers()
+    }
+
     /// A connection begins.
     pub fn connected(&mut self, handle: u16) {
         self.credits.connected(handle);
