@@ -40,6 +40,10 @@ mod heart_rate {
         ),
         ("many_values_come_through_usb_and_none_is_lost", burst),
         ("unplugging_ends_a_read_that_waits", unplug_during_a_read),
+        (
+            "an_adapter_that_is_plugged_in_again_is_opened_again",
+            plug_in_again,
+        ),
     ];
 
     const SERVICE: Uuid = Uuid::from_u16(0x180d);
@@ -131,6 +135,43 @@ mod heart_rate {
         adapter(air.controller(ControllerConfig::default()));
         block_on(session(COUNT));
         assert_eq!(air.violations(), 0);
+    }
+
+    fn plug_in_again() {
+        let air = Air::new();
+        let _sensor = HeartRateSensor::start(&air, HeartRateConfig::default());
+        let device = adapter(air.controller(ControllerConfig::default()));
+        block_on(async {
+            let dongle = open().await.unwrap();
+            measurement(&dongle).await;
+            device.unplug();
+            dongle.failed().await;
+            let error = dongle.reopen().unwrap().await.unwrap_err();
+            assert!(
+                matches!(&error, Error::Transport(why) if why.kind() == ErrorKind::NotFound),
+                "{error}"
+            );
+            let again = usbfs::plug_in(Config::default());
+            again.attach(air.controller(ControllerConfig::default()));
+            let dongle = dongle
+                .reopen()
+                .unwrap()
+                .retry(Duration::from_millis(200))
+                .await
+                .unwrap();
+            let (_connection, value) = measurement(&dongle).await;
+            assert!(
+                value
+                    .subscribe()
+                    .await
+                    .unwrap()
+                    .notified()
+                    .await
+                    .unwrap()
+                    .value()
+                    .is_some()
+            );
+        });
     }
 
     fn unplug_during_a_read() {
