@@ -20,6 +20,7 @@ fn a_bonded_device_is_found_under_whatever_address_it_goes_by() {
     soon(connection.pair()).expect("it pairs");
     assert_eq!(dongle.bonds()[0].address, ADDRESS);
     assert!(dongle.bonds()[0].private);
+    bench.lock.event("paired");
     soon(connection.disconnect());
     bench.lock.event("disconnected");
 
