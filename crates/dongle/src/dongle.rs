@@ -32,6 +32,9 @@ const FAREWELL: Duration = Duration::from_millis(500);
 /// scans that came from it. All of them can be shared between threads and used under any async
 /// runtime, or none.
 ///
+/// Letting go of the last handle ends connections that are still up, in order, and waits for that:
+/// for up to half a second. Where a task must not wait, [`close`](Dongle::close) it first.
+///
 /// ```
 /// use dongle::{Dongle, Uuid};
 /// # futures_lite::future::block_on(async {

@@ -1,7 +1,7 @@
 //! Dongle: the Bluetooth LE central for programs that own their radio.
 //!
-//! Plug any HCI controller in (a Zephyr board on a UART, one across TCP, a simulated one), and
-//! scan, connect, discover, read, write and subscribe. No OS stack, no daemon; any async runtime,
+//! Plug any HCI controller in (a Zephyr board on a UART, a USB stick, one across TCP, a simulated
+//! one), and scan, connect, discover, read, write and subscribe. No OS stack, no daemon; any async runtime,
 //! or none.
 //!
 //! ```
