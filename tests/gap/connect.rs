@@ -1,7 +1,7 @@
 //! Connecting.
 
 use std::sync::mpsc;
-use std::thread::{self, sleep};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use dongle::{Error, Farewell, Phys, Reason};
@@ -67,9 +67,10 @@ fn when_the_timeout_is_told_the_controller_has_stopped_looking() {
         .connect()
         .timeout(SHORT);
     assert!(soon(connect).is_err());
-    let (_peer, _) = world.peer(5);
-    sleep(Duration::from_millis(300));
-    assert_eq!(world.controller.stats().unwrap().connections, 0);
+    assert!(!world.controller.is_initiating());
+    let (_peer, address) = world.peer(5);
+    assert!(soon(world.dongle.device(address).connect()).is_ok());
+    assert_eq!(world.controller.stats().unwrap().connections, 1);
 }
 
 fn dongle_address(number: u32) -> dongle::Address {
@@ -82,7 +83,7 @@ fn a_device_that_appears_late_is_caught() {
     let connect = world.dongle.device(dongle_address(7)).connect();
     thread::scope(|scope| {
         let connecting = scope.spawn(|| soon(connect));
-        sleep(Duration::from_millis(700));
+        soon(world.initiating());
         let (_peer, _) = world.peer(7);
         assert!(connecting.join().unwrap().unwrap().is_connected());
     });
@@ -97,11 +98,8 @@ fn connecting_to_a_connected_device_gives_the_same_connection() {
     let two = soon(device.connect()).unwrap();
     assert_eq!(world.controller.stats().unwrap().connections, 1);
     drop(one);
-    sleep(Duration::from_millis(50));
-    assert!(
-        two.is_connected() && peer.is_connected(),
-        "one handle is left"
-    );
+    assert!(soon(two.rssi()).is_ok(), "one handle is left");
+    assert!(two.is_connected() && peer.is_connected());
     drop(two);
     soon(world.links(0));
 }
@@ -175,7 +173,7 @@ fn those_who_are_not_there_do_not_hold_up_those_who_are() {
             assert!(poll_once(connect).await.is_none());
         }
     });
-    sleep(Duration::from_millis(100));
+    soon(world.initiating());
     let begun = Instant::now();
     assert!(
         soon(world.dongle.device(address).connect())
@@ -210,7 +208,7 @@ fn a_controller_without_room_for_a_list_looks_for_one_after_another() {
     let (_peer, address) = world.peer(1);
     let mut absent = world.dongle.device(nobody(1)).connect().into_future();
     assert!(soon(poll_once(&mut absent)).is_none());
-    sleep(Duration::from_millis(50));
+    soon(world.initiating());
     assert!(
         soon(world.dongle.device(address).connect())
             .unwrap()
@@ -321,7 +319,7 @@ fn a_scan_has_its_share_while_a_device_is_waited_for() {
         .no_timeout()
         .into_future();
     assert!(soon(poll_once(&mut absent)).is_none());
-    sleep(Duration::from_millis(100));
+    soon(world.initiating());
     let mut scan = world.dongle.scan().start().unwrap();
     assert!(
         soon(scan.next()).unwrap().is_some(),
@@ -442,7 +440,7 @@ fn a_frozen_controller_ends_a_connect_in_time() {
     let connect = world.dongle.device(nobody(1)).connect().no_timeout();
     thread::scope(|scope| {
         let connecting = scope.spawn(|| soon(connect));
-        sleep(Duration::from_millis(300));
+        soon(world.initiating());
         world.controller.freeze();
         let begun = Instant::now();
         assert_failed(begun, &connecting.join().unwrap().unwrap_err());

@@ -14,7 +14,7 @@ mod stress;
 use std::time::{Duration, Instant};
 
 use dongle::{Address, Dongle, Error, Scan, ScanResult};
-use dongle_tests::bench::soon;
+use dongle_tests::bench::{soon, until};
 use dongle_tests::peer::Server;
 use dongle_virtual::{
     Air, AirConfig, AirController, BeaconConfig, ControllerConfig, ScriptedConfig,
@@ -78,10 +78,21 @@ impl World {
         }
     }
 
+    /// Waits until the controller looks for a device to connect to.
+    pub async fn initiating(&self) {
+        until("it is looked for", || self.controller.is_initiating()).await;
+    }
+
+    /// Waits until the controller has given so many advertising reports more.
+    pub async fn reports(&self, count: u64) {
+        let reports = || self.controller.stats().map_or(0, |stats| stats.reports);
+        let before = reports();
+        until("as many reports", || reports() >= before + count).await;
+    }
+
     /// Waits until there are so many links in the controller.
     pub async fn links(&self, count: usize) {
-        dongle_tests::bench::until("as many links", || self.controller.links().len() == count)
-            .await;
+        until("as many links", || self.controller.links().len() == count).await;
     }
 }
 

@@ -5,7 +5,7 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use dongle::{Error, Phys, Uuid};
-use dongle_tests::bench::soon;
+use dongle_tests::bench::{soon, until};
 use dongle_virtual::{Address, AirConfig, BeaconConfig, ControllerConfig};
 
 use crate::raw::Raw;
@@ -200,7 +200,7 @@ fn a_device_is_told_again_only_when_something_changed() {
         soon(scan.next()).unwrap().unwrap().name().as_deref(),
         Some("still")
     );
-    sleep(Duration::from_millis(100));
+    soon(world.reports(10));
     world.air.clear_beacons();
     world.air.add_beacon(named(1, "moved"));
     soon(world.find(&mut scan, |found| found.name().as_deref() == Some("moved")));
@@ -271,7 +271,7 @@ fn a_reader_who_is_too_slow_is_told_how_many_it_missed() {
     let mut scan = world.dongle.scan().once().passive().start().unwrap();
     let (mut told, mut missed) = (0, 0);
     let begun = Instant::now();
-    sleep(Duration::from_millis(1500));
+    soon(world.reports(BEACONS));
     while told + missed < BEACONS {
         let found = soon(scan.next()).unwrap().unwrap();
         if told == 0 {
@@ -406,7 +406,10 @@ fn a_frozen_controller_ends_a_scan_in_time() {
             .air
             .add_beacons((0..beacons).map(|number| named(number, "a")));
         let mut scan = world.dongle.scan().every_report().start().unwrap();
-        sleep(Duration::from_millis(200));
+        soon(until("it scans", || world.controller.is_scanning()));
+        if beacons > 0 {
+            soon(world.reports(10));
+        }
         world.controller.freeze();
         let begun = Instant::now();
         let error = loop {

@@ -70,8 +70,10 @@ fn refusals_are_outlasted_and_the_end_of_the_dongle_is_told() {
     world.controller.refuse(0x2043, Some(0x0D));
     let mut connections = world.dongle.device(address).stay_connected();
     std::thread::scope(|scope| {
+        let commands = || world.controller.stats().unwrap().commands;
+        let before = commands();
         let next = scope.spawn(|| soon(connections.next()));
-        sleep(Duration::from_millis(300));
+        soon(until("it was tried again", || commands() > before + 4));
         world.controller.refuse(0x2043, None);
         assert!(next.join().unwrap().unwrap().is_connected());
     });

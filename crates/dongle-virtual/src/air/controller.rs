@@ -44,6 +44,16 @@ impl AirController {
         self.world(|world, _, id| world.handles(id))
     }
 
+    /// Whether it scans.
+    pub fn is_scanning(&self) -> bool {
+        self.world(|world, _, id| world.is_scanning(id))
+    }
+
+    /// Whether it looks for a device to connect to.
+    pub fn is_initiating(&self) -> bool {
+        self.world(|world, _, id| world.is_initiating(id))
+    }
+
     /// How likely a packet to or from it is lost: 0 never, 1 always.
     pub fn set_loss(&self, probability: f32) {
         self.world(|world, now, id| world.set_loss(now, id, probability));

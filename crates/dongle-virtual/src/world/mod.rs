@@ -209,6 +209,18 @@ impl World {
         })
     }
 
+    /// Whether this controller scans.
+    pub fn is_scanning(&self, id: ControllerId) -> bool {
+        self.controllers.get(&id).is_some_and(|c| c.scanner.enabled)
+    }
+
+    /// Whether this controller looks for a device to connect to.
+    pub fn is_initiating(&self, id: ControllerId) -> bool {
+        self.controllers
+            .get(&id)
+            .is_some_and(|c| c.initiator.is_some())
+    }
+
     /// The handles of this controller's links.
     pub fn handles(&self, id: ControllerId) -> Vec<u16> {
         self.controllers
