@@ -16,6 +16,17 @@ fn echo(pdu: &[u8]) -> Vec<Vec<u8>> {
     vec![pdu.to_vec()]
 }
 
+/// A peripheral that echoes, and a host connected to it.
+fn linked(air: &Air, config: ScriptedConfig) -> (ScriptedPeripheral, Host) {
+    let address = config.address;
+    let peer = ScriptedPeripheral::start(air, config, echo);
+    let mut host = Host::new(air, ControllerConfig::legacy());
+    host.connect(address);
+    let connected = peer.next_event(LONG);
+    assert!(matches!(connected, Some(PeerEvent::Connected { .. })));
+    (peer, host)
+}
+
 #[test]
 fn the_handler_answers_and_the_test_pushes() {
     let air = Air::new();
@@ -88,10 +99,7 @@ fn five_thousand_notifications_back_to_back_arrive_in_order() {
 fn a_key_that_both_know_encrypts() {
     let air = Air::new();
     let config = ScriptedConfig::default().with_long_term_key([5; 16]);
-    let peer = ScriptedPeripheral::start(&air, config.clone(), echo);
-    let mut host = Host::new(&air, ControllerConfig::legacy());
-    host.connect(config.address);
-    peer.next_event(LONG);
+    let (peer, mut host) = linked(&air, config);
     let mut parameters = host.handle.to_le_bytes().to_vec();
     parameters.extend_from_slice(&[0; 10]);
     parameters.extend_from_slice(&[5; 16]);
@@ -104,11 +112,7 @@ fn a_key_that_both_know_encrypts() {
 #[test]
 fn both_hosts_notice_a_link_that_was_lost() {
     let air = Air::new();
-    let config = ScriptedConfig::default();
-    let peer = ScriptedPeripheral::start(&air, config.clone(), echo);
-    let mut host = Host::new(&air, ControllerConfig::legacy());
-    host.connect(config.address);
-    peer.next_event(LONG);
+    let (peer, mut host) = linked(&air, ScriptedConfig::default());
     host.controller.drop_links();
     assert_eq!(host.disconnected(), 0x08);
     assert_eq!(
@@ -120,11 +124,7 @@ fn both_hosts_notice_a_link_that_was_lost() {
 #[test]
 fn with_pacing_a_lost_link_takes_its_supervision_timeout() {
     let air = Air::with(AirConfig::paced());
-    let config = ScriptedConfig::default();
-    let peer = ScriptedPeripheral::start(&air, config.clone(), echo);
-    let mut host = Host::new(&air, ControllerConfig::legacy());
-    host.connect(config.address);
-    peer.next_event(LONG);
+    let (peer, mut host) = linked(&air, ScriptedConfig::default());
     let began = Instant::now();
     host.controller.drop_link(host.handle);
     assert_eq!(host.disconnected(), 0x08);
@@ -134,11 +134,7 @@ fn with_pacing_a_lost_link_takes_its_supervision_timeout() {
 #[test]
 fn an_unplugged_controller_fails_its_host_s_wire_and_its_peer() {
     let air = Air::new();
-    let config = ScriptedConfig::default();
-    let peer = ScriptedPeripheral::start(&air, config.clone(), echo);
-    let mut host = Host::new(&air, ControllerConfig::legacy());
-    host.connect(config.address);
-    peer.next_event(LONG);
+    let (peer, host) = linked(&air, ScriptedConfig::default());
     host.controller.unplug();
     let error = loop {
         let mut packet = Vec::new();

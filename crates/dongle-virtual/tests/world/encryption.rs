@@ -14,6 +14,12 @@ fn start(rig: &mut Rig, link: Linked) {
     assert_eq!(&request[2..], &[1, 2, 3, 4, 5, 6, 7, 8, 9, 10]);
 }
 
+/// The peripheral's host gives the key it has.
+fn answer(rig: &mut Rig, link: Linked, key: &[u8; 16]) {
+    rig.ok(link.peripheral, 0x201A, &with_handle(link.peer_handle, key));
+    rig.run_ms(50);
+}
+
 fn linked() -> (Rig, Linked) {
     let mut rig = Rig::new(Pacing::Paced);
     let link = rig.connected(ControllerConfig::legacy(), ControllerConfig::legacy());
@@ -24,23 +30,13 @@ fn linked() -> (Rig, Linked) {
 fn equal_keys_encrypt_and_refresh() {
     let (mut rig, link) = linked();
     start(&mut rig, link);
-    rig.ok(
-        link.peripheral,
-        0x201A,
-        &with_handle(link.peer_handle, &KEY),
-    );
-    rig.run_ms(50);
+    answer(&mut rig, link, &KEY);
     for id in [link.central, link.peripheral] {
         let event = rig.events(id, 0x08).remove(0);
         assert_eq!((event[0], event[3]), (0, 1));
     }
     start(&mut rig, link);
-    rig.ok(
-        link.peripheral,
-        0x201A,
-        &with_handle(link.peer_handle, &KEY),
-    );
-    rig.run_ms(50);
+    answer(&mut rig, link, &KEY);
     for id in [link.central, link.peripheral] {
         assert_eq!(rig.events(id, 0x30).len(), 1, "key refresh");
         assert!(rig.events(id, 0x08).is_empty());
@@ -51,12 +47,7 @@ fn equal_keys_encrypt_and_refresh() {
 fn different_keys_end_the_link() {
     let (mut rig, link) = linked();
     start(&mut rig, link);
-    rig.ok(
-        link.peripheral,
-        0x201A,
-        &with_handle(link.peer_handle, &[0xAC; 16]),
-    );
-    rig.run_ms(50);
+    answer(&mut rig, link, &[0xAC; 16]);
     for id in [link.central, link.peripheral] {
         assert_eq!(rig.events(id, 0x05)[0][3], 0x3D);
         assert!(rig.events(id, 0x08).is_empty());
