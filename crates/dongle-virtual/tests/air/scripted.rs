@@ -124,7 +124,7 @@ fn both_hosts_notice_a_link_that_was_lost() {
 #[test]
 fn with_pacing_a_lost_link_takes_its_supervision_timeout() {
     let air = Air::with(AirConfig::paced());
-    let (peer, mut host) = linked(&air, ScriptedConfig::default());
+    let (_peer, mut host) = linked(&air, ScriptedConfig::default());
     let began = Instant::now();
     host.controller.drop_link(host.handle);
     assert_eq!(host.disconnected(), 0x08);
