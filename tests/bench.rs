@@ -3,7 +3,7 @@
 use std::future::IntoFuture;
 use std::time::Duration;
 
-use dongle::{Characteristic, DeviceConnection, Dongle};
+use dongle::{Characteristic, DeviceConnection, Dongle, Open};
 use dongle_virtual::{
     Air, AirConfig, AirController, ControllerConfig, ScriptedConfig, ScriptedPeripheral,
 };
@@ -38,13 +38,22 @@ impl Bench {
 
     /// With this controller and this peer.
     pub fn with(config: ControllerConfig, peer: ScriptedConfig) -> Self {
+        Self::opened(config, peer, |open| open)
+    }
+
+    /// With this controller and this peer, and a dongle that is opened in a way of its own.
+    pub fn opened(
+        config: ControllerConfig,
+        peer: ScriptedConfig,
+        how: impl FnOnce(Open) -> Open,
+    ) -> Self {
         let _ = env_logger::builder().is_test(true).try_init();
         let air = Air::with(AirConfig::free_running());
         let (server, measurement) = Server::heart_rate(247);
         let answering = server.clone();
         let peer = ScriptedPeripheral::start(&air, peer, move |pdu: &[u8]| answering.handle(pdu));
         let (controller, channel) = air.attach(config);
-        let dongle = soon(Dongle::on(channel)).expect("the dongle opens");
+        let dongle = soon(how(Dongle::on(channel))).expect("the dongle opens");
         Self {
             air,
             dongle,

@@ -5,6 +5,7 @@ use std::time::Duration;
 use dongle::Notified;
 use dongle_tests::bench::{Bench, soon, until};
 use dongle_tests::peer::{indication, notification};
+use dongle_virtual::{ControllerConfig, ScriptedConfig};
 
 fn number(value: &Notified) -> u32 {
     match value {
@@ -14,12 +15,12 @@ fn number(value: &Notified) -> u32 {
 }
 
 #[test]
-fn five_thousand_notifications_all_arrive_in_order_at_a_slow_reader() {
+fn a_hundred_thousand_notifications_all_arrive_in_order_at_a_slow_reader() {
     let bench = Bench::new();
     soon(async {
         let (_connection, measurement) = bench.measurement().await;
         let mut values = measurement.subscribe().await.unwrap();
-        for i in 0..5000_u32 {
+        for i in 0..100_000_u32 {
             let mut value = i.to_le_bytes().to_vec();
             value.extend([0xAA; 16]);
             bench
@@ -29,8 +30,8 @@ fn five_thousand_notifications_all_arrive_in_order_at_a_slow_reader() {
                 .unwrap();
         }
         // Nothing was read so far.
-        until("all are received", || values.pending() == 5000).await;
-        for i in 0..5000 {
+        until("all are received", || values.pending() == 100_000).await;
+        for i in 0..100_000 {
             assert_eq!(number(&values.notified().await.unwrap()), i);
         }
         assert!(
@@ -46,7 +47,8 @@ fn five_thousand_notifications_all_arrive_in_order_at_a_slow_reader() {
 
 #[test]
 fn a_reader_that_is_far_too_slow_is_told_how_many_it_missed() {
-    let bench = Bench::new();
+    let (controller, peer) = (ControllerConfig::default(), ScriptedConfig::default());
+    let bench = Bench::opened(controller, peer, |open| open.notification_queue(256 * 1024));
     soon(async {
         let (_connection, measurement) = bench.measurement().await;
         let mut values = measurement.subscribe().await.unwrap();

@@ -270,9 +270,9 @@ impl Drop for Inner {
 }
 
 impl Shared {
-    pub(crate) fn new(security: Context) -> Self {
+    pub(crate) fn new(security: Context, notification_bytes: usize) -> Self {
         Self {
-            links: SharedLinks::new(),
+            links: SharedLinks::new(notification_bytes),
             security,
             end: Mutex::default(),
             ended: Condvar::new(),

@@ -5,7 +5,7 @@ use std::task::Waker;
 
 use dongle_central::att::Mtu;
 use dongle_central::bearer::{Bearer, BearerState, BearerStorage, Call, Subscriber};
-use dongle_central::links::{Doorbell, Link, LinkInfo, Links};
+use dongle_central::links::{Doorbell, Link, LinkInfo, LinkPhase, Links};
 
 /// Connections at a time.
 pub(crate) const MAX_CONNECTIONS: usize = 16;
@@ -17,8 +17,9 @@ const SUBSCRIPTIONS: usize = 64;
 const WAITERS: usize = 64;
 /// Bytes of commands that wait for the controller, on each connection.
 const COMMAND_BYTES: usize = 32 * 1024;
-/// Bytes of values that wait to be read, on each connection: ten thousand of 20 bytes.
-const NOTIFICATION_BYTES: usize = 256 * 1024;
+/// Bytes of notified values that wait to be read, on each connection, if nothing else is said. More
+/// than twenty seconds of all that the radio can carry.
+pub(crate) const NOTIFICATION_BYTES: usize = 4 * 1024 * 1024;
 /// Bytes of indicated values. Two of any length have to fit.
 const INDICATION_BYTES: usize = 8 * 1024;
 
@@ -30,6 +31,7 @@ pub(crate) struct SharedLinks(Arc<Table>);
 struct Table {
     places: Vec<Mutex<Place>>,
     doorbell: Doorbell,
+    notification_bytes: usize,
 }
 
 /// The memory of one link. Pages of it that are never used cost nothing.
@@ -40,6 +42,7 @@ struct Place {
     calls: Vec<Call>,
     call_bytes: Vec<u8>,
     commands: Vec<u8>,
+    /// There only while the link is somebody's.
     notifications: Vec<u8>,
     indications: Vec<u8>,
     subscribers: Vec<Subscriber>,
@@ -53,11 +56,14 @@ impl SharedLinks {
         (0..self.capacity()).any(|index| self.open_at(index).is_some())
     }
 
-    pub(crate) fn new() -> Self {
+    /// `notification_bytes` bounds the values that wait to be read, on each connection.
+    pub(crate) fn new(notification_bytes: usize) -> Self {
         let places = std::iter::repeat_with(Place::new).map(Mutex::new);
         Self(Arc::new(Table {
             places: places.take(MAX_CONNECTIONS).collect(),
             doorbell: Doorbell::new(),
+            // The longest value there is has to fit.
+            notification_bytes: notification_bytes.max(2 * Mtu::MAX.size()),
         }))
     }
 }
@@ -70,11 +76,21 @@ impl Place {
             calls: (0..CALLS).map(|_| Call::FREE).collect(),
             call_bytes: vec![0; CALLS * Mtu::MAX.size()],
             commands: vec![0; COMMAND_BYTES],
-            notifications: vec![0; NOTIFICATION_BYTES],
+            notifications: Vec::new(),
             indications: vec![0; INDICATION_BYTES],
             subscribers: (0..SUBSCRIPTIONS).map(|_| Subscriber::FREE).collect(),
             waiters: vec![None; WAITERS],
             pdu: vec![0; Mtu::MAX.size()],
+        }
+    }
+
+    /// Has memory for values while they can come or be read. It comes zeroed from the system, which
+    /// gives it page by page as it is used.
+    fn fit(&mut self, notification_bytes: usize) {
+        match self.info.phase() {
+            LinkPhase::Free => self.notifications = Vec::new(),
+            _ if self.notifications.is_empty() => self.notifications = vec![0; notification_bytes],
+            _ => {}
         }
     }
 
@@ -104,6 +120,7 @@ impl Links for SharedLinks {
     fn with<R>(&self, index: usize, f: impl FnOnce(&mut Link<'_>) -> R) -> Option<R> {
         let place = self.0.places.get(index)?;
         let mut place = place.lock().unwrap_or_else(PoisonError::into_inner);
+        place.fit(self.0.notification_bytes);
         Some(f(&mut place.link()))
     }
 

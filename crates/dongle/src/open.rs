@@ -16,6 +16,7 @@ use crate::device::for_host;
 use crate::dongle::{Dongle, Inner, Shared};
 use crate::error::Error;
 use crate::host::{self, Identity, data_folder, file_in, is_lasting};
+use crate::links::NOTIFICATION_BYTES;
 use crate::security::{BondStore, PairingAgent, Requirements, Settings};
 
 /// The pause after the first try that failed.
@@ -28,6 +29,7 @@ pub struct Open {
     address: Option<Address>,
     folder: Option<PathBuf>,
     security: Settings,
+    notification_bytes: usize,
     retry: Option<Duration>,
 }
 
@@ -37,6 +39,7 @@ pub(crate) struct Again {
     address: Option<Address>,
     folder: Option<PathBuf>,
     security: Settings,
+    notification_bytes: usize,
 }
 
 impl Again {
@@ -45,6 +48,7 @@ impl Again {
             address: self.address,
             folder: self.folder.clone(),
             security: self.security.clone(),
+            notification_bytes: self.notification_bytes,
             ..Open::new(Source::Spec(self.spec.clone()))
         }
     }
@@ -62,6 +66,7 @@ impl Open {
             address: None,
             folder: None,
             security: Settings::default(),
+            notification_bytes: NOTIFICATION_BYTES,
             retry: None,
         }
     }
@@ -115,6 +120,15 @@ impl Open {
         self
     }
 
+    /// How many bytes of notified values may wait to be read, on each connection: 4 MiB if nothing
+    /// else is said, in which a value takes its length and 4 bytes. When it is full the oldest go,
+    /// and the reader is told how many ([`Notified::Missed`](crate::Notified::Missed)). Memory is
+    /// taken as it is used, and none for a reader who keeps up.
+    pub fn notification_queue(mut self, bytes: usize) -> Self {
+        self.notification_bytes = bytes;
+        self
+    }
+
     async fn open(self) -> Result<Dongle, Error> {
         let (text, longest) = match self.source {
             Source::Channel(channel) => {
@@ -124,7 +138,11 @@ impl Open {
                     wanted: self.address,
                     file,
                 };
-                return start(name, None, identity, self.security, None, || Ok(*channel)).await;
+                let memory = self.notification_bytes;
+                return start(name, None, identity, self.security, memory, None, || {
+                    Ok(*channel)
+                })
+                .await;
             }
             Source::Spec(ref text) => (text.clone(), self.retry),
         };
@@ -133,6 +151,7 @@ impl Open {
             address: self.address,
             folder: self.folder,
             security: self.security,
+            notification_bytes: self.notification_bytes,
         };
         let mut pause = FIRST_PAUSE;
         loop {
@@ -170,7 +189,9 @@ impl Open {
             address: self.address,
             folder: self.folder.clone(),
             security: self.security.clone(),
+            notification_bytes: self.notification_bytes,
         };
+        let memory = self.notification_bytes;
         #[cfg(feature = "virtual")]
         if *spec.controller() == Spec::Virtual {
             let (world, channel) = crate::world::simulated();
@@ -182,9 +203,15 @@ impl Open {
                 file: None,
             };
             let world = Some(world);
-            return start(text, world, identity, self.security, Some(again), || {
-                Ok(channel)
-            })
+            return start(
+                text,
+                world,
+                identity,
+                self.security,
+                memory,
+                Some(again),
+                || Ok(channel),
+            )
             .await;
         }
         let controller = spec.controller().to_string();
@@ -196,7 +223,16 @@ impl Open {
             file,
         };
         let open = move || Ok(hci_transport::open(&spec)?);
-        start(text, None, identity, self.security, Some(again), open).await
+        start(
+            text,
+            None,
+            identity,
+            self.security,
+            memory,
+            Some(again),
+            open,
+        )
+        .await
     }
 }
 
@@ -239,11 +275,12 @@ async fn start(
     world: Option<Box<dyn Send + Sync>>,
     identity: Identity,
     settings: Settings,
+    notification_bytes: usize,
     again: Option<Again>,
     open: impl FnOnce() -> Result<HciChannel, Error> + Send + 'static,
 ) -> Result<Dongle, Error> {
     let folder = identity.file.as_deref().and_then(Path::parent);
-    let shared = Arc::new(Shared::new(settings.context(folder)));
+    let shared = Arc::new(Shared::new(settings.context(folder), notification_bytes));
     let (commands, received) = mpsc::unbounded();
     let opened = host::start(open, identity, Arc::clone(&shared), received);
     let dongle = Dongle::new(Inner::new(shared, commands, name, again, world));

@@ -299,8 +299,11 @@ impl<'a> Bearer<'a> {
                 };
                 let len = copy(ring.front()?.data, out);
                 ring.pop();
+                // Who waits for room comes back when it is worth it: for many commands at a time.
+                if ring.has_much_room() {
+                    self.waiters.wake_all();
+                }
                 self.state.counters.commands = self.state.counters.commands.wrapping_add(1);
-                self.waiters.wake_all();
                 Some(len)
             }
             Source::Call(index) => self.send_call(index, now, out),

@@ -141,6 +141,23 @@ impl Ring<'_> {
         self.state.first = self.state.first.wrapping_add(1);
     }
 
+    /// Removes all records; the next one will be at the front of the slice.
+    pub fn clear(&mut self) {
+        self.state.first = self.state.next;
+    }
+
+    /// Whether no more than half of the slice is taken.
+    pub fn has_much_room(&self) -> bool {
+        let (read, write) = (self.state.read, self.state.write);
+        let taken = match write.checked_sub(read) {
+            _ if self.is_empty() => 0,
+            Some(taken) if taken > 0 => taken,
+            // It goes on at the start of the slice.
+            _ => (self.bytes.len() - read) + write,
+        };
+        taken <= self.bytes.len() / 2
+    }
+
     /// Where the oldest record is.
     pub fn start(&self) -> Cursor {
         Cursor {

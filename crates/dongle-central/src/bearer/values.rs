@@ -193,8 +193,9 @@ impl Bearer<'_> {
                 subscriber.pending -= 1;
                 let len = record.data.len();
                 copy(record.data, out);
-                if kind == ValueKind::Indication {
-                    self.indications_were_read();
+                match kind {
+                    ValueKind::Indication => self.indications_were_read(),
+                    ValueKind::Notification => self.discard_read_notifications(),
                 }
                 return Poll::Ready(Ok(Received::Value(len)));
             }
@@ -202,6 +203,17 @@ impl Bearer<'_> {
         subscriber.pending = 0;
         set(&mut subscriber.waker, cx.waker());
         Poll::Pending
+    }
+
+    /// Once everyone is through, the queue begins again at its front: who keeps up uses little of
+    /// its memory, and always the same.
+    fn discard_read_notifications(&mut self) {
+        let is_behind = |s: &Subscriber| {
+            s.pending > 0 && matches!(s.interest, Some((_, ValueKind::Notification)))
+        };
+        if !self.subscribers.iter().any(is_behind) {
+            self.ring(ValueKind::Notification).clear();
+        }
     }
 
     /// A notified value: queued for those who want it, at the cost of the oldest.

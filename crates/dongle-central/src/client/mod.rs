@@ -210,9 +210,11 @@ impl<L: Links + Clone> Client<L> {
             if value.len() > limit {
                 return Poll::Ready(Err(limit));
             }
+            // Whoever queued what waits already has rung.
+            let rings = !link.bearer.has_output();
             match link.bearer.queue_command(&[&head, value]) {
                 Err(StartError::Full) => Poll::Pending,
-                queued => Poll::Ready(Ok(queued)),
+                queued => Poll::Ready(Ok(queued.map(|()| rings))),
             }
         });
         let length = value.len();
@@ -224,8 +226,10 @@ impl<L: Links + Clone> Client<L> {
             }
             .into()),
             Ok(Err(_)) => Err(self.gone()),
-            Ok(Ok(())) => {
-                self.ring();
+            Ok(Ok(rings)) => {
+                if rings {
+                    self.ring();
+                }
                 Ok(())
             }
         }

@@ -55,6 +55,12 @@ fn any_sequence_of_pushes_and_pops_is_a_queue() {
                 bytes: &mut bytes,
             };
             assert_eq!(ring.is_empty(), model.is_empty());
+            let used: usize = model.iter().map(|(_, data)| data.len() + 4).sum();
+            match ring.has_much_room() {
+                true => assert!(used <= capacity / 2),
+                // What is wasted at the end of the slice counts as taken.
+                false => assert!(used + 33 > capacity / 2 && used > 0),
+            }
             assert_eq!(
                 ring.front().map(|record| record.tag),
                 model.front().map(|(tag, _)| *tag)

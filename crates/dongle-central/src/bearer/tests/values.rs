@@ -104,6 +104,34 @@ fn a_full_queue_keeps_the_newest_and_tells_the_loss_once() {
 }
 
 #[test]
+fn readers_who_keep_up_use_only_the_front_of_the_queue() {
+    let mut rig = Rig::with_queues(100, 1000);
+    let (one, other) = (
+        rig.subscribe(3, Notification),
+        rig.subscribe(4, Notification),
+    );
+    for number in 0..500u16 {
+        let bytes = number.to_le_bytes();
+        notify(&mut rig, 3, &bytes);
+        notify(&mut rig, 4, &bytes);
+        assert_eq!(rig.next(one), value(&bytes));
+        assert_eq!(rig.next(other), value(&bytes));
+    }
+    assert!(rig.notifications[12..].iter().all(|byte| *byte == 0));
+    // One who is behind keeps its values where they are.
+    notify(&mut rig, 3, b"a");
+    notify(&mut rig, 4, b"b");
+    assert_eq!(rig.next(one), value(b"a"));
+    notify(&mut rig, 3, b"c");
+    assert_eq!(rig.next(other), value(b"b"));
+    assert_eq!(rig.next(one), value(b"c"));
+    assert_eq!(
+        (rig.next(one), rig.next(other)),
+        (Poll::Pending, Poll::Pending)
+    );
+}
+
+#[test]
 fn several_subscriptions_each_hear_every_value_and_count_their_own_losses() {
     let mut rig = Rig::with_queues(100, 100);
     let quick = rig.subscribe(3, Notification);
