@@ -7,9 +7,10 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use dongle::{Dongle, Uuid};
+use dongle::Dongle;
+use dongle_tests::sensor::{self, beats};
 use dongle_virtual::serve::serve_tcp;
-use dongle_virtual::{Air, ControllerConfig, HeartRateConfig, HeartRateSensor};
+use dongle_virtual::{Air, ControllerConfig};
 use futures_lite::future::block_on;
 
 const VALUES: usize = 5;
@@ -17,29 +18,14 @@ const VALUES: usize = 5;
 /// The capture of a session in which a heart rate sensor is found, read and heard.
 fn session(path: &Path) {
     let air = Air::new();
-    let config = HeartRateConfig::default().with_interval(Duration::from_millis(20));
-    let _sensor = HeartRateSensor::start(&air, config);
+    let _sensor = sensor::every(&air, Duration::from_millis(20));
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
     let _server = serve_tcp(listener, &air, ControllerConfig::default()).unwrap();
     let spec = format!("tcp-client:{address},snoop={}", path.display());
     block_on(async {
         let dongle = Dongle::open(spec).await.unwrap();
-        let heart_rate = Uuid::from_u16(0x180d);
-        let mut scan = dongle.scan().service(heart_rate).start().unwrap();
-        let sensor = scan.next().await.unwrap().expect("a sensor");
-        drop(scan);
-        let connection = sensor.device().connect().await.unwrap();
-        connection.exchange_mtu(185).await.unwrap();
-        let service = connection.service(heart_rate).await.unwrap();
-        let measurement = service
-            .characteristic(Uuid::from_u16(0x2a37))
-            .await
-            .unwrap();
-        let mut values = measurement.subscribe().await.unwrap();
-        for _ in 0..VALUES {
-            values.notified().await.unwrap();
-        }
+        let connection = beats(&dongle, VALUES).await;
         connection.disconnect().await;
         dongle.close().await;
     });
@@ -126,7 +112,7 @@ fn wireshark_finds_the_whole_exchange_of_a_session() {
     assert!(first("0x13") < first("0x1b"));
     assert!(methods.iter().filter(|method| *method == "0x1b").count() >= VALUES);
     let mtu = tshark(path, "btatt.opcode == 0x02", &["btatt.client_rx_mtu"]);
-    assert_eq!(mtu, ["185"]);
+    assert_eq!(mtu, ["247"]);
 
     // Both directions, and times that are true.
     let sent = tshark(path, "btatt.opcode.method == 0x02", &["hci_h4.direction"]);

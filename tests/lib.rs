@@ -7,3 +7,4 @@ pub mod bench;
 pub mod bumble;
 pub mod example;
 pub mod peer;
+pub mod sensor;

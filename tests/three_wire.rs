@@ -9,8 +9,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use dongle::{Dongle, Uuid};
-use dongle_virtual::{Air, ControllerConfig, HeartRateConfig, HeartRateSensor};
+use dongle::Dongle;
+use dongle_tests::sensor::{self, beats};
+use dongle_virtual::{Air, ControllerConfig};
 use futures_lite::future::block_on;
 use hci_transport::{H5Link, HciChannel};
 use serialport::{SerialPort as _, TTYPort};
@@ -52,8 +53,7 @@ fn serve(mut master: TTYPort, controller: HciChannel, damage: usize, stop: Arc<A
 #[test]
 fn a_heart_beats_over_three_wires_that_damage_bytes() {
     let air = Air::new();
-    let config = HeartRateConfig::default().with_interval(Duration::from_millis(50));
-    let _sensor = HeartRateSensor::start(&air, config);
+    let _sensor = sensor::every(&air, Duration::from_millis(50));
     let controller = air.controller(ControllerConfig::default());
     let (master, slave) = TTYPort::pair().unwrap();
     let spec = format!("serial:{},115200,h5", slave.name().unwrap());
@@ -64,23 +64,7 @@ fn a_heart_beats_over_three_wires_that_damage_bytes() {
     });
     block_on(async {
         let dongle = Dongle::open(spec).await.unwrap();
-        let heart_rate = Uuid::from_u16(0x180d);
-        let mut scan = dongle.scan().service(heart_rate).start().unwrap();
-        let sensor = scan.next().await.unwrap().expect("a sensor");
-        drop(scan);
-        let connection = sensor.device().connect().await.unwrap();
-        let service = connection.service(heart_rate).await.unwrap();
-        let measurement = service
-            .characteristic(Uuid::from_u16(0x2a37))
-            .await
-            .unwrap();
-        let mut values = measurement.subscribe().await.unwrap();
-        for _ in 0..20 {
-            assert!(
-                values.notified().await.unwrap().value().is_some(),
-                "none missed"
-            );
-        }
+        let connection = beats(&dongle, 20).await;
         connection.disconnect().await;
         dongle.close().await;
     });

@@ -23,8 +23,9 @@ fn main() {
 mod heart_rate {
     use std::time::{Duration, Instant};
 
-    use dongle::{Characteristic, DeviceConnection, Dongle, Error, Uuid};
+    use dongle::{Dongle, Error, Uuid};
     use dongle_tests::bumble::{self, Wire};
+    use dongle_tests::sensor::{self, beats, measurement};
     use dongle_virtual::{Air, ControllerConfig, HeartRateConfig, HeartRateSensor};
     use futures_lite::future::block_on;
     use hci_transport::{ErrorKind, HciChannel};
@@ -46,9 +47,6 @@ mod heart_rate {
         ),
     ];
 
-    const SERVICE: Uuid = Uuid::from_u16(0x180d);
-    const MEASUREMENT: Uuid = Uuid::from_u16(0x2a37);
-
     fn adapter(channel: HciChannel) -> Device {
         usbfs::install();
         let device = usbfs::plug_in(Config::default());
@@ -61,45 +59,16 @@ mod heart_rate {
         Dongle::open("usb:0").identity_folder(env!("CARGO_TARGET_TMPDIR"))
     }
 
-    async fn measurement(dongle: &Dongle) -> (DeviceConnection, Characteristic) {
-        let patience = Duration::from_secs(20);
-        let mut scan = dongle
-            .scan()
-            .service(SERVICE)
-            .duration(patience)
-            .start()
-            .unwrap();
-        let sensor = scan.next().await.unwrap().expect("a sensor");
-        drop(scan);
-        let connection = sensor.device().connect().await.unwrap();
-        connection.exchange_mtu(247).await.unwrap();
-        let service = connection.service(SERVICE).await.unwrap();
-        let measurement = service.characteristic(MEASUREMENT).await.unwrap();
-        (connection, measurement)
-    }
-
     async fn session(count: usize) {
         let dongle = open().await.unwrap();
-        let (connection, measurement) = measurement(&dongle).await;
-        let mut values = measurement.subscribe().await.unwrap();
-        for _ in 0..count {
-            let value = values
-                .notified()
-                .await
-                .unwrap()
-                .value()
-                .expect("none missed");
-            assert!(value.len() >= 2 && value[1] > 30, "{value:?}");
-        }
+        let connection = beats(&dongle, count).await;
         connection.disconnect().await;
         dongle.close().await;
     }
 
     fn simulated() {
         let air = Air::new();
-        let interval = Duration::from_millis(20);
-        let config = HeartRateConfig::default().with_interval(interval);
-        let _sensor = HeartRateSensor::start(&air, config);
+        let _sensor = sensor::every(&air, Duration::from_millis(20));
         let device = adapter(air.controller(ControllerConfig::default()));
         // The adapter can be opened as often as one likes.
         for _ in 0..2 {
@@ -159,18 +128,7 @@ mod heart_rate {
                 .retry(Duration::from_millis(200))
                 .await
                 .unwrap();
-            let (_connection, value) = measurement(&dongle).await;
-            assert!(
-                value
-                    .subscribe()
-                    .await
-                    .unwrap()
-                    .notified()
-                    .await
-                    .unwrap()
-                    .value()
-                    .is_some()
-            );
+            beats(&dongle, 1).await;
         });
     }
 

@@ -3,34 +3,15 @@
 use std::net::TcpListener;
 use std::time::Duration;
 
-use dongle::{Dongle, Uuid};
+use dongle::Dongle;
 use dongle_tests::bench::soon;
+use dongle_tests::sensor::{self, beats};
 use dongle_virtual::serve::serve_tcp;
-use dongle_virtual::{Air, ControllerConfig, HeartRateConfig, HeartRateSensor};
-
-/// From the dongle to a value of the sensor.
-async fn beats(dongle: &Dongle) {
-    let mut scan = dongle
-        .scan()
-        .service(Uuid::from_u16(0x180D))
-        .start()
-        .unwrap();
-    let sensor = scan.next().await.unwrap().unwrap();
-    drop(scan);
-    let connection = sensor.device().connect().await.unwrap();
-    let service = connection.service(Uuid::from_u16(0x180D)).await.unwrap();
-    let measurement = service
-        .characteristic(Uuid::from_u16(0x2A37))
-        .await
-        .unwrap();
-    let mut values = measurement.subscribe().await.unwrap();
-    assert!(values.notified().await.unwrap().value().is_some());
-}
+use dongle_virtual::{Air, ControllerConfig, HeartRateSensor};
 
 fn world() -> (Air, HeartRateSensor) {
     let air = Air::new();
-    let config = HeartRateConfig::default().with_interval(Duration::from_millis(20));
-    let sensor = HeartRateSensor::start(&air, config);
+    let sensor = sensor::every(&air, Duration::from_millis(20));
     (air, sensor)
 }
 
@@ -41,7 +22,7 @@ fn a_dongle_across_tcp_is_opened_again_when_it_is_back() {
     let address = listener.local_addr().unwrap();
     let server = serve_tcp(listener, &air, ControllerConfig::default()).unwrap();
     let dongle = soon(Dongle::open(format!("tcp-client:{address}"))).unwrap();
-    soon(beats(&dongle));
+    soon(beats(&dongle, 1));
     drop(server);
     let why = soon(dongle.failed());
     assert!(why.is_disconnected(), "{why}");
@@ -56,7 +37,7 @@ fn a_dongle_across_tcp_is_opened_again_when_it_is_back() {
         }
     });
     let dongle = soon(dongle.reopen().unwrap().retry(Duration::from_millis(200))).unwrap();
-    soon(beats(&dongle));
+    soon(beats(&dongle, 1));
     drop(again.join().unwrap());
 }
 
@@ -69,7 +50,7 @@ fn a_dongle_at_a_serial_port_is_opened_again_when_it_is_back() {
     let path = std::env::temp_dir().join(format!("dongle-reopened-{}", std::process::id()));
     let server = serve_pty(&path, &air, ControllerConfig::default()).unwrap();
     let dongle = soon(Dongle::open(format!("serial:{}", path.display()))).unwrap();
-    soon(beats(&dongle));
+    soon(beats(&dongle, 1));
     drop(server);
     let why = soon(dongle.failed());
     assert!(why.is_disconnected(), "{why}");
@@ -77,7 +58,7 @@ fn a_dongle_at_a_serial_port_is_opened_again_when_it_is_back() {
     assert!(error.to_string().contains("no such device"), "{error}");
     let _server = serve_pty(&path, &air, ControllerConfig::default()).unwrap();
     let dongle = soon(dongle.reopen().unwrap().retry(Duration::from_millis(200))).unwrap();
-    soon(beats(&dongle));
+    soon(beats(&dongle, 1));
 }
 
 #[test]
