@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Writes src/tables/*.rs: the names of assigned numbers.
+"""Writes src/tables/*.rs, the names of assigned numbers, and the constants in
+dongle-central/src/assigned that go by these names.
 
 Three sources, all made from the Bluetooth SIG's published lists and under licences
 that allow it:
@@ -62,6 +63,29 @@ def write(name, what, source, key, table):
     print(f"{len(table):5} {name}")
 
 
+def constant(name):
+    """CLIENT_CHARACTERISTIC_CONFIGURATION"""
+    words = re.findall(r"[A-Za-z0-9]+", name.replace("'", "").replace("\u2019", ""))
+    identifier = "_".join(words).upper()
+    return identifier if identifier[0].isalpha() else f"N_{identifier}"
+
+
+def write_constants(name, what, table):
+    """One constant for each UUID; of two with the same name, for the one that came last."""
+    path = f"{ROOT}/crates/dongle-central/src/assigned/{name}.rs"
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    by_name = {constant(table[number]): number for number in sorted(table)}
+    source = f"dongle-names/generate.py from btuuid {BTUUID}"
+    with open(path, "w", encoding="utf-8") as file:
+        print(f"//! {what} Written by {source}: do not edit.\n", file=file)
+        print("use crate::att::Uuid;\n", file=file)
+        for identifier, number in sorted(by_name.items(), key=lambda entry: entry[1]):
+            print(f"/// {table[number]}.", file=file)
+            print(f"pub const {identifier}: Uuid = Uuid::from_u16(0x{number:04X});", file=file)
+    if len(by_name) != len(table):
+        print(f"      {len(table) - len(by_name)} of {name} share their name with another")
+
+
 def appearance(name):
     return name.removeprefix("Generic ").split(" | ")[-1]
 
@@ -87,6 +111,9 @@ def main():
     write("services", "GATT services.", from_btuuid, short, services)
     write("characteristics", "GATT characteristics.", from_btuuid, short, characteristics)
     write("descriptors", "GATT descriptors.", from_btuuid, short, descriptors)
+    write_constants("services", "GATT services.", services)
+    write_constants("characteristics", "GATT characteristics.", characteristics)
+    write_constants("descriptors", "GATT descriptors.", descriptors)
     write("declarations", "GATT declarations.", from_btuuid, short, btuuid("declarations"))
     write("appearances", "Appearances.", from_btuuid, short, appearances)
     write("companies", "Companies.", f"bumble {BUMBLE}", short, companies)

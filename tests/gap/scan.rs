@@ -28,6 +28,15 @@ fn a_scan_response_is_merged_with_its_advertisement() {
 }
 
 #[test]
+fn a_scan_for_a_text_that_is_no_uuid_does_not_start() {
+    let world = World::new();
+    let scan = world.dongle.scan().service("180D").start();
+    assert!(scan.is_ok());
+    let scan = world.dongle.scan().service("180D").service("heart rate");
+    assert!(matches!(scan.start(), Err(Error::InvalidUuid(_))));
+}
+
+#[test]
 fn a_passive_scan_asks_for_nothing() {
     let world = World::new();
     let beacon = BeaconConfig::new(Address::numbered(1), vec![2, 1, 6]);

@@ -3,6 +3,7 @@
 //! From the wire up:
 //!
 //! - [`att`], [`adv`]: what goes over the air, checked and without state.
+//! - [`assigned`]: UUIDs by their names.
 //! - [`gatt`]: the GATT procedures, state machines that turn answers into questions.
 //! - [`bearer`]: one ATT bearer, a state machine without I/O or clock.
 //! - [`links`]: where the bearers of all connections live, in memory the caller supplies.
@@ -19,6 +20,7 @@ extern crate std;
 mod fmt;
 
 pub mod adv;
+pub mod assigned;
 pub mod att;
 pub mod bearer;
 pub mod central;

@@ -15,6 +15,7 @@ use bt_hci::param::{AddrKind, BdAddr};
 /// assert_eq!(address.to_string(), "C6:05:04:03:02:01");
 /// let address: Address = "C6:05:04:03:02:01/public".parse()?;
 /// assert_eq!(address.kind(), AddressKind::Public);
+/// assert_eq!(address.to_string(), "C6:05:04:03:02:01/public");
 /// # Ok::<(), dongle::ParseAddressError>(())
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -95,15 +96,22 @@ impl Address {
     }
 }
 
+/// What an address is taken for that does not say it: one that stays is public or random static,
+/// and a private one is seldom worth writing down.
+const fn looks_random(octets: [u8; 6]) -> bool {
+    octets[0] >> 6 == 0b11
+}
+
 impl fmt::Display for Address {
-    /// `C6:05:04:03:02:01`; the alternate form tells `/public` or `/random`, too.
+    /// `C6:05:04:03:02:01`, with `/public` or `/random` behind it where it would be read as the
+    /// other without: what is shown can always be parsed again. The alternate form has it always.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let [a, b, c, d, e, g] = self.octets;
         write!(f, "{a:02X}:{b:02X}:{c:02X}:{d:02X}:{e:02X}:{g:02X}")?;
-        match (f.alternate(), self.random) {
-            (true, true) => f.write_str("/random"),
-            (true, false) => f.write_str("/public"),
-            (false, _) => Ok(()),
+        match self.random {
+            _ if !f.alternate() && self.random == looks_random(self.octets) => Ok(()),
+            true => f.write_str("/random"),
+            false => f.write_str("/public"),
         }
     }
 }
@@ -137,7 +145,7 @@ impl FromStr for Address {
             return Err(ParseAddressError(()));
         }
         let random = match kind {
-            None => octets[0] >> 6 == 0b11,
+            None => looks_random(octets),
             Some("random") => true,
             Some("public") => false,
             Some(_) => return Err(ParseAddressError(())),
@@ -159,3 +167,57 @@ impl fmt::Display for ParseAddressError {
 }
 
 impl std::error::Error for ParseAddressError {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_shown_is_the_same_address_when_it_is_read() {
+        for first in [0x00, 0x3F, 0x40, 0x7F, 0x80, 0xC0, 0xFF] {
+            let octets = [first, 5, 4, 3, 2, 1];
+            for address in [Address::public(octets), Address::random(octets)] {
+                for text in [
+                    format!("{address}"),
+                    format!("{address:#}"),
+                    format!("{address:?}"),
+                ] {
+                    assert_eq!(text.parse(), Ok(address), "{text}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn the_usual_addresses_are_shown_without_their_kind() {
+        let shown = |address: Address| address.to_string();
+        assert_eq!(
+            shown(Address::public([0, 1, 2, 3, 4, 5])),
+            "00:01:02:03:04:05"
+        );
+        assert_eq!(shown(Address::random([0xC0; 6])), "C0:C0:C0:C0:C0:C0");
+        assert_eq!(
+            shown(Address::random([0x40; 6])),
+            "40:40:40:40:40:40/random"
+        );
+        assert_eq!(
+            shown(Address::public([0xF4; 6])),
+            "F4:F4:F4:F4:F4:F4/public"
+        );
+    }
+
+    #[test]
+    fn what_is_no_address_is_refused() {
+        for text in [
+            "",
+            "C6:05:04:03:02",
+            "C6:05:04:03:02:01:00",
+            "C6:05:04:03:02:+1",
+            "C60504030201",
+            "C6:05:04:03:02:01/",
+            "C6:05:04:03:02:01/static",
+        ] {
+            assert!(text.parse::<Address>().is_err(), "{text}");
+        }
+    }
+}

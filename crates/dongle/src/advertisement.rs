@@ -115,7 +115,8 @@ impl Advertisement {
     }
 
     /// Whether it advertises this service.
-    pub fn has_service(&self, uuid: Uuid) -> bool {
+    pub fn has_service(&self, uuid: impl Into<Uuid>) -> bool {
+        let uuid = uuid.into();
         self.services().any(|service| service == uuid)
     }
 
@@ -125,7 +126,8 @@ impl Advertisement {
     }
 
     /// The data that goes with a service.
-    pub fn service_data(&self, uuid: Uuid) -> Option<&[u8]> {
+    pub fn service_data(&self, uuid: impl Into<Uuid>) -> Option<&[u8]> {
+        let uuid = uuid.into();
         self.both().find_map(|data| data.service_data(uuid))
     }
 

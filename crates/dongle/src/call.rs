@@ -5,6 +5,8 @@ use std::future::{Future, IntoFuture};
 use std::pin::Pin;
 use std::time::Duration;
 
+use dongle_central::att::Uuid;
+
 use crate::error::Error;
 
 /// A future that may be sent between threads.
@@ -19,6 +21,11 @@ type Start<'a, T> = Box<dyn FnOnce(Option<Duration>) -> Boxed<'a, Result<T, Erro
 pub struct Call<'a, T> {
     timeout: Option<Duration>,
     start: Start<'a, T>,
+}
+
+/// A UUID as a call takes it; what is not one is told when the call is made.
+pub(crate) fn uuid_of(uuid: impl TryInto<Uuid, Error: Into<Error>>) -> Result<Uuid, Error> {
+    uuid.try_into().map_err(Into::into)
 }
 
 impl<'a, T> Call<'a, T> {

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use dongle_central::att::{AttributeHandle, Mtu, Uuid};
 use dongle_central::bearer::ValueKind;
@@ -13,7 +13,7 @@ use dongle_central::links::{LinkId, LinkInfo, LinkPhase, Links as _, Reason};
 use futures_channel::mpsc;
 
 use crate::address::Address;
-use crate::call::Call;
+use crate::call::{Call, uuid_of};
 use crate::device::{Device, for_host};
 use crate::dongle::Inner;
 use crate::error::{Error, Wanted};
@@ -166,17 +166,79 @@ impl DeviceConnection {
         self.held.client(None).mtu().get()
     }
 
-    /// The primary service with this UUID, the first if there are several.
+    /// The primary service with this UUID, the first if there are several. The UUID is a number of
+    /// 16 bits, a constant of [`assigned`](crate::assigned), a text or a [`Uuid`].
+    ///
+    /// ```
+    /// # use dongle::{Dongle, Wait as _};
+    /// # let dongle = Dongle::open("virtual").wait()?;
+    /// # let mut scan = dongle.scan().service("180D").start()?;
+    /// # let connection = scan.next().wait()?.ok_or("nothing")?.device().connect().wait()?;
+    /// # futures_lite::future::block_on(async {
+    /// use dongle::{Uuid, assigned::services};
+    ///
+    /// let service = connection.service(0x180D).await?;
+    /// let same = connection.service(services::HEART_RATE).await?;
+    /// let same = connection.service("0000180d-0000-1000-8000-00805f9b34fb").await?;
+    /// let same = connection.service(Uuid::from_u16(0x180D)).await?;
+    /// assert_eq!(same.uuid(), service.uuid());
+    ///
+    /// let mistaken = connection.service("heart rate").await;
+    /// assert!(matches!(mistaken, Err(dongle::Error::InvalidUuid(_))));
+    /// # Ok::<(), dongle::Error>(())
+    /// # })?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
-    /// [`Error::NotFound`] if the device has none.
-    pub fn service(&self, uuid: Uuid) -> Call<'_, Service> {
+    /// [`Error::NotFound`] if the device has none, [`Error::InvalidUuid`] if the text is not a
+    /// UUID.
+    pub fn service(&self, uuid: impl TryInto<Uuid, Error: Into<Error>>) -> Call<'_, Service> {
+        let uuid = uuid_of(uuid);
         Call::new(move |timeout| async move {
+            let uuid = uuid?;
             let buffer = vec![0; Mtu::MAX.size()];
             let mut found = self.held.client(timeout).services_by_uuid(uuid, buffer);
             let service = found.next().await.map_err(|e| self.held.explain(e))?;
             let service = service.ok_or(Error::NotFound(Wanted::Service(uuid)))?;
             Ok(Service::new(Arc::clone(&self.held), service))
+        })
+    }
+
+    /// The characteristic with this UUID in the service with that one, the first of each.
+    ///
+    /// ```
+    /// # use dongle::{Dongle, Wait as _};
+    /// # use dongle::values::BatteryLevel;
+    /// # let dongle = Dongle::open("virtual").wait()?;
+    /// # let mut scan = dongle.scan().start()?;
+    /// # let connection = scan.next().wait()?.ok_or("nothing")?.device().connect().wait()?;
+    /// # futures_lite::future::block_on(async {
+    /// use dongle::assigned::{characteristics, services};
+    ///
+    /// let level = connection
+    ///     .characteristic(services::BATTERY, characteristics::BATTERY_LEVEL)
+    ///     .await?;
+    /// println!("{}", level.read_as::<BatteryLevel>().await?);
+    /// # Ok::<(), dongle::Error>(())
+    /// # })?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] says which of them is not there.
+    pub fn characteristic(
+        &self,
+        service: impl TryInto<Uuid, Error: Into<Error>>,
+        characteristic: impl TryInto<Uuid, Error: Into<Error>>,
+    ) -> Call<'_, Characteristic> {
+        let (service, characteristic) = (uuid_of(service), uuid_of(characteristic));
+        Call::new(move |timeout| async move {
+            let (service, characteristic) = (service?, characteristic?);
+            let begun = Instant::now();
+            let service = self.service(service).maybe(timeout).await?;
+            let left = timeout.map(|timeout| timeout.saturating_sub(begun.elapsed()));
+            service.characteristic(characteristic).maybe(left).await
         })
     }
 

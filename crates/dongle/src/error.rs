@@ -1,13 +1,15 @@
 //! The one error of the facade: what went wrong, in a line a user can act on.
 
+use std::convert::Infallible;
 use std::fmt;
 
-use dongle_central::att::{AttError, AttributeHandle, Uuid};
+use dongle_central::att::{AttError, AttributeHandle, ParseUuidError, Uuid};
 use dongle_central::gatt::ProcedureError;
 use dongle_central::links::Reason;
 use dongle_central::security::SecurityError;
 
 use crate::l2cap::L2capRefusal;
+use crate::values::InvalidValue;
 
 /// Why a call failed. Cheap to clone: one fault can end many calls.
 #[derive(Debug, Clone)]
@@ -41,6 +43,10 @@ pub enum Error {
     Security(SecurityError),
     /// The connection is safe, but the bond could not be kept for the next one.
     BondStore(String),
+    /// A value is not what it was to be read as.
+    InvalidValue(InvalidValue),
+    /// A text is not a UUID.
+    InvalidUuid(ParseUuidError),
     /// No more connections are possible, here or in the controller.
     ConnectionLimit,
     /// No more subscriptions are possible on this connection.
@@ -73,18 +79,77 @@ impl fmt::Display for Wanted {
     }
 }
 
+/// What an [`Error`] comes to, for a program that only wants to know what to do next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ErrorKind {
+    /// It is not there: the dongle, or what was looked for on the device, or what a handle meant
+    /// before the device's services changed.
+    NotFound,
+    /// The time was up, or there was no answer.
+    Timeout,
+    /// The connection is gone, or the whole dongle.
+    Disconnected,
+    /// Someone would not: the device, the controller, the operating system, or this side because
+    /// the limit is reached.
+    Refused,
+    /// What was asked can't be: a parameter, a text, a value that is too long.
+    InvalidInput,
+    /// The other side broke the rules, or sent what makes no sense.
+    Protocol,
+    /// Only the L2CAP channel is closed.
+    ChannelClosed,
+    /// This build, this system or this dongle can't do it.
+    Unsupported,
+    /// Anything else.
+    Other,
+}
+
 impl Error {
+    /// What it comes to.
+    pub fn kind(&self) -> ErrorKind {
+        match self {
+            Self::Transport(error) => kind_of_transport(error.kind()),
+            Self::ControllerFailed(_) | Self::Disconnected(_) | Self::Closed => {
+                ErrorKind::Disconnected
+            }
+            Self::Timeout | Self::Security(SecurityError::Timeout) => ErrorKind::Timeout,
+            Self::NotFound(_) | Self::ServiceChanged(_) => ErrorKind::NotFound,
+            Self::Refused(_)
+            | Self::Gatt(ProcedureError::Att(_))
+            | Self::NotPermitted(_)
+            | Self::L2cap(_)
+            | Self::Security(_)
+            | Self::ConnectionLimit
+            | Self::SubscriptionLimit => ErrorKind::Refused,
+            Self::Gatt(ProcedureError::Malformed(_) | ProcedureError::Misbehaved(_))
+            | Self::InvalidValue(_) => ErrorKind::Protocol,
+            Self::Gatt(_) | Self::InvalidUuid(_) | Self::InvalidParameter(_) => {
+                ErrorKind::InvalidInput
+            }
+            Self::ChannelClosed | Self::ChannelDataLost => ErrorKind::ChannelClosed,
+            Self::BondStore(_) => ErrorKind::Other,
+        }
+    }
+
     /// Whether the time was up.
     pub fn is_timeout(&self) -> bool {
-        matches!(self, Self::Timeout)
+        self.kind() == ErrorKind::Timeout
     }
 
     /// Whether the connection, or the whole dongle, is gone.
     pub fn is_disconnected(&self) -> bool {
-        matches!(
-            self,
-            Self::Disconnected(_) | Self::Transport(_) | Self::ControllerFailed(_) | Self::Closed
-        )
+        self.kind() == ErrorKind::Disconnected
+    }
+
+    /// Whether what was looked for is not there.
+    pub fn is_not_found(&self) -> bool {
+        self.kind() == ErrorKind::NotFound
+    }
+
+    /// Whether someone would not: the device, the controller, the operating system.
+    pub fn is_refused(&self) -> bool {
+        self.kind() == ErrorKind::Refused
     }
 
     /// The server's refusal, if it is one.
@@ -93,6 +158,19 @@ impl Error {
             Self::Gatt(ProcedureError::Att(error)) => Some(*error),
             _ => None,
         }
+    }
+}
+
+fn kind_of_transport(kind: hci_transport::ErrorKind) -> ErrorKind {
+    use hci_transport::ErrorKind as Transport;
+    match kind {
+        Transport::NotFound => ErrorKind::NotFound,
+        Transport::PermissionDenied | Transport::Busy => ErrorKind::Refused,
+        Transport::NoAnswer => ErrorKind::Timeout,
+        Transport::InvalidSpec => ErrorKind::InvalidInput,
+        Transport::Unsupported => ErrorKind::Unsupported,
+        // Whatever else breaks a wire, the dongle behind it is out of reach.
+        _ => ErrorKind::Disconnected,
     }
 }
 
@@ -125,6 +203,8 @@ impl fmt::Display for Error {
             Self::ChannelDataLost => {
                 f.write_str("the L2CAP channel is closed, and a part of what was sent is lost")
             }
+            Self::InvalidValue(error) => fmt::Display::fmt(error, f),
+            Self::InvalidUuid(error) => fmt::Display::fmt(error, f),
             Self::BondStore(why) => write!(f, "the bond could not be kept: {why}"),
             Self::ConnectionLimit => f.write_str("no more connections are possible; end one first"),
             Self::SubscriptionLimit => {
@@ -142,6 +222,9 @@ impl std::error::Error for Error {
             Self::Transport(error) => Some(error),
             Self::Gatt(error) => Some(error),
             Self::Security(error) => Some(error),
+            Self::L2cap(refusal) => Some(refusal),
+            Self::InvalidValue(error) => Some(error),
+            Self::InvalidUuid(error) => Some(error),
             _ => None,
         }
     }
@@ -154,6 +237,25 @@ impl From<SecurityError> for Error {
             SecurityError::Hci(status) => Self::Refused(status),
             error => Self::Security(error),
         }
+    }
+}
+
+impl From<InvalidValue> for Error {
+    fn from(error: InvalidValue) -> Self {
+        Self::InvalidValue(error)
+    }
+}
+
+impl From<ParseUuidError> for Error {
+    fn from(error: ParseUuidError) -> Self {
+        Self::InvalidUuid(error)
+    }
+}
+
+// What is a UUID already is one without fail.
+impl From<Infallible> for Error {
+    fn from(never: Infallible) -> Self {
+        match never {}
     }
 }
 
@@ -188,6 +290,77 @@ impl From<dongle_central::central::Error<hci_transport::Error>> for Error {
             Central::Disconnected => Self::Disconnected(Reason::Unknown),
             Central::Host(error) => Self::ControllerFailed(format!("the host stack: {error:?}")),
             _ => Self::Closed,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::error::Error as _;
+
+    use super::*;
+
+    fn transport(kind: hci_transport::ErrorKind) -> Error {
+        hci_transport::Error::new(kind, "…").into()
+    }
+
+    #[test]
+    fn an_error_tells_what_to_do_next() {
+        use hci_transport::ErrorKind as Transport;
+        let handle = AttributeHandle::MIN;
+        for (error, kind) in [
+            (Error::Timeout, ErrorKind::Timeout),
+            (transport(Transport::NoAnswer), ErrorKind::Timeout),
+            (Error::Security(SecurityError::Timeout), ErrorKind::Timeout),
+            (
+                Error::Disconnected(Reason::Hci(0x13)),
+                ErrorKind::Disconnected,
+            ),
+            (Error::ControllerFailed("…".into()), ErrorKind::Disconnected),
+            (transport(Transport::Disconnected), ErrorKind::Disconnected),
+            (transport(Transport::Protocol), ErrorKind::Disconnected),
+            (transport(Transport::Io), ErrorKind::Disconnected),
+            (Error::Closed, ErrorKind::Disconnected),
+            (
+                Error::NotFound(Wanted::Service(Uuid::from_u16(0x180D))),
+                ErrorKind::NotFound,
+            ),
+            (Error::ServiceChanged(handle), ErrorKind::NotFound),
+            (transport(Transport::NotFound), ErrorKind::NotFound),
+            (Error::Refused(0x0D), ErrorKind::Refused),
+            (transport(Transport::Busy), ErrorKind::Refused),
+            (transport(Transport::PermissionDenied), ErrorKind::Refused),
+            (Error::Security(SecurityError::BondLost), ErrorKind::Refused),
+            (Error::ConnectionLimit, ErrorKind::Refused),
+            (transport(Transport::InvalidSpec), ErrorKind::InvalidInput),
+            (
+                Error::Gatt(ProcedureError::TooFewHandles),
+                ErrorKind::InvalidInput,
+            ),
+            (Error::ChannelClosed, ErrorKind::ChannelClosed),
+        ] {
+            assert_eq!(error.kind(), kind, "{error:?}");
+            assert_eq!(error.is_timeout(), kind == ErrorKind::Timeout);
+            assert_eq!(error.is_disconnected(), kind == ErrorKind::Disconnected);
+            assert_eq!(error.is_not_found(), kind == ErrorKind::NotFound);
+            assert_eq!(error.is_refused(), kind == ErrorKind::Refused);
+        }
+    }
+
+    #[test]
+    fn what_an_error_came_from_is_kept() {
+        let io = std::io::Error::from(std::io::ErrorKind::BrokenPipe);
+        let wire = hci_transport::Error::new(hci_transport::ErrorKind::Io, "…").with_source(io);
+        let error = Error::from(wire);
+        let source = error.source().and_then(|wire| wire.source());
+        assert!(source.is_some_and(|io| io.is::<std::io::Error>()));
+        for error in [
+            Error::Gatt(ProcedureError::TooFewHandles),
+            Error::Security(SecurityError::BondLost),
+            Error::L2cap(L2capRefusal(2)),
+            Error::InvalidUuid(ParseUuidError),
+        ] {
+            assert!(error.source().is_some(), "{error:?}");
         }
     }
 }

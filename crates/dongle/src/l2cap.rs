@@ -378,6 +378,8 @@ impl fmt::Debug for L2capChannel {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct L2capRefusal(pub u16);
 
+impl std::error::Error for L2capRefusal {}
+
 impl fmt::Display for L2capRefusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let text = match self.0 {

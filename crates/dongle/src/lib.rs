@@ -39,17 +39,21 @@ mod open;
 mod scan;
 pub mod security;
 mod stay;
+pub mod values;
+mod wait;
 #[cfg(feature = "virtual")]
 mod world;
 
 // With `std`, it gives embassy's locks something to stand on.
 use critical_section as _;
 
-pub use dongle_central::adv;
-pub use dongle_central::att::{AttError, AttributeHandle, ErrorCode, HandleRange, Uuid};
+pub use dongle_central::att::{
+    AttError, AttributeHandle, ErrorCode, HandleRange, ParseUuidError, Uuid,
+};
 pub use dongle_central::central::{ControllerInfo, Feature, Phys};
 pub use dongle_central::gatt::{ProcedureError, Properties};
 pub use dongle_central::links::{ConnectionParameters, Reason, RemoteVersion};
+pub use dongle_central::{adv, assigned};
 #[cfg(feature = "names")]
 pub use dongle_names as names;
 pub use hci_transport;
@@ -62,7 +66,7 @@ pub use crate::call::Call;
 pub use crate::connection::DeviceConnection;
 pub use crate::device::{Connect, Device};
 pub use crate::dongle::Dongle;
-pub use crate::error::{Error, Wanted};
+pub use crate::error::{Error, ErrorKind, Wanted};
 pub use crate::found::Found;
 pub use crate::gatt::{
     Characteristic, Descriptor, Notified, Service, ServiceChanges, Subscribe, Subscription, Write,
@@ -72,6 +76,7 @@ pub use crate::l2cap::{L2capChannel, L2capOpen, L2capRefusal};
 pub use crate::open::Open;
 pub use crate::scan::{Scan, ScanBuilder, ScanResult};
 pub use crate::stay::StayConnected;
+pub use crate::wait::Wait;
 
 /// The programs in the guide, to be run as tests.
 #[cfg(doctest)]

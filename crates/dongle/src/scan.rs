@@ -13,6 +13,7 @@ use futures_core::Stream;
 
 use crate::address::Address;
 use crate::advertisement::Advertisement;
+use crate::call::uuid_of;
 use crate::device::{Device, for_host};
 use crate::dongle::Inner;
 use crate::error::Error;
@@ -69,6 +70,8 @@ pub struct ScanBuilder {
     mode: Mode,
     filter: Filter,
     remember: usize,
+    /// What was asked for and can't be.
+    wrong: Option<Error>,
 }
 
 impl ScanBuilder {
@@ -85,6 +88,7 @@ impl ScanBuilder {
             mode,
             filter,
             remember: REMEMBERED,
+            wrong: None,
         }
     }
 
@@ -137,9 +141,16 @@ impl ScanBuilder {
         self
     }
 
-    /// Only devices that advertise this service.
-    pub fn service(self, uuid: Uuid) -> Self {
-        self.filter(move |found| found.has_service(uuid))
+    /// Only devices that advertise this service: a number of 16 bits, a constant of
+    /// [`assigned`](crate::assigned), a text or a [`Uuid`].
+    pub fn service(mut self, uuid: impl TryInto<Uuid, Error: Into<Error>>) -> Self {
+        match uuid_of(uuid) {
+            Ok(uuid) => self.filter(move |found| found.has_service(uuid)),
+            Err(error) => {
+                self.wrong.get_or_insert(error);
+                self
+            }
+        }
     }
 
     /// Only devices of this name.
@@ -191,9 +202,12 @@ impl ScanBuilder {
     /// Starts to listen.
     ///
     /// # Errors
-    /// What the controller has against it comes as the scan's first result; here it is only
-    /// whether the dongle is open.
+    /// [`Error::InvalidUuid`] if a service was named by a text that is none; else whether the
+    /// dongle is open. What the controller has against it comes as the scan's first result.
     pub fn start(self) -> Result<Scan, Error> {
+        if let Some(wrong) = self.wrong {
+            return Err(wrong);
+        }
         let id = self.dongle.next_id();
         let queue = Arc::new(ScanQueue::default());
         self.dongle.command(Command::Scan(ScanRequest {

@@ -170,11 +170,20 @@ impl FromStr for Uuid {
     }
 }
 
-// The only conversion from a number, so that a bare `0x180D` is known to be 16 bits wherever a
-// `impl Into<Uuid>` is wanted.
+// The only conversion from a number, so that a bare `0x180D` is known to be 16 bits wherever an
+// `impl Into<Uuid>` or an `impl TryInto<Uuid>` is wanted.
 impl From<u16> for Uuid {
     fn from(short: u16) -> Self {
         Self::from_u16(short)
+    }
+}
+
+// For a text wherever an `impl TryInto<Uuid>` is wanted.
+impl TryFrom<&str> for Uuid {
+    type Error = ParseUuidError;
+
+    fn try_from(text: &str) -> Result<Self, ParseUuidError> {
+        text.parse()
     }
 }
 
@@ -242,6 +251,7 @@ mod tests {
             ),
         ] {
             assert_eq!(text.parse(), Ok(uuid), "{text}");
+            assert_eq!(Uuid::try_from(text), Ok(uuid), "{text}");
             assert_eq!(uuid.to_string(), shown);
             assert_eq!(format!("{uuid:?}"), shown);
         }

@@ -1,5 +1,7 @@
 //! What procedures find: services, characteristics, descriptors, values.
 
+use core::fmt;
+
 use bitflags::bitflags;
 
 use crate::att::{AttributeHandle, HandleRange, Uuid};
@@ -93,6 +95,34 @@ bitflags! {
     }
 }
 
+impl fmt::Display for Properties {
+    /// The names of the specification: `read, write without response, notify`. None: `-`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        const NAMES: [&str; 8] = [
+            "broadcast",
+            "read",
+            "write without response",
+            "write",
+            "notify",
+            "indicate",
+            "authenticated signed writes",
+            "extended properties",
+        ];
+        if self.is_empty() {
+            return f.write_str("-");
+        }
+        let set = NAMES.iter().enumerate();
+        let set = set.filter(|(bit, _)| self.bits() >> bit & 1 == 1);
+        for (position, (_, name)) in set.enumerate() {
+            if position > 0 {
+                f.write_str(", ")?;
+            }
+            f.write_str(name)?;
+        }
+        Ok(())
+    }
+}
+
 /// A value as one PDU carried it, and whose it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct HandleValue<'p> {
@@ -111,4 +141,23 @@ pub struct MultipleValues<'p> {
     pub values: &'p [u8],
     /// Whether the PDU had no room for more, so that the last values may be missing.
     pub may_be_longer: bool,
+}
+
+#[cfg(test)]
+mod tests {
+    use std::string::ToString;
+
+    use super::*;
+
+    #[test]
+    fn properties_are_shown_by_their_names() {
+        let shown = |bits| Properties::from_bits_retain(bits).to_string();
+        assert_eq!(shown(0), "-");
+        assert_eq!(shown(0x02), "read");
+        assert_eq!(shown(0x1C), "write without response, write, notify");
+        assert_eq!(
+            shown(0xE1),
+            "broadcast, indicate, authenticated signed writes, extended properties"
+        );
+    }
 }

@@ -37,6 +37,18 @@ pub enum Reason {
     Unknown,
 }
 
+impl Reason {
+    /// Whether this side ended it on purpose.
+    pub const fn is_ours(self) -> bool {
+        matches!(self, Self::Hci(0x16))
+    }
+
+    /// Whether the peer ended it on purpose.
+    pub const fn is_peers(self) -> bool {
+        matches!(self, Self::Hci(0x13..=0x15))
+    }
+}
+
 impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -214,5 +226,29 @@ impl Link<'_> {
         self.info.phase = LinkPhase::Closed;
         self.info.reason.get_or_insert(reason);
         self.bearer.close();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reason_tells_who_wanted_the_end() {
+        for (reason, ours, peers) in [
+            (Reason::Hci(0x16), true, false),
+            (Reason::Hci(0x13), false, true),
+            (Reason::Hci(0x14), false, true),
+            (Reason::Hci(0x15), false, true),
+            (Reason::Hci(0x08), false, false),
+            (Reason::TransactionTimeout, false, false),
+            (Reason::ControllerFailed, false, false),
+        ] {
+            assert_eq!(
+                (reason.is_ours(), reason.is_peers()),
+                (ours, peers),
+                "{reason}"
+            );
+        }
     }
 }

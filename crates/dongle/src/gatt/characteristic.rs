@@ -11,11 +11,12 @@ use dongle_central::bearer::ValueKind;
 use dongle_central::client::Client;
 use dongle_central::gatt::{self, ClientConfiguration, Properties, WriteMode, uuids};
 
-use crate::call::Call;
-use crate::connection::Held;
+use crate::call::{Call, uuid_of};
+use crate::connection::{DeviceConnection, Held};
 use crate::error::{Error, Wanted};
 use crate::found::Found;
 use crate::gatt::{Age, Configuration, Descriptor, Subscription, found};
+use crate::values::FromValue;
 
 /// A characteristic.
 #[derive(Clone)]
@@ -57,6 +58,11 @@ impl Characteristic {
         self.characteristic.uuid
     }
 
+    /// The connection it was discovered on.
+    pub fn connection(&self) -> DeviceConnection {
+        DeviceConnection::new(Arc::clone(&self.held))
+    }
+
     /// What can be done with it.
     pub fn properties(&self) -> Properties {
         self.characteristic.properties
@@ -72,6 +78,17 @@ impl Characteristic {
     pub fn read(&self) -> Call<'_, Vec<u8>> {
         Call::new(move |timeout| async move {
             read_value(&self.held, self.checked(&self.held)?, timeout).await
+        })
+    }
+
+    /// Reads the value as what it means: a number, a text, or one of [`values`](crate::values).
+    ///
+    /// # Errors
+    /// [`Error::InvalidValue`] if it is not one of these.
+    pub fn read_as<T: FromValue + Send>(&self) -> Call<'_, T> {
+        Call::new(move |timeout| async move {
+            let value = self.read().maybe(timeout).await?;
+            Ok(T::from_value(&value)?)
         })
     }
 
@@ -99,9 +116,12 @@ impl Characteristic {
     /// The descriptor with this UUID, the first if there are several.
     ///
     /// # Errors
-    /// [`Error::NotFound`] if the characteristic has none.
-    pub fn descriptor(&self, uuid: Uuid) -> Call<'_, Descriptor> {
+    /// [`Error::NotFound`] if the characteristic has none, [`Error::InvalidUuid`] if the text is
+    /// not a UUID.
+    pub fn descriptor(&self, uuid: impl TryInto<Uuid, Error: Into<Error>>) -> Call<'_, Descriptor> {
+        let uuid = uuid_of(uuid);
         Call::new(move |timeout| async move {
+            let uuid = uuid?;
             let found = self.find_descriptor(uuid, timeout).await?;
             let descriptor = found.ok_or(Error::NotFound(Wanted::Descriptor(uuid)))?;
             Ok(Descriptor::new(Arc::clone(&self.held), descriptor))

@@ -10,6 +10,7 @@ use crate::call::Call;
 use crate::connection::Held;
 use crate::error::Error;
 use crate::gatt::{Age, read_value, write_value};
+use crate::values::FromValue;
 
 /// A characteristic descriptor.
 #[derive(Clone)]
@@ -49,6 +50,17 @@ impl Descriptor {
         Call::new(
             move |timeout| async move { read_value(&self.held, self.checked()?, timeout).await },
         )
+    }
+
+    /// Reads it as what it means: a number, a text, or one of [`values`](crate::values).
+    ///
+    /// # Errors
+    /// [`Error::InvalidValue`] if it is not one of these.
+    pub fn read_as<T: FromValue + Send>(&self) -> Call<'_, T> {
+        Call::new(move |timeout| async move {
+            let value = self.read().maybe(timeout).await?;
+            Ok(T::from_value(&value)?)
+        })
     }
 
     /// Writes it, with response; in parts if it does not fit the MTU.

@@ -7,8 +7,8 @@ use dongle_central::att::{AttributeHandle, HandleRange, Mtu, Uuid};
 use dongle_central::client::Client;
 use dongle_central::gatt;
 
-use crate::call::Call;
-use crate::connection::Held;
+use crate::call::{Call, uuid_of};
+use crate::connection::{DeviceConnection, Held};
 use crate::error::{Error, Wanted};
 use crate::found::Found;
 use crate::gatt::{Age, Characteristic, found};
@@ -32,6 +32,11 @@ impl Service {
         self.service.uuid
     }
 
+    /// The connection it was discovered on.
+    pub fn connection(&self) -> DeviceConnection {
+        DeviceConnection::new(Arc::clone(&self.held))
+    }
+
     /// From its declaration to its last attribute.
     pub fn handles(&self) -> HandleRange {
         self.service.range
@@ -40,9 +45,15 @@ impl Service {
     /// The characteristic with this UUID, the first if there are several.
     ///
     /// # Errors
-    /// [`Error::NotFound`] if the service has none.
-    pub fn characteristic(&self, uuid: Uuid) -> Call<'_, Characteristic> {
+    /// [`Error::NotFound`] if the service has none, [`Error::InvalidUuid`] if the text is not a
+    /// UUID.
+    pub fn characteristic(
+        &self,
+        uuid: impl TryInto<Uuid, Error: Into<Error>>,
+    ) -> Call<'_, Characteristic> {
+        let uuid = uuid_of(uuid);
         Call::new(move |timeout| async move {
+            let uuid = uuid?;
             self.held
                 .database
                 .check(self.service.range.start(), self.age)?;
@@ -67,8 +78,13 @@ impl Service {
 
     /// Reads the values of all characteristics with this UUID, without discovering them first: each
     /// with its handle, as much of it as one response holds.
-    pub fn read_by_uuid(&self, uuid: Uuid) -> Call<'_, Vec<(AttributeHandle, Vec<u8>)>> {
+    pub fn read_by_uuid(
+        &self,
+        uuid: impl TryInto<Uuid, Error: Into<Error>>,
+    ) -> Call<'_, Vec<(AttributeHandle, Vec<u8>)>> {
+        let uuid = uuid_of(uuid);
         Call::new(move |timeout| async move {
+            let uuid = uuid?;
             self.held
                 .database
                 .check(self.service.range.start(), self.age)?;

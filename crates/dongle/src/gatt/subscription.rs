@@ -18,6 +18,7 @@ use crate::error::Error;
 use crate::gatt::Configuration;
 use crate::host::deadline;
 use crate::links::SharedLinks;
+use crate::values::FromValue;
 
 /// Longest value that a server can send: the largest MTU less opcode and handle.
 const LONGEST: usize = 514;
@@ -38,9 +39,9 @@ pub struct Subscription {
 
 /// What a subscription hears.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Notified {
+pub enum Notified<T = Vec<u8>> {
     /// A value.
-    Value(Vec<u8>),
+    Value(T),
     /// So many values were lost before the next one, because they were not read in time.
     Missed(u32),
 }
@@ -72,6 +73,39 @@ impl Subscription {
         Call::new(move |timeout: Option<Duration>| {
             let deadline = deadline(timeout);
             std::future::poll_fn(move |cx| self.poll(cx, deadline))
+        })
+    }
+
+    /// The next value as what it means: a number, a text, or one of [`values`](crate::values).
+    ///
+    /// ```
+    /// # use dongle::{Dongle, Wait as _};
+    /// # let dongle = Dongle::open("virtual").wait()?;
+    /// # let mut scan = dongle.scan().start()?;
+    /// # let connection = scan.next().wait()?.ok_or("nothing")?.device().connect().wait()?;
+    /// # futures_lite::future::block_on(async {
+    /// # let measurement = connection.characteristic(0x180D, 0x2A37).await?;
+    /// use dongle::{Notified, values::HeartRateMeasurement};
+    ///
+    /// let mut values = measurement.subscribe().await?;
+    /// match values.notified_as::<HeartRateMeasurement>().await? {
+    ///     Notified::Value(beat) => println!("{} bpm", beat.bpm),
+    ///     Notified::Missed(count) => println!("{count} values were missed"),
+    /// }
+    /// # Ok::<(), dongle::Error>(())
+    /// # })?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As with [`notified`](Self::notified), and [`Error::InvalidValue`] if it is not one of these;
+    /// the next one may be.
+    pub fn notified_as<T: FromValue + Send>(&mut self) -> Call<'_, Notified<T>> {
+        Call::new(move |timeout| async move {
+            match self.notified().maybe(timeout).await? {
+                Notified::Value(value) => Ok(Notified::Value(T::from_value(&value)?)),
+                Notified::Missed(count) => Ok(Notified::Missed(count)),
+            }
         })
     }
 
@@ -135,9 +169,9 @@ impl Subscription {
     }
 }
 
-impl Notified {
+impl<T> Notified<T> {
     /// The value, if it is one.
-    pub fn value(self) -> Option<Vec<u8>> {
+    pub fn value(self) -> Option<T> {
         match self {
             Self::Value(value) => Some(value),
             Self::Missed(_) => None,
