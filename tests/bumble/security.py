@@ -180,10 +180,13 @@ async def main(arguments):
         async def request():
             server.connection.request_pairing()
 
-        async def rotate():
+        async def hide():
             # The restart after a disconnection has to be through.
             await asyncio.sleep(0.3)
             await device.stop_advertising()
+
+        async def rotate():
+            await hide()
             await device.update_rpa()
             await advertise(device)
             return {'address': str(device.random_address)}
@@ -250,7 +253,7 @@ async def main(arguments):
             return {'random': shared.r.hex(), 'confirm': shared.c.hex()}
 
         commands = [configure, answer, forget, spoil, request, disconnect]
-        commands += [oob_legacy, oob_secure, rotate]
+        commands += [oob_legacy, oob_secure, hide, rotate]
         commands += [l2cap_serve, l2cap_open, l2cap_malformed, sha256]
         await obey({c.__name__: c for c in commands}, True)
 

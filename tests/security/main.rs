@@ -7,5 +7,6 @@ mod channels;
 mod demand;
 mod lock;
 mod pairing;
+mod privacy;
 mod private;
 mod sensor;

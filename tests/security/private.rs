@@ -41,7 +41,8 @@ fn a_bonded_device_is_found_under_whatever_address_it_goes_by() {
     assert_eq!(dongle.identity(stranger), None);
 }
 
-fn rotate(bench: &mut Bench) -> Address {
+/// Has the device go by another address; which.
+pub fn rotate(bench: &mut Bench) -> Address {
     let told = bench.tell("rotate");
     let address = told["address"].as_str().expect("an address");
     let address = address.split('/').next().unwrap_or_default();

@@ -16,6 +16,7 @@ const LONGEST_DATA: usize = 1650;
 #[derive(Clone)]
 pub struct Advertisement {
     address: Address,
+    identity: Option<Address>,
     set: Option<u8>,
     rssi: Option<i8>,
     tx_power: Option<i8>,
@@ -50,9 +51,15 @@ impl Kind {
 }
 
 impl Advertisement {
-    /// The device's address.
+    /// The address that the device goes by at the moment.
     pub fn address(&self) -> Address {
         self.address
+    }
+
+    /// Whose it is: the address that a device is known by which there is a bond with, whatever
+    /// address it goes by. `None` for a stranger.
+    pub fn identity(&self) -> Option<Address> {
+        self.identity
     }
 
     /// The advertising set it is, for a device that sends several extended advertisements.
@@ -196,6 +203,7 @@ impl Heard {
     pub(crate) fn new(address: Address, report: &Report<'_>) -> Self {
         let advertisement = Advertisement {
             address,
+            identity: None,
             set: report.sid,
             rssi: None,
             tx_power: None,
@@ -215,6 +223,17 @@ impl Heard {
 
     pub(crate) fn advertisement(&self) -> &Advertisement {
         &self.advertisement
+    }
+
+    /// The device goes by this address now, which is news if it did not before.
+    pub(crate) fn goes_by(&mut self, identity: Option<Address>, address: Address) {
+        let told = &mut self.advertisement;
+        if (told.identity, told.address) != (identity, address) {
+            told.identity = identity;
+            told.address = address;
+            self.partial.clear();
+            self.whole = false;
+        }
     }
 
     /// Bytes of data it holds.

@@ -12,7 +12,7 @@ use embassy_time::Instant;
 use futures_channel::oneshot;
 
 use crate::address::Address;
-use crate::connection::DeviceConnection;
+use crate::connection::{DeviceConnection, Held};
 use crate::dongle::Inner;
 use crate::error::Error;
 use crate::host::{self, Command, ConnectRequest};
@@ -160,26 +160,11 @@ impl Connect {
 
     pub(crate) async fn connect(self) -> Result<DeviceConnection, Error> {
         let deadline = host::deadline(self.timeout);
-        let peer = self.device.whereabouts(deadline).await?;
-        let (reply, result) = oneshot::channel();
-        let dongle = self.device.dongle;
-        let id = dongle.next_id();
-        dongle.command(Command::Connect(ConnectRequest {
-            id,
-            dongle: Arc::clone(&dongle),
-            peer,
-            config: self.config,
-            tune: self.tune,
-            deadline,
-            reply,
-        }))?;
-        let mut cancel = CancelOnDrop(Some((&dongle, id)));
-        let result = result.await;
-        cancel.0 = None;
-        let connection = match result {
-            Ok(held) => DeviceConnection::new(held?),
-            Err(_) => return Err(dongle.shared.wait_for_end().await),
+        let held = match self.device.private_bond() {
+            Some(bond) => self.find(&bond, deadline).await?,
+            None => self.attempt(self.device.address, deadline).await?,
         };
+        let connection = DeviceConnection::new(held);
         if let Some(mtu) = self.mtu {
             let left = deadline.map(|at| at.saturating_duration_since(Instant::now()));
             let exchange = async { connection.exchange_mtu(mtu).await };
@@ -188,6 +173,33 @@ impl Connect {
                 .await?;
         }
         Ok(connection)
+    }
+
+    /// Connects to whoever goes by this address.
+    pub(crate) async fn attempt(
+        &self,
+        peer: Address,
+        deadline: Option<Instant>,
+    ) -> Result<Arc<Held>, Error> {
+        let (reply, result) = oneshot::channel();
+        let dongle = &self.device.dongle;
+        let id = dongle.next_id();
+        dongle.command(Command::Connect(ConnectRequest {
+            id,
+            dongle: Arc::clone(dongle),
+            peer,
+            config: self.config.clone(),
+            tune: self.tune,
+            deadline,
+            reply,
+        }))?;
+        let mut cancel = CancelOnDrop(Some((dongle, id)));
+        let result = result.await;
+        cancel.0 = None;
+        match result {
+            Ok(held) => held,
+            Err(_) => Err(dongle.shared.wait_for_end().await),
+        }
     }
 }
 

@@ -46,8 +46,14 @@ pub(crate) struct Filter {
 
 impl Filter {
     /// Whether a report may matter, before anything is made of it.
-    pub(crate) fn admits(&self, address: Address, rssi: Option<i8>) -> bool {
-        (self.addresses.is_empty() || self.addresses.contains(&address))
+    pub(crate) fn admits(
+        &self,
+        identity: Option<Address>,
+        address: Address,
+        rssi: Option<i8>,
+    ) -> bool {
+        let wanted = |address| self.addresses.contains(&address);
+        (self.addresses.is_empty() || wanted(address) || identity.is_some_and(wanted))
             && self
                 .least_rssi
                 .is_none_or(|least| rssi.is_some_and(|rssi| rssi >= least))
@@ -170,8 +176,9 @@ impl ScanBuilder {
         })
     }
 
-    /// Only this device; said several times, any of them. A few are left to the controller to
-    /// tell from others, so that a busy air costs nothing.
+    /// Only this device; said several times, any of them. A bonded device is found by its identity
+    /// address, whatever address it goes by. A few whose address does not change are left to the
+    /// controller to tell from others, so that a busy air costs nothing.
     pub fn address(mut self, address: Address) -> Self {
         self.filter.addresses.push(address);
         self
@@ -238,8 +245,8 @@ impl fmt::Debug for ScanBuilder {
 /// A scan that runs. Dropped, it stops.
 ///
 /// A device is told when it is heard first and again whenever something about it has changed: its
-/// data, its scan response, its signal strength ([`ScanBuilder::once`] and
-/// [`ScanBuilder::every_report`] choose otherwise). It is a [`Stream`] of results, too.
+/// data, its scan response, its signal strength, its address where a bond tells that it is the same
+/// device ([`ScanBuilder::once`] and [`ScanBuilder::every_report`] choose otherwise). It is a [`Stream`] of results, too.
 ///
 /// A reader who is too slow for the air loses the oldest results; the next one says how many:
 /// [`ScanResult::missed`].
@@ -356,9 +363,12 @@ pub struct ScanResult {
 }
 
 impl ScanResult {
-    /// The device, to connect to.
+    /// The device, to connect to. One that there is a bond with is the bonded device, by its
+    /// identity address.
     pub fn device(&self) -> Device {
-        Device::new(Arc::clone(&self.dongle), self.advertisement.address())
+        let advertisement = &self.advertisement;
+        let address = advertisement.identity().unwrap_or(advertisement.address());
+        Device::new(Arc::clone(&self.dongle), address)
     }
 
     /// What it advertises, to keep: it does not hold the dongle open.

@@ -371,18 +371,26 @@ pub fn soften(event: &mut [u8], scan_was_turned_off: bool) {
     const UNKNOWN_CONNECTION: u8 = 0x02;
     const ENABLE_ENCRYPTION: [u8; 2] = [0x19, 0x20];
     match event {
-        // LE Set Address Resolution Enable, LE Set Resolvable Private Address Timeout.
+        // LE Clear Resolving List, LE Set Address Resolution Enable, LE Set Resolvable Private
+        // Address Timeout.
         &mut [
             code::COMMAND_STATUS,
             4,
             status,
             credits,
-            o0 @ (0x2D | 0x2E),
+            o0 @ (0x29 | 0x2D | 0x2E),
             0x20,
         ] if status != 0 => {
             event.copy_from_slice(&[code::COMMAND_COMPLETE, 4, credits, o0, 0x20, 0]);
         }
-        [code::COMMAND_COMPLETE, 4, _, 0x2D | 0x2E, 0x20, status] => *status = 0,
+        [
+            code::COMMAND_COMPLETE,
+            4,
+            _,
+            0x29 | 0x2D | 0x2E,
+            0x20,
+            status,
+        ] => *status = 0,
         [code::COMMAND_STATUS, _, status, _, o0, o1] if [*o0, *o1] == ENABLE_ENCRYPTION => {
             *status = 0;
         }

@@ -142,7 +142,8 @@ fn run(
 ) -> Error {
     shared.security.bonds.open(address);
     let links = shared.links.clone();
-    let mux: HostMux<'_> = Mux::new(channel, &links, Scanning::default());
+    let reports = Scanning::new(Arc::clone(shared.security.bonds.identities()));
+    let mux: HostMux<'_> = Mux::new(channel, &links, reports);
     let scanning = mux.reports();
     let mut resources: Box<HostResources<HeapPool, MAX_CONNECTIONS, MAX_CHANNELS>> =
         Box::new(HostResources::new());

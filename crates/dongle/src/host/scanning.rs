@@ -20,6 +20,7 @@ use crate::advertisement::{Heard, Update};
 use crate::error::Error;
 use crate::links::SharedLinks;
 use crate::scan::{Filter, Mode, ScanQueue};
+use crate::security::Identities;
 
 /// Bytes of advertising data that a scan remembers; beyond that, it forgets the devices it met
 /// first.
@@ -40,8 +41,10 @@ pub(crate) struct ScanRequest {
 }
 
 /// All scans of the handles.
-#[derive(Default)]
-pub(crate) struct Scanning(RefCell<State>);
+pub(crate) struct Scanning {
+    state: RefCell<State>,
+    identities: Arc<Identities>,
+}
 
 #[derive(Default)]
 struct State {
@@ -66,16 +69,27 @@ struct Memory {
     bytes: usize,
 }
 
-/// What an advertisement is told from others by: a device may send several.
+/// What an advertisement is told from others by: a device may send several. It is the identity
+/// address of one that is known by its bond.
 type Key = (Address, Option<u8>);
 
 impl Scanning {
-    pub(super) fn add(&self, request: ScanRequest) {
+    pub(super) fn new(identities: Arc<Identities>) -> Self {
+        Self {
+            state: RefCell::default(),
+            identities,
+        }
+    }
+
+    pub(super) fn add(&self, mut request: ScanRequest) {
         if let Err(what) = request.config.check() {
             request.queue.end(Some(Error::InvalidParameter(what)));
             return;
         }
-        let mut state = self.0.borrow_mut();
+        for address in &mut request.filter.addresses {
+            *address = self.identities.of(*address).unwrap_or(*address);
+        }
+        let mut state = self.state.borrow_mut();
         state.scans.push(Running {
             request,
             proven: false,
@@ -96,11 +110,11 @@ impl Scanning {
 
     /// Whether anybody scans.
     pub(super) fn is_wanted(&self) -> bool {
-        !self.0.borrow().scans.is_empty()
+        !self.state.borrow().scans.is_empty()
     }
 
     fn end_those(&self, error: Option<&Error>, which: impl Fn(&Running) -> bool) {
-        let mut state = self.0.borrow_mut();
+        let mut state = self.state.borrow_mut();
         let before = state.scans.len();
         state.scans.retain(|scan| {
             let ends = which(scan);
@@ -116,7 +130,7 @@ impl Scanning {
 
     /// The controller refuses. What it was not asked before is at fault, if there is any.
     fn refused(&self, error: &Error) {
-        let new = self.0.borrow().scans.iter().any(|scan| !scan.proven);
+        let new = self.state.borrow().scans.iter().any(|scan| !scan.proven);
         self.end_those(Some(error), |scan| !new || !scan.proven);
     }
 
@@ -139,7 +153,7 @@ impl Scanning {
                 self.refused(&error);
                 continue;
             }
-            let Some(config) = self.0.borrow().config() else {
+            let Some(config) = self.state.borrow().config(&self.identities) else {
                 scan = None;
                 continue;
             };
@@ -149,7 +163,7 @@ impl Scanning {
             match central.scan(config.clone()).await {
                 Ok(running) => {
                     if running.is_running() {
-                        self.0
+                        self.state
                             .borrow_mut()
                             .scans
                             .iter_mut()
@@ -168,9 +182,9 @@ impl Scanning {
     /// Waits until something else is wanted; meanwhile it ends the scans whose time is up.
     async fn changed(&self) {
         loop {
-            let next = self.0.borrow().next_deadline();
+            let next = self.state.borrow().next_deadline();
             let changed = poll_fn(|cx| {
-                let mut state = self.0.borrow_mut();
+                let mut state = self.state.borrow_mut();
                 state.waker = Some(cx.waker().clone());
                 match std::mem::take(&mut state.changed) {
                     true => Poll::Ready(true),
@@ -212,7 +226,7 @@ impl State {
     }
 
     /// One scan that serves all: active if one is, and listening as much as the keenest.
-    fn config(&self) -> Option<ScanConfig> {
+    fn config(&self, identities: &Identities) -> Option<ScanConfig> {
         let share =
             |c: &ScanConfig| c.window.as_ticks() as f64 / c.interval.as_ticks().max(1) as f64;
         let configs = self.scans.iter().map(|scan| scan.request.config.clone());
@@ -227,19 +241,23 @@ impl State {
             }
         })?;
         Some(ScanConfig {
-            accept: self.accept_list().unwrap_or_default(),
+            accept: self.accept_list(identities).unwrap_or_default(),
             ..one
         })
     }
 
-    /// The devices to listen to, if those are all that anybody wants to hear of.
-    fn accept_list(&self) -> Option<AcceptList> {
+    /// The devices to listen to, if those are all that anybody wants to hear of, and the controller
+    /// can tell them by their addresses.
+    fn accept_list(&self, identities: &Identities) -> Option<AcceptList> {
         let mut list = AcceptList::new();
         for scan in &self.scans {
             if scan.request.filter.addresses.is_empty() {
                 return None;
             }
             for address in &scan.request.filter.addresses {
+                if identities.is_private(*address) {
+                    return None;
+                }
                 let address = address.for_host();
                 if !list.contains(&address) {
                     list.push(address).ok()?;
@@ -256,14 +274,20 @@ impl ReportHandler for Scanning {
         let Some(address) = report.address.map(Address::from_host) else {
             return;
         };
-        for scan in &mut self.0.borrow_mut().scans {
-            scan.take(address, report);
+        let identity = self.identities.of(address);
+        if let Some(identity) = identity
+            && report.connectable
+        {
+            self.identities.heard(identity, address);
+        }
+        for scan in &mut self.state.borrow_mut().scans {
+            scan.take(identity, address, report);
         }
     }
 }
 
 impl Running {
-    fn take(&mut self, address: Address, report: &Report<'_>) {
+    fn take(&mut self, identity: Option<Address>, address: Address, report: &Report<'_>) {
         let ScanRequest {
             mode,
             filter,
@@ -271,10 +295,10 @@ impl Running {
             queue,
             ..
         } = &self.request;
-        if !filter.admits(address, report.rssi) {
+        if !filter.admits(identity, address, report.rssi) {
             return;
         }
-        let (heard, update) = self.memory.take(address, report, *remember);
+        let (heard, update) = self.memory.take(identity, address, report, *remember);
         let worth = match (mode, update) {
             (_, Update::Partial) => false,
             (Mode::EveryReport, _) => true,
@@ -290,7 +314,13 @@ impl Running {
 
 impl Memory {
     /// Takes a report. What that costs does not depend on how many devices there are.
-    fn take(&mut self, address: Address, report: &Report<'_>, most: usize) -> (&mut Heard, Update) {
+    fn take(
+        &mut self,
+        identity: Option<Address>,
+        address: Address,
+        report: &Report<'_>,
+        most: usize,
+    ) -> (&mut Heard, Update) {
         // One too many is kept until the next report, which spares a second look into the table.
         while self.devices.len() > most || self.bytes > MOST_BYTES {
             let Some(eldest) = self.order.pop_front() else {
@@ -299,7 +329,7 @@ impl Memory {
             let gone = self.devices.remove(&eldest);
             self.bytes -= gone.map_or(0, |heard| heard.size());
         }
-        let key = (address, report.sid);
+        let key = (identity.unwrap_or(address), report.sid);
         let heard = match self.devices.entry(key) {
             Entry::Occupied(known) => known.into_mut(),
             Entry::Vacant(place) => {
@@ -308,6 +338,7 @@ impl Memory {
             }
         };
         self.bytes -= heard.size();
+        heard.goes_by(identity, address);
         let update = heard.update(report);
         self.bytes += heard.size();
         (heard, update)
@@ -345,7 +376,7 @@ mod tests {
         let mut memory = Memory::default();
         for number in 0..30_000 {
             let (address, report) = report(number, &[0x55; 31]);
-            memory.take(address, &report, 10_000);
+            memory.take(None, address, &report, 10_000);
         }
         assert_eq!(memory.devices.len(), 10_001);
         assert_eq!(memory.order.len(), 10_001);
@@ -353,13 +384,13 @@ mod tests {
         assert!(memory.order.capacity() <= 32_768);
         let (address, report) = report(20_000, &[0x55; 31]);
         assert_eq!(
-            memory.take(address, &report, 10_000).1,
+            memory.take(None, address, &report, 10_000).1,
             Update::Same,
             "the youngest are known"
         );
         let (address, report) = self::report(19_900, &[0x55; 31]);
         assert_eq!(
-            memory.take(address, &report, 10_000).1,
+            memory.take(None, address, &report, 10_000).1,
             Update::Changed,
             "the eldest are not"
         );
@@ -371,10 +402,29 @@ mod tests {
         let data = [0x55; 1650];
         for number in 0..16_000 {
             let (address, report) = report(number, &data);
-            memory.take(address, &report, 16 * 1024);
+            memory.take(None, address, &report, 16 * 1024);
         }
         assert!(memory.bytes <= MOST_BYTES + data.len());
         assert!(memory.devices.len() < 11_000);
+    }
+
+    #[test]
+    fn a_device_that_changes_its_address_is_told_once_under_each() {
+        let mut memory = Memory::default();
+        let (identity, _) = report(1, &[]);
+        let (before, first) = report(2, &[2, 1, 6]);
+        let (after, second) = report(3, &[2, 1, 6]);
+        let mut take = |address, report| {
+            let (heard, update) = memory.take(Some(identity), address, report, 10);
+            let told = heard.advertisement();
+            assert_eq!((told.identity(), told.address()), (Some(identity), address));
+            update
+        };
+        assert_eq!(take(before, &first), Update::Changed);
+        assert_eq!(take(before, &first), Update::Same);
+        assert_eq!(take(after, &second), Update::Changed);
+        assert_eq!(take(after, &second), Update::Same);
+        assert_eq!(memory.devices.len(), 1);
     }
 
     #[test]
@@ -387,9 +437,9 @@ mod tests {
             data: &[2, 1, 4],
             ..first
         };
-        memory.take(address, &first, 10);
-        memory.take(address, &second, 10);
-        assert_eq!(memory.take(address, &first, 10).1, Update::Same);
-        assert_eq!(memory.take(address, &second, 10).1, Update::Same);
+        memory.take(None, address, &first, 10);
+        memory.take(None, address, &second, 10);
+        assert_eq!(memory.take(None, address, &first, 10).1, Update::Same);
+        assert_eq!(memory.take(None, address, &second, 10).1, Update::Same);
     }
 }

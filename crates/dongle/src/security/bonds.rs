@@ -6,6 +6,7 @@ use dongle_central::links;
 use dongle_central::security::{self, Bond, Security};
 
 use super::document::{Document, Entry};
+use super::identities::Identities;
 use super::store::BondStore;
 use crate::address::Address;
 use crate::error::Error;
@@ -14,6 +15,7 @@ use crate::error::Error;
 pub(crate) struct Bonds {
     store: Arc<dyn BondStore>,
     state: Mutex<State>,
+    identities: Arc<Identities>,
 }
 
 #[derive(Default)]
@@ -40,6 +42,7 @@ impl Bonds {
         Self {
             store,
             state: Mutex::default(),
+            identities: Arc::default(),
         }
     }
 
@@ -70,6 +73,17 @@ impl Bonds {
             log::warn!("{problem}");
         }
         state.problem = problem;
+        self.identify(&state);
+    }
+
+    /// Whose addresses are whose.
+    pub(crate) fn identities(&self) -> &Arc<Identities> {
+        &self.identities
+    }
+
+    fn identify(&self, state: &State) {
+        let entries = &state.document.entries;
+        self.identities.set(entries.iter().map(|entry| &entry.bond));
     }
 
     /// What was wrong with the store when it was read.
@@ -133,6 +147,7 @@ impl Bonds {
     }
 
     fn keep(&self, state: &State) -> Result<(), Error> {
+        self.identify(state);
         let Some(own) = state.own else { return Ok(()) };
         let kept = self.store.save(own, &state.document.write());
         kept.map_err(|error| Error::BondStore(error.to_string()))

@@ -1,54 +1,131 @@
-//! Devices that go by changing addresses, recognised by the keys of their bonds.
+//! Devices that go by changing addresses, found and recognised by the keys of their bonds.
 //!
-//! It is done here and not by the controller's resolving list, so it is the same on all of them.
+//! It is done here and not by the controller's resolving list, so it is the same on all of them:
+//! see docs/security.md.
+
+use std::pin::pin;
+use std::sync::Arc;
 
 use dongle_central::links::{LinkPhase, Links as _};
 use dongle_central::security::Bond;
-use embassy_time::Instant;
+use embassy_time::{Duration, Instant};
+use futures_lite::future::or;
 
 use crate::address::Address;
-use crate::device::Device;
+use crate::connection::Held;
+use crate::device::{Connect, Device};
 use crate::dongle::Dongle;
 use crate::error::Error;
 use crate::links::SharedLinks;
-use crate::scan::ScanBuilder;
+use crate::scan::{Scan, ScanBuilder};
+
+/// How long a device is tried under an address before it has to be heard again: as long as two of
+/// its advertisements may be apart (Core Vol 6 Part B, 4.4.2.2.1), and a little.
+const CHASE: Duration = Duration::from_secs(11);
 
 impl Dongle {
     /// The address that a bonded device is known by, from any that it goes by; `None` if it is not
     /// a bonded device's.
     pub fn identity(&self, address: Address) -> Option<Address> {
-        let bond = self
-            .inner()
-            .shared
-            .security
-            .bonds
-            .find(address.for_host())?;
-        Some(Address::from_host(bond.identity))
+        self.inner().shared.security.bonds.identities().of(address)
     }
 }
 
 impl Device {
-    /// The address that the device goes by at the moment. One that is bonded and changes its
-    /// address is looked for until then.
-    pub(crate) async fn whereabouts(&self, until: Option<Instant>) -> Result<Address, Error> {
-        let inner = self.inner();
-        let bond = inner.shared.security.bonds.find(self.address().for_host());
-        let Some(bond) = bond.filter(|bond| bond.irk.is_some()) else {
-            return Ok(self.address());
-        };
-        if let Some(connected) = inner.shared.links.peer_of(&bond) {
-            return Ok(connected);
-        }
-        let mut scan = ScanBuilder::new(std::sync::Arc::clone(inner)).passive();
+    /// The bond with it, if it may go by changing addresses.
+    pub(crate) fn private_bond(&self) -> Option<Bond> {
+        let bonds = &self.inner().shared.security.bonds;
+        let bond = bonds.find(self.address().for_host())?;
+        let private = bonds
+            .identities()
+            .is_private(Address::from_host(bond.identity));
+        private.then_some(bond)
+    }
+
+    /// Listens for it, under any address.
+    fn listen(&self, identity: Address, until: Option<Instant>) -> Result<Scan, Error> {
+        let mut scan = ScanBuilder::new(Arc::clone(self.inner())).passive();
         if let Some(until) = until {
-            scan = scan.duration(until.saturating_duration_since(Instant::now()).into());
+            // No time at all would be no limit.
+            let left = until.saturating_duration_since(Instant::now());
+            scan = scan.duration(left.max(Duration::from_millis(1)).into());
         }
-        let mut scan = scan
-            .filter(move |seen| bond.is_of(seen.address().for_host()))
-            .start()?;
+        scan.every_report()
+            .address(identity)
+            .filter(|seen| seen.is_connectable())
+            .start()
+    }
+}
+
+impl Connect {
+    /// Connects to a bonded device under the address that it goes by at the moment: it is listened
+    /// for, tried under the address it was heard under, and listened for meanwhile, since it may
+    /// change that just then.
+    pub(crate) async fn find(
+        &self,
+        bond: &Bond,
+        deadline: Option<Instant>,
+    ) -> Result<Arc<Held>, Error> {
+        let (device, inner) = (self.device(), self.dongle());
+        if let Some(connected) = inner.shared.links.peer_of(bond) {
+            return self.attempt(connected, deadline).await;
+        }
+        let identity = Address::from_host(bond.identity);
+        let mut heard = inner
+            .shared
+            .security
+            .bonds
+            .identities()
+            .last_heard(identity);
+        let mut scan = None;
+        loop {
+            let address = match heard.take() {
+                Some(address) => address,
+                None => {
+                    let listening = match &mut scan {
+                        Some(scan) => scan,
+                        none => none.insert(device.listen(identity, deadline)?),
+                    };
+                    match listening.next().await? {
+                        Some(found) => found.address(),
+                        None => return Err(Error::Timeout),
+                    }
+                }
+            };
+            let limit = Instant::now() + CHASE;
+            let limit = deadline.map_or(limit, |deadline| deadline.min(limit));
+            let mut attempt = pin!(self.attempt(address, Some(limit)));
+            // The attempt is asked for first: a scan would keep it from the radio.
+            let begun = or(
+                async { Some(attempt.as_mut().await) },
+                std::future::ready(None),
+            );
+            if let Some(result) = begun.await {
+                return result;
+            }
+            let listening = match &mut scan {
+                Some(scan) => scan,
+                none => none.insert(device.listen(identity, deadline)?),
+            };
+            let moved = async { Ok(Err(elsewhere(listening, address).await?)) };
+            match or(async { attempt.await.map(Ok) }, moved).await {
+                Ok(Ok(held)) => return Ok(held),
+                Ok(Err(now)) => heard = Some(now),
+                Err(Error::Timeout) if deadline.is_none_or(|at| Instant::now() < at) => {}
+                Err(error) => return Err(error),
+            }
+        }
+    }
+}
+
+/// Waits until the device is heard under another address.
+async fn elsewhere(scan: &mut Scan, address: Address) -> Result<Address, Error> {
+    loop {
         match scan.next().await? {
-            Some(found) => Ok(found.device().address()),
-            None => Err(Error::Timeout),
+            Some(found) if found.address() != address => return Ok(found.address()),
+            Some(_) => {}
+            // Its time is that of the attempt.
+            None => std::future::pending().await,
         }
     }
 }
