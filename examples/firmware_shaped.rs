@@ -11,12 +11,11 @@ use std::net::{TcpListener, TcpStream};
 use std::process::ExitCode;
 
 use bt_hci::ReadHciError;
-use bt_hci::controller::ExternalController;
 use bt_hci::transport::{PacketKind, PacketToController, PacketToHost, Transport, WithIndicator};
 use dongle_central::adv::AdvertisingData;
 use dongle_central::att::Uuid;
 use dongle_central::bearer::ValueKind;
-use dongle_central::central::{Central, ConnectConfig, ScanConfig};
+use dongle_central::central::{Central, ConnectConfig, Controller, ScanConfig};
 use dongle_central::client::{Client, Error, Notified};
 use dongle_central::gatt::{ClientConfiguration, uuids::CLIENT_CONFIGURATION};
 use dongle_central::links::{Address, StaticLinks};
@@ -73,7 +72,7 @@ fn run() -> Result<()> {
         Mux::new(Wire::open(&address)?, &LINKS, Finder::default());
     // Many controllers have no address of their own.
     let ours = Address::random([0x5E, 0x1F, 0x00, 0xAC, 0xEE, 0xC3]);
-    let stack = trouble_host::new(ExternalController::<_, 4>::new(&mux), &mut resources)
+    let stack = trouble_host::new(Controller::new(&mux), &mut resources)
         .set_random_address(ours)
         .build();
     let central = Central::new(&mux, &stack);

@@ -1,9 +1,8 @@
 //! The work, done by dongle-central.
 
-use bt_hci::controller::ExternalController;
 use dongle_central::att::AttributeHandle;
 use dongle_central::bearer::ValueKind;
-use dongle_central::central::{Central, ConnectConfig};
+use dongle_central::central::{self, Central, ConnectConfig};
 use dongle_central::client::{Client, Notified};
 use dongle_central::links::{Address, StaticLinks};
 use dongle_central::mux::Mux;
@@ -21,7 +20,7 @@ pub fn connected<R>(controller: &Controller, body: impl AsyncFnOnce(Client<&Plac
     let links = Box::new(Places::new());
     let mux: Mux<'_, _, Places> = Mux::new(controller, &links, ());
     let mut resources: Box<HostResources<Pool, 2, 4>> = Box::new(HostResources::new());
-    let stack = trouble_host::new(ExternalController::new(&mux), &mut *resources);
+    let stack = trouble_host::new(central::Controller::new(&mux), &mut *resources);
     let stack = stack
         .set_random_address(Address::random([6, 5, 4, 3, 2, 0xC1]))
         .build();

@@ -6,6 +6,7 @@
 
 mod channels;
 mod connect;
+mod controller;
 mod error;
 mod link;
 mod radio;
@@ -24,13 +25,13 @@ use bt_hci::cmd::controller_baseband::SetEventMask;
 use bt_hci::cmd::info::ReadLocalVersionInformation;
 use bt_hci::cmd::le::{LeReadLocalSupportedFeatures, LeSetEventMask};
 use bt_hci::cmd::link_control::Disconnect;
-use bt_hci::controller::ExternalController;
 use bt_hci::param::{ConnHandle, DisconnectReason, EventMask, LeEventMask};
 use bt_hci::transport::Transport;
 use embassy_futures::select::{Either, Either3, select, select3};
 use trouble_host::{BleHostError, PacketPool, Stack};
 
 pub use connect::{ConnectConfig, is_worth_another_attempt};
+pub use controller::Controller;
 pub use error::Error;
 pub use link::{Bounds, Connection};
 pub use scan::{AcceptList, Phys, Scan, ScanConfig};
@@ -41,11 +42,7 @@ use crate::links::{LinkId, LinkPhase, Links, Reason};
 use crate::mux::{Mux, MuxError, ReportHandler};
 use radio::Radio;
 
-/// The controller as trouble-host sees it: commands, on top of the mux.
-pub type Controller<'a, T, L, R, const BUFFER: usize> =
-    ExternalController<&'a Mux<'a, T, L, R, BUFFER>, 4>;
-
-/// trouble-host on such a controller.
+/// trouble-host on a controller behind a mux.
 pub type HostStack<'a, T, L, P, R, const BUFFER: usize> =
     Stack<'a, Controller<'a, T, L, R, BUFFER>, P>;
 

@@ -6,7 +6,7 @@ use core::task::Waker;
 use embassy_sync::blocking_mutex::Mutex;
 use embassy_sync::blocking_mutex::raw::RawMutex;
 
-use super::{Doorbell, Link, LinkInfo, Links};
+use super::{Doorbell, Link, LinkInfo, Links, MAX_LINKS};
 use crate::bearer::{Bearer, BearerState, BearerStorage, Call, Subscriber};
 
 /// The memory of one link.
@@ -22,16 +22,53 @@ pub struct LinkMemory<
     const SUBSCRIPTIONS: usize,
     const QUEUE: usize,
 > {
-    info: LinkInfo,
-    state: BearerState,
-    calls: [Call; CALLS],
+    state: Lazy<CALLS, SUBSCRIPTIONS>,
     call_bytes: [[u8; PDU]; CALLS],
     commands: [u8; QUEUE],
     notifications: [u8; QUEUE],
     indications: [[u8; PDU]; 2],
+    pdu: [u8; PDU],
+}
+
+/// What is made when a link is looked at for the first time. Until then all of a link's memory is
+/// zeros, so that a static of links takes RAM alone, and no flash for what RAM starts with: hence
+/// the representation, whose first variant is a zero.
+#[derive(Debug)]
+#[repr(u8)]
+#[allow(
+    clippy::large_enum_variant,
+    reason = "it is there to keep the place free"
+)]
+enum Lazy<const CALLS: usize, const SUBSCRIPTIONS: usize> {
+    Unused,
+    Used(State<CALLS, SUBSCRIPTIONS>),
+}
+
+#[derive(Debug)]
+struct State<const CALLS: usize, const SUBSCRIPTIONS: usize> {
+    info: LinkInfo,
+    bearer: BearerState,
+    calls: [Call; CALLS],
     subscribers: [Subscriber; SUBSCRIPTIONS],
     waiters: [Option<Waker>; CALLS],
-    pdu: [u8; PDU],
+}
+
+impl<const CALLS: usize, const SUBSCRIPTIONS: usize> Lazy<CALLS, SUBSCRIPTIONS> {
+    fn get(&mut self) -> &mut State<CALLS, SUBSCRIPTIONS> {
+        if let Self::Unused = self {
+            *self = Self::Used(State {
+                info: LinkInfo::FREE,
+                bearer: BearerState::closed(),
+                calls: [const { Call::FREE }; CALLS],
+                subscribers: [const { Subscriber::FREE }; SUBSCRIPTIONS],
+                waiters: [const { None }; CALLS],
+            });
+        }
+        match self {
+            Self::Used(state) => state,
+            Self::Unused => unreachable!("it has just been made"),
+        }
+    }
 }
 
 impl<const PDU: usize, const CALLS: usize, const SUBSCRIPTIONS: usize, const QUEUE: usize>
@@ -40,32 +77,29 @@ impl<const PDU: usize, const CALLS: usize, const SUBSCRIPTIONS: usize, const QUE
     /// Memory that nobody uses yet.
     pub const fn new() -> Self {
         Self {
-            info: LinkInfo::FREE,
-            state: BearerState::closed(),
-            calls: [const { Call::FREE }; CALLS],
+            state: Lazy::Unused,
             call_bytes: [[0; PDU]; CALLS],
             commands: [0; QUEUE],
             notifications: [0; QUEUE],
             indications: [[0; PDU]; 2],
-            subscribers: [const { Subscriber::FREE }; SUBSCRIPTIONS],
-            waiters: [const { None }; CALLS],
             pdu: [0; PDU],
         }
     }
 
     /// The link that lives here.
     pub fn link(&mut self) -> Link<'_> {
+        let state = self.state.get();
         Link {
-            info: &mut self.info,
+            info: &mut state.info,
             bearer: Bearer::new(BearerStorage {
-                state: &mut self.state,
-                calls: &mut self.calls,
+                state: &mut state.bearer,
+                calls: &mut state.calls,
                 call_bytes: self.call_bytes.as_flattened_mut(),
                 commands: &mut self.commands,
                 notifications: &mut self.notifications,
                 indications: self.indications.as_flattened_mut(),
-                subscribers: &mut self.subscribers,
-                waiters: &mut self.waiters,
+                subscribers: &mut state.subscribers,
+                waiters: &mut state.waiters,
             }),
             pdu: &mut self.pdu,
         }
@@ -105,6 +139,7 @@ impl<
 {
     /// Links that nobody uses yet.
     pub const fn new() -> Self {
+        const { assert!(LINKS <= MAX_LINKS, "the feature `many-links` is for more") }
         Self {
             places: [const { Mutex::new(RefCell::new(LinkMemory::new())) }; LINKS],
             doorbell: Doorbell::new(),

@@ -17,8 +17,8 @@ pub use info::{
 };
 pub use memory::{LinkMemory, StaticLinks};
 
-/// Most links there can be: one bit of the [`Doorbell`] each.
-pub const MAX_LINKS: usize = 32;
+/// Most links there can be: with the feature `many-links` one for each bit of the [`Doorbell`].
+pub const MAX_LINKS: usize = if cfg!(feature = "many-links") { 32 } else { 4 };
 
 /// Names a connection. It means nothing any more once the connection is over and its place has
 /// been given to another.

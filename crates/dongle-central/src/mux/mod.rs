@@ -1,7 +1,8 @@
 //! The link mux: between an HCI transport and trouble-host, it keeps the ATT channel for itself.
 //!
-//! [`Mux`] wraps any [`Transport`] and is one itself, so `ExternalController` and trouble-host sit
-//! on top unaware. What it decides is in [`MuxState`], a state machine without I/O:
+//! [`Mux`] wraps any [`Transport`]; trouble-host sits on top, on a
+//! [`Controller`](crate::central::Controller), unaware. What it decides is in [`MuxState`], a state
+//! machine without I/O:
 //!
 //! - ACL packets from the controller are put together per connection; frames for CID 4 go to that
 //!   connection's [bearer](crate::bearer), all others pass through untouched.
@@ -33,7 +34,7 @@ use core::future::poll_fn;
 use core::task::{Context, Poll};
 
 use bt_hci::ReadHciError;
-use bt_hci::transport::{PacketKind, PacketToController, PacketToHost, Transport};
+use bt_hci::transport::{PacketKind, Transport};
 use embassy_futures::select::{Either, select};
 use embassy_futures::yield_now;
 use embassy_sync::blocking_mutex::raw::NoopRawMutex;
@@ -49,7 +50,10 @@ pub use state::{Attempt, Failure, Inbound, MuxCounters, MuxState};
 pub use turns::Turns;
 
 use crate::links::{LinkId, Links, Reason};
-use packet::{ControlPrefix, Head, Outgoing, Raw, RawPacket, Sink};
+pub(crate) use packet::Sink;
+pub(crate) use watchdog::HOST_NUMBER_OF_COMPLETED_PACKETS;
+
+use packet::{ControlPrefix, Head, Outgoing, Raw, RawPacket};
 
 /// Packets that bearers take, or send, in a row before other tasks get their turn.
 const PACKETS_PER_TURN: u8 = 8;
@@ -160,7 +164,12 @@ impl<'l, T: Transport, L: Links, R: ReportHandler, const BUFFER: usize> Mux<'l, 
 
     /// Waits until the controller has failed.
     pub async fn failed(&self) -> Failure {
-        poll_fn(|cx| self.state.borrow_mut().poll_failure(cx)).await
+        poll_fn(|cx| self.poll_failure(cx)).await
+    }
+
+    /// Waits until the controller has failed.
+    pub fn poll_failure(&self, cx: &mut Context<'_>) -> Poll<Failure> {
+        self.state.borrow_mut().poll_failure(cx)
     }
 
     /// Waits for a link that has to be disconnected because its bearer expired.
@@ -220,7 +229,7 @@ impl<'l, T: Transport, L: Links, R: ReportHandler, const BUFFER: usize> Mux<'l, 
     }
 
     /// The next packet that is for trouble-host: its kind and length in `buffer`.
-    async fn next_for_host(
+    pub(crate) async fn next_for_host(
         &self,
         buffer: &mut [u8],
     ) -> Result<(PacketKind, usize), MuxError<T::Error>> {
@@ -276,7 +285,7 @@ impl<'l, T: Transport, L: Links, R: ReportHandler, const BUFFER: usize> Mux<'l, 
     }
 
     /// Sends what `emit` writes, a packet of this kind, when it is its turn.
-    async fn write_any(
+    pub(crate) async fn write_any(
         &self,
         kind: PacketKind,
         emit: &dyn Fn(&mut Sink),
@@ -369,34 +378,5 @@ impl Drop for Unsent<'_> {
             Some(Claim::Credit(handle)) => self.state.borrow_mut().turns().give_back(handle),
             None => {}
         }
-    }
-}
-
-impl<T: Transport, L: Links, R: ReportHandler, const BUFFER: usize> embedded_io::ErrorType
-    for &Mux<'_, T, L, R, BUFFER>
-where
-    T::Error: 'static,
-{
-    type Error = MuxError<T::Error>;
-}
-
-impl<T: Transport, L: Links, R: ReportHandler, const BUFFER: usize> Transport
-    for &Mux<'_, T, L, R, BUFFER>
-where
-    T::Error: 'static,
-{
-    async fn read<'a, P: PacketToHost<'a>>(&self, rx: &'a mut [u8]) -> Result<P, Self::Error> {
-        let mut buffer = [0; BUFFER];
-        let (kind, len) = self.next_for_host(&mut buffer).await?;
-        let mut packet = buffer.get(..len).unwrap_or_default();
-        Ok(P::read_hci(kind, &mut packet, rx)?)
-    }
-
-    async fn write<P: PacketToController>(&self, packet: &P) -> Result<(), Self::Error> {
-        // There are as many of this as there are types of packets, so it does as little as it can.
-        self.write_any(P::KIND, &|sink| {
-            let Ok(()) = packet.write_hci(sink);
-        })
-        .await
     }
 }

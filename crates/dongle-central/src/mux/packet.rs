@@ -76,7 +76,7 @@ impl<'a> PacketToHost<'a> for RawPacket<'a> {
 }
 
 /// What packets to the controller are written to.
-pub(super) type Sink = dyn embedded_io::Write<Error = Infallible>;
+pub(crate) type Sink = dyn embedded_io::Write<Error = Infallible>;
 
 /// A packet to the controller as bytes. Packets have many types; what sends them would be there
 /// once for each.

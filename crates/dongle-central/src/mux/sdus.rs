@@ -6,7 +6,7 @@
 use heapless::Vec;
 
 /// Channels at a time that are kept track of.
-const CHANNELS: usize = 16;
+const CHANNELS: usize = if cfg!(feature = "many-links") { 16 } else { 2 };
 /// The first channel that is given out, rather than fixed.
 const FIRST_DYNAMIC: u16 = 0x0040;
 /// The signalling channel, and commands on it.

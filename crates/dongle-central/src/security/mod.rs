@@ -5,6 +5,7 @@ mod agent;
 #[cfg(feature = "security")]
 mod bond;
 mod error;
+#[cfg_attr(not(feature = "security"), path = "unguarded.rs")]
 pub(crate) mod guard;
 mod key;
 mod level;

@@ -19,9 +19,8 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::thread;
 
-use bt_hci::controller::ExternalController;
 use bt_hci::param::DisconnectReason;
-use dongle_central::central::{Central, ControllerInfo};
+use dongle_central::central::{Central, Controller, ControllerInfo};
 use dongle_central::links::LinkId;
 use dongle_central::mux::Mux;
 use embassy_time::{Duration, Instant, Timer};
@@ -147,7 +146,7 @@ fn run(
     let scanning = mux.reports();
     let mut resources: Box<HostResources<HeapPool, MAX_CONNECTIONS, MAX_CHANNELS>> =
         Box::new(HostResources::new());
-    let mut stack = trouble_host::new(ExternalController::new(&mux), &mut *resources);
+    let mut stack = trouble_host::new(Controller::new(&mux), &mut *resources);
     if address.is_random() {
         stack = stack.set_random_address(address.for_host());
     }

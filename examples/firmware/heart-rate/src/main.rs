@@ -15,20 +15,20 @@ use core::sync::atomic::{AtomicUsize, Ordering};
 
 use board::hci::{self, HciTransport};
 use board::println;
-use bt_hci::controller::ExternalController;
-use dongle_central::central::Central;
+use dongle_central::central::{Central, Controller, HostStack};
 use dongle_central::links::Address;
 use dongle_central::mux::Mux;
 use embassy_executor::Spawner;
 use static_cell::StaticCell;
 use trouble_host::prelude::DefaultPacketPool;
-use trouble_host::{HostResources, Stack};
+use trouble_host::HostResources;
 
 use finder::Finder;
 use sizes::{CHANNELS, CONNECTIONS, Links, PACKET};
 
 type HeartMux = Mux<'static, HciTransport, Links, Finder, PACKET>;
-type HeartStack = Stack<'static, ExternalController<&'static HeartMux, 4>, DefaultPacketPool>;
+type HeartStack =
+    HostStack<'static, HciTransport, Links, DefaultPacketPool, Finder, PACKET>;
 type HeartCentral =
     Central<'static, 'static, HciTransport, Links, DefaultPacketPool, Finder, PACKET>;
 type Resources = HostResources<DefaultPacketPool, CONNECTIONS, CHANNELS>;
@@ -50,7 +50,7 @@ async fn main(spawner: Spawner) {
     board::init();
     let mux: &HeartMux = MUX.init(Mux::new(hci::open(), &LINKS, Finder::new()));
     let resources = RESOURCES.init_with(Resources::new);
-    let stack = trouble_host::new(ExternalController::new(mux), resources)
+    let stack = trouble_host::new(Controller::new(mux), resources)
         .set_random_address(Address::random(ADDRESS))
         .build();
     let stack: &HeartStack = STACK.init(stack);
