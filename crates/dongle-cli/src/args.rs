@@ -3,13 +3,16 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{Args as ClapArgs, Parser, Subcommand, ValueHint};
+use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum, ValueHint};
 use clap_complete::Shell;
-use dongle::{Address, Uuid};
+use dongle::security::Passkey;
+use dongle::{Address, Phys, Uuid};
 
-use crate::clock::parse_duration;
+use crate::clock::{Interval, parse_duration};
 use crate::failure::EXIT_CODES;
 use crate::find::{Path, parse_service};
+use crate::oob::Oob;
+use crate::secret::Secret;
 use crate::value::Format;
 
 const ABOUT: &str = "Look at, read, write and measure Bluetooth LE devices";
@@ -19,7 +22,7 @@ Look at, read, write and measure Bluetooth LE devices.
 
 dongle talks to any Bluetooth controller by itself: a board on a serial port, a USB stick, one
 across the network. It needs no Bluetooth of the operating system's, and shares none with it.
-Without a controller it finds a simulated one, with a heart-rate sensor in the air.";
+Without a controller it uses a simulated one, with a heart-rate sensor and a lock in the air.";
 
 const AFTER_HELP: &str = "\
 Try it without hardware:
@@ -27,6 +30,7 @@ Try it without hardware:
   dongle inspect D0:18:0D:48:52:4D             everything a device has
   dongle read D0:18:0D:48:52:4D 2a19           one value: the battery level
   dongle notify D0:18:0D:48:52:4D 2a37         values as they come, with a plot
+  dongle write D0:18:4C:4F:43:4B boolean 01    open the lock; its passkey is 123456
 
 Then with a controller, named for one command or for all:
   dongle list                                  what is plugged in
@@ -79,6 +83,19 @@ pub struct Global {
     #[arg(short, long, global = true, value_name = "TIME", value_parser = parse_duration)]
     pub timeout: Option<Duration>,
 
+    /// Where the dongle's address and its bonds are kept, instead of the user's data folder.
+    ///
+    /// A controller at a port of this machine, at a pseudo-terminal, or simulated keeps none
+    /// without it.
+    #[arg(
+        long,
+        global = true,
+        env = "DONGLE_FOLDER",
+        value_name = "FOLDER",
+        value_hint = ValueHint::DirPath
+    )]
+    pub folder: Option<PathBuf>,
+
     /// Tell what happens below, on standard error; twice or three times for more.
     #[arg(short, long, global = true, action = clap::ArgAction::Count)]
     pub verbose: u8,
@@ -98,6 +115,10 @@ pub enum Command {
     Write(Write),
     /// Show values as a device sends them.
     Notify(Notify),
+    /// Pair with a device, and keep the bond.
+    Pair(Pair),
+    /// Show the bonds there are, or forget one.
+    Bonds(Bonds),
     /// Measure a device: latency, throughput.
     Bench(Bench),
     /// Record the traffic with the controller, for Wireshark.
@@ -148,6 +169,9 @@ pub struct Scan {
     /// Only listen. Names are often told only to those who ask.
     #[arg(short, long)]
     pub passive: bool,
+    /// Where to listen. The long range of LE Coded takes a controller that knows it.
+    #[arg(long, value_name = "PHY", default_value = "1m")]
+    pub phy: OnPhy,
     /// JSON, one line for each device that is new or has changed.
     #[arg(long)]
     pub json: bool,
@@ -164,6 +188,8 @@ pub struct Inspect {
     /// JSON, all of it as one object.
     #[arg(long)]
     pub json: bool,
+    #[command(flatten)]
+    pub link: Link,
 }
 
 /// Reads a value, however long it is.
@@ -185,6 +211,8 @@ pub struct Read {
     /// JSON.
     #[arg(long)]
     pub json: bool,
+    #[command(flatten)]
+    pub link: Link,
 }
 
 /// Writes a value, up to 512 octets; in parts if it does not fit a packet.
@@ -203,15 +231,17 @@ pub struct Write {
     /// Write this descriptor of the characteristic instead: 2901, or its name.
     #[arg(long, value_name = "UUID", value_parser = crate::find::parse_descriptor)]
     pub descriptor: Option<Uuid>,
-    /// Have the device confirm it.
+    /// Have the device confirm it: as it is where the characteristic can, if nothing is said.
     #[arg(long, conflicts_with_all = ["no_response", "descriptor"])]
     pub response: bool,
-    /// Do not have the device confirm it. Without either, it does if it has to.
+    /// Do not have the device confirm it.
     #[arg(long, conflicts_with = "descriptor")]
     pub no_response: bool,
     /// JSON.
     #[arg(long)]
     pub json: bool,
+    #[command(flatten)]
+    pub link: Link,
 }
 
 /// Shows values as a device sends them.
@@ -239,6 +269,55 @@ pub struct Notify {
     #[arg(long, conflicts_with = "json")]
     pub csv: bool,
     /// JSON, one value in a line.
+    #[arg(long)]
+    pub json: bool,
+    #[command(flatten)]
+    pub link: Link,
+}
+
+/// Pairs with a device, and keeps the bond for the next time.
+///
+/// Questions are asked in the terminal: for the passkey that the device shows, whether two numbers
+/// are the same. If there is a bond already, the connection is encrypted with it and nothing is
+/// asked.
+#[derive(Debug, ClapArgs)]
+pub struct Pair {
+    #[command(flatten)]
+    pub device: Target,
+    /// Only with somebody making sure of the device: by passkey, comparison or out of band data.
+    #[arg(long)]
+    pub authenticated: bool,
+    /// Only by LE Secure Connections: whoever listens to a legacy pairing has its key.
+    #[arg(long)]
+    pub secure_connections: bool,
+    /// The shortest key to be taken, in octets.
+    #[arg(
+        long,
+        value_name = "OCTETS",
+        default_value_t = 16,
+        value_parser = clap::value_parser!(u8).range(7..=16)
+    )]
+    pub min_key_size: u8,
+    /// Do not keep the bond.
+    #[arg(long)]
+    pub no_bond: bool,
+    /// Forget the bond there is, first: the device has lost its own.
+    #[arg(long)]
+    pub again: bool,
+    /// JSON.
+    #[arg(long)]
+    pub json: bool,
+    #[command(flatten)]
+    pub link: Link,
+}
+
+/// Shows the devices that the dongle has a bond with.
+#[derive(Debug, ClapArgs)]
+pub struct Bonds {
+    /// Forget the bond with this device.
+    #[arg(long, value_name = "ADDRESS")]
+    pub forget: Option<Address>,
+    /// JSON, one bond in a line.
     #[arg(long)]
     pub json: bool,
 }
@@ -269,6 +348,8 @@ pub struct Bench {
     /// JSON, all of it as one object.
     #[arg(long)]
     pub json: bool,
+    #[command(flatten)]
+    pub link: Link,
 }
 
 /// Records the traffic with the controller while another command runs.
@@ -294,6 +375,9 @@ pub struct Serve {
     /// Where: tcp-server:HOST:PORT (port 0: any that is free), or pty:PATH, as a serial port.
     #[arg(default_value = "tcp-server:127.0.0.1:0", value_name = "WHERE")]
     pub place: String,
+    /// A lock, too, and how it is paired with.
+    #[arg(long, value_name = "HOW", num_args = 0..=1, require_equals = true, default_missing_value = "passkey")]
+    pub lock: Option<LockKind>,
     /// How many heart-rate sensors are in the air.
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(..=64))]
     pub sensors: u16,
@@ -311,6 +395,17 @@ pub struct Serve {
     pub fast: bool,
 }
 
+/// How a simulated lock is paired with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum LockKind {
+    /// By the passkey on its case: 123456.
+    Passkey,
+    /// By comparing numbers.
+    Compare,
+    /// By whoever comes first.
+    JustWorks,
+}
+
 #[derive(Debug, ClapArgs)]
 pub struct Completions {
     /// For which shell.
@@ -323,6 +418,104 @@ pub struct Target {
     /// The device: C6:05:04:03:02:01, and /public or /random behind it where `scan` shows that.
     #[arg(value_name = "ADDRESS")]
     pub address: Address,
+}
+
+/// How to talk to the device.
+#[derive(Debug, Clone, ClapArgs)]
+pub struct Link {
+    /// The largest MTU to agree on, 23 to 517: how much fits a packet of the attribute protocol.
+    #[arg(
+        long,
+        value_name = "OCTETS",
+        default_value_t = 517,
+        value_parser = clap::value_parser!(u16).range(23..=517),
+        help_heading = "Connection"
+    )]
+    pub mtu: u16,
+    /// Time between two connection events, or from one to another: 7.5ms, 15ms-30ms.
+    #[arg(long, value_name = "TIME", help_heading = "Connection")]
+    pub interval: Option<Interval>,
+    /// Where to look for the device. The long range of LE Coded takes a controller that knows it.
+    #[arg(
+        long,
+        value_name = "PHY",
+        default_value = "1m",
+        help_heading = "Connection"
+    )]
+    pub phy: OnPhy,
+    #[command(flatten)]
+    pub pairing: Pairing,
+}
+
+/// Who answers when the device is paired, and what.
+#[derive(Debug, Clone, Default, ClapArgs)]
+pub struct Pairing {
+    /// The passkey that the device shows or has on its case, instead of being asked for it.
+    #[arg(
+        long,
+        value_name = "DIGITS",
+        env = "DONGLE_PASSKEY",
+        hide_env_values = true,
+        help_heading = "Pairing"
+    )]
+    pub passkey: Option<Secret<Passkey>>,
+    /// Out of band data of the device: a temporary key, or AD structures as a tag has them, in
+    /// hexadecimal; @FILE for those in a file.
+    #[arg(long, value_name = "DATA", help_heading = "Pairing")]
+    pub oob: Option<Secret<Oob>>,
+    /// Take the number that the device shows for the same, unseen. Anybody may be in between.
+    #[arg(long, help_heading = "Pairing")]
+    pub yes: bool,
+    /// What to tell the device about who is here: it decides how it is paired.
+    #[arg(long, value_name = "WHAT", help_heading = "Pairing")]
+    pub claim: Option<Claim>,
+    /// Do not pair when the device refuses something without.
+    #[arg(long, help_heading = "Pairing")]
+    pub no_pair: bool,
+}
+
+impl Pairing {
+    /// Whether it answers something.
+    pub fn is_something(&self) -> bool {
+        self.passkey.is_some() || self.oob.is_some() || self.yes || self.claim.is_some()
+    }
+}
+
+/// Input and output, as a device is told of them (Core Vol 3 Part H, 2.3.2).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Claim {
+    /// Nobody: paired without making sure of anything.
+    Nothing,
+    /// Somebody who can read.
+    Display,
+    /// Somebody who can read, and say yes or no.
+    YesNo,
+    /// Somebody who can type.
+    Keyboard,
+    /// Somebody who can read and type.
+    Both,
+}
+
+/// PHYs that devices advertise on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum OnPhy {
+    /// LE 1M, as nearly all devices do.
+    #[value(name = "1m")]
+    OneM,
+    /// LE Coded: long range.
+    Coded,
+    /// Both in turn.
+    Both,
+}
+
+impl From<OnPhy> for Phys {
+    fn from(phy: OnPhy) -> Self {
+        match phy {
+            OnPhy::OneM => Self::OneM,
+            OnPhy::Coded => Self::Coded,
+            OnPhy::Both => Self::Both,
+        }
+    }
 }
 
 /// Which characteristic.

@@ -1,5 +1,7 @@
 //! Times to print, and times to read from the command line.
 
+use std::ops::RangeInclusive;
+use std::str::FromStr;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// `2026-11-22T15:37:11.042Z`: a time as RFC 3339 has it, in UTC.
@@ -56,6 +58,23 @@ pub fn parse_duration(text: &str) -> Result<Duration, String> {
     }
 }
 
+/// `7.5ms` or `15ms-30ms`: a time, or from one to another.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Interval(pub RangeInclusive<Duration>);
+
+impl FromStr for Interval {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let (from, to) = text.split_once('-').unwrap_or((text, text));
+        let (from, to) = (parse_duration(from)?, parse_duration(to)?);
+        match from <= to {
+            true => Ok(Self(from..=to)),
+            false => Err("the shorter time comes first".into()),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -89,6 +108,20 @@ mod tests {
         }
         for text in ["", "0", "-1", "s", "1d", "ten", "1e400", "nan"] {
             assert!(parse_duration(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn intervals_are_one_time_or_two() {
+        let millis = |from: u64, to| {
+            Ok(Interval(
+                Duration::from_micros(from * 1000)..=Duration::from_millis(to),
+            ))
+        };
+        assert_eq!("30ms".parse(), millis(30, 30));
+        assert_eq!("15ms-30ms".parse(), millis(15, 30));
+        for text in ["", "-", "30ms-", "30ms-15ms", "0-0"] {
+            assert!(text.parse::<Interval>().is_err(), "{text}");
         }
     }
 }

@@ -3,10 +3,11 @@
 use std::fmt;
 use std::io;
 
-use dongle::{Address, Error, Wanted};
+use dongle::security::{PairingFailure, SecurityError};
+use dongle::{Address, Error, ProcedureError, Wanted};
 use hci_transport::ErrorKind;
 
-use crate::find;
+use crate::{find, person};
 
 /// The command line makes no sense; clap's own code for it.
 pub const USAGE: u8 = 2;
@@ -42,6 +43,8 @@ pub enum Failure {
     NotFound(String),
     /// The command line makes no sense, in a way that the parser could not see.
     Usage(String),
+    /// There is no bond to forget.
+    NoBond(Address),
     /// Reading or writing something here failed.
     Io(String, io::Error),
     /// The reader of our output has gone.
@@ -57,7 +60,7 @@ impl Failure {
         match self {
             Self::Dongle(error) => code_of(error),
             Self::NotThere(_) | Self::Silence(_) => TIMEOUT,
-            Self::NotFound(_) => NOT_FOUND,
+            Self::NotFound(_) | Self::NoBond(_) => NOT_FOUND,
             Self::Usage(_) => USAGE,
             Self::Io(_, error) => match error.kind() {
                 io::ErrorKind::NotFound => NOT_FOUND,
@@ -80,9 +83,19 @@ impl Failure {
             Self::NotFound(_) | Self::Dongle(Error::NotFound(_)) => {
                 Some("`dongle inspect ADDRESS` shows what the device has.")
             }
-            Self::Dongle(error) if error.att().is_some_and(|e| e.code.is_security()) => {
-                Some("It wants to be paired with, which this tool can't do yet.")
+            Self::NoBond(_) => Some("`dongle bonds` shows those there are."),
+            Self::Dongle(Error::Security(SecurityError::BondLost)) => {
+                Some("That it is still the same device, only you can know: `dongle pair --again`.")
             }
+            Self::Dongle(Error::Security(SecurityError::Refused(why)))
+                if *why == PairingFailure::AUTHENTICATION_REQUIREMENTS && !person::is_there() =>
+            {
+                Some("Nobody can be asked here: give --passkey, --oob or --yes, or use a terminal.")
+            }
+            Self::Dongle(error) if error.att().is_some_and(|e| e.code.is_security()) => Some(
+                "It wants to be paired with: `dongle pair ADDRESS`, in a terminal or with \
+                 --passkey, --oob or --yes.",
+            ),
             _ => None,
         }
     }
@@ -99,15 +112,16 @@ impl Failure {
 
 fn code_of(error: &Error) -> u8 {
     match error {
-        Error::Timeout => TIMEOUT,
+        Error::Timeout | Error::Security(SecurityError::Timeout) => TIMEOUT,
         Error::NotFound(_) => NOT_FOUND,
         Error::Disconnected(_) | Error::ControllerFailed(_) | Error::Closed => DISCONNECTED,
         Error::Refused(_)
         | Error::NotPermitted(_)
+        | Error::Security(_)
         | Error::ConnectionLimit
         | Error::SubscriptionLimit => REFUSED,
         Error::Gatt(_) if error.att().is_some() => REFUSED,
-        Error::InvalidParameter(_) => USAGE,
+        Error::InvalidParameter(_) | Error::Gatt(ProcedureError::ValueTooLong { .. }) => USAGE,
         Error::Transport(error) => match error.kind() {
             ErrorKind::NotFound => NOT_FOUND,
             ErrorKind::PermissionDenied | ErrorKind::Busy => REFUSED,
@@ -134,6 +148,7 @@ impl fmt::Display for Failure {
             }
             Self::Dongle(error) => fmt::Display::fmt(error, f),
             Self::NotThere(address) => write!(f, "{address} did not appear in time"),
+            Self::NoBond(address) => write!(f, "there is no bond with {address}"),
             Self::Silence(what)
             | Self::NotFound(what)
             | Self::Usage(what)

@@ -8,9 +8,12 @@ mod commands;
 mod failure;
 mod find;
 mod known;
+mod oob;
 mod output;
+mod person;
 mod progress;
 mod screen;
+mod secret;
 mod session;
 mod style;
 mod value;
@@ -54,6 +57,7 @@ fn main() -> ExitCode {
 
 fn finish(failure: &Failure) -> ExitCode {
     screen::restore();
+    person::leave();
     match failure {
         // Whoever was reading has seen enough.
         Failure::BrokenPipe => return ExitCode::SUCCESS,

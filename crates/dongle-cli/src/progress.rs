@@ -1,6 +1,7 @@
 //! What takes a while says so: one line on standard error, gone when it is done.
 
 use std::io::{self, IsTerminal as _, Write as _};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use async_io::Timer;
@@ -13,6 +14,24 @@ use crate::style::Style;
 const GRACE: Duration = Duration::from_millis(300);
 const FRAME: Duration = Duration::from_millis(100);
 const FRAMES: [&str; 10] = ["⠋", "⠙", "⠹", "⠸", "⠼", "⠴", "⠦", "⠧", "⠇", "⠏"];
+
+/// How many want the line for themselves.
+static HELD: AtomicUsize = AtomicUsize::new(0);
+
+/// While it is there, no progress is shown: somebody else writes.
+pub struct Hold;
+
+/// Keeps the terminal's line free.
+pub fn hold() -> Hold {
+    HELD.fetch_add(1, Ordering::SeqCst);
+    Hold
+}
+
+impl Drop for Hold {
+    fn drop(&mut self) {
+        HELD.fetch_sub(1, Ordering::SeqCst);
+    }
+}
 
 /// A line that turns while something is under way.
 pub struct Progress {
@@ -58,6 +77,9 @@ impl Line {
     /// Nobody can be told that standard error can't be written.
     pub fn show(&self, text: &str) {
         let mut err = io::stderr().lock();
+        if HELD.load(Ordering::SeqCst) > 0 {
+            return;
+        }
         let _ = write!(err, "\r\x1B[K{text}");
         let _ = err.flush();
     }

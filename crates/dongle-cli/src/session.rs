@@ -1,15 +1,21 @@
 //! A dongle for the time of one command, closed in order whatever happens; and Ctrl-C.
 
 use std::convert::Infallible;
+use std::future::IntoFuture;
+use std::io::IsTerminal as _;
 use std::time::Duration;
 
 use async_channel::{Receiver, Sender};
+use async_io::Timer;
+use dongle::security::Security;
 use dongle::{Address, DeviceConnection, Dongle, Error};
 use futures_lite::future;
 
-use crate::args::Global;
+use crate::args::{Global, Link};
 use crate::failure::Failure;
-use crate::progress::Progress;
+use crate::person::{self, Person};
+use crate::progress::{self, Progress};
+use crate::style::Style;
 
 /// How long a connect looks for its device if nothing else is said.
 const CONNECT: Duration = Duration::from_secs(10);
@@ -51,24 +57,41 @@ pub struct Session<'a> {
 impl<'a> Session<'a> {
     /// Opens the dongle, does the work, and closes the dongle: on success, on failure, on Ctrl-C.
     /// What is connected by then is disconnected.
+    ///
+    /// Without a link there is nobody to answer when a device is paired.
     pub async fn run(
         global: &'a Global,
         interrupt: &'a Interrupt,
+        link: Option<&Link>,
         work: impl AsyncFnOnce(&Session<'a>) -> Result<(), Failure>,
     ) -> Result<(), Failure> {
         let pressed = async {
             interrupt.pressed().await;
             Err(Failure::Interrupted)
         };
-        let opening = async { Ok(Dongle::open(&global.dongle).await?) };
+        let mut open = Dongle::open(&global.dongle).pair_on_demand(false);
+        if let Some(link) = link {
+            let person = Person::new(&link.pairing)?;
+            open = open.pair_on_demand(person.pairs_on_demand()).agent(person);
+        }
+        if let Some(folder) = &global.folder {
+            open = open.identity_folder(folder);
+        }
+        let opening = async { Ok(open.await?) };
         let progress = Progress::of(global, format!("Opening {}", global.dongle));
         let dongle = future::or(progress.during(opening), pressed).await?;
+        if let Some(problem) = dongle.bond_store_problem() {
+            let mark = Style::of(&std::io::stderr()).middling("warning:");
+            eprintln!("{mark} {problem}");
+        }
         let session = Session {
             dongle,
             global,
             interrupt,
         };
         let result = work(&session).await;
+        person::leave();
+        log::info!("closing {}", global.dongle);
         Progress::of(global, "Disconnecting")
             .during(session.dongle.close())
             .await;
@@ -79,6 +102,7 @@ impl<'a> Session<'a> {
     pub async fn run_interruptibly(
         global: &'a Global,
         interrupt: &'a Interrupt,
+        link: Option<&Link>,
         work: impl AsyncFnOnce(&Session<'a>) -> Result<(), Failure>,
     ) -> Result<(), Failure> {
         let cut_short = async |session: &Session<'a>| {
@@ -88,32 +112,37 @@ impl<'a> Session<'a> {
             };
             future::or(pressed, work(session)).await
         };
-        Self::run(global, interrupt, cut_short).await
+        Self::run(global, interrupt, link, cut_short).await
     }
 
-    /// Connects, and agrees on the largest MTU there is.
-    pub async fn connect(&self, address: Address) -> Result<DeviceConnection, Failure> {
+    /// Connects, with the bond if there is one, and agrees on an MTU.
+    pub async fn connect(
+        &self,
+        address: Address,
+        link: &Link,
+    ) -> Result<DeviceConnection, Failure> {
         let patience = self.global.timeout.unwrap_or(CONNECT);
         let progress = Progress::of(self.global, format!("Connecting to {address}"));
-        let connect = async {
-            self.dongle
-                .device(address)
-                .connect()
-                .timeout(patience)
+        let mut connect = self
+            .dongle
+            .device(address)
+            .connect()
+            .timeout(patience)
+            .phys(link.phy.into());
+        if let Some(interval) = &link.interval {
+            connect = connect.interval(interval.0.clone());
+        }
+        log::info!("connecting to {address}");
+        let connection =
+            progress
+                .during(connect.into_future())
                 .await
-        };
-        let connection = progress
-            .during(connect)
-            .await
-            .map_err(|error| match error {
-                Error::Timeout => Failure::NotThere(address),
-                other => other.into(),
-            })?;
-        match connection
-            .exchange_mtu(517)
-            .timeout(self.request_timeout())
-            .await
-        {
+                .map_err(|error| match error {
+                    Error::Timeout => Failure::NotThere(address),
+                    other => other.into(),
+                })?;
+        let exchange = connection.exchange_mtu(link.mtu);
+        match exchange.timeout(self.request_timeout()).await {
             Ok(mtu) => log::info!("connected to {address}, MTU {mtu}"),
             // A device may refuse to talk about it; 23 it is, then.
             Err(error) if error.att().is_some() => log::info!("no MTU exchange: {error}"),
@@ -122,8 +151,54 @@ impl<'a> Session<'a> {
         Ok(connection)
     }
 
+    /// Makes a call that the device may want to be paired with for. A person who is asked for
+    /// something takes none of the device's time.
+    pub async fn call<T>(
+        &self,
+        connection: &DeviceConnection,
+        call: impl IntoFuture<Output = Result<T, Error>>,
+    ) -> Result<T, Error> {
+        let before = connection.security();
+        let late = async {
+            loop {
+                let answered = person::answered();
+                Timer::after(self.request_timeout()).await;
+                if answered.is_some() && answered == person::answered() {
+                    return Err(Error::Timeout);
+                }
+            }
+        };
+        let result = future::or(call.into_future(), late).await;
+        let now = connection.security();
+        if now != before {
+            self.paired(connection, &now);
+        }
+        result
+    }
+
+    /// Tells the person that a device was paired with because it wanted that.
+    fn paired(&self, connection: &DeviceConnection, security: &Security) {
+        let peer = connection.device();
+        let (level, kept) = (security.level(), self.kept(security));
+        log::info!("{peer} is paired: {level}, {kept}");
+        if std::io::stderr().is_terminal() && self.global.verbose == 0 {
+            let _hold = progress::hold();
+            let line = format!("Paired with {peer}: {level}; {kept}.");
+            eprintln!("\r\x1B[K{}", Style::of(&std::io::stderr()).dim(line));
+        }
+    }
+
     /// How long one request may take.
     pub fn request_timeout(&self) -> Duration {
         self.global.timeout.unwrap_or(REQUEST)
+    }
+
+    /// What became of the key.
+    pub fn kept(&self, security: &Security) -> &'static str {
+        match (security.bonded, self.dongle.keeps_bonds()) {
+            (true, true) => "the bond is kept",
+            (true, false) => "the bond ends with this command (--folder keeps it)",
+            (false, _) => "no bond is kept",
+        }
     }
 }

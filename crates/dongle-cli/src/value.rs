@@ -199,7 +199,7 @@ pub fn parse(format: Format, text: &str) -> Result<Vec<u8>, String> {
 }
 
 /// `01ff`, `01 ff`, `01:ff`, `0x01ff`.
-fn parse_hex(text: &str) -> Option<Vec<u8>> {
+pub fn parse_hex(text: &str) -> Option<Vec<u8>> {
     let text = text.trim();
     let digits = text.strip_prefix("0x").unwrap_or(text);
     let digits: Vec<_> = digits

@@ -1,9 +1,10 @@
 //! A small simulated Bluetooth LE radio world: for examples without hardware, and for tests.
 //!
 //! An [`Air`] holds controllers that speak HCI to their hosts, as a dongle does, and hear each
-//! other: they advertise, scan, connect, carry data and encrypt. It holds peripherals too, a
-//! [`HeartRateSensor`] on trouble-host's peripheral role and a [`ScriptedPeripheral`] whose every
-//! PDU a test decides, and beacons by the ten thousand. What goes wrong with real radios goes
+//! other: they advertise, scan, connect, carry data and encrypt. It holds peripherals too: on
+//! trouble-host's peripheral role a [`HeartRateSensor`] and, with the feature `security`, a `Lock`
+//! that wants to be paired with; a [`ScriptedPeripheral`] whose every PDU a test decides; and
+//! beacons by the ten thousand. What goes wrong with real radios goes
 //! wrong here on request ([`AirController`]). [`serve`] gives a controller to a host outside of
 //! this process, over TCP or at a pseudo-terminal.
 //!
@@ -33,4 +34,6 @@ pub use air::{Air, AirConfig, AirController};
 pub use peripheral::{
     HeartRateConfig, HeartRateSensor, PeerEvent, ScriptedConfig, ScriptedPeripheral,
 };
+#[cfg(feature = "security")]
+pub use peripheral::{Lock, LockConfig, LockPairing};
 pub use world::{BeaconConfig, ControllerConfig, ControllerId, ControllerStats, Pacing, World};

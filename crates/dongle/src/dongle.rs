@@ -120,6 +120,12 @@ impl Dongle {
         self.inner.shared.security.bonds.all()
     }
 
+    /// Whether bonds are kept for the next time that this dongle is opened, in a folder or in a
+    /// store of the program's own, and not only until it is closed.
+    pub fn keeps_bonds(&self) -> bool {
+        self.inner.shared.security.lasting
+    }
+
     /// Forgets the bond with a device, by any address it goes by; whether there was one. A
     /// connection that is up stays as safe as it is.
     ///

@@ -115,7 +115,7 @@ impl DeviceConnection {
     /// # use std::time::Duration;
     /// # futures_lite::future::block_on(async {
     /// # let dongle = Dongle::open("virtual").await?;
-    /// # let mut scan = dongle.scan().start()?;
+    /// # let mut scan = dongle.scan().service(Uuid::from_u16(0x180F)).start()?;
     /// # let connection = scan.next().await?.ok_or("nothing")?.device().connect().await?;
     /// let level = connection.timeout(Some(Duration::from_secs(2)), async {
     ///     let battery = connection.service(Uuid::from_u16(0x180F)).await?;

@@ -62,9 +62,9 @@ struct Flow {
 
 pub async fn run(global: &Global, interrupt: &Interrupt, args: &Bench) -> Result<(), Failure> {
     let out = Output::new(args.json);
-    Session::run_interruptibly(global, interrupt, async |session| {
+    Session::run_interruptibly(global, interrupt, Some(&args.link), async |session| {
         let began = Instant::now();
-        let connection = session.connect(args.device.address).await?;
+        let connection = session.connect(args.device.address, &args.link).await?;
         let connect_ms = millis(began.elapsed());
         let bench = Run {
             session,

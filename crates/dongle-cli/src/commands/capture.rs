@@ -23,6 +23,7 @@ pub async fn run(global: &Global, interrupt: &Interrupt, args: &Capture) -> Resu
     match inner.command {
         Command::Capture(_)
         | Command::List(_)
+        | Command::Bonds(_)
         | Command::Serve(_)
         | Command::Completions(_)
         | Command::Man => {
@@ -34,10 +35,12 @@ pub async fn run(global: &Global, interrupt: &Interrupt, args: &Capture) -> Resu
     }
     let timeout = inner.global.timeout.or(global.timeout);
     let verbose = inner.global.verbose.max(global.verbose);
+    let folder = inner.global.folder.take().or_else(|| global.folder.clone());
     let dongle = recorded(&global.dongle, &args.file)?;
     inner.global = Global {
         dongle,
         timeout,
+        folder,
         verbose,
     };
     let result = super::run(&inner, interrupt).await;

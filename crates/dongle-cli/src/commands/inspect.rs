@@ -89,14 +89,16 @@ struct Value {
 
 pub async fn run(global: &Global, interrupt: &Interrupt, args: &Inspect) -> Result<(), Failure> {
     let out = Output::new(args.json);
-    Session::run_interruptibly(global, interrupt, async |session| {
-        let connection = session.connect(args.device.address).await?;
+    Session::run_interruptibly(global, interrupt, Some(&args.link), async |session| {
+        let connection = session.connect(args.device.address, &args.link).await?;
         let look = Look {
+            session,
+            connection: &connection,
             timeout: session.request_timeout(),
             values: !args.no_values,
         };
         let progress = Progress::of(global, format!("Looking at {}", args.device.address));
-        let device = progress.during(look.at(&connection)).await?;
+        let device = progress.during(look.all()).await?;
         match out.json {
             true => out.document(&device),
             false => tree(&out, &device)
@@ -111,13 +113,16 @@ pub async fn run(global: &Global, interrupt: &Interrupt, args: &Inspect) -> Resu
     .await
 }
 
-struct Look {
+struct Look<'a> {
+    session: &'a Session<'a>,
+    connection: &'a DeviceConnection,
     timeout: Duration,
     values: bool,
 }
 
-impl Look {
-    async fn at(&self, connection: &DeviceConnection) -> Result<Device, Failure> {
+impl Look<'_> {
+    async fn all(&self) -> Result<Device, Failure> {
+        let connection = self.connection;
         let mut services = Vec::new();
         for service in connection.services().timeout(self.timeout).all().await? {
             services.push(self.service(&service).await?);
@@ -174,7 +179,7 @@ impl Look {
         let mut descriptors = Vec::new();
         for descriptor in found.descriptors().timeout(self.timeout).all().await? {
             let read = match self.values {
-                true => Some(descriptor.read().timeout(self.timeout).await),
+                true => Some(self.session.call(self.connection, descriptor.read()).await),
                 false => None,
             };
             descriptors.push(DescriptorNode {
@@ -185,7 +190,7 @@ impl Look {
         }
         let readable = found.properties().contains(Properties::READ);
         let read = match self.values && readable {
-            true => Some(found.read().timeout(self.timeout).await),
+            true => Some(self.session.call(self.connection, found.read()).await),
             false => None,
         };
         Ok(CharacteristicNode {

@@ -1,11 +1,13 @@
 //! The commands, one file each.
 
 mod bench;
+mod bonds;
 mod capture;
 mod inspect;
 mod list;
 mod manual;
 mod notify;
+mod pair;
 mod read;
 mod scan;
 mod serve;
@@ -31,6 +33,8 @@ pub fn run<'a>(
             Command::Read(args) => read::run(global, interrupt, args).await,
             Command::Write(args) => write::run(global, interrupt, args).await,
             Command::Notify(args) => notify::run(global, interrupt, args).await,
+            Command::Pair(args) => pair::run(global, interrupt, args).await,
+            Command::Bonds(args) => bonds::run(global, interrupt, args).await,
             Command::Bench(args) => bench::run(global, interrupt, args).await,
             Command::Capture(args) => capture::run(global, interrupt, args).await,
             Command::Serve(args) => serve::run(interrupt, args).await,

@@ -23,7 +23,7 @@ const ROWS: usize = 6;
 
 pub async fn run(global: &Global, interrupt: &Interrupt, args: &Notify) -> Result<(), Failure> {
     let out = Output::new(args.json);
-    Session::run(global, interrupt, async |session| {
+    Session::run(global, interrupt, Some(&args.link), async |session| {
         let interrupted = async {
             session.interrupt.pressed().await;
             Ok(())
@@ -35,13 +35,13 @@ pub async fn run(global: &Global, interrupt: &Interrupt, args: &Notify) -> Resul
 
 async fn watch(session: &Session<'_>, args: &Notify, out: &Output) -> Result<(), Failure> {
     let timeout = session.request_timeout();
-    let connection = session.connect(args.device.address).await?;
+    let connection = session.connect(args.device.address, &args.link).await?;
     let found = find::characteristic(&connection, &args.path.path, timeout).await?;
-    let mut subscribe = found.subscribe().timeout(timeout);
+    let mut subscribe = found.subscribe();
     if args.indicate {
         subscribe = subscribe.indicate();
     }
-    let mut values = subscribe.await?;
+    let mut values = session.call(&connection, subscribe).await?;
     let mut view = View::new(found.uuid(), args, out);
     view.begin()?;
     let mut left = args.count;

@@ -24,9 +24,9 @@ struct Value {
 
 pub async fn run(global: &Global, interrupt: &Interrupt, args: &Read) -> Result<(), Failure> {
     let out = Output::new(args.json);
-    Session::run_interruptibly(global, interrupt, async |session| {
+    Session::run_interruptibly(global, interrupt, Some(&args.link), async |session| {
         let timeout = session.request_timeout();
-        let connection = session.connect(args.device.address).await?;
+        let connection = session.connect(args.device.address, &args.link).await?;
         let found = find::characteristic(&connection, &args.path.path, timeout).await?;
         let (uuid, handle, octets) = match args.descriptor {
             Some(uuid) => {
@@ -34,13 +34,13 @@ pub async fn run(global: &Global, interrupt: &Interrupt, args: &Read) -> Result<
                 (
                     uuid,
                     descriptor.handle(),
-                    descriptor.read().timeout(timeout).await?,
+                    session.call(&connection, descriptor.read()).await?,
                 )
             }
             None => (
                 found.uuid(),
                 found.handle(),
-                found.read().timeout(timeout).await?,
+                session.call(&connection, found.read()).await?,
             ),
         };
         if args.raw {

@@ -29,7 +29,7 @@ const STALE: Duration = Duration::from_secs(10);
 pub async fn run(global: &Global, interrupt: &Interrupt, args: &Scan) -> Result<(), Failure> {
     let mut out = Output::new(args.json);
     out.json |= !out.terminal;
-    Session::run(global, interrupt, async |session| match out.json {
+    Session::run(global, interrupt, None, async |session| match out.json {
         true => lines(session, args, &out).await,
         false => table(session, args, &out).await,
     })
@@ -68,6 +68,7 @@ fn builder(session: &Session<'_>, args: &Scan) -> Result<ScanBuilder, Failure> {
     if args.passive {
         scan = scan.passive();
     }
+    scan = scan.phys(args.phy.into());
     let unwatched = args.json || !Output::new(false).terminal;
     match session.global.timeout.or(unwatched.then_some(UNWATCHED)) {
         Some(duration) => Ok(scan.duration(duration)),

@@ -4,10 +4,10 @@ use std::net::TcpListener;
 
 use dongle_virtual::{
     Address, Air, AirConfig, BeaconConfig, ControllerConfig, HeartRateConfig, HeartRateSensor,
-    serve,
+    Lock, LockConfig, LockPairing, serve,
 };
 
-use crate::args::Serve;
+use crate::args::{LockKind, Serve};
 use crate::failure::Failure;
 use crate::output::Output;
 use crate::session::Interrupt;
@@ -24,6 +24,7 @@ pub async fn run(interrupt: &Interrupt, args: &Serve) -> Result<(), Failure> {
         false => ControllerConfig::default(),
     };
     let sensors: Vec<_> = (0..args.sensors).map(|n| sensor(&air, args, n)).collect();
+    let lock = args.lock.map(|kind| lock(&air, kind));
     air.add_beacons((0..args.beacons).map(beacon));
 
     // What is served ends when this is dropped.
@@ -47,6 +48,9 @@ pub async fn run(interrupt: &Interrupt, args: &Serve) -> Result<(), Failure> {
             "  a heart-rate sensor at {}",
             shown(sensor.address())
         ))?;
+    }
+    if let Some((lock, how)) = &lock {
+        out.line(format!("  a lock at {}, {how}", shown(lock.address())))?;
     }
     if args.beacons > 0 {
         out.line(format!("  {} beacons", args.beacons))?;
@@ -104,6 +108,19 @@ fn sensor(air: &Air, args: &Serve, number: u16) -> HeartRateSensor {
         config.controller = config.controller.with_rssi(rssi);
     }
     HeartRateSensor::start(air, config)
+}
+
+/// A lock, and how it is paired with.
+fn lock(air: &Air, kind: LockKind) -> (Lock, &'static str) {
+    let (pairing, how) = match kind {
+        LockKind::Passkey => (LockPairing::Passkey(123_456), "with passkey 123456"),
+        LockKind::Compare => (LockPairing::Compare, "which has numbers compared"),
+        LockKind::JustWorks => (LockPairing::JustWorks, "which lets anybody pair"),
+    };
+    (
+        Lock::start(air, LockConfig::default().with_pairing(pairing)),
+        how,
+    )
 }
 
 /// A beacon as Apple defined them: its number is its minor.

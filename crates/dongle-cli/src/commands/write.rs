@@ -2,6 +2,7 @@
 
 use std::io::Read as _;
 
+use dongle::Properties;
 use serde::Serialize;
 
 use crate::args::{Global, Write};
@@ -20,28 +21,31 @@ struct Written {
     uuid: String,
     handle: u16,
     octets: usize,
+    confirmed: bool,
     hex: String,
 }
 
 pub async fn run(global: &Global, interrupt: &Interrupt, args: &Write) -> Result<(), Failure> {
     let out = Output::new(args.json);
     let octets = octets(args)?;
-    Session::run_interruptibly(global, interrupt, async |session| {
+    Session::run_interruptibly(global, interrupt, Some(&args.link), async |session| {
         let timeout = session.request_timeout();
-        let connection = session.connect(args.device.address).await?;
+        let connection = session.connect(args.device.address, &args.link).await?;
         let found = find::characteristic(&connection, &args.path.path, timeout).await?;
+        let mut confirmed = true;
         let (uuid, handle) = match args.descriptor {
             Some(uuid) => {
                 let descriptor = found.descriptor(uuid).timeout(timeout).await?;
-                descriptor.write(&octets).timeout(timeout).await?;
+                session.call(&connection, descriptor.write(&octets)).await?;
                 (uuid, descriptor.handle())
             }
             None => {
-                let mut write = found.write(&octets).timeout(timeout);
-                if args.response || args.no_response {
-                    write = write.response(args.response);
-                }
-                write.await?;
+                // What is told as written should be: without a response, nobody knows.
+                let can = found.properties().contains(Properties::WRITE);
+                let response = args.response || (can && !args.no_response);
+                let write = found.write(&octets).response(response);
+                session.call(&connection, write).await?;
+                confirmed = response;
                 (found.uuid(), found.handle())
             }
         };
@@ -51,12 +55,17 @@ pub async fn run(global: &Global, interrupt: &Interrupt, args: &Write) -> Result
                 uuid: uuid.to_string(),
                 handle: handle.get(),
                 octets: octets.len(),
+                confirmed,
                 hex: value::hex(&octets),
             });
         }
         let count = octets.len();
         let plural = if count == 1 { "octet" } else { "octets" };
-        out.line(format!("Wrote {count} {plural} to {}", find::titled(uuid)))
+        let to = find::titled(uuid);
+        out.line(match confirmed {
+            true => format!("Wrote {count} {plural} to {to}"),
+            false => format!("Sent {count} {plural} to {to}, unconfirmed"),
+        })
     })
     .await
 }

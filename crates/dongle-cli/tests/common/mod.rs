@@ -7,10 +7,19 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use dongle_virtual::serve::{TcpServer, serve_tcp};
-use dongle_virtual::{Air, ControllerConfig, HeartRateConfig, HeartRateSensor};
+use dongle_virtual::{
+    Air, ControllerConfig, HeartRateConfig, HeartRateSensor, Lock, LockConfig, LockPairing,
+};
+
+#[cfg(unix)]
+pub mod terminal;
 
 /// Where the sensor is.
 pub const SENSOR: &str = "D0:18:0D:48:52:4D";
+/// Where a lock is, if there is one.
+pub const LOCK: &str = "D0:18:4C:4F:43:4B";
+/// What is on its case.
+pub const PASSKEY: &str = "123456";
 /// Where nobody is.
 pub const NOBODY: &str = "C0:FF:EE:C0:FF:EE";
 /// What takes longer hangs.
@@ -20,6 +29,7 @@ const LIMIT: Duration = Duration::from_secs(30);
 pub struct World {
     pub air: Air,
     pub sensor: HeartRateSensor,
+    pub lock: Option<Lock>,
     server: TcpServer,
 }
 
@@ -44,8 +54,23 @@ impl World {
         Self {
             air,
             sensor,
+            lock: None,
             server,
         }
+    }
+
+    /// With a lock in it that pairs like this.
+    pub fn with_lock(pairing: LockPairing) -> Self {
+        let mut world = Self::new();
+        world.change_lock(pairing);
+        world
+    }
+
+    /// Another lock in the place of the one there is: it knows nobody.
+    pub fn change_lock(&mut self, pairing: LockPairing) {
+        self.lock = None;
+        let config = LockConfig::default().with_pairing(pairing);
+        self.lock = Some(Lock::start(&self.air, config));
     }
 
     pub fn spec(&self) -> String {
@@ -96,6 +121,8 @@ pub fn dongle(args: &[&str]) -> Command {
     command
         .args(args)
         .env_remove("DONGLE")
+        .env_remove("DONGLE_FOLDER")
+        .env_remove("DONGLE_PASSKEY")
         .env_remove("RUST_LOG")
         .stdin(Stdio::null())
         .stdout(Stdio::piped())

@@ -2,6 +2,8 @@
 
 mod heart_rate;
 mod l2cap;
+#[cfg(feature = "security")]
+mod lock;
 mod pool;
 mod script;
 mod scripted;
@@ -14,6 +16,8 @@ use std::thread::{self, JoinHandle};
 use futures_lite::future;
 
 pub use heart_rate::{HeartRateConfig, HeartRateSensor};
+#[cfg(feature = "security")]
+pub use lock::{Lock, LockConfig, LockPairing};
 pub use pool::{HeapPacket, HeapPool};
 pub use scripted::{NotConnected, PeerEvent, ScriptedConfig, ScriptedPeripheral};
 

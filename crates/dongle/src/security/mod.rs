@@ -40,6 +40,8 @@ pub(crate) struct Context {
     pub(crate) on_demand: bool,
     /// What a pairing has to come to if nothing else is said.
     pub(crate) wanted: Requirements,
+    /// Whether bonds outlive the dongle.
+    pub(crate) lasting: bool,
 }
 
 /// How a dongle is to be opened.
@@ -66,6 +68,7 @@ impl Default for Settings {
 impl Settings {
     /// Without a store of the program's own, bonds are kept in `folder`.
     pub(crate) fn context(self, folder: Option<&Path>) -> Context {
+        let lasting = self.store.is_some() || folder.is_some();
         let store = self.store.unwrap_or_else(|| match folder {
             Some(folder) => Arc::new(FileStore::in_folder(folder)),
             None => Arc::new(MemoryStore::default()),
@@ -75,6 +78,7 @@ impl Settings {
             agent: self.agent,
             on_demand: self.on_demand,
             wanted: self.wanted,
+            lasting,
         }
     }
 }

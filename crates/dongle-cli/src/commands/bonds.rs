@@ -1,0 +1,60 @@
+//! `dongle bonds`: the devices that a dongle has a bond with.
+
+use serde::Serialize;
+
+use super::pair::Safe;
+use crate::args::{Bonds, Global};
+use crate::failure::Failure;
+use crate::output::Output;
+use crate::screen::pad;
+use crate::session::{Interrupt, Session};
+
+#[derive(Debug, Serialize)]
+struct Line {
+    #[serde(flatten)]
+    safe: Safe,
+    private: bool,
+}
+
+pub async fn run(global: &Global, interrupt: &Interrupt, args: &Bonds) -> Result<(), Failure> {
+    let out = Output::new(args.json);
+    Session::run_interruptibly(global, interrupt, None, async |session| {
+        let own = session
+            .dongle
+            .address()
+            .map_or_else(String::new, |own| format!(" of {own:#}"));
+        if let Some(address) = args.forget {
+            return match session.dongle.forget(address)? {
+                true if out.json => Ok(()),
+                true => out.line(format!("Forgot the bond with {address}.")),
+                false => Err(Failure::NoBond(address)),
+            };
+        }
+        let bonds = session.dongle.bonds();
+        for bond in &bonds {
+            let line = Line {
+                safe: Safe::new(bond.address, &bond.security),
+                private: bond.private,
+            };
+            match out.json {
+                true => out.object(&line)?,
+                false => {
+                    let private = match bond.private {
+                        true => ", goes by changing addresses",
+                        false => "",
+                    };
+                    let address = out.style.bold(pad(&format!("{:#}", bond.address), 24));
+                    out.line(format!("{address}  {}{private}", bond.security.level()))?;
+                }
+            }
+        }
+        if bonds.is_empty() && !out.json {
+            out.line(
+                out.style
+                    .dim(format!("{}{own} has no bonds.", session.dongle.name())),
+            )?;
+        }
+        Ok(())
+    })
+    .await
+}

@@ -1,0 +1,80 @@
+//! `dongle pair`: a device paired with, and the bond kept.
+
+use std::future::IntoFuture as _;
+
+use dongle::security::Security;
+use dongle::{Address, Error};
+use serde::Serialize;
+
+use crate::args::{Global, Pair};
+use crate::failure::Failure;
+use crate::output::Output;
+use crate::progress::Progress;
+use crate::session::{Interrupt, Session};
+
+/// How safe a connection is.
+#[derive(Debug, Serialize)]
+pub struct Safe {
+    pub address: String,
+    level: String,
+    authenticated: bool,
+    secure_connections: bool,
+    key_size: u8,
+    bonded: bool,
+}
+
+impl Safe {
+    pub fn new(address: Address, security: &Security) -> Self {
+        Self {
+            address: address.to_string(),
+            level: security.level().to_string(),
+            authenticated: security.authenticated,
+            secure_connections: security.secure_connections,
+            key_size: security.key_size,
+            bonded: security.bonded,
+        }
+    }
+}
+
+pub async fn run(global: &Global, interrupt: &Interrupt, args: &Pair) -> Result<(), Failure> {
+    let out = Output::new(args.json);
+    Session::run_interruptibly(global, interrupt, Some(&args.link), async |session| {
+        let address = args.device.address;
+        if args.again && !session.dongle.forget(address)? {
+            log::info!("there is no bond with {address} to forget");
+        }
+        let connection = session.connect(address, &args.link).await?;
+        let mut pair = connection
+            .pair()
+            .min_key_size(args.min_key_size)
+            .bond(!args.no_bond);
+        if args.authenticated {
+            pair = pair.authenticated();
+        }
+        if args.secure_connections {
+            pair = pair.secure_connections();
+        }
+        if let Some(timeout) = global.timeout {
+            pair = pair.timeout(timeout);
+        }
+        let progress = Progress::of(global, format!("Pairing with {address}"));
+        let security = progress.during(pair.into_future()).await?;
+        // A device that is left before it has our last key keeps no bond; this answer comes
+        // behind it.
+        let mut behind = connection.services().timeout(session.request_timeout());
+        match behind.next().await {
+            Err(error @ Error::Disconnected(_)) => return Err(error.into()),
+            Err(error) => log::info!("after pairing: {error}"),
+            Ok(_) => {}
+        }
+        match out.json {
+            true => out.object(&Safe::new(address, &security)),
+            false => out.line(format!(
+                "Paired with {address}: {}; {}.",
+                security.level(),
+                session.kept(&security)
+            )),
+        }
+    })
+    .await
+}

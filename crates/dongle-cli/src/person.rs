@@ -1,0 +1,236 @@
+//! The person in front of the terminal, who is asked while a device is paired, or what the command
+//! line says instead.
+
+use std::io::{self, IsTerminal as _, Write as _};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+use dongle::Address;
+use dongle::security::{Answer, IoCapabilities, OutOfBand, PairingAgent, Passkey};
+
+use crate::args::{Claim, Pairing};
+use crate::failure::Failure;
+use crate::oob::Oob;
+use crate::progress;
+use crate::secret::{Parse, Secret};
+use crate::style::Style;
+
+/// Questions begun and answered. While it moves, nobody is waiting for the device.
+static QUESTIONS: AtomicU64 = AtomicU64::new(0);
+/// A question stands on the terminal, without an end of line.
+static PENDING: AtomicBool = AtomicBool::new(false);
+
+/// How far the person has come: the same again once nothing was asked or answered in between;
+/// `None` while a question waits.
+pub fn answered() -> Option<u64> {
+    match PENDING.load(Ordering::SeqCst) {
+        true => None,
+        false => Some(QUESTIONS.load(Ordering::SeqCst)),
+    }
+}
+
+/// Ends the line of a question that nobody is going to answer any more.
+pub fn leave() {
+    if PENDING.swap(false, Ordering::SeqCst) {
+        eprintln!();
+    }
+}
+
+/// Whether somebody is there to be asked.
+pub fn is_there() -> bool {
+    io::stdin().is_terminal() && io::stderr().is_terminal()
+}
+
+/// Answers while a device is paired.
+pub struct Person {
+    passkey: Option<Passkey>,
+    oob: Option<Oob>,
+    yes: bool,
+    claim: Option<Claim>,
+    on_demand: bool,
+    there: bool,
+    /// Who has refused once is not asked again: a tree of values may have many that are locked.
+    refused: AtomicBool,
+}
+
+impl Person {
+    pub fn new(options: &Pairing) -> Result<Self, Failure> {
+        Ok(Self {
+            passkey: Secret::of(options.passkey.as_ref(), "--passkey")?,
+            oob: Secret::of(options.oob.as_ref(), "--oob")?,
+            yes: options.yes,
+            claim: options.claim,
+            on_demand: !options.no_pair && (is_there() || options.is_something()),
+            there: is_there(),
+            refused: AtomicBool::new(false),
+        })
+    }
+
+    /// Whether a device may be paired with because it asks for that: not in a script, unless it
+    /// says how.
+    pub fn pairs_on_demand(&self) -> bool {
+        self.on_demand
+    }
+
+    /// One question and its answer; `None`: none.
+    fn ask(&self, question: &str) -> Option<String> {
+        if !self.there || self.refused.load(Ordering::SeqCst) {
+            return None;
+        }
+        let _hold = progress::hold();
+        QUESTIONS.fetch_add(1, Ordering::SeqCst);
+        PENDING.store(true, Ordering::SeqCst);
+        let mark = Style::of(&io::stderr()).accent("?");
+        let mut err = io::stderr().lock();
+        let _ = write!(err, "\r\x1B[K{mark} {question} ").and_then(|()| err.flush());
+        drop(err);
+        let mut answer = String::new();
+        let read = io::stdin().read_line(&mut answer);
+        PENDING.store(false, Ordering::SeqCst);
+        QUESTIONS.fetch_add(1, Ordering::SeqCst);
+        match read {
+            // The end of input has no end of line.
+            Ok(0) => {
+                eprintln!();
+                None
+            }
+            Ok(_) => Some(answer.trim().to_owned()),
+            Err(_) => None,
+        }
+    }
+
+    fn enters(&self, peer: Address) -> Option<Passkey> {
+        if let Some(passkey) = self.passkey {
+            return Some(passkey);
+        }
+        let mut question =
+            format!("Passkey that {peer} shows, or has on its case (Enter refuses):");
+        loop {
+            let answer = self.ask(&question).filter(|answer| !answer.is_empty())?;
+            match Passkey::parse(&answer) {
+                Ok(passkey) => return Some(passkey),
+                Err(why) => question = format!("No: {why}. Passkey of {peer} (Enter refuses):"),
+            }
+        }
+    }
+
+    fn compares(&self, peer: Address, passkey: Passkey) -> bool {
+        if self.yes {
+            return true;
+        }
+        let question = format!("Does {peer} show {passkey}, too? [y/N]");
+        let answer = self.ask(&question).unwrap_or_default();
+        matches!(answer.to_lowercase().as_str(), "y" | "yes")
+    }
+
+    fn remember<T>(&self, answer: Option<T>) -> Option<T> {
+        if answer.is_none() {
+            self.refused.store(true, Ordering::SeqCst);
+        }
+        answer
+    }
+}
+
+impl PairingAgent for Person {
+    fn capabilities(&self) -> IoCapabilities {
+        match (self.claim, self.passkey, self.yes) {
+            (Some(claim), _, _) => claim.into(),
+            // Another way than the one that was named would have to ask.
+            (None, Some(_), false) => IoCapabilities::KeyboardOnly,
+            (None, None, true) => IoCapabilities::DisplayYesNo,
+            (None, Some(_), true) => IoCapabilities::KeyboardDisplay,
+            (None, None, false) if self.there => IoCapabilities::KeyboardDisplay,
+            (None, None, false) => IoCapabilities::NoInputNoOutput,
+        }
+    }
+
+    fn has_out_of_band(&self, _: Address) -> bool {
+        self.oob.is_some()
+    }
+
+    fn display(&self, peer: Address, passkey: Passkey) -> Answer<'_, ()> {
+        // For the person, not for a file that a script keeps.
+        if self.there {
+            let _hold = progress::hold();
+            let passkey = Style::of(&io::stderr()).bold(passkey);
+            eprintln!("\r\x1B[KEnter {passkey} on {peer}.");
+            QUESTIONS.fetch_add(1, Ordering::SeqCst);
+        }
+        Box::pin(async {})
+    }
+
+    fn compare(&self, peer: Address, passkey: Passkey) -> Answer<'_, bool> {
+        Box::pin(async move {
+            let same = self.compares(peer, passkey).then_some(());
+            self.remember(same).is_some()
+        })
+    }
+
+    fn enter(&self, peer: Address) -> Answer<'_, Option<Passkey>> {
+        Box::pin(async move { self.remember(self.enters(peer)) })
+    }
+
+    fn out_of_band(&self, _: Address) -> Answer<'_, Option<OutOfBand>> {
+        Box::pin(async { self.oob.as_ref().map(|oob| oob.data()) })
+    }
+}
+
+impl Parse for Passkey {
+    /// Up to six digits.
+    fn parse(text: &str) -> Result<Self, String> {
+        let digits: String = text.chars().filter(|c| !c.is_whitespace()).collect();
+        let number = match digits.len() {
+            1..=6 if digits.bytes().all(|b| b.is_ascii_digit()) => digits.parse().ok(),
+            _ => None,
+        };
+        let passkey = number.and_then(Self::new);
+        passkey.ok_or_else(|| "a passkey has up to six digits".into())
+    }
+}
+
+impl From<Claim> for IoCapabilities {
+    fn from(claim: Claim) -> Self {
+        match claim {
+            Claim::Nothing => Self::NoInputNoOutput,
+            Claim::Display => Self::DisplayOnly,
+            Claim::YesNo => Self::DisplayYesNo,
+            Claim::Keyboard => Self::KeyboardOnly,
+            Claim::Both => Self::KeyboardDisplay,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn passkeys_are_read_and_never_repeated() {
+        for (text, number) in [("123456", 123_456), ("000042", 42), ("123 456", 123_456)] {
+            assert_eq!(Passkey::parse(text).map(Passkey::number), Ok(number));
+        }
+        for text in ["", "1234567", "12a456", "-1", "+1"] {
+            let error = Passkey::parse(text).unwrap_err();
+            assert!(text.is_empty() || !error.contains(text), "{error}");
+        }
+    }
+
+    #[test]
+    fn what_is_claimed_fits_what_the_command_line_can_answer() {
+        let claims = |passkey: Option<u32>, yes| {
+            let person = Person {
+                passkey: passkey.and_then(Passkey::new),
+                oob: None,
+                yes,
+                claim: None,
+                on_demand: false,
+                there: false,
+                refused: AtomicBool::new(false),
+            };
+            person.capabilities()
+        };
+        assert_eq!(claims(None, false), IoCapabilities::NoInputNoOutput);
+        assert_eq!(claims(Some(1), false), IoCapabilities::KeyboardOnly);
+        assert_eq!(claims(None, true), IoCapabilities::DisplayYesNo);
+        assert_eq!(claims(Some(1), true), IoCapabilities::KeyboardDisplay);
+    }
+}
