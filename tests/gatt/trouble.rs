@@ -140,6 +140,8 @@ fn indications_come_in_order() {
         for expected in 0..100 {
             assert_eq!(counted(values.notified().await.unwrap()), expected);
         }
+        // The server has the last confirmation when it answers what is asked next.
+        control.write(&[2, 0, 0]).await.unwrap();
     });
 }
 

@@ -6,7 +6,7 @@ use core::task::{Context, Poll, Waker};
 use embassy_time::Instant;
 
 use super::waiters::set;
-use super::{Bearer, MtuExchange, copy};
+use super::{Bearer, MtuExchange, copy, is_before};
 use crate::att::{Mtu, Opcode};
 
 /// Names a call; it means nothing any more once the call is over.
@@ -217,7 +217,7 @@ impl Bearer<'_> {
         let mut oldest: Option<(usize, u16)> = None;
         for (index, call) in self.calls.iter().enumerate() {
             if let Phase::Queued { sequence, .. } = call.phase
-                && oldest.is_none_or(|(_, old)| (sequence.wrapping_sub(old) as i16) < 0)
+                && oldest.is_none_or(|(_, old)| is_before(sequence, old))
             {
                 oldest = Some((index, sequence));
             }

@@ -438,30 +438,37 @@ impl<'a> Bearer<'a> {
 
     /// The oldest among the commands and the requests that may go out.
     fn next_source(&self) -> Option<Source> {
-        let command = ring::front_tag(&self.state.commands, self.commands)
-            .map(|sequence| (sequence, Source::Command));
-        let requests = match self.state.in_flight {
-            Some(_) => [None, None],
-            None => [
-                self.oldest_queued_call()
-                    .map(|(index, s)| (s, Source::Call(index))),
-                self.state.cancel_write.map(|s| (s, Source::CancelWrite)),
-            ],
+        let command = ring::front_tag(&self.state.commands, self.commands);
+        let request = match self.state.in_flight {
+            Some(_) => None,
+            None => self.next_request(),
         };
-        // Of equals the first, which is the command.
-        let older = |a: (u16, Source), b: (u16, Source)| {
-            if (b.0.wrapping_sub(a.0) as i16) < 0 {
-                b
-            } else {
-                a
+        match (command, request) {
+            // Of equals the command.
+            (Some(command), Some((sequence, _))) if !is_before(sequence, command) => {
+                Some(Source::Command)
             }
-        };
-        command
-            .into_iter()
-            .chain(requests.into_iter().flatten())
-            .reduce(older)
-            .map(|(_, s)| s)
+            (Some(_), None) => Some(Source::Command),
+            (_, request) => request.map(|(_, source)| source),
+        }
     }
+
+    /// The oldest request that waits, and its place in the order of calls.
+    fn next_request(&self) -> Option<(u16, Source)> {
+        let cancel = self.state.cancel_write.map(|s| (s, Source::CancelWrite));
+        let call = self.oldest_queued_call();
+        let call = call.map(|(index, s)| (s, Source::Call(index)));
+        match (call, cancel) {
+            (Some((call, _)), Some((cancelled, _))) if is_before(cancelled, call) => cancel,
+            (None, _) => cancel,
+            (Some(_), _) => call,
+        }
+    }
+}
+
+/// Whether a call came before another, as long as they are less than 2^15 calls apart.
+fn is_before(a: u16, b: u16) -> bool {
+    (a.wrapping_sub(b) as i16) < 0
 }
 
 #[derive(Debug, Clone, Copy)]

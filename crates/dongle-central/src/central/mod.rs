@@ -171,9 +171,24 @@ where
                 }
             }
         };
-        let error = match select3(host, att, gap).await {
-            Either3::First(e) | Either3::Second(e) | Either3::Third(e) => e,
-        };
+        let (mut att, mut host, mut gap) = (pin!(att), pin!(host), pin!(gap));
+        let error = poll_fn(|cx| {
+            // The bearers first: what they send may be answered by the time trouble-host reads.
+            let mut ended = att.as_mut().poll(cx);
+            if ended.is_pending() {
+                ended = host.as_mut().poll(cx);
+            }
+            // And again, before anybody acts on what was read: who has read an indication may
+            // disconnect, and it is to be confirmed by then.
+            if ended.is_pending() && self.mux.is_due() {
+                ended = att.as_mut().poll(cx);
+            }
+            if ended.is_pending() {
+                ended = gap.as_mut().poll(cx);
+            }
+            ended
+        })
+        .await;
         self.mux.links().close_all(Reason::ControllerFailed);
         self.radio.borrow_mut().end();
         error

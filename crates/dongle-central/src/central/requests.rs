@@ -9,15 +9,11 @@ use bt_hci::cmd::le::{
 };
 use bt_hci::param::{ConnHandle, Duration as HciDuration, RemoteConnectionParamsRejectReason};
 use bt_hci::transport::Transport;
-use embassy_time::{Duration, Timer};
 use trouble_host::PacketPool;
 
 use super::{Central, Error};
 use crate::links::Links;
 use crate::mux::{ParameterRequest, ReportHandler};
-
-/// How long a controller may say nothing while something is expected of it.
-const SILENCE: Duration = Duration::from_secs(1);
 
 impl<'s, 'a: 's, T, L, P, R, const BUFFER: usize> Central<'s, 'a, T, L, P, R, BUFFER>
 where
@@ -92,17 +88,14 @@ where
     /// Asks something of a controller that has said nothing for a while though it was expected to,
     /// so that one that hangs is found out.
     pub(super) async fn watch(&self) -> Error<T::Error> {
-        let mut heard = self.mux.counters().received;
         loop {
-            Timer::after(SILENCE).await;
+            poll_fn(|cx| self.mux.poll_silence(cx)).await;
             let links = self.mux.links();
             let waiting = self.radio.borrow().is_in_use();
-            let expected = waiting || (0..links.capacity()).any(|i| links.open_at(i).is_some());
-            if expected && self.mux.counters().received == heard {
+            if waiting || (0..links.capacity()).any(|i| links.open_at(i).is_some()) {
                 // Whatever it answers: that it does is enough.
                 let _ = self.stack.command(ReadBdAddr::new()).await;
             }
-            heard = self.mux.counters().received;
         }
     }
 }

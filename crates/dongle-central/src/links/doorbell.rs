@@ -1,43 +1,59 @@
 //! How a task that queued something for a link tells the one that sends.
 
-use core::cell::Cell;
+use core::cell::RefCell;
 use core::fmt;
-use core::task::{Context, Poll};
+use core::task::{Context, Poll, Waker};
 
 use embassy_sync::blocking_mutex::CriticalSectionMutex;
-use embassy_sync::waitqueue::AtomicWaker;
 
 /// One bit for each link, and the waker of the task that serves them.
-pub struct Doorbell {
-    rung: CriticalSectionMutex<Cell<u32>>,
-    waker: AtomicWaker,
+pub struct Doorbell(CriticalSectionMutex<RefCell<State>>);
+
+struct State {
+    rung: u32,
+    server: Option<Waker>,
 }
 
 impl Doorbell {
     /// A doorbell nobody has rung.
     pub const fn new() -> Self {
-        Self {
-            rung: CriticalSectionMutex::new(Cell::new(0)),
-            waker: AtomicWaker::new(),
-        }
+        Self(CriticalSectionMutex::new(RefCell::new(State {
+            rung: 0,
+            server: None,
+        })))
     }
 
     /// Says that the link at `index` wants to be looked at.
     pub fn ring(&self, index: usize) {
         let bit = 1u32.checked_shl(index as u32).unwrap_or(0);
-        let news = self.rung.lock(|rung| rung.replace(rung.get() | bit)) & bit == 0;
-        if news {
-            self.waker.wake();
+        let server = self.0.lock(|state| {
+            let mut state = state.borrow_mut();
+            let news = state.rung & bit == 0;
+            state.rung |= bit;
+            // Where it has rung already, the server has been woken and not come yet.
+            state.server.take_if(|_| news)
+        });
+        // Not under the lock, which other links' callers wait for.
+        if let Some(server) = server {
+            server.wake();
         }
     }
 
     /// The links that rang since the last time, one bit each. Only one task may wait.
     pub fn poll(&self, cx: &mut Context<'_>) -> Poll<u32> {
-        self.waker.register(cx.waker());
-        match self.rung.lock(|rung| rung.replace(0)) {
-            0 => Poll::Pending,
-            rung => Poll::Ready(rung),
-        }
+        self.0.lock(|state| {
+            let mut state = state.borrow_mut();
+            match core::mem::take(&mut state.rung) {
+                0 => {
+                    match &mut state.server {
+                        Some(server) => server.clone_from(cx.waker()),
+                        none => *none = Some(cx.waker().clone()),
+                    }
+                    Poll::Pending
+                }
+                rung => Poll::Ready(rung),
+            }
+        })
     }
 }
 
@@ -49,6 +65,51 @@ impl Default for Doorbell {
 
 impl fmt::Debug for Doorbell {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Doorbell({:#b})", self.rung.lock(Cell::get))
+        let rung = self.0.lock(|state| state.borrow().rung);
+        write!(f, "Doorbell({rung:#b})")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
+    use std::task::Wake;
+
+    use super::*;
+
+    #[derive(Default)]
+    struct Woken(AtomicU32);
+
+    impl Wake for Woken {
+        fn wake(self: Arc<Self>) {
+            self.0.fetch_add(1, Relaxed);
+        }
+    }
+
+    #[test]
+    fn whoever_waits_is_woken_by_each_link_and_told_all() {
+        let (bell, woken) = (Doorbell::new(), Arc::new(Woken::default()));
+        let waker = Waker::from(woken.clone());
+        let cx = &mut Context::from_waker(&waker);
+        assert_eq!(bell.poll(cx), Poll::Pending);
+        bell.ring(3);
+        assert_eq!(woken.0.load(Relaxed), 1);
+        bell.ring(3);
+        bell.ring(31);
+        assert_eq!(bell.poll(cx), Poll::Ready(1 << 3 | 1 << 31));
+        assert_eq!(bell.poll(cx), Poll::Pending);
+        bell.ring(0);
+        assert_eq!(woken.0.load(Relaxed), 2);
+    }
+
+    #[test]
+    fn a_ring_while_nobody_waits_is_found_later() {
+        let bell = Doorbell::new();
+        bell.ring(7);
+        let cx = &mut Context::from_waker(Waker::noop());
+        assert_eq!(bell.poll(cx), Poll::Ready(1 << 7));
+        bell.ring(7);
+        assert_eq!(bell.poll(cx), Poll::Ready(1 << 7));
     }
 }

@@ -33,6 +33,14 @@ impl LinkId {
     pub fn index(self) -> usize {
         usize::from(self.index)
     }
+
+    /// The name of the link in this place.
+    pub(crate) fn of(index: usize, info: &LinkInfo) -> Self {
+        Self {
+            index: index as u8,
+            generation: info.generation,
+        }
+    }
 }
 
 /// Where the links are. Whoever implements it decides on the memory and on the lock.
@@ -58,10 +66,7 @@ pub trait Links {
     /// The open link at `index`, and its HCI connection handle.
     fn open_at(&self, index: usize) -> Option<(LinkId, u16)> {
         self.with(index, |link| {
-            let id = LinkId {
-                index: index as u8,
-                generation: link.info.generation,
-            };
+            let id = LinkId::of(index, link.info);
             (link.info.phase == LinkPhase::Open).then_some((id, link.info.handle))
         })?
     }
@@ -84,10 +89,7 @@ pub trait Links {
         self.with(index, |link| {
             link.info.open(handle, peer, parameters);
             link.bearer.open();
-            LinkId {
-                index: index as u8,
-                generation: link.info.generation,
-            }
+            LinkId::of(index, link.info)
         })
     }
 

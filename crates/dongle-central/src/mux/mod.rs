@@ -177,6 +177,16 @@ impl<'l, T: Transport, L: Links, R: ReportHandler, const BUFFER: usize> Mux<'l, 
         self.state.borrow_mut().poll_doomed(cx)
     }
 
+    /// Whether [`Mux::run`] has something to do since it was polled last.
+    pub(crate) fn is_due(&self) -> bool {
+        self.state.borrow_mut().turns().pump_is_due()
+    }
+
+    /// Waits until the controller has said nothing for a second.
+    pub(crate) fn poll_silence(&self, cx: &mut Context<'_>) -> Poll<()> {
+        self.state.borrow_mut().poll_silence(cx)
+    }
+
     /// Waits for a peer that asks for connection parameters. Each has to be answered.
     pub fn poll_request(&self, cx: &mut Context<'_>) -> Poll<ParameterRequest> {
         self.state.borrow_mut().poll_request(cx)

@@ -13,14 +13,15 @@ use super::alarm::Alarm;
 use super::reassembly::{CID_ATT, L2CAP_HEADER};
 use super::{Failure, Mux, MuxError, PACKETS_PER_TURN, ReportHandler};
 use crate::bearer::Bearer;
-use crate::links::{LinkId, Links, MAX_LINKS, Reason};
+use crate::links::{LinkId, LinkPhase, Links, MAX_LINKS, Reason};
 
 /// What the pump knows of each link.
 struct Rounds {
     /// Links to look at, one bit each.
     due: u32,
-    /// When each link wants to be looked at again.
-    deadlines: [Option<Instant>; MAX_LINKS],
+    /// Links that want to be looked at again at a time, one bit each, and when.
+    timed: u32,
+    deadlines: [Instant; MAX_LINKS],
 }
 
 impl<T: Transport, L: Links, R: ReportHandler, const BUFFER: usize> Mux<'_, T, L, R, BUFFER>
@@ -31,7 +32,8 @@ where
     pub async fn run(&self) -> MuxError<T::Error> {
         let mut rounds = Rounds {
             due: 0,
-            deadlines: [None; MAX_LINKS],
+            timed: 0,
+            deadlines: [Instant::MAX; MAX_LINKS],
         };
         let mut frame = [0; BUFFER];
         let mut now = Instant::now();
@@ -40,20 +42,21 @@ where
             if let Err(e) = self.round(&mut rounds, &mut frame, now).await {
                 return e;
             }
-            let deadlines = rounds.deadlines.iter().flatten().copied();
-            let armed = deadlines.chain(self.deadline()).min();
+            let armed = earlier(rounds.next_deadline(), self.deadline());
             // Checked again at each wake: whether the links that wait for a credit get one, and
             // whether a command was sent whose answer is due before the timer.
             let waiting = rounds.due;
             let work = poll_fn(|cx| {
-                self.state.borrow_mut().turns().register_pump(cx.waker());
-                // A failure wakes the pump, too.
-                if let Some(failure) = self.failure() {
-                    return Poll::Ready(Err(failure));
-                }
-                let sooner = self
-                    .deadline()
-                    .is_some_and(|due| armed.is_none_or(|at| due < at));
+                let sooner = {
+                    let mut state = self.state.borrow_mut();
+                    state.turns().register_pump(cx.waker());
+                    // A failure wakes the pump, too.
+                    if let Some(failure) = state.failure() {
+                        return Poll::Ready(Err(failure));
+                    }
+                    let due = state.deadline();
+                    due.is_some_and(|due| armed.is_none_or(|at| due < at))
+                };
                 match self.links.doorbell().poll(cx) {
                     Poll::Ready(rung) => Poll::Ready(Ok(rung)),
                     Poll::Pending if sooner || self.some_may_begin(waiting) => Poll::Ready(Ok(0)),
@@ -106,13 +109,16 @@ where
             let answer = self.state.borrow_mut().next_answer(now);
             if let Some((handle, frame)) = answer {
                 self.state.borrow_mut().turns().begin_att_frame(handle);
-                let result = self.send_packets(handle, &frame).await;
-                self.state.borrow_mut().turns().end_att_frame();
-                result?;
+                self.send_frame(handle, &frame).await?;
                 sent = true;
             }
             for index in bits(rounds.due) {
-                if self.serve(index, rounds, frame, now).await? {
+                let turn = self.take_turn(index, frame, now);
+                rounds.set(index, &turn);
+                if let Some(len) = turn.frame {
+                    self.send_frame(turn.handle, frame.get(..len).unwrap_or_default())
+                        .await?;
+                    self.state.borrow_mut().count_sent();
                     sent = true;
                     frames += 1;
                 }
@@ -128,69 +134,41 @@ where
         }
     }
 
-    /// Tells a link the time and lets it send one PDU; whether it did.
-    async fn serve(
-        &self,
-        index: usize,
-        rounds: &mut Rounds,
-        frame: &mut [u8],
-        now: Instant,
-    ) -> Result<bool, MuxError<T::Error>> {
-        let Some((id, handle)) = self.links.open_at(index) else {
-            rounds.set(index, Agenda::NOTHING);
-            return Ok(false);
-        };
-        let told = self.links.with_link(id, |link| {
-            link.bearer.handle_timeout(now);
-            let expired = link.bearer.take_expired();
-            if expired {
-                link.close(Reason::TransactionTimeout);
+    /// Tells a link the time, and has it write one PDU to `frame` if it has one and may send it.
+    fn take_turn(&self, index: usize, frame: &mut [u8], now: Instant) -> Turn {
+        let turn = self.links.with(index, |link| {
+            if link.info.phase() != LinkPhase::Open {
+                return Turn::NONE;
             }
-            (Agenda::of(&link.bearer), expired)
+            if link.bearer.poll_timeout().is_some_and(|at| at <= now) {
+                link.bearer.handle_timeout(now);
+            }
+            let mut turn = Turn {
+                handle: link.info.handle,
+                ..Turn::NONE
+            };
+            if link.bearer.take_expired() {
+                link.close(Reason::TransactionTimeout);
+                self.state.borrow_mut().doom(LinkId::of(index, link.info));
+            } else if link.bearer.has_output() {
+                let mut state = self.state.borrow_mut();
+                let may_begin = state.turns().att_may_begin(turn.handle, now);
+                if may_begin && let Some(len) = write_frame(&mut link.bearer, now, frame) {
+                    state.turns().begin_att_frame(turn.handle);
+                    turn.frame = Some(len);
+                }
+                turn.has_output = !may_begin || link.bearer.has_output();
+            }
+            turn.deadline = link.bearer.poll_timeout();
+            turn
         });
-        let (agenda, expired) = told.unwrap_or((Agenda::NOTHING, false));
-        if expired {
-            self.state.borrow_mut().doom(id);
-        }
-        rounds.set(index, agenda);
-        if !agenda.has_output || !self.state.borrow_mut().turns().att_may_begin(handle, now) {
-            return Ok(false);
-        }
-        let agenda = self.send_frame(id, handle, frame, now).await?;
-        rounds.set(index, agenda);
-        Ok(true)
+        turn.unwrap_or(Turn::NONE)
     }
 
-    /// Sends one PDU of a link, cut to what the controller takes; what there is to do after it.
-    async fn send_frame(
-        &self,
-        id: LinkId,
-        handle: u16,
-        frame: &mut [u8],
-        now: Instant,
-    ) -> Result<Agenda, MuxError<T::Error>> {
-        let Some((header, pdu)) = frame.split_first_chunk_mut::<L2CAP_HEADER>() else {
-            return Ok(Agenda::NOTHING);
-        };
-        self.state.borrow_mut().turns().begin_att_frame(handle);
-        let taken = self.links.with_link(id, |link| {
-            let len = link.bearer.poll_transmit(now, pdu);
-            (len, Agenda::of(&link.bearer))
-        });
-        let (len, agenda) = taken.unwrap_or((None, Agenda::NOTHING));
-        let mut result = Ok(agenda);
-        if let Some(len) = len {
-            let ([l0, l1], [c0, c1]) = ((len as u16).to_le_bytes(), CID_ATT.to_le_bytes());
-            *header = [l0, l1, c0, c1];
-            let frame = frame.get(..L2CAP_HEADER + len).unwrap_or_default();
-            result = self.send_packets(handle, frame).await.map(|()| agenda);
-        }
-        let mut state = self.state.borrow_mut();
-        state.turns().end_att_frame();
-        if len.is_some() {
-            state.count_sent();
-        }
-        drop(state);
+    /// Sends the frame that was begun, cut to what the controller takes.
+    async fn send_frame(&self, handle: u16, frame: &[u8]) -> Result<(), MuxError<T::Error>> {
+        let result = self.send_packets(handle, frame).await;
+        self.state.borrow_mut().turns().end_att_frame();
         result
     }
 
@@ -222,49 +200,76 @@ where
     }
 }
 
-/// What a link has to do.
-#[derive(Debug, Clone, Copy)]
-struct Agenda {
+/// What a link does when it is due, and has to do afterwards.
+struct Turn {
+    handle: u16,
+    /// The length of the frame that is to be sent.
+    frame: Option<usize>,
+    /// Whether there is more to be sent, some time.
     has_output: bool,
     deadline: Option<Instant>,
 }
 
-impl Agenda {
-    const NOTHING: Self = Self {
+impl Turn {
+    const NONE: Self = Self {
+        handle: 0,
+        frame: None,
         has_output: false,
         deadline: None,
     };
+}
 
-    fn of(bearer: &Bearer<'_>) -> Self {
-        Self {
-            has_output: bearer.has_output(),
-            deadline: bearer.poll_timeout(),
-        }
-    }
+/// Writes a bearer's next PDU to `frame`, as a frame of its channel; the length of the frame.
+fn write_frame(bearer: &mut Bearer<'_>, now: Instant, frame: &mut [u8]) -> Option<usize> {
+    let (header, pdu) = frame.split_first_chunk_mut::<L2CAP_HEADER>()?;
+    let len = bearer.poll_transmit(now, pdu)?;
+    let ([l0, l1], [c0, c1]) = ((len as u16).to_le_bytes(), CID_ATT.to_le_bytes());
+    *header = [l0, l1, c0, c1];
+    Some(L2CAP_HEADER + len)
 }
 
 impl Rounds {
     /// Notes what a link has to do.
-    fn set(&mut self, index: usize, agenda: Agenda) {
-        if !agenda.has_output {
-            self.due &= !(1 << index);
+    fn set(&mut self, index: usize, turn: &Turn) {
+        let bit = 1 << index;
+        if !turn.has_output {
+            self.due &= !bit;
         }
-        if let Some(place) = self.deadlines.get_mut(index) {
-            *place = agenda.deadline;
+        self.timed &= !bit;
+        if let (Some(at), Some(place)) = (turn.deadline, self.deadlines.get_mut(index)) {
+            *place = at;
+            self.timed |= bit;
         }
     }
 
     /// Makes those links due whose time has come.
     fn expire(&mut self, now: Instant) {
-        for (index, deadline) in self.deadlines.iter().enumerate() {
-            if deadline.is_some_and(|d| d <= now) {
+        for index in bits(self.timed) {
+            if self.deadline(index).is_some_and(|at| at <= now) {
                 self.due |= 1 << index;
             }
         }
     }
+
+    fn next_deadline(&self) -> Option<Instant> {
+        bits(self.timed).filter_map(|i| self.deadline(i)).min()
+    }
+
+    fn deadline(&self, index: usize) -> Option<Instant> {
+        self.deadlines.get(index).copied()
+    }
 }
 
-/// The numbers of the bits that are set.
-fn bits(set: u32) -> impl Iterator<Item = usize> {
-    (0..MAX_LINKS).filter(move |index| set & (1 << index) != 0)
+/// The earlier of two times, where there are any.
+fn earlier(a: Option<Instant>, b: Option<Instant>) -> Option<Instant> {
+    a.into_iter().chain(b).min()
+}
+
+/// The numbers of the bits that are set, from the lowest.
+fn bits(mut set: u32) -> impl Iterator<Item = usize> {
+    core::iter::from_fn(move || {
+        let lowest = set.trailing_zeros();
+        set &= set.checked_sub(1)?;
+        Some(lowest as usize)
+    })
 }

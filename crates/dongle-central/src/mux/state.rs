@@ -5,7 +5,7 @@ use core::task::{Context, Poll, Waker};
 
 use bt_hci::transport::PacketKind;
 use embassy_sync::waitqueue::{MultiWakerRegistration, WakerRegistration};
-use embassy_time::Instant;
+use embassy_time::{Duration, Instant};
 use heapless::{Deque, Vec};
 
 use super::events::{self, Event, code, judge};
@@ -62,6 +62,9 @@ impl core::error::Error for Failure {}
 const REQUESTS: usize = 2 * MAX_LINKS;
 /// Connection Limit Exceeded (Core Vol 1 Part F, 2.9).
 const CONNECTION_LIMIT_EXCEEDED: u8 = 0x09;
+
+/// How long a controller may say nothing before it is asked something, if it is to be heard of.
+const SILENCE: Duration = Duration::from_secs(1);
 
 /// What was counted.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
@@ -120,6 +123,10 @@ pub struct MuxState {
     passed: Deque<[u8; CLOSING], MAX_LINKS>,
     scan_turned_off: bool,
     counters: MuxCounters,
+    /// When to see whether packets were received since, and how many there were then.
+    listening: Option<(Instant, u32)>,
+    silent: bool,
+    silence_watcher: WakerRegistration,
     failure_watchers: MultiWakerRegistration<8>,
     doom_watcher: WakerRegistration,
     request_watcher: WakerRegistration,
@@ -185,6 +192,9 @@ impl MuxState {
                 most_in_flight: 0,
                 overflows: 0,
             },
+            listening: None,
+            silent: false,
+            silence_watcher: WakerRegistration::new(),
             failure_watchers: MultiWakerRegistration::new(),
             doom_watcher: WakerRegistration::new(),
             request_watcher: WakerRegistration::new(),
@@ -244,6 +254,18 @@ impl MuxState {
             Some(link) => Poll::Ready(link),
             None => {
                 self.doom_watcher.register(cx.waker());
+                Poll::Pending
+            }
+        }
+    }
+
+    /// Waits until the controller has said nothing for [`SILENCE`].
+    #[inline]
+    pub fn poll_silence(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        match core::mem::take(&mut self.silent) {
+            true => Poll::Ready(()),
+            false => {
+                self.silence_watcher.register(cx.waker());
                 Poll::Pending
             }
         }
@@ -374,6 +396,8 @@ impl MuxState {
             self.encrypting = Some(head.connection());
         }
         self.watchdog.sent(head.opcode(), now);
+        let received = self.counters.received;
+        self.listening.get_or_insert((now + SILENCE, received));
         self.turns.wake_pump();
     }
 
@@ -392,6 +416,7 @@ impl MuxState {
             .deadline()
             .into_iter()
             .chain(self.turns.deadline())
+            .chain(self.listening.map(|(at, _)| at))
             .min()
     }
 
@@ -419,6 +444,16 @@ impl MuxState {
     /// Fails the controller if it owes an answer for too long, unless the link can do without it.
     pub fn handle_timeout(&mut self, now: Instant) {
         self.turns.expire(now);
+        if let Some((at, heard)) = self.listening
+            && at <= now
+        {
+            let received = self.counters.received;
+            self.listening = Some((now + SILENCE, received));
+            if received == heard {
+                self.silent = true;
+                self.silence_watcher.wake();
+            }
+        }
         while let Some(opcode) = self.watchdog.overdue(now) {
             self.watchdog.answered(opcode);
             if is_dispensable(opcode) && self.unanswered.push_back(opcode).is_ok() {
@@ -482,6 +517,7 @@ impl MuxState {
         };
         if has_output {
             links.doorbell().ring(id.index());
+            self.turns.wake_pump();
         }
         match step {
             Step::Foreign if first && channel(data) == Some(CID_SMP) => {

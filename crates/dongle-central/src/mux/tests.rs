@@ -354,10 +354,27 @@ fn a_command_that_is_answered_does_not() {
     bench.state.command_sent(&command(0x1009, &[]), sent);
     bench.event(&[0x0E, 10, 1, 0x09, 0x10, 0, 1, 2, 3, 4, 5, 6]);
     bench.state.handle_timeout(sent + Duration::from_secs(60));
-    assert_eq!(
-        (bench.state.failure(), bench.state.deadline()),
-        (None, None)
-    );
+    assert_eq!(bench.state.failure(), None);
+}
+
+#[test]
+fn a_controller_that_says_nothing_for_a_second_is_noticed_and_one_that_talks_is_not() {
+    let mut bench = Bench::new();
+    let silent = |bench: &mut Bench| {
+        let cx = &mut Context::from_waker(Waker::noop());
+        bench.state.poll_silence(cx).is_ready()
+    };
+    let second = Duration::from_secs(1);
+    let sent = Instant::from_secs(10);
+    bench.state.command_sent(&command(0x1009, &[]), sent);
+    bench.event(&[0x0E, 10, 1, 0x09, 0x10, 0, 1, 2, 3, 4, 5, 6]);
+    assert_eq!(bench.state.deadline(), Some(sent + second));
+    bench.state.handle_timeout(sent + second);
+    assert!(!silent(&mut bench), "it has answered");
+    assert_eq!(bench.state.deadline(), Some(sent + second * 2));
+    bench.state.handle_timeout(sent + second * 2);
+    assert!(silent(&mut bench));
+    assert!(!silent(&mut bench), "that is told once");
 }
 
 #[test]

@@ -36,6 +36,7 @@ pub struct Turns {
     att_waits: bool,
     host_waits: bool,
     pump: WakerRegistration,
+    pump_is_due: bool,
     writers: MultiWakerRegistration<4>,
 }
 
@@ -50,6 +51,7 @@ impl Turns {
             att_waits: false,
             host_waits: false,
             pump: WakerRegistration::new(),
+            pump_is_due: false,
             writers: MultiWakerRegistration::new(),
         }
     }
@@ -120,14 +122,14 @@ impl Turns {
 
     /// Has both sides look again.
     pub fn wake(&mut self) {
-        self.pump.wake();
+        self.wake_pump();
         self.writers.wake();
     }
 
     /// Has those look again who wait for a buffer.
     pub fn wake_waiting(&mut self) {
         if self.att_waits || self.att_frame.is_some() {
-            self.pump.wake();
+            self.wake_pump();
         }
         if self.host_waits {
             self.writers.wake();
@@ -136,7 +138,13 @@ impl Turns {
 
     /// Has the pump look again.
     pub fn wake_pump(&mut self) {
+        self.pump_is_due = true;
         self.pump.wake();
+    }
+
+    /// Whether the pump was asked to look again and has not yet.
+    pub fn pump_is_due(&self) -> bool {
+        self.pump_is_due
     }
 
     /// Bytes that fit an ACL packet to the controller.
@@ -207,7 +215,7 @@ impl Turns {
             Owner::Att => self.att_waits = false,
         }
         self.writers.wake();
-        self.pump.wake();
+        self.wake_pump();
     }
 
     /// Waits for the credit of the next packet in the frame that was begun; false: the connection
@@ -220,7 +228,7 @@ impl Turns {
             self.last = Owner::Att;
             return Poll::Ready(true);
         }
-        self.pump.register(cx.waker());
+        self.register_pump(cx.waker());
         Poll::Pending
     }
 
@@ -235,6 +243,7 @@ impl Turns {
     /// Wakes `waker` when a credit came back or the deadline moved.
     #[inline]
     pub fn register_pump(&mut self, waker: &Waker) {
+        self.pump_is_due = false;
         self.pump.register(waker);
     }
 
@@ -260,7 +269,7 @@ impl Turns {
             });
         }
         if self.att_waits {
-            self.pump.wake();
+            self.wake_pump();
         }
     }
 }
