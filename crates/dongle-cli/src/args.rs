@@ -265,7 +265,7 @@ pub struct Notify {
     /// No plot.
     #[arg(long)]
     pub no_plot: bool,
-    /// CSV: time, seconds since the first, value, unit, octets.
+    /// CSV: time, seconds since the first, value, unit, octets, values missed before it.
     #[arg(long, conflicts_with = "json")]
     pub csv: bool,
     /// JSON, one value in a line.

@@ -12,9 +12,13 @@ pub fn signal(rssi: i8) -> String {
         .collect()
 }
 
+/// Where numbers were missed.
+const GAP: char = '┆';
+
 /// The last numbers that came, as columns.
 pub struct Plot {
-    numbers: VecDeque<f64>,
+    /// None where some were missed.
+    numbers: VecDeque<Option<f64>>,
 }
 
 impl Plot {
@@ -28,9 +32,19 @@ impl Plot {
     }
 
     pub fn push(&mut self, number: f64) {
-        if !number.is_finite() {
-            return;
+        if number.is_finite() {
+            self.put(Some(number));
         }
+    }
+
+    /// Some are missing here.
+    pub fn gap(&mut self) {
+        if !matches!(self.numbers.back(), None | Some(None)) {
+            self.put(None);
+        }
+    }
+
+    fn put(&mut self, number: Option<f64>) {
         if self.numbers.len() >= Self::MOST {
             self.numbers.pop_front();
         }
@@ -51,6 +65,7 @@ impl Plot {
         let wide = self
             .numbers
             .iter()
+            .flatten()
             .map(|&number| shown(number).len())
             .max()
             .unwrap_or(0);
@@ -60,6 +75,7 @@ impl Plot {
             .numbers
             .iter()
             .skip(first)
+            .flatten()
             .fold((f64::INFINITY, f64::NEG_INFINITY), |(l, h), &n| {
                 (l.min(n), h.max(n))
             });
@@ -69,13 +85,17 @@ impl Plot {
         let margin = shown(low).len().max(shown(high).len());
         let height = rows * 8;
         // A column is never empty, so that a constant is a line and not nothing.
-        let heights: Vec<usize> = self
+        let heights: Vec<Option<usize>> = self
             .numbers
             .iter()
             .skip(first)
-            .map(|&number| match high > low {
-                true => 1 + ((number - low) / (high - low) * (height - 1) as f64).round() as usize,
-                false => height / 2,
+            .map(|number| {
+                number.map(|number| match high > low {
+                    true => {
+                        1 + ((number - low) / (high - low) * (height - 1) as f64).round() as usize
+                    }
+                    false => height / 2,
+                })
             })
             .collect();
         (0..rows)
@@ -88,7 +108,10 @@ impl Plot {
                 };
                 let bars: String = heights
                     .iter()
-                    .filter_map(|height| EIGHTHS.get(height.saturating_sub(row * 8).min(8)))
+                    .filter_map(|height| match height {
+                        Some(height) => EIGHTHS.get(height.saturating_sub(row * 8).min(8)),
+                        None => Some(&GAP),
+                    })
                     .collect();
                 format!("{label:>margin$} ┤{bars}")
             })
@@ -124,5 +147,9 @@ mod tests {
         let mut constant = Plot::new();
         constant.push(72.0);
         assert_eq!(constant.rows(20, 2), ["72 ┤ ", "72 ┤█"]);
+        constant.gap();
+        constant.gap();
+        constant.push(72.0);
+        assert_eq!(constant.rows(20, 2), ["72 ┤ ┆ ", "72 ┤█┆█"]);
     }
 }

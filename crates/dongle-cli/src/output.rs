@@ -1,5 +1,6 @@
 //! What commands print: lines of text, or of JSON.
 
+use std::future::pending;
 use std::io::{self, IsTerminal as _, Write as _};
 
 use serde::Serialize;
@@ -45,4 +46,34 @@ impl Output {
             false => serde_json::to_string(object)?,
         })
     }
+}
+
+/// Ready once nobody reads standard output any more, where that can be known: a pipe whose reader
+/// has ended. What waits for something to print would otherwise wait in vain.
+#[cfg(unix)]
+pub async fn abandoned() {
+    use std::fs::File;
+    use std::os::fd::AsFd as _;
+    use std::os::unix::fs::FileTypeExt as _;
+
+    let pipe = io::stdout().as_fd().try_clone_to_owned().map(File::from);
+    let Ok(pipe) = pipe else {
+        return pending().await;
+    };
+    let is_pipe = pipe.metadata().is_ok_and(|data| data.file_type().is_fifo());
+    // Nothing ever comes out of the end that is written to; that it can be read says that the
+    // other end is closed.
+    match async_io::Async::new_nonblocking(pipe) {
+        Ok(pipe) if is_pipe => match pipe.readable().await {
+            Ok(()) => {}
+            Err(_) => pending().await,
+        },
+        _ => pending().await,
+    }
+}
+
+/// Here it is known when something is printed.
+#[cfg(not(unix))]
+pub async fn abandoned() {
+    pending().await
 }

@@ -13,6 +13,7 @@ use futures_lite::future;
 
 use crate::args::{Global, Link};
 use crate::failure::Failure;
+use crate::output;
 use crate::person::{self, Person};
 use crate::progress::{self, Progress};
 use crate::style::Style;
@@ -89,7 +90,11 @@ impl<'a> Session<'a> {
             global,
             interrupt,
         };
-        let result = work(&session).await;
+        let abandoned = async {
+            output::abandoned().await;
+            Err(Failure::BrokenPipe)
+        };
+        let result = future::or(work(&session), abandoned).await;
         person::leave();
         log::info!("closing {}", global.dongle);
         Progress::of(global, "Disconnecting")

@@ -7,8 +7,8 @@ mod common;
 
 use std::time::{Duration, Instant};
 
-use common::{NOBODY, SENSOR, World, finish, first_lines, run};
-use dongle_virtual::{PeerEvent, ScriptedConfig, ScriptedPeripheral};
+use common::{LOCK, NOBODY, SENSOR, World, finish, first_lines, run};
+use dongle_virtual::{LockPairing, PeerEvent, ScriptedConfig, ScriptedPeripheral};
 
 const USAGE: i32 = 2;
 const NOT_FOUND: i32 = 3;
@@ -258,8 +258,8 @@ fn ctrl_c_while_connecting_ends_the_connection_in_order() {
 fn the_second_ctrl_c_ends_at_once() {
     let world = World::new();
     let silent = ScriptedPeripheral::start(&world.air, ScriptedConfig::default(), |_| Vec::new());
-    let child = world
-        .command(&["inspect", "D1:ED:97:21:5C:01"])
+    let mut child = world
+        .command(&["inspect", "D1:ED:97:21:5C:01", "-v"])
         .spawn()
         .expect("a child");
     let limit = Duration::from_secs(20);
@@ -274,26 +274,76 @@ fn the_second_ctrl_c_ends_at_once() {
         .expect("the controller")
         .freeze();
     common::interrupt(&child);
-    std::thread::sleep(Duration::from_millis(300));
-    let began = Instant::now();
+    let rest = common::said(&mut child, "closing");
     common::interrupt(&child);
-    assert_eq!(finish(child).code, 130);
-    assert!(
-        began.elapsed() < Duration::from_millis(700),
-        "{:?}",
-        began.elapsed()
-    );
+    child.stderr = Some(rest.into_inner());
+    let ran = finish(child);
+    assert_eq!(ran.code, 130);
+    // The controller was given up by nobody yet.
+    assert!(!ran.err.contains("did not answer"), "{ran:?}");
 }
 
 #[cfg(unix)]
 #[test]
 fn ctrl_c_before_the_work_is_done_is_told() {
     let world = World::new();
-    let args = ["read", NOBODY, "2a19", "--timeout", "60"];
-    let child = world.command(&args).spawn().expect("a child");
-    std::thread::sleep(Duration::from_millis(700));
+    let args = ["read", NOBODY, "2a19", "--timeout", "60", "-v"];
+    let mut child = world.command(&args).spawn().expect("a child");
+    let rest = common::said(&mut child, "connecting to");
     common::interrupt(&child);
+    child.stderr = Some(rest.into_inner());
     let ran = finish(child);
-    assert_eq!((ran.code, ran.err.as_str()), (130, ""), "{ran:?}");
+    assert_eq!(ran.code, 130, "{ran:?}");
+    assert!(!ran.err.contains("error"), "{ran:?}");
     assert!(world.is_free());
+}
+
+#[cfg(unix)]
+#[test]
+fn a_scan_ends_when_nobody_reads_it_though_it_has_nothing_more_to_say() {
+    let world = World::new();
+    // The sensor is told of once, and a minute of silence follows.
+    let args = ["scan", "--once", "--timeout", "60"];
+    let mut child = world.command(&args).spawn().expect("a child");
+    drop(first_lines(&mut child, 1));
+    let ran = finish(child);
+    assert_eq!((ran.code, ran.err.as_str()), (0, ""));
+}
+
+#[test]
+fn a_value_too_long_for_the_way_it_is_written_makes_no_sense() {
+    let world = World::with_lock(LockPairing::JustWorks);
+    let long = "00".repeat(300);
+    let write = ["write", LOCK, "first-name", &long];
+    fails(
+        &world.run(&[&write[..], &["--no-response"]].concat()),
+        USAGE,
+        "300 octets where 248 can be written",
+    );
+    // In parts, it fits.
+    assert_eq!(world.run(&write).code, 0);
+    let bolt = world.run(&["write", LOCK, "boolean", "0102", "--yes"]);
+    fails(&bolt, REFUSED, "Invalid Attribute Value Length");
+}
+
+#[test]
+fn a_controller_that_is_lost_is_told_as_disconnected() {
+    let world = World::new();
+    let mut child = world
+        .command(&["notify", SENSOR, "2a37", "--json"])
+        .spawn()
+        .expect("a child");
+    let (_, rest) = first_lines(&mut child, 2);
+    drop(world);
+    child.stdout = Some(rest.into_inner());
+    let ran = finish(child);
+    assert_eq!(ran.code, DISCONNECTED, "{ran:?}");
+    assert!(ran.err.contains("hung up"), "{ran:?}");
+}
+
+#[test]
+fn what_is_at_the_other_end_but_no_controller_is_a_timeout() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let spec = format!("tcp-client:{}", listener.local_addr().expect("a port"));
+    fails(&run(&["scan", "--dongle", &spec]), TIMEOUT, "Reset");
 }

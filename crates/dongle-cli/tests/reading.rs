@@ -167,9 +167,10 @@ fn values_are_shown_as_they_come() {
 
     let csv = world.out(&["notify", SENSOR, "2a37", "--count", "2", "--csv"]);
     let rows: Vec<_> = csv.lines().collect();
-    assert_eq!(rows[0], "time,elapsed,value,unit,hex");
+    assert_eq!(rows[0], "time,elapsed,value,unit,hex,missed");
     assert_eq!(rows.len(), 3);
     assert_eq!(rows[1].split(',').nth(3), Some("bpm"));
+    assert!(rows[1].ends_with(",0"), "nothing was missed: {csv}");
 }
 
 #[test]

@@ -97,6 +97,8 @@ struct View<'a> {
     began: Option<Instant>,
     count: u64,
     missed: u64,
+    /// Missed right before the next value.
+    gap: u64,
     screen: Option<Screen>,
     plot: Plot,
     unit: &'static str,
@@ -114,6 +116,7 @@ impl<'a> View<'a> {
             began: None,
             count: 0,
             missed: 0,
+            gap: 0,
             screen: watched.then(Screen::new),
             plot: Plot::new(),
             unit: "",
@@ -124,7 +127,7 @@ impl<'a> View<'a> {
 
     fn begin(&mut self) -> Result<(), Failure> {
         if self.args.csv {
-            self.out.line("time,elapsed,value,unit,hex")?;
+            self.out.line("time,elapsed,value,unit,hex,missed")?;
         }
         if let Some(screen) = &mut self.screen {
             let title = find::titled(self.uuid);
@@ -158,7 +161,8 @@ impl<'a> View<'a> {
         }
         let meaning = value::meaning(format, self.uuid, octets);
         if self.args.csv {
-            return self.csv(elapsed, meaning.as_ref(), octets);
+            let gap = std::mem::take(&mut self.gap);
+            return self.csv(elapsed, meaning.as_ref(), octets, gap);
         }
         let shown = value::shown(format, self.uuid, octets);
         let hex = value::spaced(octets);
@@ -192,7 +196,13 @@ impl<'a> View<'a> {
         }
     }
 
-    fn csv(&self, elapsed: f64, meaning: Option<&Meaning>, octets: &[u8]) -> Result<(), Failure> {
+    fn csv(
+        &self,
+        elapsed: f64,
+        meaning: Option<&Meaning>,
+        octets: &[u8],
+        gap: u64,
+    ) -> Result<(), Failure> {
         let time = rfc3339(SystemTime::now());
         let value = meaning.map_or_else(String::new, |meaning| match meaning.number {
             Some(number) => number.to_string(),
@@ -200,13 +210,15 @@ impl<'a> View<'a> {
         });
         let unit = meaning.and_then(|meaning| meaning.unit).unwrap_or_default();
         self.out.line(format!(
-            "{time},{elapsed:.6},{value},{unit},{}",
+            "{time},{elapsed:.6},{value},{unit},{},{gap}",
             value::hex(octets)
         ))
     }
 
     fn missed(&mut self, missed: u32) -> Result<(), Failure> {
         self.missed += u64::from(missed);
+        self.gap += u64::from(missed);
+        self.plot.gap();
         let time = rfc3339(SystemTime::now());
         if self.args.json {
             return self.out.object(&Missed { time, missed });
@@ -219,7 +231,8 @@ impl<'a> View<'a> {
         let note = format!("{missed} {plural} missed here");
         match self.screen {
             Some(_) => self.lines.push(self.out.style.middling(note)),
-            None if self.args.csv => eprintln!("{time}: {note}"),
+            // It is in the row of the next value.
+            None if self.args.csv => {}
             None => self.out.line(note)?,
         }
         Ok(())

@@ -112,6 +112,9 @@ impl Company {
 #[derive(Debug, Serialize)]
 struct Line {
     time: String,
+    /// Results lost right before this one.
+    #[serde(skip_serializing_if = "is_zero")]
+    missed: u64,
     address: String,
     address_type: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -129,6 +132,11 @@ struct Line {
     data: String,
     #[serde(skip_serializing_if = "String::is_empty")]
     scan_response: String,
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde wants a reference")]
+fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 #[derive(Debug, Serialize)]
@@ -174,6 +182,7 @@ impl Line {
         });
         Self {
             time: rfc3339(SystemTime::now()),
+            missed: found.missed(),
             address: found.address().to_string(),
             address_type: if found.address().is_random() {
                 "random"
@@ -223,6 +232,8 @@ struct Row {
 #[derive(Default)]
 struct Table {
     rows: HashMap<Address, Row>,
+    /// Results that came faster than they were taken.
+    missed: u64,
 }
 
 enum Event {
@@ -260,7 +271,7 @@ async fn table(session: &Session<'_>, args: &Scan, out: &Output) -> Result<(), F
                     Some(timeout) => format!("{elapsed} of {} s", timeout.as_secs()),
                     None => format!("{elapsed} s"),
                 };
-                let count = devices(table.rows.len());
+                let count = table.count();
                 let through = through(session.dongle.name());
                 let note = format!("{count} through {through}, {ending}. Ctrl-C ends the scan.");
                 drawn.push(out.style.dim(note));
@@ -271,10 +282,7 @@ async fn table(session: &Session<'_>, args: &Scan, out: &Output) -> Result<(), F
                 let columns = Screen::size().0;
                 let drawn = table.drawn(out.style, columns, usize::MAX);
                 screen.draw(&drawn, &[])?;
-                out.line(
-                    out.style
-                        .dim(format!("{}, {elapsed} s.", devices(table.rows.len()))),
-                )?;
+                out.line(out.style.dim(format!("{}, {elapsed} s.", table.count())))?;
                 return Ok(());
             }
         }
@@ -290,18 +298,23 @@ fn through(dongle: &str) -> &str {
     }
 }
 
-fn devices(count: usize) -> String {
-    match count {
-        0 => "Nothing heard yet".into(),
-        1 => "1 device".into(),
-        n => format!("{n} devices"),
-    }
-}
-
 impl Table {
+    fn count(&self) -> String {
+        let devices = match self.rows.len() {
+            0 => "Nothing heard yet".into(),
+            1 => "1 device".into(),
+            n => format!("{n} devices"),
+        };
+        match self.missed {
+            0 => devices,
+            missed => format!("{devices}, {missed} reports missed"),
+        }
+    }
+
     fn take(&mut self, found: ScanResult) {
         let heard = Instant::now();
         let rssi = f64::from(found.rssi().unwrap_or(-127));
+        self.missed += found.missed();
         match self.rows.get_mut(&found.address()) {
             Some(row) => {
                 row.rssi += (rssi - row.rssi) * 0.3;

@@ -203,6 +203,29 @@ pub fn first_lines(
     thread.join().expect("a reader")
 }
 
+/// Waits until it says so on standard error, which is given back.
+pub fn said(child: &mut Child, text: &str) -> BufReader<std::process::ChildStderr> {
+    let mut reader = BufReader::new(child.stderr.take().expect("a pipe"));
+    let wanted = text.to_owned();
+    let (done, waited) = std::sync::mpsc::channel();
+    let thread = std::thread::spawn(move || {
+        let mut line = String::new();
+        while !line.contains(&wanted) {
+            line.clear();
+            if reader.read_line(&mut line).expect("a line") == 0 {
+                break;
+            }
+        }
+        let _ = done.send(());
+        reader
+    });
+    if waited.recv_timeout(LIMIT).is_err() {
+        let _ = child.kill();
+        panic!("the tool does not say {text:?}");
+    }
+    thread.join().expect("a reader")
+}
+
 /// Ctrl-C.
 #[cfg(unix)]
 pub fn interrupt(child: &Child) {
