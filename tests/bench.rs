@@ -76,11 +76,7 @@ impl Bench {
     pub async fn measurement(&self) -> (DeviceConnection, Characteristic) {
         let connection = self.connect().await;
         connection.exchange_mtu(247).await.expect("an MTU");
-        let service = connection
-            .service(dongle::Uuid::from_u16(0x180D))
-            .await
-            .expect("a service");
-        let measurement = service.characteristic(dongle::Uuid::from_u16(0x2A37)).await;
+        let measurement = connection.characteristic(0x180D, 0x2A37).await;
         (connection, measurement.expect("a characteristic"))
     }
 }

@@ -25,8 +25,7 @@ pub async fn measurement(dongle: &Dongle) -> (DeviceConnection, Characteristic) 
     drop(scan);
     let connection = sensor.device().connect().await.expect("it connects");
     connection.exchange_mtu(247).await.expect("an MTU");
-    let service = connection.service(HEART_RATE).await.expect("a service");
-    let measurement = service.characteristic(MEASUREMENT).await;
+    let measurement = connection.characteristic(HEART_RATE, MEASUREMENT).await;
     (connection, measurement.expect("a characteristic"))
 }
 

@@ -22,18 +22,8 @@ fn a_cancelled_read_never_answers_the_next_one() {
     two_values(&bench);
     soon(async {
         let connection = bench.connect().await;
-        let service = connection
-            .service(dongle::Uuid::from_u16(0xFFF0))
-            .await
-            .unwrap();
-        let first = service
-            .characteristic(dongle::Uuid::from_u16(0xFFF1))
-            .await
-            .unwrap();
-        let second = service
-            .characteristic(dongle::Uuid::from_u16(0xFFF2))
-            .await
-            .unwrap();
+        let first = connection.characteristic(0xFFF0, 0xFFF1).await.unwrap();
+        let second = connection.characteristic(0xFFF0, 0xFFF2).await.unwrap();
         for _ in 0..50 {
             // Cancelled when it was just asked, and when it is on its way.
             let asked = bench.peer.received();
@@ -61,18 +51,8 @@ fn a_timed_out_read_never_answers_the_next_one() {
     two_values(&bench);
     soon(async {
         let connection = bench.connect().await;
-        let service = connection
-            .service(dongle::Uuid::from_u16(0xFFF0))
-            .await
-            .unwrap();
-        let first = service
-            .characteristic(dongle::Uuid::from_u16(0xFFF1))
-            .await
-            .unwrap();
-        let second = service
-            .characteristic(dongle::Uuid::from_u16(0xFFF2))
-            .await
-            .unwrap();
+        let first = connection.characteristic(0xFFF0, 0xFFF1).await.unwrap();
+        let second = connection.characteristic(0xFFF0, 0xFFF2).await.unwrap();
         bench.server.be_silent(true);
         let error = first
             .read()
@@ -100,10 +80,7 @@ fn calls_of_many_tasks_each_get_their_own_answer() {
     }
     soon(async {
         let connection = bench.connect().await;
-        let service = connection
-            .service(dongle::Uuid::from_u16(0xFFF0))
-            .await
-            .unwrap();
+        let service = connection.service(0xFFF0).await.unwrap();
         let characteristics = service.characteristics().all().await.unwrap();
         assert_eq!(characteristics.len(), 40);
         let readers: Vec<_> = characteristics

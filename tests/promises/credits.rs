@@ -18,14 +18,7 @@ fn never_more_in_flight_than_buffers(buffers: u8) {
     let bench = Bench::with(config, ScriptedConfig::default());
     soon(async {
         let (connection, _) = bench.measurement().await;
-        let service = connection
-            .service(dongle::Uuid::from_u16(0x180D))
-            .await
-            .unwrap();
-        let control = service
-            .characteristic(dongle::Uuid::from_u16(0x2A39))
-            .await
-            .unwrap();
+        let control = connection.characteristic(0x180D, 0x2A39).await.unwrap();
         for i in 0..40_u8 {
             // A command takes ten packets, and an answer of trouble-host one in between.
             bench.peer.send_frame(5, &parameter_request(i + 1)).unwrap();

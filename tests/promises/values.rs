@@ -127,14 +127,7 @@ fn an_indication_is_confirmed_once_it_is_queued() {
     bench.server.descriptor(0x2902, &[0, 0]);
     soon(async {
         let connection = bench.connect().await;
-        let service = connection
-            .service(dongle::Uuid::from_u16(0xFFF0))
-            .await
-            .unwrap();
-        let status = service
-            .characteristic(dongle::Uuid::from_u16(0xFFF3))
-            .await
-            .unwrap();
+        let status = connection.characteristic(0xFFF0, 0xFFF3).await.unwrap();
         let mut values = status.subscribe().await.unwrap();
         let confirmations = || {
             bench
@@ -161,14 +154,7 @@ fn a_caller_in_a_tight_loop_of_writes_without_response_is_slowed_and_loses_nothi
     let bench = Bench::new();
     soon(async {
         let (connection, _) = bench.measurement().await;
-        let service = connection
-            .service(dongle::Uuid::from_u16(0x180D))
-            .await
-            .unwrap();
-        let control = service
-            .characteristic(dongle::Uuid::from_u16(0x2A39))
-            .await
-            .unwrap();
+        let control = connection.characteristic(0x180D, 0x2A39).await.unwrap();
         let before = bench.server.requests().len();
         for i in 0..20_000_u32 {
             control
