@@ -85,8 +85,8 @@ pub struct Global {
 
     /// Where the dongle's address and its bonds are kept, instead of the user's data folder.
     ///
-    /// A controller at a port of this machine, at a pseudo-terminal, or simulated keeps none
-    /// without it.
+    /// A controller at a port of this machine or at a pseudo-terminal keeps none without it; the
+    /// simulated one keeps none at all.
     #[arg(
         long,
         global = true,
@@ -103,34 +103,23 @@ pub struct Global {
 
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// List controllers that are plugged in.
     List(List),
-    /// Show the devices in the air, the nearest first.
     Scan(Scan),
-    /// Show everything a device has: services, characteristics, descriptors, values.
     Inspect(Inspect),
-    /// Read a value.
     Read(Read),
-    /// Write a value.
     Write(Write),
-    /// Show values as a device sends them.
     Notify(Notify),
-    /// Pair with a device, and keep the bond.
     Pair(Pair),
-    /// Show the bonds there are, or forget one.
     Bonds(Bonds),
-    /// Measure a device: latency, throughput.
     Bench(Bench),
-    /// Record the traffic with the controller, for Wireshark.
     Capture(Capture),
-    /// Be a controller, simulated, for another program.
     Serve(Serve),
-    /// Print a completion script for a shell.
     Completions(Completions),
     /// Print the manual page.
     Man,
 }
 
+/// List controllers that are plugged in.
 #[derive(Debug, ClapArgs)]
 pub struct List {
     /// JSON, one controller in a line.
@@ -138,7 +127,7 @@ pub struct List {
     pub json: bool,
 }
 
-/// Shows the devices in the air.
+/// Show the devices in the air, the nearest first.
 ///
 /// In a terminal it is a table, the nearest device first, until Ctrl-C. Elsewhere, or with --json,
 /// it is a line of JSON for each device that is heard first or has changed, for 10 s or as long as
@@ -177,7 +166,7 @@ pub struct Scan {
     pub json: bool,
 }
 
-/// Shows everything a device has, as a tree.
+/// Show everything a device has: services, characteristics, descriptors, values.
 #[derive(Debug, ClapArgs)]
 pub struct Inspect {
     #[command(flatten)]
@@ -192,7 +181,7 @@ pub struct Inspect {
     pub link: Link,
 }
 
-/// Reads a value, however long it is.
+/// Read a value, however long it is.
 #[derive(Debug, ClapArgs)]
 pub struct Read {
     #[command(flatten)]
@@ -202,8 +191,14 @@ pub struct Read {
     /// Read this descriptor of the characteristic instead: 2901, or its name.
     #[arg(long, value_name = "UUID", value_parser = crate::find::parse_descriptor)]
     pub descriptor: Option<Uuid>,
-    /// How to show it.
-    #[arg(long = "as", value_name = "FORMAT", default_value = "auto")]
+    /// How to show it: auto, as what it is known to be; hex; text; or a number, u8 to u64, i8 to
+    /// i64, f32, f64, with the least significant octet first.
+    #[arg(
+        long = "as",
+        value_name = "FORMAT",
+        default_value = "auto",
+        hide_possible_values = true
+    )]
     pub format: Format,
     /// The octets as they are, to standard output.
     #[arg(long, conflicts_with_all = ["json", "format"])]
@@ -215,7 +210,7 @@ pub struct Read {
     pub link: Link,
 }
 
-/// Writes a value, up to 512 octets; in parts if it does not fit a packet.
+/// Write a value, up to 512 octets, in parts if it does not fit a packet.
 #[derive(Debug, ClapArgs)]
 pub struct Write {
     #[command(flatten)]
@@ -225,8 +220,14 @@ pub struct Write {
     /// The value, in hexadecimal unless --as says otherwise; - for standard input, as it is.
     #[arg(allow_negative_numbers = true)]
     pub value: String,
-    /// What the value is written in.
-    #[arg(long = "as", value_name = "FORMAT", default_value = "hex")]
+    /// What the value is written in: hex, text, or a number, u8 to u64, i8 to i64, f32, f64, which
+    /// is sent with the least significant octet first.
+    #[arg(
+        long = "as",
+        value_name = "FORMAT",
+        default_value = "hex",
+        hide_possible_values = true
+    )]
     pub format: Format,
     /// Write this descriptor of the characteristic instead: 2901, or its name.
     #[arg(long, value_name = "UUID", value_parser = crate::find::parse_descriptor)]
@@ -244,7 +245,7 @@ pub struct Write {
     pub link: Link,
 }
 
-/// Shows values as a device sends them.
+/// Show values as a device sends them.
 ///
 /// In a terminal, numbers are plotted below. Without --count it goes on until Ctrl-C.
 #[derive(Debug, ClapArgs)]
@@ -259,8 +260,14 @@ pub struct Notify {
     /// Have the values indicated: slower, and none is ever lost.
     #[arg(short, long)]
     pub indicate: bool,
-    /// How to show the values.
-    #[arg(long = "as", value_name = "FORMAT", default_value = "auto")]
+    /// How to show the values: auto, as what they are known to be; hex; text; or numbers, u8 to
+    /// u64, i8 to i64, f32, f64, with the least significant octet first.
+    #[arg(
+        long = "as",
+        value_name = "FORMAT",
+        default_value = "auto",
+        hide_possible_values = true
+    )]
     pub format: Format,
     /// No plot.
     #[arg(long)]
@@ -275,7 +282,7 @@ pub struct Notify {
     pub link: Link,
 }
 
-/// Pairs with a device, and keeps the bond for the next time.
+/// Pair with a device, and keep the bond for the next time.
 ///
 /// Questions are asked in the terminal: for the passkey that the device shows, whether two numbers
 /// are the same. If there is a bond already, the connection is encrypted with it and nothing is
@@ -311,7 +318,7 @@ pub struct Pair {
     pub link: Link,
 }
 
-/// Shows the devices that the dongle has a bond with.
+/// Show the devices that the dongle has a bond with, or forget one.
 #[derive(Debug, ClapArgs)]
 pub struct Bonds {
     /// Forget the bond with this device.
@@ -322,7 +329,7 @@ pub struct Bonds {
     pub json: bool,
 }
 
-/// Measures a device.
+/// Measure a device: latency, throughput.
 ///
 /// Reads back to back, and takes the notifications of the first characteristic that sends some.
 /// Nothing is written unless --write names where.
@@ -352,7 +359,7 @@ pub struct Bench {
     pub link: Link,
 }
 
-/// Records the traffic with the controller while another command runs.
+/// Record the traffic with the controller while another command runs.
 ///
 /// dongle capture trace.btsnoop inspect D0:18:0D:48:52:4D
 #[derive(Debug, ClapArgs)]
@@ -369,7 +376,7 @@ pub struct Capture {
     pub command: Vec<String>,
 }
 
-/// Serves a simulated controller, with simulated devices in its air, to another program.
+/// Be a controller, simulated, for another program.
 #[derive(Debug, ClapArgs)]
 pub struct Serve {
     /// Where: tcp-server:HOST:PORT (port 0: any that is free), or pty:PATH, as a serial port.
@@ -406,6 +413,7 @@ pub enum LockKind {
     JustWorks,
 }
 
+/// Print a completion script for a shell.
 #[derive(Debug, ClapArgs)]
 pub struct Completions {
     /// For which shell.

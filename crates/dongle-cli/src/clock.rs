@@ -68,9 +68,11 @@ impl FromStr for Interval {
     fn from_str(text: &str) -> Result<Self, String> {
         let (from, to) = text.split_once('-').unwrap_or((text, text));
         let (from, to) = (parse_duration(from)?, parse_duration(to)?);
-        match from <= to {
+        // Core Vol 6 Part B, 4.5.1.
+        let possible = Duration::from_micros(7500)..=Duration::from_secs(4);
+        match from <= to && possible.contains(&from) && possible.contains(&to) {
             true => Ok(Self(from..=to)),
-            false => Err("the shorter time comes first".into()),
+            false => Err("it is from 7.5ms to 4s, and the shorter time comes first".into()),
         }
     }
 }
@@ -120,7 +122,7 @@ mod tests {
         };
         assert_eq!("30ms".parse(), millis(30, 30));
         assert_eq!("15ms-30ms".parse(), millis(15, 30));
-        for text in ["", "-", "30ms-", "30ms-15ms", "0-0"] {
+        for text in ["", "-", "30ms-", "30ms-15ms", "1ms", "1s-5s"] {
             assert!(text.parse::<Interval>().is_err(), "{text}");
         }
     }

@@ -4,8 +4,7 @@ use std::fmt;
 use std::io;
 
 use dongle::security::{PairingFailure, SecurityError};
-use dongle::{Address, Error, ProcedureError, Wanted};
-use hci_transport::ErrorKind;
+use dongle::{Address, Error, ErrorKind, Wanted};
 
 use crate::{find, person};
 
@@ -63,7 +62,8 @@ impl Failure {
             Self::NotFound(_) | Self::NoBond(_) => NOT_FOUND,
             Self::Usage(_) => USAGE,
             Self::Io(_, error) => match error.kind() {
-                io::ErrorKind::NotFound => NOT_FOUND,
+                io::ErrorKind::NotFound | io::ErrorKind::AddrNotAvailable => NOT_FOUND,
+                io::ErrorKind::InvalidInput => USAGE,
                 io::ErrorKind::PermissionDenied | io::ErrorKind::AddrInUse => REFUSED,
                 _ => OTHER,
             },
@@ -111,25 +111,12 @@ impl Failure {
 }
 
 fn code_of(error: &Error) -> u8 {
-    match error {
-        Error::Timeout | Error::Security(SecurityError::Timeout) => TIMEOUT,
-        Error::NotFound(_) => NOT_FOUND,
-        Error::Disconnected(_) | Error::ControllerFailed(_) | Error::Closed => DISCONNECTED,
-        Error::Refused(_)
-        | Error::NotPermitted(_)
-        | Error::Security(_)
-        | Error::ConnectionLimit
-        | Error::SubscriptionLimit => REFUSED,
-        Error::Gatt(_) if error.att().is_some() => REFUSED,
-        Error::InvalidParameter(_) | Error::Gatt(ProcedureError::ValueTooLong { .. }) => USAGE,
-        Error::Transport(error) => match error.kind() {
-            ErrorKind::NotFound => NOT_FOUND,
-            ErrorKind::PermissionDenied | ErrorKind::Busy => REFUSED,
-            ErrorKind::Disconnected => DISCONNECTED,
-            ErrorKind::NoAnswer => TIMEOUT,
-            ErrorKind::InvalidSpec => USAGE,
-            _ => OTHER,
-        },
+    match error.kind() {
+        ErrorKind::NotFound => NOT_FOUND,
+        ErrorKind::Timeout => TIMEOUT,
+        ErrorKind::Disconnected => DISCONNECTED,
+        ErrorKind::Refused => REFUSED,
+        ErrorKind::InvalidInput => USAGE,
         _ => OTHER,
     }
 }

@@ -71,8 +71,8 @@ impl Person {
         self.on_demand
     }
 
-    /// One question and its answer; `None`: none.
-    fn ask(&self, question: &str) -> Option<String> {
+    /// What it is about, one question, and its answer; `None`: none.
+    fn ask(&self, about: &str, question: &str) -> Option<String> {
         if !self.there || self.refused.load(Ordering::SeqCst) {
             return None;
         }
@@ -81,7 +81,8 @@ impl Person {
         PENDING.store(true, Ordering::SeqCst);
         let mark = Style::of(&io::stderr()).accent("?");
         let mut err = io::stderr().lock();
-        let _ = write!(err, "\r\x1B[K{mark} {question} ").and_then(|()| err.flush());
+        let asked = write!(err, "\r\x1B[K{about}\n{mark} {question} ");
+        let _ = asked.and_then(|()| err.flush());
         drop(err);
         let mut answer = String::new();
         let read = io::stdin().read_line(&mut answer);
@@ -102,13 +103,12 @@ impl Person {
         if let Some(passkey) = self.passkey {
             return Some(passkey);
         }
-        let mut question =
-            format!("Passkey that {peer} shows, or has on its case (Enter refuses):");
+        let mut about = format!("{peer} shows a passkey, or has it on its case.");
         loop {
-            let answer = self.ask(&question).filter(|answer| !answer.is_empty())?;
-            match Passkey::parse(&answer) {
+            let answer = self.ask(&about, "Passkey (Enter refuses):");
+            match Passkey::parse(&answer.filter(|answer| !answer.is_empty())?) {
                 Ok(passkey) => return Some(passkey),
-                Err(why) => question = format!("No: {why}. Passkey of {peer} (Enter refuses):"),
+                Err(why) => about = format!("No: {why}."),
             }
         }
     }
@@ -117,8 +117,8 @@ impl Person {
         if self.yes {
             return true;
         }
-        let question = format!("Does {peer} show {passkey}, too? [y/N]");
-        let answer = self.ask(&question).unwrap_or_default();
+        let about = format!("{peer} shows a number. It has to be {passkey}.");
+        let answer = self.ask(&about, "Is it? [y/N]").unwrap_or_default();
         matches!(answer.to_lowercase().as_str(), "y" | "yes")
     }
 

@@ -8,6 +8,7 @@ use async_io::Timer;
 use futures_lite::{FutureExt as _, future};
 
 use crate::args::Global;
+use crate::screen::{Screen, fit};
 use crate::style::Style;
 
 /// What is done faster than this needs no line.
@@ -80,6 +81,8 @@ impl Line {
         if HELD.load(Ordering::SeqCst) > 0 {
             return;
         }
+        // A line that wraps can't be written over.
+        let text = fit(text, Screen::size().0.saturating_sub(1));
         let _ = write!(err, "\r\x1B[K{text}");
         let _ = err.flush();
     }

@@ -202,7 +202,7 @@ impl<'a> Session<'a> {
     pub fn kept(&self, security: &Security) -> &'static str {
         match (security.bonded, self.dongle.keeps_bonds()) {
             (true, true) => "the bond is kept",
-            (true, false) => "the bond ends with this command (--folder keeps it)",
+            (true, false) => "the bond ends with this command",
             (false, _) => "no bond is kept",
         }
     }

@@ -45,7 +45,7 @@ impl Drop for Folder {
 fn a_passkey_is_asked_for_in_the_terminal() {
     let world = locked();
     let mut terminal = Terminal::start(world.command(&["pair", LOCK]));
-    terminal.wait_for("Passkey that");
+    terminal.wait_for("Passkey (Enter");
     // A slip is asked again.
     terminal.enter("12345x");
     terminal.wait_for("up to six digits");
@@ -58,7 +58,7 @@ fn a_passkey_is_asked_for_in_the_terminal() {
 fn who_does_not_answer_with_a_passkey_refuses() {
     let world = locked();
     let mut terminal = Terminal::start(world.command(&["pair", LOCK]));
-    terminal.wait_for("Passkey that");
+    terminal.wait_for("Passkey (Enter");
     terminal.enter("");
     let (code, screen) = terminal.end();
     assert_eq!(code, REFUSED, "{screen}");
@@ -94,7 +94,7 @@ fn a_device_that_wants_to_be_paired_with_is_while_somebody_is_there() {
     let world = locked();
     let write = ["write", LOCK, "boolean", "01", "--timeout", "4"];
     let mut terminal = Terminal::start(world.command(&write));
-    terminal.wait_for("Passkey that");
+    terminal.wait_for("Passkey (Enter");
     // To look at the case takes longer than the device may.
     std::thread::sleep(Duration::from_millis(4500));
     terminal.enter(PASSKEY);
@@ -107,15 +107,15 @@ fn a_device_that_wants_to_be_paired_with_is_while_somebody_is_there() {
 fn a_tree_with_several_locked_values_asks_once() {
     let world = locked();
     let mut terminal = Terminal::start(world.command(&["inspect", LOCK]));
-    terminal.wait_for("Passkey that");
+    terminal.wait_for("Passkey (Enter");
     terminal.enter("");
     let screen = terminal.wait_for("Simulated lock");
-    assert!(!screen.contains("Passkey that"), "{screen}");
+    assert!(!screen.contains("Passkey (Enter"), "{screen}");
     assert!(screen.contains("the passkey was not entered"), "{screen}");
     assert_eq!(terminal.end().0, 0);
 
     let mut terminal = Terminal::start(world.command(&["inspect", LOCK]));
-    terminal.wait_for("Passkey that");
+    terminal.wait_for("Passkey (Enter");
     terminal.enter(PASSKEY);
     terminal.wait_for("ada@example.org");
     assert_eq!(terminal.end().0, 0);
@@ -125,7 +125,7 @@ fn a_tree_with_several_locked_values_asks_once() {
 fn ctrl_c_at_a_question_ends_it() {
     let world = locked();
     let mut terminal = Terminal::start(world.command(&["pair", LOCK]));
-    terminal.wait_for("Passkey that");
+    terminal.wait_for("Passkey (Enter");
     terminal.interrupt();
     let (code, screen) = terminal.end();
     assert_eq!(code, 130, "{screen}");

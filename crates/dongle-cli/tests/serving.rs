@@ -27,6 +27,8 @@ fn help_is_worth_reading() {
         assert_eq!(help.code, 0, "{command}");
         assert!(help.out.contains("--dongle"), "{command}");
     }
+    let notify = run(&["help", "notify"]);
+    assert!(notify.out.contains("numbers are plotted"), "{notify:?}");
     // Without a word, it shows what there is.
     assert_eq!(run(&[]).code, 2);
 }

@@ -22,7 +22,7 @@ pub async fn run(global: &Global, interrupt: &Interrupt, args: &Bonds) -> Result
         let own = session
             .dongle
             .address()
-            .map_or_else(String::new, |own| format!(" of {own:#}"));
+            .map_or_else(String::new, |own| format!(" as {own:#}"));
         if let Some(address) = args.forget {
             return match session.dongle.forget(address)? {
                 true if out.json => Ok(()),
@@ -49,10 +49,12 @@ pub async fn run(global: &Global, interrupt: &Interrupt, args: &Bonds) -> Result
             }
         }
         if bonds.is_empty() && !out.json {
-            out.line(
-                out.style
-                    .dim(format!("{}{own} has no bonds.", session.dongle.name())),
-            )?;
+            let why = match session.dongle.keeps_bonds() {
+                true => "",
+                false => " It keeps none.",
+            };
+            let name = session.dongle.name();
+            out.line(out.style.dim(format!("{name}{own} has no bonds.{why}")))?;
         }
         Ok(())
     })

@@ -40,7 +40,7 @@ pub enum LockPairing {
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct LockConfig {
-    /// The name it advertises and serves; at most 26 bytes of it are advertised.
+    /// The name it advertises and serves; at most 22 bytes of it are advertised.
     pub name: String,
     /// The address it advertises from.
     pub address: Address,
@@ -279,11 +279,11 @@ fn services<'v>(
     (table, bolt)
 }
 
-/// Flags, and as much of the name as fits.
+/// Flags, appearance, and as much of the name as fits.
 fn advertisement(name: &str) -> Vec<u8> {
     const COMPLETE_NAME: u8 = 0x09;
     const SHORTENED_NAME: u8 = 0x08;
-    let mut shown = name.len().min(26);
+    let mut shown = name.len().min(22);
     while !name.is_char_boundary(shown) {
         shown -= 1;
     }
@@ -291,7 +291,8 @@ fn advertisement(name: &str) -> Vec<u8> {
         true => COMPLETE_NAME,
         false => SHORTENED_NAME,
     };
-    let mut data = vec![2, 0x01, 0x06, shown as u8 + 1, kind];
+    let [low, high] = APPEARANCE_DOOR_LOCK;
+    let mut data = vec![2, 0x01, 0x06, 3, 0x19, low, high, shown as u8 + 1, kind];
     data.extend_from_slice(&name.as_bytes()[..shown]);
     data
 }
