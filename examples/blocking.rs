@@ -1,11 +1,13 @@
 //! Without async: every call blocks. `cargo run --example blocking`
+//!
+//! `.wait()` stands where an async program says `.await`. The thread is parked meanwhile.
 
-use std::future::IntoFuture as _;
 use std::process::ExitCode;
 
-use dongle::Dongle;
-use dongle_examples::{Arguments, HEART_RATE, HEART_RATE_MEASUREMENT, HeartRate, Result};
-use futures_lite::future::block_on;
+use dongle::assigned::{characteristics, services};
+use dongle::values::HeartRateMeasurement;
+use dongle::{Dongle, Notified, Wait as _};
+use dongle_examples::{Arguments, Result};
 
 fn main() -> ExitCode {
     env_logger::init();
@@ -14,20 +16,25 @@ fn main() -> ExitCode {
 
 fn run() -> Result<()> {
     let Arguments { dongle, count } = dongle_examples::arguments("A heart rate, without async.")?;
-    let dongle = block_on(Dongle::open(dongle).into_future())?;
-    let mut scan = dongle.scan().service(HEART_RATE).start()?;
-    let sensor = block_on(scan.next())?.ok_or("the scan ended")?;
+    let dongle = Dongle::open(dongle).wait()?;
+    let mut scan = dongle.scan().service(services::HEART_RATE).start()?;
+    let sensor = scan.next().wait()?.ok_or("the scan ended")?;
     drop(scan);
-    let connection = block_on(sensor.device().connect().into_future())?;
-    let service = block_on(connection.service(HEART_RATE).into_future())?;
-    let measurement = block_on(service.characteristic(HEART_RATE_MEASUREMENT).into_future())?;
-    let mut values = block_on(measurement.subscribe().into_future())?;
-    for _ in 0..count {
-        if let Some(value) = block_on(values.notified().into_future())?.value() {
-            println!("{:?}", HeartRate::parse(&value));
+    let connection = sensor.device().connect().wait()?;
+    let service = connection.service(services::HEART_RATE).wait()?;
+    let measurement = service
+        .characteristic(characteristics::HEART_RATE_MEASUREMENT)
+        .wait()?;
+    let mut values = measurement.subscribe().wait()?;
+    let mut shown = 0;
+    while count == 0 || shown < count {
+        match values.notified_as::<HeartRateMeasurement>().wait()? {
+            Notified::Value(beat) => println!("{beat}"),
+            Notified::Missed(missed) => println!("{missed} values missed"),
         }
+        shown += 1;
     }
-    println!("Disconnected: {}", block_on(connection.disconnect()));
-    block_on(dongle.close());
+    println!("Disconnected: {}", connection.disconnect().wait());
+    dongle.close().wait();
     Ok(())
 }

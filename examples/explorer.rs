@@ -1,9 +1,11 @@
 //! Walks through everything a device has: `cargo run --example explorer [-- --dongle SPEC]`
+//!
+//! What things are called comes with Dongle's feature `names`.
 
 use std::process::ExitCode;
 use std::time::Duration;
 
-use dongle::{Characteristic, Dongle, Properties};
+use dongle::{Characteristic, Dongle, Properties, Uuid, names};
 use dongle_examples::{Arguments, Result};
 use futures_lite::future::block_on;
 
@@ -44,7 +46,7 @@ async fn run() -> Result<()> {
     let mut services = connection.services();
     // Results come as the device gives them, and others may be asked for in between.
     while let Some(service) = services.next().await? {
-        println!("service {} at {}", service.uuid(), service.handles());
+        println!("service {} at {}", named(service.uuid()), service.handles());
         for characteristic in service.characteristics().all().await? {
             show(&characteristic).await?;
         }
@@ -55,10 +57,18 @@ async fn run() -> Result<()> {
     Ok(())
 }
 
+/// `0x180D Heart Rate`
+fn named(uuid: Uuid) -> String {
+    match names::uuid(uuid.to_u128()) {
+        Some(name) => format!("{uuid} {name}"),
+        None => uuid.to_string(),
+    }
+}
+
 async fn show(characteristic: &Characteristic) -> Result<()> {
     println!(
-        "  characteristic {} {:?}",
-        characteristic.uuid(),
+        "  characteristic {} ({})",
+        named(characteristic.uuid()),
         characteristic.properties()
     );
     if characteristic.properties().contains(Properties::READ) {
@@ -70,7 +80,7 @@ async fn show(characteristic: &Characteristic) -> Result<()> {
         }
     }
     for descriptor in characteristic.descriptors().all().await? {
-        println!("    descriptor {}", descriptor.uuid());
+        println!("    descriptor {}", named(descriptor.uuid()));
     }
     Ok(())
 }

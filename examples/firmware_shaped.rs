@@ -13,7 +13,7 @@ use std::process::ExitCode;
 use bt_hci::ReadHciError;
 use bt_hci::transport::{PacketKind, PacketToController, PacketToHost, Transport, WithIndicator};
 use dongle_central::adv::AdvertisingData;
-use dongle_central::att::Uuid;
+use dongle_central::assigned::{characteristics, services};
 use dongle_central::bearer::ValueKind;
 use dongle_central::central::{Central, ConnectConfig, Controller, ScanConfig};
 use dongle_central::client::{Client, Error, Notified};
@@ -21,7 +21,7 @@ use dongle_central::gatt::{ClientConfiguration, uuids::CLIENT_CONFIGURATION};
 use dongle_central::links::{Address, StaticLinks};
 use dongle_central::mux::{Mux, Report, ReportHandler};
 use dongle_central::{Duration, Instant};
-use dongle_examples::{Arguments, HEART_RATE, HEART_RATE_MEASUREMENT, HeartRate, Result};
+use dongle_examples::{Arguments, Result};
 use dongle_virtual::{Air, AirConfig, ControllerConfig, HeartRateConfig, HeartRateSensor, serve};
 use embassy_sync::blocking_mutex::raw::{CriticalSectionRawMutex, NoopRawMutex};
 use embassy_sync::pipe::Pipe;
@@ -105,13 +105,13 @@ async fn watch(client: Client<&Links>, count: u64) -> Result<(), Error> {
     let mut buffer = [0; PDU];
     println!("MTU {}", client.exchange_mtu(PDU as u16 - 1).await?.get());
     let Some(service) = client
-        .services_by_uuid(HEART_RATE, &mut buffer)
+        .services_by_uuid(services::HEART_RATE, &mut buffer)
         .next()
         .await?
     else {
         return Ok(());
     };
-    let wanted: Option<Uuid> = Some(HEART_RATE_MEASUREMENT);
+    let wanted = Some(characteristics::HEART_RATE_MEASUREMENT);
     let found = client
         .characteristics(service.range, wanted, &mut buffer)
         .next()
@@ -132,8 +132,14 @@ async fn watch(client: Client<&Links>, count: u64) -> Result<(), Error> {
     for _ in 0..count {
         match values.notified(&mut buffer).await? {
             Notified::Value(len) => {
-                let value = buffer.get(..len).unwrap_or_default();
-                println!("{:?}", HeartRate::parse(value));
+                // The octet of flags, then the rate in one octet or in two.
+                match *buffer.get(..len).unwrap_or_default() {
+                    [flags, low, high, ..] if flags & 1 == 1 => {
+                        println!("{} bpm", u16::from_le_bytes([low, high]));
+                    }
+                    [flags, rate, ..] if flags & 1 == 0 => println!("{rate} bpm"),
+                    _ => println!("not a heart rate"),
+                }
             }
             Notified::Missed(missed) => println!("{missed} values missed"),
         }
@@ -149,7 +155,7 @@ struct Finder {
 
 impl ReportHandler for Finder {
     fn report(&self, report: &Report<'_>) {
-        let is_sensor = AdvertisingData::new(report.data).has_service(HEART_RATE);
+        let is_sensor = AdvertisingData::new(report.data).has_service(services::HEART_RATE);
         if let Some(address) = report.address.filter(|_| is_sensor && report.connectable) {
             self.found.signal(address);
         }

@@ -6,12 +6,11 @@
 
 use std::process::ExitCode;
 
-use dongle::{Device, Dongle, Error, Notified, Uuid};
+use dongle::assigned::{characteristics, services};
+use dongle::values::HeartRateMeasurement;
+use dongle::{Device, Dongle, Error, Notified};
 use dongle_examples::{Arguments, Result};
 use futures_lite::future::{block_on, or};
-
-const HEART_RATE: Uuid = Uuid::from_u16(0x180D);
-const MEASUREMENT: Uuid = Uuid::from_u16(0x2A37);
 
 fn main() -> ExitCode {
     env_logger::init();
@@ -34,7 +33,7 @@ async fn run() -> Result<()> {
 
 async fn gateway(dongle: &Dongle, count: u64) -> Result<(), Error> {
     let (done, mut all_done) = futures_channel::mpsc::unbounded::<()>();
-    let mut scan = dongle.scan().service(HEART_RATE).once().start()?;
+    let mut scan = dongle.scan().service(services::HEART_RATE).once().start()?;
     let find = async {
         while let Some(found) = scan.next().await? {
             let (sensor, done) = (found.device(), done.clone());
@@ -61,13 +60,15 @@ async fn follow(sensor: &Device, count: u64) -> Result<(), Error> {
     loop {
         let connection = connections.next().await?;
         let lost = async {
-            let service = connection.service(HEART_RATE).await?;
-            let measurement = service.characteristic(MEASUREMENT).await?;
+            let service = connection.service(services::HEART_RATE).await?;
+            let measurement = service
+                .characteristic(characteristics::HEART_RATE_MEASUREMENT)
+                .await?;
             let mut values = measurement.subscribe().await?;
             loop {
-                match values.notified().await? {
-                    Notified::Value(value) => {
-                        println!("{sensor} {value:02x?}");
+                match values.notified_as::<HeartRateMeasurement>().await? {
+                    Notified::Value(beat) => {
+                        println!("{sensor} {beat}");
                         shown += 1;
                     }
                     Notified::Missed(missed) => println!("{sensor} missed {missed}"),

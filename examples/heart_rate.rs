@@ -3,8 +3,10 @@
 use std::process::ExitCode;
 use std::time::Duration;
 
-use dongle::{DeviceConnection, Dongle, Notified};
-use dongle_examples::{Arguments, HEART_RATE, HEART_RATE_MEASUREMENT, HeartRate, Result};
+use dongle::assigned::{characteristics, services};
+use dongle::values::HeartRateMeasurement;
+use dongle::{DeviceConnection, Dongle, Error, Notified};
+use dongle_examples::{Arguments, Result};
 use futures_lite::future::{block_on, or};
 
 fn main() -> ExitCode {
@@ -36,7 +38,7 @@ async fn watch(dongle: &Dongle, count: u64) -> Result<()> {
     let patience = Duration::from_secs(30);
     let mut scan = dongle
         .scan()
-        .service(HEART_RATE)
+        .service(services::HEART_RATE)
         .duration(patience)
         .start()?;
     let sensor = scan
@@ -65,31 +67,33 @@ async fn watch(dongle: &Dongle, count: u64) -> Result<()> {
 }
 
 async fn show(connection: &DeviceConnection, count: u64) -> Result<()> {
-    let service = connection.service(HEART_RATE).await?;
-    let measurement = service.characteristic(HEART_RATE_MEASUREMENT).await?;
+    let measurement = connection
+        .characteristic(
+            services::HEART_RATE,
+            characteristics::HEART_RATE_MEASUREMENT,
+        )
+        .await?;
     let mut values = measurement.subscribe().await?;
     let mut shown = 0;
     while count == 0 || shown < count {
-        match values.notified().await? {
-            Notified::Missed(missed) => println!("   ({missed} values missed)"),
-            Notified::Value(value) => {
-                shown += 1;
-                match HeartRate::parse(&value) {
-                    Some(beat) => println!("{}", line(&beat)),
-                    None => println!("   not a heart rate: {value:02X?}"),
-                }
-            }
+        match values.notified_as::<HeartRateMeasurement>().await {
+            Ok(Notified::Value(beat)) => println!("{}", line(&beat)),
+            Ok(Notified::Missed(missed)) => println!("   ({missed} values missed)"),
+            // One that is no heart rate: the next may be.
+            Err(Error::InvalidValue(error)) => println!("   {error}"),
+            Err(error) => return Err(error.into()),
         }
+        shown += 1;
     }
     Ok(())
 }
 
 /// `♥  72 bpm  ━━━━━━━━━━━━━━━━━━          833 ms`
-fn line(beat: &HeartRate) -> String {
+fn line(beat: &HeartRateMeasurement) -> String {
     let length = usize::from(beat.bpm.saturating_sub(30) / 4).min(40);
     let mut line = format!("♥ {:3} bpm  {:<40}", beat.bpm, "━".repeat(length));
     for rr in &beat.rr_intervals {
-        line += &format!(" {rr:.0} ms");
+        line += &format!(" {} ms", rr.as_millis());
     }
     if beat.contact == Some(false) {
         line += "  (no skin contact)";

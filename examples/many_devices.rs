@@ -3,11 +3,14 @@
 //! Without a dongle it makes itself a room with six of them.
 
 use std::collections::HashSet;
+use std::pin::pin;
 use std::process::ExitCode;
 use std::time::Duration;
 
+use dongle::assigned::{characteristics, services};
+use dongle::values::HeartRateMeasurement;
 use dongle::{Address, Device, Dongle, Notified};
-use dongle_examples::{Arguments, HEART_RATE, HEART_RATE_MEASUREMENT, HeartRate, Result};
+use dongle_examples::{Arguments, Result};
 use dongle_virtual::{Air, AirConfig, ControllerConfig, HeartRateConfig, HeartRateSensor};
 use futures_channel::mpsc::{UnboundedSender, unbounded};
 use futures_lite::{StreamExt as _, future};
@@ -24,6 +27,7 @@ fn main() -> ExitCode {
 async fn run() -> Result<()> {
     let Arguments { dongle, count } =
         dongle_examples::arguments("Shows the values of all heart-rate sensors in reach.")?;
+    let mut stop = pin!(dongle_examples::ctrl_c()?);
     let (dongle, _room) = match dongle.as_str() {
         "virtual" => {
             let (air, sensors) = room();
@@ -36,7 +40,7 @@ async fn run() -> Result<()> {
     let mut found = HashSet::new();
     let mut scan = dongle
         .scan()
-        .service(HEART_RATE)
+        .service(services::HEART_RATE)
         .once()
         .duration(LOOK)
         .start()?;
@@ -62,8 +66,13 @@ async fn run() -> Result<()> {
     println!("{} sensors", found.len());
 
     let mut shown = 0;
-    while let Some((address, beat)) = arriving.next().await {
-        println!("{address}  ♥ {} bpm", beat.bpm);
+    while let Some((address, beat)) = future::or(arriving.next(), async {
+        stop.as_mut().await;
+        None
+    })
+    .await
+    {
+        println!("{address}  ♥ {beat}");
         shown += 1;
         if shown == count {
             break;
@@ -77,17 +86,19 @@ async fn run() -> Result<()> {
     Ok(())
 }
 
-async fn watch(device: &Device, values: &UnboundedSender<(Address, HeartRate)>) -> Result<()> {
+async fn watch(
+    device: &Device,
+    values: &UnboundedSender<(Address, HeartRateMeasurement)>,
+) -> Result<()> {
     let connection = device.connect().await?;
-    let service = connection.service(HEART_RATE).await?;
-    let measurement = service.characteristic(HEART_RATE_MEASUREMENT).await?;
+    let service = connection.service(services::HEART_RATE).await?;
+    let measurement = service
+        .characteristic(characteristics::HEART_RATE_MEASUREMENT)
+        .await?;
     let mut beats = measurement.subscribe().await?;
     loop {
-        match beats.notified().await {
-            Ok(Notified::Value(value)) => {
-                let Some(beat) = HeartRate::parse(&value) else {
-                    continue;
-                };
+        match beats.notified_as().await {
+            Ok(Notified::Value(beat)) => {
                 if values.unbounded_send((device.address(), beat)).is_err() {
                     return Ok(());
                 }

@@ -6,8 +6,10 @@
 use std::process::ExitCode;
 use std::time::Duration;
 
+use dongle::assigned::{characteristics, services};
+use dongle::values::HeartRateMeasurement;
 use dongle::{DeviceConnection, Dongle, Error, Notified};
-use dongle_examples::{Arguments, HEART_RATE, HEART_RATE_MEASUREMENT, HeartRate, Result};
+use dongle_examples::{Arguments, Result};
 use dongle_virtual::{Air, AirConfig, ControllerConfig, HeartRateConfig, HeartRateSensor};
 use futures_lite::future::{block_on, or};
 
@@ -40,7 +42,7 @@ async fn run() -> Result<()> {
 }
 
 async fn follow(dongle: &Dongle, count: u64) -> Result<()> {
-    let mut scan = dongle.scan().service(HEART_RATE).start()?;
+    let mut scan = dongle.scan().service(services::HEART_RATE).start()?;
     let sensor = scan.next().await?.ok_or("the scan ended")?.device();
     drop(scan);
 
@@ -60,14 +62,16 @@ async fn follow(dongle: &Dongle, count: u64) -> Result<()> {
 
 /// Everything that has to be done with each new connection.
 async fn values(connection: &DeviceConnection, shown: &mut u64, count: u64) -> Result<(), Error> {
-    let service = connection.service(HEART_RATE).await?;
-    let measurement = service.characteristic(HEART_RATE_MEASUREMENT).await?;
+    let service = connection.service(services::HEART_RATE).await?;
+    let measurement = service
+        .characteristic(characteristics::HEART_RATE_MEASUREMENT)
+        .await?;
     let mut values = measurement.subscribe().await?;
     while *shown < count || count == 0 {
-        match values.notified().await? {
-            Notified::Value(value) => {
+        match values.notified_as::<HeartRateMeasurement>().await? {
+            Notified::Value(beat) => {
                 *shown += 1;
-                println!("  {:?}", HeartRate::parse(&value).map(|beat| beat.bpm));
+                println!("  {beat}");
             }
             Notified::Missed(missed) => println!("  {missed} values missed"),
         }

@@ -3,8 +3,10 @@
 use std::process::ExitCode;
 use std::time::Duration;
 
-use dongle::Dongle;
-use dongle_examples::{Arguments, HEART_RATE, HEART_RATE_MEASUREMENT, HeartRate, Result};
+use dongle::assigned::{characteristics, services};
+use dongle::values::HeartRateMeasurement;
+use dongle::{DeviceConnection, Dongle, Error, Notified};
+use dongle_examples::{Arguments, Result};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
@@ -15,7 +17,7 @@ async fn main() -> ExitCode {
 async fn run() -> Result<()> {
     let Arguments { dongle, count } = dongle_examples::arguments("A heart rate, under tokio.")?;
     let dongle = Dongle::open(dongle).await?;
-    let mut scan = dongle.scan().service(HEART_RATE).start()?;
+    let mut scan = dongle.scan().service(services::HEART_RATE).start()?;
     // tokio's own timeout does as well as the builder's: any future may be dropped at any point.
     let sensor = tokio::time::timeout(Duration::from_secs(30), scan.next()).await??;
     let sensor = sensor.ok_or("the scan ended")?;
@@ -23,21 +25,27 @@ async fn run() -> Result<()> {
     let connection = sensor.device().connect().await?;
 
     // Handles go where they are needed; the connection lasts until the last one is gone.
-    let watcher = connection.clone();
-    let values = tokio::spawn(async move {
-        let service = watcher.service(HEART_RATE).await?;
-        let measurement = service.characteristic(HEART_RATE_MEASUREMENT).await?;
-        let mut values = measurement.subscribe().await?;
-        for _ in 0..count {
-            if let Some(value) = values.notified().await?.value() {
-                println!("{:?}", HeartRate::parse(&value));
-            }
-        }
-        Ok::<(), dongle::Error>(())
-    });
+    let watcher = tokio::spawn(watch(connection.clone(), count));
     println!("received at {} dBm", connection.rssi().await?);
-    values.await??;
+    watcher.await??;
     println!("Disconnected: {}", connection.disconnect().await);
     dongle.close().await;
+    Ok(())
+}
+
+async fn watch(connection: DeviceConnection, count: u64) -> Result<(), Error> {
+    let service = connection.service(services::HEART_RATE).await?;
+    let measurement = service
+        .characteristic(characteristics::HEART_RATE_MEASUREMENT)
+        .await?;
+    let mut values = measurement.subscribe().await?;
+    let mut shown = 0;
+    while count == 0 || shown < count {
+        match values.notified_as::<HeartRateMeasurement>().await? {
+            Notified::Value(beat) => println!("{beat}"),
+            Notified::Missed(missed) => println!("{missed} values missed"),
+        }
+        shown += 1;
+    }
     Ok(())
 }

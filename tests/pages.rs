@@ -75,7 +75,7 @@ fn the_page_for_those_who_know_aioble_shows_a_program() {
 
 #[test]
 fn the_guide_shows_a_gateway() {
-    shows("docs/guide.md", "```rust,ignore", "examples/gateway.rs", 2);
+    shows("docs/guide.md", "```rs", "examples/gateway.rs", 2);
 }
 
 #[test]
@@ -89,8 +89,19 @@ fn the_gateway_runs() {
 }
 
 #[test]
+fn a_heart_rate_comes_without_async_and_under_each_runtime() {
+    for name in ["blocking", "with_tokio", "with_smol", "with_embassy"] {
+        ends_well(name, &["--count", "2"], " bpm\n");
+    }
+}
+
+#[test]
 fn the_explorer_runs() {
-    ends_well("explorer", &[], "characteristic 0x2A37");
+    ends_well(
+        "explorer",
+        &[],
+        "characteristic 0x2A37 Heart Rate Measurement (notify)",
+    );
 }
 
 #[test]
@@ -110,5 +121,5 @@ fn a_lost_device_comes_back() {
 
 #[test]
 fn what_firmware_does_runs_on_a_desktop() {
-    ends_well("firmware_shaped", &["--count", "2"], "HeartRate");
+    ends_well("firmware_shaped", &["--count", "2"], " bpm");
 }

@@ -166,13 +166,30 @@ impl Advertisement {
     }
 }
 
+impl fmt::Display for Advertisement {
+    /// `D0:18:0D:48:52:4D "Dongle HRM" -50 dBm`, as far as it is known. Quotes keep what a device
+    /// may call itself in its place.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.address)?;
+        if let Some(name) = self.name() {
+            write!(f, " {name:?}")?;
+        }
+        match self.rssi {
+            Some(rssi) => write!(f, " {rssi} dBm"),
+            None => Ok(()),
+        }
+    }
+}
+
 impl fmt::Debug for Advertisement {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let services: Vec<_> = self.services().collect();
         f.debug_struct("Advertisement")
             .field("address", &self.address)
             .field("name", &self.name())
             .field("rssi", &self.rssi)
             .field("connectable", &self.kind.connectable)
+            .field("services", &services)
             .finish_non_exhaustive()
     }
 }
@@ -365,6 +382,17 @@ mod tests {
         });
         heard.update(&report(&[2, 1, 6]));
         assert_eq!(heard.size(), 6);
+    }
+
+    #[test]
+    fn it_is_shown_as_far_as_it_is_known() {
+        let mut heard = Heard::new(SENDER, &report(&[]));
+        assert_eq!(heard.advertisement().to_string(), "C1:02:03:04:05:06");
+        heard.update(&report(b"\x04\x09a\nb"));
+        assert_eq!(
+            heard.advertisement().to_string(),
+            "C1:02:03:04:05:06 \"a\\nb\" -60 dBm"
+        );
     }
 
     #[test]

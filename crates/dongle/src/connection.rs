@@ -355,6 +355,13 @@ impl DeviceConnection {
     }
 }
 
+impl fmt::Display for DeviceConnection {
+    /// The device's address.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&self.held.peer, f)
+    }
+}
+
 impl fmt::Debug for DeviceConnection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("DeviceConnection")

@@ -5,21 +5,58 @@
 //! or none.
 //!
 //! ```
-//! use dongle::{Dongle, Uuid};
+//! use dongle::Dongle;
 //! # futures_lite::future::block_on(async {
 //! let dongle = Dongle::open("virtual").await?; // or "serial:/dev/ttyACM0,1000000"
-//! let mut scan = dongle.scan().service(Uuid::from_u16(0x180D)).start()?;
+//! let mut scan = dongle.scan().service(0x180D).start()?;
 //! let sensor = scan.next().await?.ok_or("no sensor")?;
 //! let connection = sensor.device().connect().await?;
 //! connection.exchange_mtu(247).await?;
-//! let service = connection.service(Uuid::from_u16(0x180D)).await?;
-//! let measurement = service.characteristic(Uuid::from_u16(0x2A37)).await?;
+//! let service = connection.service(0x180D).await?; // or a text, or services::HEART_RATE
+//! let measurement = service.characteristic(0x2A37).await?;
 //! let mut values = measurement.subscribe().await?;
 //! println!("{:?}", values.notified().await?);
 //! connection.disconnect().await;
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! # }).unwrap();
 //! ```
+//!
+//! # Where to look
+//!
+//! | to | start at |
+//! | --- | --- |
+//! | open a dongle, or wait for one to be plugged in | [`Dongle::open`], [`Open`], [`list`](fn@list) |
+//! | find devices | [`Dongle::scan`], [`ScanBuilder`], [`Advertisement`] |
+//! | connect, and stay connected | [`Device`], [`DeviceConnection`], [`StayConnected`] |
+//! | discover, read, write | [`Service`], [`Characteristic`], [`Descriptor`] |
+//! | get values as they come | [`Subscription`], [`Notified`] |
+//! | read a value as what it means | [`values`] |
+//! | name a service | [`assigned`], [`Uuid`] |
+//! | pair, and keep bonds | [`security`] |
+//! | send streams of bytes | [`L2capChannel`] |
+//! | tell errors apart | [`Error`], [`ErrorKind`] |
+//! | do without async | [`Wait`] |
+//!
+//! The [guide](https://github.com/dongle-rs/dongle/blob/main/docs/guide.md) goes from `cargo add` to
+//! a gateway that does not lose its devices.
+//!
+//! # What every call has in common
+//!
+//! A call is built, then awaited: `device.connect().timeout(patience).await`. Nothing is asked before.
+//! Each ends by itself, with its answer, its timeout or the end of the connection. Any future may be
+//! dropped at any point. Handles are cheap to clone and go to any thread; the last one of a
+//! connection that is dropped ends it. What comes one by one is a `Stream`, and has `next()` for
+//! those who have no use for streams.
+//!
+//! It takes any executor, or none: it has one thread of its own for each dongle, and asks nothing of
+//! the caller's.
+//!
+//! # Logging
+//!
+//! It logs through [`log`](https://docs.rs/log) (`tracing` listens to that, too). *Warnings* are
+//! what someone should look at: a controller that failed, values that make no sense. *Info* is a line
+//! for each dongle that opens or is waited for. *Debug* tells of scans, connections and their ends, pairing and
+//! retries: a few lines each, none for a read or a value. Keys are never logged.
 #![forbid(unsafe_code)]
 
 mod address;
@@ -82,3 +119,8 @@ pub use crate::wait::Wait;
 #[cfg(doctest)]
 #[doc = include_str!("../../../docs/guide.md")]
 mod guide {}
+
+/// The same for the README.
+#[cfg(doctest)]
+#[doc = include_str!("../../../README.md")]
+mod readme {}

@@ -286,12 +286,7 @@ async fn start(
     let dongle = Dongle::new(Inner::new(shared, commands, name, again, world));
     match opened.await {
         Ok(Ok(opened)) => {
-            log::info!(
-                "{} is open: {:#}, {:?}",
-                dongle.name(),
-                opened.address,
-                opened.info
-            );
+            log::info!("{} is open, as {}", dongle.name(), opened.address);
             dongle.set_opened(opened);
             Ok(dongle)
         }

@@ -390,6 +390,12 @@ impl std::ops::Deref for ScanResult {
     }
 }
 
+impl fmt::Display for ScanResult {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&self.advertisement, f)
+    }
+}
+
 impl fmt::Debug for ScanResult {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Debug::fmt(&self.advertisement, f)

@@ -162,10 +162,7 @@ impl fmt::Debug for Characteristic {
             properties,
             ..
         } = self.characteristic;
-        write!(
-            f,
-            "Characteristic({uuid} at {value_handle}, {properties:?})"
-        )
+        write!(f, "Characteristic({uuid} at {value_handle}: {properties})")
     }
 }
 

@@ -67,12 +67,15 @@ impl<'c, 's, 'a> Host<'c, 's, 'a> {
             None => {}
         }
         if let Some(held) = held {
+            log::debug!("{peer}: connected");
             if held.tune {
                 self.jobs.borrow_mut().push_back(Job::Tune(id));
             }
             self.until_ended(&connection, held.commands).await;
             let reason = links.with_link(id, |link| link.info.reason()).flatten();
-            let _ = held.ended.set(reason.unwrap_or(Reason::Unknown));
+            let reason = reason.unwrap_or(Reason::Unknown);
+            log::debug!("{peer}: disconnected: {reason}");
+            let _ = held.ended.set(reason);
             if held.handle.strong_count() == 0 {
                 links.release(id);
             }

@@ -89,6 +89,7 @@ impl Scanning {
         for address in &mut request.filter.addresses {
             *address = self.identities.of(*address).unwrap_or(*address);
         }
+        log::debug!("scan {} begins", request.id);
         let mut state = self.state.borrow_mut();
         state.scans.push(Running {
             request,
@@ -119,6 +120,7 @@ impl Scanning {
         state.scans.retain(|scan| {
             let ends = which(scan);
             if ends {
+                log::debug!("scan {} is over", scan.request.id);
                 scan.request.queue.end(error.cloned());
             }
             !ends
