@@ -5,6 +5,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::{Duration, Instant};
 
+#[cfg(unix)]
+use crate::helm::Helm;
 use crate::port::HciPort;
 use crate::pump::Pumps;
 use crate::queue::{PacketQueue, Stopped};
@@ -42,6 +44,8 @@ pub fn channel(name: impl Into<String>, capacity_bytes: usize) -> (HciChannel, H
     let channel = HciChannel {
         shared: Arc::clone(&shared),
         pumps: None,
+        #[cfg(unix)]
+        helm: None,
     };
     (channel, HciPort::new(shared))
 }
@@ -73,12 +77,25 @@ pub(crate) struct Shared {
 pub struct HciChannel {
     pub(crate) shared: Arc<Shared>,
     pumps: Option<Pumps>,
+    #[cfg(unix)]
+    helm: Option<Helm>,
 }
 
 impl HciChannel {
     /// The channel's drop waits for these.
     pub(crate) fn attach(&mut self, pumps: Pumps) {
         self.pumps = Some(pumps);
+    }
+
+    /// Who uses the channel can move its bytes by this.
+    #[cfg(unix)]
+    pub(crate) fn steer_by(&mut self, helm: Helm) {
+        self.helm = Some(helm);
+    }
+
+    #[cfg(unix)]
+    pub(crate) fn helm(&self) -> Option<&Helm> {
+        self.helm.as_ref()
     }
 
     /// Waits for a packet from the controller and puts it into `out`, replacing its content.
@@ -118,12 +135,22 @@ impl HciChannel {
     ///
     /// As [`read_packet`](Self::read_packet).
     pub fn read_packet_timeout(&self, out: &mut Vec<u8>, timeout: Duration) -> Result<bool, Error> {
+        self.read_batch_timeout(out, 1, timeout)
+    }
+
+    /// The same for several packets, one behind the other: those there are, until `out` has `enough`
+    /// bytes.
+    pub(crate) fn read_batch_timeout(
+        &self,
+        out: &mut Vec<u8>,
+        enough: usize,
+        timeout: Duration,
+    ) -> Result<bool, Error> {
         let read = self
             .shared
             .to_host
             .read_blocking(Instant::now().checked_add(timeout), |ring| {
-                out.clear();
-                ring.pop_into(out);
+                ring.pop_batch(out, enough);
             });
         match read {
             Ok(()) => Ok(true),
@@ -191,6 +218,11 @@ impl HciChannel {
         self.shared.to_host.end(&error, true);
         self.shared.to_host.clear();
         self.shared.to_controller.end(&error, false);
+        // It may wait for the wire alone.
+        #[cfg(unix)]
+        if let Some(helm) = &self.helm {
+            helm.look_again();
+        }
     }
 
     /// Records from now on what crosses the channel, in both directions. A channel is recorded once:

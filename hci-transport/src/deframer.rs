@@ -115,6 +115,11 @@ impl H4Deframer {
         self.buffer.get(packet).unwrap_or_default()
     }
 
+    /// Has the packet of `length` bytes that was found last found again.
+    pub(crate) fn put_back(&mut self, length: usize) {
+        self.taken = self.taken.saturating_sub(length);
+    }
+
     /// Goes on to the end of the next whole packet, and answers its length.
     pub(crate) fn advance(&mut self) -> Option<usize> {
         let length = loop {

@@ -51,19 +51,27 @@
 //! and what puts USB's transfers together. [`bridge_controller`] is the other side: it serves a
 //! controller to somebody else's host.
 //!
+//! A socket's bytes are moved by one thread that waits for it, or, within [`HciChannel::block_on`], by
+//! the thread that uses the packets: then nobody has to be woken between the wire and the host stack.
+//! Every other wire has a thread that reads and one that writes.
+//!
 //! `unsafe` is in two small modules: one lends memory to libusb while a transfer is in flight, one
 //! binds the HCI user channel's socket.
 #![deny(unsafe_code)]
 
+mod block_on;
 mod channel;
 mod deframer;
 mod error;
 mod h5;
 #[cfg(target_os = "linux")]
 mod hci_user;
+#[cfg(unix)]
+mod helm;
 mod list;
 mod open;
 pub mod packet;
+mod patience;
 mod plausible;
 mod port;
 mod pump;
@@ -71,6 +79,7 @@ mod queue;
 mod ring;
 mod serial;
 mod serve;
+mod signal;
 mod snoop;
 mod spec;
 mod tcp;

@@ -197,6 +197,17 @@ impl HciPort {
         delivered.map_err(|_| Closed)
     }
 
+    /// The same without waiting. `Pending`: there was no room for all.
+    #[cfg(unix)]
+    pub(crate) fn poll_deliver_all(
+        &self,
+        cx: &mut Context<'_>,
+        packets: &mut impl Packets,
+    ) -> Poll<Result<(), Closed>> {
+        let delivered = self.shared.to_host.poll_push_all(cx, self.key, packets);
+        delivered.map_err(|_| Closed)
+    }
+
     /// Waits for the host's packets, and takes those there are, one behind the other, until `out`
     /// has `enough` bytes.
     pub(crate) fn next_batch_blocking(
@@ -205,12 +216,30 @@ impl HciPort {
         enough: usize,
     ) -> Result<(), Closed> {
         let next = self.shared.to_controller.read_blocking(None, |ring| {
-            out.clear();
-            while out.len() < enough && !ring.is_empty() {
-                self.take_behind(ring, out);
-            }
+            self.take_batch(ring, out, enough);
         });
         next.map_err(|_| Closed)
+    }
+
+    /// The same without waiting.
+    #[cfg(unix)]
+    pub(crate) fn poll_next_batch(
+        &self,
+        cx: &mut Context<'_>,
+        out: &mut Vec<u8>,
+        enough: usize,
+    ) -> Poll<Result<(), Closed>> {
+        let next = self.shared.to_controller.poll_read(cx, self.key, |ring| {
+            self.take_batch(ring, out, enough);
+        });
+        next.map_err(|_| Closed)
+    }
+
+    fn take_batch(&self, ring: &mut Ring, out: &mut Vec<u8>, enough: usize) {
+        out.clear();
+        while out.len() < enough && !ring.is_empty() {
+            self.take_behind(ring, out);
+        }
     }
 
     fn take(&self, ring: &mut Ring, out: &mut Vec<u8>) {

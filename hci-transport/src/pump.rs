@@ -1,5 +1,5 @@
 //! Moves bytes between a wire and a channel: one thread reads, one writes, neither waits for the
-//! other.
+//! other. A socket has a [`helm`](crate::helm) instead.
 
 use std::fmt;
 use std::io::{self, ErrorKind as IoErrorKind, Read, Write};
@@ -7,15 +7,17 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
+#[cfg(unix)]
+use crate::helm::{Descriptor, Helm};
 use crate::queue::Packets;
 use crate::{Direction, Error, ErrorKind, H4Deframer, HciChannel, HciPort, Limits, channel};
 
 /// How much is read or written at once.
-const CHUNK: usize = 16 * 1024;
+pub(crate) const CHUNK: usize = 16 * 1024;
 /// How long packets that were written before the close may take to go out.
 pub(crate) const GRACE: Duration = Duration::from_millis(500);
 /// How long a wire that can't be written to may still be read, to its end.
-const LINGER: Duration = Duration::from_millis(200);
+pub(crate) const LINGER: Duration = Duration::from_millis(200);
 /// A controller doesn't pause for this long within a packet.
 const QUIET: Duration = Duration::from_secs(1);
 
@@ -27,6 +29,9 @@ pub struct Wire {
     reader: Box<dyn Read + Send>,
     writer: Box<dyn Write + Send>,
     hang_up: Box<dyn FnOnce() + Send>,
+    /// What tells when it is ready, if the halves don't wait.
+    #[cfg(unix)]
+    descriptor: Option<Descriptor>,
 }
 
 impl Wire {
@@ -42,18 +47,27 @@ impl Wire {
             reader: Box::new(reader),
             writer: Box::new(writer),
             hang_up: Box::new(hang_up),
+            #[cfg(unix)]
+            descriptor: None,
         }
     }
 }
 
 /// What reads, what writes, and what hangs up.
-type Parts = (
+pub(crate) type Parts = (
     Box<dyn Read + Send>,
     Box<dyn Write + Send>,
     Box<dyn FnOnce() + Send>,
 );
 
 impl Wire {
+    /// The halves don't wait: when there is something to do for them is to be asked of this.
+    #[cfg(unix)]
+    pub(crate) fn ready_by(mut self, descriptor: Descriptor) -> Self {
+        self.descriptor = Some(descriptor);
+        self
+    }
+
     pub(crate) fn take_apart(self) -> Parts {
         (self.reader, self.writer, self.hang_up)
     }
@@ -76,11 +90,13 @@ pub(crate) fn start(
     let pumps = Pumps::default();
     channel.attach(pumps.clone());
 
-    let Wire {
-        reader,
-        writer,
-        hang_up,
-    } = wire;
+    #[cfg(unix)]
+    if let Some(descriptor) = wire.descriptor.clone() {
+        let halves = (wire.take_apart(), descriptor);
+        channel.steer_by(Helm::start(halves, limits, &port, &pumps)?);
+        return Ok(channel);
+    }
+    let (reader, writer, hang_up) = wire.take_apart();
     let mut deframer = H4Deframer::new(Direction::ToHost, limits);
     deframer.await_reset();
     spawn("hci-read", pumps.running(&port), {
@@ -129,11 +145,7 @@ fn read(mut reader: Box<dyn Read + Send>, mut deframer: H4Deframer, port: &HciPo
             Ok(count) => {
                 last_byte = Instant::now();
                 deframer.feed(chunk.get(..count).unwrap_or_default());
-                let mut packets = Counted {
-                    discarded: deframer.discarded(),
-                    deframer: &mut deframer,
-                    port,
-                };
+                let mut packets = Counted::new(&mut deframer, port);
                 if port.deliver_all_blocking(&mut packets).is_err() {
                     return;
                 }
@@ -155,10 +167,22 @@ fn read(mut reader: Box<dyn Read + Send>, mut deframer: H4Deframer, port: &HciPo
 }
 
 /// The packets of a deframer. What it discards is in the statistics before the packet behind it.
-struct Counted<'a> {
+pub(crate) struct Counted<'a> {
     deframer: &'a mut H4Deframer,
     port: &'a HciPort,
     discarded: u64,
+    last: usize,
+}
+
+impl<'a> Counted<'a> {
+    pub(crate) fn new(deframer: &'a mut H4Deframer, port: &'a HciPort) -> Self {
+        Self {
+            discarded: deframer.discarded(),
+            deframer,
+            port,
+            last: 0,
+        }
+    }
 }
 
 impl Packets for Counted<'_> {
@@ -169,7 +193,12 @@ impl Packets for Counted<'_> {
             self.port.add_discarded_bytes(more);
             self.discarded += more;
         }
+        self.last = found.unwrap_or(0);
         found.map(|length| self.deframer.last(length))
+    }
+
+    fn put_back(&mut self) {
+        self.deframer.put_back(std::mem::take(&mut self.last));
     }
 }
 

@@ -49,6 +49,10 @@ pub(crate) enum Stopped {
 /// A source of whole packets, each valid until the next is asked for.
 pub(crate) trait Packets {
     fn next_packet(&mut self) -> Option<&[u8]>;
+
+    /// The packet that came last is to come again.
+    #[cfg_attr(not(unix), allow(dead_code))]
+    fn put_back(&mut self);
 }
 
 impl PacketQueue {
@@ -184,6 +188,36 @@ impl PacketQueue {
         }
         self.wake_readers(state);
         Ok(())
+    }
+
+    /// Puts in every packet of `packets`, under one lock and with one wake. `Pending`: there was no
+    /// room for all.
+    #[cfg_attr(not(unix), allow(dead_code))]
+    pub(crate) fn poll_push_all(
+        &self,
+        cx: &mut Context<'_>,
+        key: WaiterKey,
+        packets: &mut impl Packets,
+    ) -> Poll<Result<(), Error>> {
+        let mut state = self.lock();
+        let mut outcome = Poll::Ready(Ok(()));
+        while let Some(packet) = packets.next_packet() {
+            match state.room_for(packet.len()) {
+                Ok(true) => {
+                    state.push(packet);
+                    continue;
+                }
+                Ok(false) => {
+                    packets.put_back();
+                    state.writing.register(key, cx.waker());
+                    outcome = Poll::Pending;
+                }
+                Err(error) => outcome = Poll::Ready(Err(error)),
+            }
+            break;
+        }
+        self.wake_readers(state);
+        outcome
     }
 
     /// Hands the ring to `take` if there is a packet at its front, which `take` is to pop.

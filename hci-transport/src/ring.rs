@@ -99,6 +99,16 @@ impl Ring {
         }
     }
 
+    /// Moves packets to `out`, in place of its content: one at least, and more until it has `enough`
+    /// bytes.
+    pub(crate) fn pop_batch(&mut self, out: &mut Vec<u8>, enough: usize) {
+        out.clear();
+        self.pop_into(out);
+        while out.len() < enough && !self.is_empty() {
+            self.pop_into(out);
+        }
+    }
+
     /// Moves the packet at the front to the end of `out`.
     pub(crate) fn pop_into(&mut self, out: &mut Vec<u8>) {
         if let Some(Reader(first, second)) = self.front() {

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use crate::pump::is_passing;
+use crate::pump::{CHUNK, is_passing};
 use crate::{Direction, Error, ErrorKind, H4Deframer, HciChannel, Limits};
 
 /// How soon one half notices that the other has ended.
@@ -74,7 +74,7 @@ enum End {
 
 fn from_host(mut reader: impl Read, channel: &HciChannel, over: &AtomicBool) -> Result<End, Error> {
     let mut deframer = H4Deframer::new(Direction::ToController, Limits::default());
-    let mut chunk = vec![0; 4096];
+    let mut chunk = vec![0; CHUNK];
     while !over.load(Ordering::Acquire) {
         match reader.read(&mut chunk) {
             Ok(0) => return Ok(hung_up_unless(over)),
@@ -105,12 +105,12 @@ fn hung_up_unless(over: &AtomicBool) -> End {
 }
 
 fn to_host(mut writer: impl Write, channel: &HciChannel, over: &AtomicBool) -> Result<(), Error> {
-    let mut packet = Vec::new();
+    let mut packets = Vec::new();
     while !over.load(Ordering::Acquire) {
-        if !channel.read_packet_timeout(&mut packet, TICK)? {
+        if !channel.read_batch_timeout(&mut packets, CHUNK, TICK)? {
             continue;
         }
-        let mut left = packet.as_slice();
+        let mut left = packets.as_slice();
         while !left.is_empty() && !over.load(Ordering::Acquire) {
             match writer.write(left) {
                 Ok(0) => return Ok(()),

@@ -2,6 +2,7 @@
 
 use std::io::{self, ErrorKind as IoErrorKind};
 use std::net::{IpAddr, Shutdown, SocketAddr, TcpStream, ToSocketAddrs};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use socket2::{SockRef, TcpKeepalive};
@@ -15,6 +16,7 @@ const QUIET: Duration = Duration::from_secs(10);
 const PROBE: Duration = Duration::from_secs(5);
 
 /// How often a write that the other side holds back looks whether it is still wanted.
+#[cfg(not(unix))]
 const TICK: Duration = Duration::from_millis(100);
 
 pub(crate) fn connect(name: &str, host: &str, port: u16) -> Result<Wire, Error> {
@@ -115,11 +117,19 @@ fn resolve(name: &str, host: &str, port: u16) -> Result<Vec<SocketAddr>, Error> 
 /// when the next command isn't answered.
 fn wire(stream: TcpStream) -> io::Result<Wire> {
     stream.set_nodelay(true)?;
+    #[cfg(not(unix))]
     stream.set_write_timeout(Some(TICK))?;
-    let (reader, handle) = (stream.try_clone()?, stream.try_clone()?);
-    Ok(Wire::new(reader, stream, move || {
+    #[cfg(unix)]
+    stream.set_nonblocking(true)?;
+    let (reader, handle) = (stream.try_clone()?, Arc::new(stream.try_clone()?));
+    #[cfg(unix)]
+    let descriptor = Arc::clone(&handle);
+    let wire = Wire::new(reader, stream, move || {
         let _ = handle.shutdown(Shutdown::Both);
-    }))
+    });
+    #[cfg(unix)]
+    let wire = wire.ready_by(descriptor);
+    Ok(wire)
 }
 
 #[cfg(test)]

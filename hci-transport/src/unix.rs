@@ -4,14 +4,11 @@ use std::io::{self, ErrorKind as IoErrorKind};
 use std::net::Shutdown;
 use std::os::unix::net::UnixStream;
 use std::path::Path;
-use std::time::Duration;
+use std::sync::Arc;
 
 use crate::open::{CONNECT, within};
 use crate::pump::Wire;
 use crate::{Error, ErrorKind};
-
-/// How often a write that the other side holds back looks whether it is still wanted.
-const TICK: Duration = Duration::from_millis(100);
 
 pub(crate) fn connect(name: &str, path: &Path) -> Result<Wire, Error> {
     let path = path.to_owned();
@@ -48,9 +45,11 @@ pub(crate) fn connect(name: &str, path: &Path) -> Result<Wire, Error> {
 }
 
 fn wire(stream: UnixStream) -> io::Result<Wire> {
-    stream.set_write_timeout(Some(TICK))?;
-    let (reader, handle) = (stream.try_clone()?, stream.try_clone()?);
-    Ok(Wire::new(reader, stream, move || {
+    stream.set_nonblocking(true)?;
+    let (reader, handle) = (stream.try_clone()?, Arc::new(stream.try_clone()?));
+    let descriptor = Arc::clone(&handle);
+    let wire = Wire::new(reader, stream, move || {
         let _ = handle.shutdown(Shutdown::Both);
-    }))
+    });
+    Ok(wire.ready_by(descriptor))
 }

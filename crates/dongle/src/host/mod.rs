@@ -25,7 +25,7 @@ use dongle_central::links::LinkId;
 use dongle_central::mux::Mux;
 use embassy_time::{Duration, Instant, Timer};
 use futures_channel::{mpsc, oneshot};
-use futures_lite::future::{block_on, or};
+use futures_lite::future::or;
 use futures_lite::{Future as _, Stream as _};
 use futures_util::lock::Mutex as LocalMutex;
 use futures_util::stream::FuturesUnordered;
@@ -173,7 +173,8 @@ fn run(
         let _ = ready.send(Ok(Opened { info, address }));
         host.serve(commands).await
     };
-    let error = block_on(or(served, async { Error::from(central.run().await) }));
+    let until_the_end = or(served, async { Error::from(central.run().await) });
+    let error = mux.transport().block_on(until_the_end);
     scanning.end(&error);
     error
 }
