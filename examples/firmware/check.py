@@ -117,7 +117,7 @@ def on_bumble(options, image):
         return run_image(options, image, ready['port'])
 
 
-def expect(name, output, links):
+def expect(name, output, links, secured=False):
     """Each link was found, connected, and its values came; the first was lost and replaced."""
     least = {
         r'^found ': links,
@@ -131,6 +131,8 @@ def expect(name, output, links):
         r'^memory: ': 1,
         r'^done$': 1,
     }
+    if secured:
+        least[r'^secured$'] = links
     for pattern, count in least.items():
         seen = len(re.findall(pattern, output, re.MULTILINE))
         if seen < count:
@@ -218,7 +220,7 @@ def main():
         image = options.images / name
         connections = 4 if name.endswith('four') else 1
         output = on_air(options, image, connections)
-        expect(f'{name}, simulated controller', output, 2 * connections)
+        expect(f'{name}, simulated controller', output, 2 * connections, 'security' in name)
         return name, measure(image, output)
 
     names = [program + variant for variant in VARIANTS for program in ['heart-rate', 'baseline']]

@@ -7,8 +7,9 @@ use core::sync::atomic::{AtomicUsize, Ordering};
 
 use board::hci::{self, HciTransport};
 use board::println;
+use bt_hci::cmd::le::LeReadLocalSupportedFeatures;
 use bt_hci::controller::ExternalController;
-use bt_hci::param::{AddrKind, BdAddr, LeAdvReportsIter};
+use bt_hci::param::{AddrKind, BdAddr, LeAdvReportsIter, LeExtAdvReportsIter};
 use embassy_executor::Spawner;
 use embassy_futures::select::{Either, select};
 use embassy_sync::blocking_mutex::raw::NoopRawMutex;
@@ -46,8 +47,25 @@ struct Finder {
     radio: Mutex<NoopRawMutex, ()>,
 }
 
+impl Finder {
+    /// Waits for a sensor that is heard from now on.
+    async fn next(&self) -> Address {
+        self.found.reset();
+        self.found.wait().await
+    }
+}
+
 impl EventHandler for Finder {
     fn on_adv_reports(&self, reports: LeAdvReportsIter<'_>) {
+        for report in reports.flatten() {
+            if advertises_heart_rate(report.data) {
+                self.found
+                    .signal(Address::new(report.addr_kind, report.addr));
+            }
+        }
+    }
+
+    fn on_ext_adv_reports(&self, reports: LeExtAdvReportsIter<'_>) {
         for report in reports.flatten() {
             if advertises_heart_rate(report.data) {
                 self.found
@@ -104,32 +122,44 @@ async fn follow_one(stack: &'static HeartStack, finder: &'static Finder) {
 
 /// Follows a sensor as long as the program is to run.
 async fn follow(stack: &'static HeartStack, finder: &Finder) {
+    // A controller that knows the extended commands must not be given the others.
+    let Ok(features) = stack.command(LeReadLocalSupportedFeatures::new()).await else {
+        return;
+    };
+    let extended = features.into_inner()[1] & 1 << 4 != 0;
     let mut links = 0;
     while links < LINKS {
         let turn = finder.radio.lock().await;
-        let Some(connection) = connect(stack, finder).await else {
+        let Some(connection) = connect(stack, finder, extended).await else {
             continue;
         };
         drop(turn);
         links += 1;
         #[cfg(feature = "security")]
-        let _ = connection.request_security();
+        if !secure(&connection).await {
+            println!("not secured");
+            continue;
+        }
         let values = if links == LINKS { VALUES } else { u32::MAX };
-        let work = select(watch(stack, &connection, values), ended(&connection));
+        let work = select(watch(stack, &connection, values), ended(stack, &connection));
         match work.await {
             Either::First(Ok(())) => {
                 connection.disconnect();
-                ended(&connection).await;
+                ended(stack, &connection).await;
                 println!("enough");
             }
-            Either::First(Err(())) => println!("disconnected, or failed"),
+            Either::First(Err(())) => println!("failed"),
             Either::Second(()) => println!("disconnected"),
         }
     }
 }
 
 /// Finds a sensor and connects to it.
-async fn connect(stack: &'static HeartStack, finder: &Finder) -> Option<Connection<'static, Pool>> {
+async fn connect(
+    stack: &'static HeartStack,
+    finder: &Finder,
+    extended: bool,
+) -> Option<Connection<'static, Pool>> {
     let mut central = stack.central();
     let peer = {
         let mut scanner = Scanner::new(&mut central);
@@ -137,11 +167,17 @@ async fn connect(stack: &'static HeartStack, finder: &Finder) -> Option<Connecti
             active: false,
             ..Default::default()
         };
-        let session = scanner.scan(&config).await.ok()?;
-        finder.found.reset();
-        let peer = finder.found.wait().await;
-        session.stop().await;
-        peer
+        if extended {
+            let session = scanner.scan_ext(&config).await.ok()?;
+            let peer = finder.next().await;
+            session.stop().await;
+            peer
+        } else {
+            let session = scanner.scan(&config).await.ok()?;
+            let peer = finder.next().await;
+            session.stop().await;
+            peer
+        }
     };
     println!("found {:?}", peer.addr);
     let config = ConnectConfig {
@@ -154,7 +190,13 @@ async fn connect(stack: &'static HeartStack, finder: &Finder) -> Option<Connecti
             ..Default::default()
         },
     };
-    match select(central.connect(&config), Timer::after(PATIENCE)).await {
+    let connecting = async {
+        match extended {
+            true => central.connect_ext(&config).await,
+            false => central.connect(&config).await,
+        }
+    };
+    match select(connecting, Timer::after(PATIENCE)).await {
         Either::First(Ok(connection)) => {
             println!("connected");
             Some(connection)
@@ -166,10 +208,38 @@ async fn connect(stack: &'static HeartStack, finder: &Finder) -> Option<Connecti
     }
 }
 
-async fn ended(connection: &Connection<'_, Pool>) {
+/// Encrypts the link: with the bond from the last time, or by pairing.
+#[cfg(feature = "security")]
+async fn secure(connection: &Connection<'_, Pool>) -> bool {
+    let begun = connection
+        .set_bondable(true)
+        .and_then(|()| connection.request_security());
+    if begun.is_err() {
+        return false;
+    }
     loop {
-        if let ConnectionEvent::Disconnected { .. } = connection.next().await {
-            return;
+        match connection.next().await {
+            ConnectionEvent::Encrypted { .. } => {
+                println!("secured");
+                return true;
+            }
+            ConnectionEvent::PairingFailed(_)
+            | ConnectionEvent::BondLost
+            | ConnectionEvent::Disconnected { .. } => return false,
+            _ => {}
+        }
+    }
+}
+
+/// Waits for the end of the link, and allows what the peer asks for meanwhile.
+async fn ended(stack: &HeartStack, connection: &Connection<'_, Pool>) {
+    loop {
+        match connection.next().await {
+            ConnectionEvent::Disconnected { .. } => return,
+            ConnectionEvent::RequestConnectionParams(request) => {
+                let _ = request.accept(None, stack).await;
+            }
+            _ => {}
         }
     }
 }

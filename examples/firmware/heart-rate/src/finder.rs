@@ -12,6 +12,9 @@ use embassy_sync::signal::Signal;
 pub struct Finder {
     found: Signal<NoopRawMutex, Address>,
     turn: Mutex<NoopRawMutex, ()>,
+    /// What is kept of those that were found before.
+    #[cfg(feature = "security")]
+    pub bonds: crate::bonds::Bonds,
 }
 
 impl Finder {
@@ -19,6 +22,8 @@ impl Finder {
         Self {
             found: Signal::new(),
             turn: Mutex::new(()),
+            #[cfg(feature = "security")]
+            bonds: crate::bonds::Bonds::new(),
         }
     }
 

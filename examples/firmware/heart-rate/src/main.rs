@@ -7,6 +7,8 @@
 #![no_std]
 #![no_main]
 
+#[cfg(feature = "security")]
+mod bonds;
 mod finder;
 mod sensor;
 mod sizes;
@@ -20,15 +22,14 @@ use dongle_central::links::Address;
 use dongle_central::mux::Mux;
 use embassy_executor::Spawner;
 use static_cell::StaticCell;
-use trouble_host::prelude::DefaultPacketPool;
 use trouble_host::HostResources;
+use trouble_host::prelude::DefaultPacketPool;
 
 use finder::Finder;
 use sizes::{CHANNELS, CONNECTIONS, Links, PACKET};
 
 type HeartMux = Mux<'static, HciTransport, Links, Finder, PACKET>;
-type HeartStack =
-    HostStack<'static, HciTransport, Links, DefaultPacketPool, Finder, PACKET>;
+type HeartStack = HostStack<'static, HciTransport, Links, DefaultPacketPool, Finder, PACKET>;
 type HeartCentral =
     Central<'static, 'static, HciTransport, Links, DefaultPacketPool, Finder, PACKET>;
 type Resources = HostResources<DefaultPacketPool, CONNECTIONS, CHANNELS>;

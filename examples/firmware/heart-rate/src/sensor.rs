@@ -33,7 +33,16 @@ pub async fn follow(central: &HeartCentral) {
         drop(turn);
         links += 1;
         #[cfg(feature = "security")]
-        let _ = connection.host().request_security();
+        {
+            use dongle_central::security::{Nobody, Requirements};
+            let bonds = &central.mux().reports().bonds;
+            let wanted = Requirements::default();
+            if connection.secure(&wanted, &Nobody, bonds).await.is_err() {
+                println!("not secured");
+                continue;
+            }
+            println!("secured");
+        }
         let values = if links == LINKS { VALUES } else { u32::MAX };
         match watch(connection.client().timeout(PATIENCE), values).await {
             Ok(()) => {
