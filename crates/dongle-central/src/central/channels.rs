@@ -85,9 +85,6 @@ where
     /// from the controller, so something has to come.
     async fn pass(&self, closing: [u8; crate::mux::CLOSING]) -> Result<(), Error<T::Error>> {
         self.mux.pass(closing);
-        self.stack
-            .command(LeReadLocalSupportedFeatures::new())
-            .await?;
-        Ok(())
+        self.tell(&LeReadLocalSupportedFeatures::new()).await
     }
 }

@@ -166,7 +166,7 @@ where
     /// Asks the controller to end its attempt, again and again: it may not have begun with it yet.
     async fn cancel(&self) {
         loop {
-            if let Err(e) = self.stack.command(LeCreateConnCancel::new()).await {
+            if let Err(e) = self.tell(&LeCreateConnCancel::new()).await {
                 debug!("cancelling an attempt to connect: {:?}", e);
             }
             Timer::after(CANCEL_AGAIN).await;

@@ -135,7 +135,7 @@ where
     pub async fn ask_features(&self) -> bool {
         let handle = ConnHandle::new(self.host.handle().raw());
         let command = LeReadRemoteFeatures::new(handle);
-        self.central.stack.async_command(command).await.is_ok()
+        self.central.tell(&command).await.is_ok()
     }
 
     /// How long the peer may take to answer for the first time: the link layer gives it six
@@ -202,20 +202,20 @@ where
     /// Signal strength of the peer in dBm (Core Vol 4 Part E, 7.5.4).
     pub async fn rssi(&self, id: LinkId) -> Result<i8, Error<T::Error>> {
         let command = ReadRssi::new(self.open_handle(id)?);
-        Ok(self.stack.command(command).await?.rssi)
+        Ok(self.ask(&command).await?.rssi)
     }
 
     /// The power we send with, in dBm (Core Vol 4 Part E, 7.3.35).
     pub async fn tx_power(&self, id: LinkId) -> Result<i8, Error<T::Error>> {
         let command = ReadTransmitPowerLevel::new(self.open_handle(id)?, PowerLevelKind::Current);
-        Ok(self.stack.command(command).await?.tx_power_level)
+        Ok(self.ask(&command).await?.tx_power_level)
     }
 
     /// Asks the peer for its version (Core Vol 4 Part E, 7.1.23). It is told when
     /// [`LinkInfo::remote_version`](crate::links::LinkInfo::remote_version) is set.
     pub async fn ask_version(&self, id: LinkId) -> Result<(), Error<T::Error>> {
         let command = ReadRemoteVersionInformation::new(self.open_handle(id)?);
-        Ok(self.stack.async_command(command).await?)
+        self.tell(&command).await
     }
 
     /// Asks for other connection parameters (Core Vol 4 Part E, 7.8.18). They are in force, or
@@ -242,15 +242,14 @@ where
             HciDuration::from_u16(units(parameters.min_event_length, 625)),
             HciDuration::from_u16(units(parameters.max_event_length, 625)),
         );
-        Ok(self.stack.async_command(command).await?)
+        self.tell(&command).await
     }
 
     /// Asks for packets of up to `octets` (27 to 251) in both directions.
     pub async fn set_data_length(&self, id: LinkId, octets: u16) -> Result<(), Error<T::Error>> {
         let octets = octets.clamp(27, 251);
         let command = LeSetDataLength::new(self.open_handle(id)?, octets, (octets + 14) * 8);
-        self.stack.command(command).await?;
-        Ok(())
+        self.tell(&command).await
     }
 
     /// Asks for another PHY in both directions.
@@ -263,7 +262,7 @@ where
         let all = AllPhys::new();
         let options = PhyOptions::default();
         let command = LeSetPhy::new(self.open_handle(id)?, all, mask, mask, options);
-        Ok(self.stack.async_command(command).await?)
+        self.tell(&command).await
     }
 }
 

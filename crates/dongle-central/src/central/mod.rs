@@ -5,6 +5,7 @@
 //! elsewhere.
 
 mod channels;
+mod command;
 mod connect;
 mod controller;
 mod error;
@@ -223,15 +224,12 @@ where
     }
 
     async fn learn(&self) -> Result<(), Error<T::Error>> {
+        // Waits until trouble-host has made the controller ready.
         let features = self
             .stack
             .command(LeReadLocalSupportedFeatures::new())
             .await?;
-        let version = self
-            .stack
-            .command(ReadLocalVersionInformation::new())
-            .await
-            .ok();
+        let version = self.ask(&ReadLocalVersionInformation::new()).await.ok();
         let features = u64::from_le_bytes(features.into_inner());
         // trouble-host's own events, and some that the mux reads.
         let asks = features & (1 << Feature::ConnectionParameterRequest as u8) != 0;
@@ -247,7 +245,7 @@ where
             .enable_le_data_length_change(true)
             .enable_le_read_remote_features_page_0_complete(true)
             .enable_le_remote_conn_parameter_request(asks);
-        if let Err(e) = self.stack.command(LeSetEventMask::new(mask)).await {
+        if let Err(e) = self.ask(&LeSetEventMask::new(mask)).await {
             warn!("the controller refuses our LE event mask: {:?}", e);
         }
         let mask = EventMask::new()
@@ -257,7 +255,7 @@ where
             .enable_encryption_change_v1(true)
             .enable_encryption_key_refresh_complete(true)
             .enable_read_remote_version_information_complete(true);
-        if let Err(e) = self.stack.command(SetEventMask::new(mask)).await {
+        if let Err(e) = self.ask(&SetEventMask::new(mask)).await {
             warn!("the controller refuses our event mask: {:?}", e);
         }
         let (acl_data_length, acl_packets) = self.mux.buffers();
@@ -331,7 +329,7 @@ where
         reason: DisconnectReason,
     ) -> Result<(), Error<T::Error>> {
         let command = Disconnect::new(self.open_handle(id)?, reason);
-        Ok(self.stack.command(command).await?)
+        self.tell(&command).await
     }
 
     /// The HCI handle of a link that is open.

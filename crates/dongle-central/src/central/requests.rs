@@ -51,7 +51,7 @@ where
             HciDuration::from_u16(0),
             HciDuration::from_u16(0),
         );
-        match self.stack.async_command(command).await {
+        match self.tell(&command).await {
             Ok(()) => true,
             Err(e) => {
                 debug!("the controller refuses the update a peer asks for: {:?}", e);
@@ -74,11 +74,11 @@ where
                 HciDuration::from_u16(0),
                 HciDuration::from_u16(0),
             );
-            self.stack.async_command(reply).await
+            self.tell(&reply).await
         } else {
             let reason = RemoteConnectionParamsRejectReason::UnacceptableConnParameters;
             let reply = LeRemoteConnectionParameterRequestNegativeReply::new(handle, reason);
-            self.stack.async_command(reply).await
+            self.tell(&reply).await
         };
         if let Err(e) = replied {
             debug!("a reply to a request for parameters was refused: {:?}", e);
@@ -94,7 +94,7 @@ where
             let waiting = self.radio.borrow().is_in_use();
             if waiting || (0..links.capacity()).any(|i| links.open_at(i).is_some()) {
                 // Whatever it answers: that it does is enough.
-                let _ = self.stack.command(ReadBdAddr::new()).await;
+                let _ = self.tell(&ReadBdAddr::new()).await;
             }
         }
     }

@@ -12,28 +12,50 @@ use crate::gatt::ProcedureError;
 use crate::links::{Link, Links, Reason};
 
 /// A request that is queued or in flight; dropped before its end, it is abandoned.
-pub(super) struct Pending<L: Links + Clone> {
+struct Pending<L: Links + Clone> {
     client: Client<L>,
     id: CallId,
     over: bool,
 }
 
+/// Writes a request into the buffer it is given and returns its length; `None`: there is none to be
+/// made. Not a type of its own for each procedure, so that what follows is there once.
+pub(super) type Write<'w> =
+    dyn FnMut(Mtu, &mut [u8]) -> Result<Option<usize>, ProcedureError> + Send + 'w;
+
 impl<L: Links + Clone> Client<L> {
-    /// Queues the request that `write` writes, when there is room for it. `write` is called once.
-    pub(super) async fn begin<E>(
+    /// Makes the request that `write` writes, and waits for the response: its length in `response`.
+    /// `None`: there was no request.
+    pub(super) async fn exchange(
         &self,
         deadline: Option<Instant>,
-        mut write: impl FnMut(Mtu, &mut [u8]) -> Result<usize, E>,
-    ) -> Result<Result<Pending<L>, E>, Error> {
+        write: &mut Write<'_>,
+        response: &mut [u8],
+    ) -> Result<Option<usize>, Error> {
+        match self.begin(deadline, write).await? {
+            Some(pending) => pending.response(response).await.map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// Queues the request that `write` writes, when there is room for it.
+    async fn begin(
+        &self,
+        deadline: Option<Instant>,
+        write: &mut Write<'_>,
+    ) -> Result<Option<Pending<L>>, Error> {
         let started = self.attempt(deadline, |link| {
-            match link.bearer.start(deadline, &mut write) {
+            let request =
+                |mtu, out: &mut [u8]| write(mtu, out).map_err(Some)?.ok_or(None::<ProcedureError>);
+            match link.bearer.start(deadline, request) {
                 Err(StartError::Full | StartError::MtuAsked) => Poll::Pending,
                 started => Poll::Ready(started),
             }
         });
         let id = match started.await? {
             Ok(Ok(id)) => id,
-            Ok(Err(e)) => return Ok(Err(e)),
+            Ok(Err(None)) => return Ok(None),
+            Ok(Err(Some(e))) => return Err(e.into()),
             Err(StartError::TooLong) => {
                 let limit = self.mtu().size();
                 return Err(ProcedureError::ValueTooLong {
@@ -45,7 +67,7 @@ impl<L: Links + Clone> Client<L> {
             Err(_) => return Err(self.gone()),
         };
         self.ring();
-        Ok(Ok(Pending {
+        Ok(Some(Pending {
             client: self.clone(),
             id,
             over: false,
@@ -93,7 +115,7 @@ impl<L: Links + Clone> Client<L> {
 
 impl<L: Links + Clone> Pending<L> {
     /// Waits for the response; its length in `response`.
-    pub(super) async fn response(mut self, response: &mut [u8]) -> Result<usize, Error> {
+    async fn response(mut self, response: &mut [u8]) -> Result<usize, Error> {
         let result = poll_fn(|cx| {
             match self
                 .client

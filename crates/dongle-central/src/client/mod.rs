@@ -79,19 +79,20 @@ impl<L: Links + Clone> Client<L> {
         let deadline = self.deadline();
         let ours = self.with(|link| link.bearer.largest_mtu())?;
         let client_rx_mtu = Mtu::clamped(mtu).min(ours).get();
-        let begun = self.begin(deadline, |_, out| {
-            Request::ExchangeMtu { client_rx_mtu }.emit(out)
-        });
+        let mut request = |_, out: &mut [u8]| {
+            let request = Request::ExchangeMtu { client_rx_mtu };
+            Ok(Some(request.emit(out)?))
+        };
+        let mut response = [0; Mtu::DEFAULT.size()];
+        let exchange = self.exchange(deadline, &mut request, &mut response);
         // Where another is asking already, its result is ours.
         let wait = self.attempt(deadline, |link| match link.bearer.mtu_is_settled() {
             true => Poll::Ready(()),
             false => Poll::Pending,
         });
-        match select(wait, begun).await {
-            Either::First(result) => result?,
-            Either::Second(pending) => {
-                pending??.response(&mut [0; Mtu::DEFAULT.size()]).await?;
-            }
+        match select(wait, exchange).await {
+            Either::First(settled) => settled?,
+            Either::Second(exchanged) => _ = exchanged?,
         }
         Ok(self.mtu())
     }
@@ -186,12 +187,10 @@ impl<L: Links + Clone> Client<L> {
     /// Writes a value of up to MTU - 3 octets and waits for the response (4.9.3, 4.12.3).
     pub async fn write(&self, handle: AttributeHandle, value: &[u8]) -> Result<(), Error> {
         let mut procedure = Write::new(handle, value);
-        let write = |mtu, out: &mut [u8]| {
-            Ok::<_, ProcedureError>(procedure.request(mtu, out)?.unwrap_or(0))
-        };
-        let begun = self.begin(self.deadline(), write);
+        let mut request = |mtu, out: &mut [u8]| procedure.request(mtu, out);
         let mut response = [0; Mtu::DEFAULT.size()];
-        let len = begun.await??.response(&mut response).await?;
+        let exchange = self.exchange(self.deadline(), &mut request, &mut response);
+        let len = exchange.await?.unwrap_or(0);
         Ok(procedure.response(response.get(..len).unwrap_or_default())?)
     }
 

@@ -97,15 +97,10 @@ impl<L: Links + Clone, P: Procedure, B: AsRef<[u8]> + AsMut<[u8]>> Run<L, P, B> 
             deadline,
             ..
         } = self;
-        let begun = client.begin(*deadline, |mtu, out| match procedure.request(mtu, out) {
-            Ok(Some(len)) => Ok(len),
-            Ok(None) => Err(None),
-            Err(error) => Err(Some(error)),
-        });
-        let len = match begun.await? {
-            Ok(pending) => pending.response(buffer.as_mut()).await?,
-            Err(None) => return Ok(None),
-            Err(Some(error)) => return Err(error.into()),
+        let mut request = |mtu, out: &mut [u8]| procedure.request(mtu, out);
+        let exchange = client.exchange(*deadline, &mut request, buffer.as_mut());
+        let Some(len) = exchange.await? else {
+            return Ok(None);
         };
         procedure.response(buffer.as_ref().get(..len).unwrap_or_default())?;
         Ok(Some(len))

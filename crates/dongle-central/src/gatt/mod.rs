@@ -67,7 +67,7 @@ use crate::att::{Mtu, Pdu, Request, Response};
 /// [`next_item`](Self::next_item) until there are no more. An error ends the procedure. A driver
 /// that stops before the end, on an error or because its caller went away, sends what
 /// [`cancel`](Self::cancel) gives.
-pub trait Procedure {
+pub trait Procedure: Send {
     /// What comes out one by one. It may borrow from the response.
     type Item<'p>;
 

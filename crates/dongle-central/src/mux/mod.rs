@@ -13,6 +13,7 @@
 //!   every waiting call ends with that.
 
 mod alarm;
+mod commands;
 mod credits;
 mod events;
 mod packet;
@@ -50,10 +51,10 @@ pub use state::{Attempt, Failure, Inbound, MuxCounters, MuxState};
 pub use turns::Turns;
 
 use crate::links::{LinkId, Links, Reason};
-pub(crate) use packet::Sink;
-pub(crate) use watchdog::HOST_NUMBER_OF_COMPLETED_PACKETS;
+pub(crate) use packet::{Outgoing, Sink};
 
-use packet::{ControlPrefix, Head, Outgoing, Raw, RawPacket};
+use commands::Commands;
+use packet::{ControlPrefix, Head, Raw, RawPacket};
 
 /// Packets that bearers take, or send, in a row before other tasks get their turn.
 const PACKETS_PER_TURN: u8 = 8;
@@ -68,6 +69,7 @@ pub struct Mux<'l, T, L, R = (), const BUFFER: usize = 259> {
     links: &'l L,
     reports: R,
     state: RefCell<MuxState>,
+    commands: RefCell<Commands>,
     /// The packet of trouble-host's that is being sent.
     outgoing: Mutex<NoopRawMutex, Outgoing<BUFFER>>,
 }
@@ -128,6 +130,7 @@ impl<'l, T: Transport, L: Links, R: ReportHandler, const BUFFER: usize> Mux<'l, 
             links,
             reports,
             state: RefCell::new(MuxState::new()),
+            commands: RefCell::new(Commands::new()),
             outgoing: Mutex::new(Outgoing::new()),
         }
     }
@@ -269,11 +272,8 @@ impl<'l, T: Transport, L: Links, R: ReportHandler, const BUFFER: usize> Mux<'l, 
                     return Err(MuxError::Transport(e));
                 }
                 Either::Second(Ok(status)) => {
-                    let len = status.len();
-                    if let Some(room) = buffer.get_mut(..len) {
-                        room.copy_from_slice(&status);
-                    }
-                    return Ok((PacketKind::Event, len));
+                    self.commands.borrow_mut().take(&status);
+                    continue;
                 }
                 Either::Second(Err(failure)) => return Err(MuxError::Controller(failure)),
             };
@@ -283,7 +283,14 @@ impl<'l, T: Transport, L: Links, R: ReportHandler, const BUFFER: usize> Mux<'l, 
                 .borrow_mut()
                 .inbound(kind, packet, self.links, &self.reports);
             match verdict {
-                Inbound::ForHost(len) => return Ok((kind, len)),
+                Inbound::ForHost(len) => {
+                    let packet = packet.get(..len).unwrap_or_default();
+                    let is_answer =
+                        kind == PacketKind::Event && self.commands.borrow_mut().take(packet);
+                    if !is_answer {
+                        return Ok((kind, len));
+                    }
+                }
                 Inbound::Taken => {}
             }
             taken.set(taken.get() + 1);

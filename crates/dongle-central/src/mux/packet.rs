@@ -81,14 +81,14 @@ pub(crate) type Sink = dyn embedded_io::Write<Error = Infallible>;
 /// A packet to the controller as bytes. Packets have many types; what sends them would be there
 /// once for each.
 #[derive(Debug)]
-pub(super) struct Outgoing<const SIZE: usize> {
+pub(crate) struct Outgoing<const SIZE: usize> {
     bytes: Vec<u8, SIZE>,
     /// Whether it did not fit.
     cut: bool,
 }
 
 impl<const SIZE: usize> Outgoing<SIZE> {
-    pub(super) const fn new() -> Self {
+    pub(crate) const fn new() -> Self {
         Self {
             bytes: Vec::new(),
             cut: false,
@@ -101,7 +101,7 @@ impl<const SIZE: usize> Outgoing<SIZE> {
     }
 
     /// What was written since; None: more than there is room for.
-    pub(super) fn bytes(&self) -> Option<&[u8]> {
+    pub(crate) fn bytes(&self) -> Option<&[u8]> {
         (!self.cut).then_some(&self.bytes)
     }
 }

@@ -587,7 +587,7 @@ impl MuxState {
             Some(&code::NUMBER_OF_COMPLETED_PACKETS) => self.completed(packet),
             Some(&(code::COMMAND_COMPLETE | code::COMMAND_STATUS)) => {
                 events::soften(packet, self.scan_turned_off);
-                Inbound::ForHost(events::trim(packet))
+                Inbound::ForHost(packet.len())
             }
             Some(&code::ENCRYPTION_CHANGE_V2) => {
                 // trouble-host asks for version 2 and understands version 1: that without key size.

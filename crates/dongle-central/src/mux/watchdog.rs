@@ -8,7 +8,7 @@ pub const COMMAND_TIMEOUT: Duration = Duration::from_secs(2);
 /// Commands that may be on their way at a time; trouble-host sends one.
 const MOST: usize = 8;
 /// Host Number Of Completed Packets, which no event answers (Core Vol 4 Part E, 7.3.40).
-pub(crate) const HOST_NUMBER_OF_COMPLETED_PACKETS: u16 = 0x0C35;
+pub(super) const HOST_NUMBER_OF_COMPLETED_PACKETS: u16 = 0x0C35;
 
 /// Whether a link can do without a command's answer: LE Set PHY, Read Remote Version Information.
 /// There are controllers that claim to know these and never answer.

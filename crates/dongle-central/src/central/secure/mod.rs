@@ -106,7 +106,7 @@ where
         let before = self.changes()?;
         let handle = ConnHandle::new(self.host.handle().raw());
         let command = LeEnableEncryption::new(handle, bond.rand, bond.ediv, *bond.ltk.reveal());
-        if self.central.stack.async_command(command).await.is_err() {
+        if self.central.tell(&command).await.is_err() {
             return Err(self.ended().unwrap_or(SecurityError::Host));
         }
         match self.encryption_changed(before).await {

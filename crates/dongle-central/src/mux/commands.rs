@@ -1,0 +1,254 @@
+//! Commands to the controller, one at a time, and their answers.
+//!
+//! A command that was given up is under way until its answer has come, so that the answer is nobody
+//! else's. When the controller fails, what waits for an answer ends.
+
+use core::cell::RefCell;
+use core::future::poll_fn;
+use core::task::{Context, Poll};
+
+use bt_hci::cmd;
+use bt_hci::param::Status;
+use bt_hci::transport::{PacketKind, Transport};
+use embassy_sync::waitqueue::MultiWakerRegistration;
+
+use super::events::code::{COMMAND_COMPLETE, COMMAND_STATUS};
+use super::packet::Sink;
+use super::watchdog::HOST_NUMBER_OF_COMPLETED_PACKETS;
+use super::{Mux, MuxError, ReportHandler};
+use crate::links::Links;
+
+/// Bytes a command may return behind its status: LE Read Local Supported Commands has the most of
+/// those that are ever sent from here. Of one that returns more, the answer does not decode.
+const RETURNED: usize = 64;
+
+/// The command that is under way.
+#[derive(Debug)]
+pub(super) struct Commands {
+    /// Its opcode, from before it is sent until it is answered and the answer is taken.
+    opcode: Option<u16>,
+    /// Whether somebody waits for the answer.
+    awaited: bool,
+    /// Its status, and how much it returned.
+    answer: Option<(Status, usize)>,
+    returned: [u8; RETURNED],
+    /// The controller takes no more commands for now.
+    full: bool,
+    waiters: MultiWakerRegistration<4>,
+}
+
+impl Commands {
+    pub(super) const fn new() -> Self {
+        Self {
+            opcode: None,
+            awaited: false,
+            answer: None,
+            returned: [0; RETURNED],
+            full: false,
+            waiters: MultiWakerRegistration::new(),
+        }
+    }
+
+    /// Begins with a command, when it is its turn.
+    fn poll_begin(&mut self, opcode: u16, cx: &mut Context<'_>) -> Poll<()> {
+        if self.opcode.is_some() || self.full {
+            self.waiters.register(cx.waker());
+            return Poll::Pending;
+        }
+        self.opcode = Some(opcode);
+        self.awaited = true;
+        Poll::Ready(())
+    }
+
+    /// The status of the command, and the length of what it returned.
+    fn poll_answer(&mut self, cx: &mut Context<'_>, out: &mut [u8]) -> Poll<(Status, usize)> {
+        let Some((status, len)) = self.answer else {
+            self.waiters.register(cx.waker());
+            return Poll::Pending;
+        };
+        let len = len.min(out.len());
+        for (to, from) in out.iter_mut().zip(&self.returned) {
+            *to = *from;
+        }
+        Poll::Ready((status, len))
+    }
+
+    /// The next one may begin.
+    fn end(&mut self) {
+        self.opcode = None;
+        self.answer = None;
+        self.waiters.wake();
+    }
+
+    /// Takes an event, if it answers a command.
+    pub(super) fn take(&mut self, event: &[u8]) -> bool {
+        let (opcode, more, status, returned) = match *event {
+            [COMMAND_COMPLETE, _, more, o0, o1] => ([o0, o1], more, 0, &[][..]),
+            [COMMAND_COMPLETE, _, more, o0, o1, status, ref returned @ ..] => {
+                ([o0, o1], more, status, returned)
+            }
+            [COMMAND_STATUS, _, status, more, o0, o1] => ([o0, o1], more, status, &[][..]),
+            _ => return false,
+        };
+        self.full = more == 0;
+        if self.opcode == Some(u16::from_le_bytes(opcode)) && self.answer.is_none() {
+            for (to, from) in self.returned.iter_mut().zip(returned) {
+                *to = *from;
+            }
+            self.answer = Some((Status::from(status), returned.len()));
+            if !self.awaited {
+                self.end();
+            }
+        }
+        self.waiters.wake();
+        true
+    }
+}
+
+/// The turn of a command, given up when it is dropped.
+struct Turn<'c> {
+    commands: &'c RefCell<Commands>,
+    /// The command has gone out.
+    sent: bool,
+}
+
+impl Drop for Turn<'_> {
+    fn drop(&mut self) {
+        let mut commands = self.commands.borrow_mut();
+        if self.sent && commands.answer.is_none() {
+            commands.awaited = false;
+        } else {
+            commands.end();
+        }
+    }
+}
+
+impl<T: Transport, L: Links, R: ReportHandler, const BUFFER: usize> Mux<'_, T, L, R, BUFFER>
+where
+    T::Error: 'static,
+{
+    /// Sends the command that `emit` writes and waits for its answer; what it returned is put into
+    /// `out`: its length.
+    pub(crate) async fn command(
+        &self,
+        opcode: u16,
+        emit: &dyn Fn(&mut Sink),
+        out: &mut [u8],
+    ) -> Result<usize, cmd::Error<MuxError<T::Error>>> {
+        self.unless_failed(|commands, cx| commands.poll_begin(opcode, cx))
+            .await?;
+        let mut turn = Turn {
+            commands: &self.commands,
+            sent: false,
+        };
+        let sent = self.write_any(PacketKind::Cmd, emit).await;
+        sent.map_err(cmd::Error::Io)?;
+        if opcode == HOST_NUMBER_OF_COMPLETED_PACKETS {
+            // No event answers it.
+            return Ok(0);
+        }
+        turn.sent = true;
+        let (status, len) = self
+            .unless_failed(|commands, cx| commands.poll_answer(cx, out))
+            .await?;
+        status.to_result()?;
+        Ok(len)
+    }
+
+    /// Waits for something about the commands, or for the controller's failure.
+    async fn unless_failed<X>(
+        &self,
+        mut poll: impl FnMut(&mut Commands, &mut Context<'_>) -> Poll<X>,
+    ) -> Result<X, cmd::Error<MuxError<T::Error>>> {
+        poll_fn(|cx| {
+            if let Poll::Ready(failure) = self.poll_failure(cx) {
+                return Poll::Ready(Err(cmd::Error::Io(MuxError::Controller(failure))));
+            }
+            poll(&mut self.commands.borrow_mut(), cx).map(Ok)
+        })
+        .await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::task::Waker;
+
+    const RSSI: u16 = 0x1405;
+    const RSSI_IS_170: [u8; 9] = [COMMAND_COMPLETE, 7, 1, 5, 20, 0, 7, 0, 170];
+
+    fn begin(commands: &mut Commands, opcode: u16) -> bool {
+        let mut cx = Context::from_waker(Waker::noop());
+        commands.poll_begin(opcode, &mut cx).is_ready()
+    }
+
+    fn answer(commands: &mut Commands, out: &mut [u8]) -> Option<(u8, usize)> {
+        let mut cx = Context::from_waker(Waker::noop());
+        match commands.poll_answer(&mut cx, out) {
+            Poll::Ready((status, len)) => Some((status.into_inner(), len)),
+            Poll::Pending => None,
+        }
+    }
+
+    #[test]
+    fn a_command_waits_for_the_end_of_the_one_before() {
+        let mut commands = Commands::new();
+        assert!(begin(&mut commands, RSSI));
+        assert!(!begin(&mut commands, 0x1009));
+        assert!(commands.take(&RSSI_IS_170));
+        assert!(!begin(&mut commands, 0x1009), "the answer was not fetched");
+        let mut out = [0; 3];
+        assert_eq!(answer(&mut commands, &mut out), Some((0, 3)));
+        assert_eq!(out, [7, 0, 170]);
+        commands.end();
+        assert!(begin(&mut commands, 0x1009));
+    }
+
+    #[test]
+    fn the_answer_to_a_command_that_was_given_up_is_nobody_elses() {
+        let commands = RefCell::new(Commands::new());
+        assert!(begin(&mut commands.borrow_mut(), RSSI));
+        drop(Turn {
+            commands: &commands,
+            sent: true,
+        });
+        let mut commands = commands.into_inner();
+        assert!(!begin(&mut commands, RSSI), "it is still under way");
+        assert!(commands.take(&RSSI_IS_170));
+        assert!(begin(&mut commands, RSSI));
+        assert_eq!(answer(&mut commands, &mut [0; 3]), None);
+    }
+
+    #[test]
+    fn a_controller_that_is_full_is_sent_nothing() {
+        let mut commands = Commands::new();
+        assert!(commands.take(&[COMMAND_COMPLETE, 3, 0, 0, 0]));
+        assert!(!begin(&mut commands, RSSI));
+        assert!(commands.take(&[COMMAND_STATUS, 4, 0, 1, 0, 0]));
+        assert!(begin(&mut commands, RSSI));
+    }
+
+    #[test]
+    fn what_a_command_returns_too_much_is_cut() {
+        let mut commands = Commands::new();
+        assert!(begin(&mut commands, RSSI));
+        let mut event = std::vec![COMMAND_COMPLETE, 100, 1, 5, 20, 0];
+        event.extend([9; 96]);
+        assert!(commands.take(&event));
+        let mut out = [0; 3];
+        assert_eq!(answer(&mut commands, &mut out), Some((0, 3)));
+    }
+
+    #[test]
+    fn the_answer_to_another_command_is_no_answer() {
+        let mut commands = Commands::new();
+        assert!(begin(&mut commands, RSSI));
+        assert!(commands.take(&[COMMAND_STATUS, 4, 0x0C, 1, 6, 4]));
+        assert_eq!(answer(&mut commands, &mut []), None);
+        assert!(
+            !commands.take(&[0x05, 4, 0, 1, 0, 0x13]),
+            "no answer at all"
+        );
+    }
+}
