@@ -24,6 +24,8 @@ struct State {
     mtu: u16,
     /// Requests that are not answered, for tests that want to wait.
     silent: bool,
+    /// Whether the next request at a handle is refused with Database Out Of Sync.
+    out_of_sync: bool,
     requests: Vec<Vec<u8>>,
     prepared: Vec<(u16, Vec<u8>)>,
 }
@@ -91,6 +93,24 @@ impl Server {
         self.state().silent = silent;
     }
 
+    /// Refuses the next request at a handle with Database Out Of Sync (Core Vol 3 Part G,
+    /// 2.5.2.1).
+    pub fn be_out_of_sync(&self) {
+        self.state().out_of_sync = true;
+    }
+
+    /// Has the database of another server from now on, as after an update.
+    pub fn update(&self, other: &Self) {
+        let State {
+            attributes,
+            services,
+            ..
+        } = &*other.state();
+        let mut state = self.state();
+        state.attributes = attributes.clone();
+        state.services = services.clone();
+    }
+
     /// The requests and commands that came so far.
     pub fn requests(&self) -> Vec<Vec<u8>> {
         self.state().requests.clone()
@@ -155,6 +175,16 @@ impl State {
         let room = usize::from(self.mtu.max(23));
         let start = word(0).unwrap_or(0);
         let none = (start, ErrorCode::ATTRIBUTE_NOT_FOUND);
+        let at_a_handle = matches!(
+            opcode,
+            Opcode::READ_REQUEST
+                | Opcode::READ_BLOB_REQUEST
+                | Opcode::WRITE_REQUEST
+                | Opcode::PREPARE_WRITE_REQUEST
+        );
+        if at_a_handle && std::mem::take(&mut self.out_of_sync) {
+            return Err((start, ErrorCode::DATABASE_OUT_OF_SYNC));
+        }
         match opcode {
             Opcode::EXCHANGE_MTU_REQUEST => {
                 let mut response = vec![Opcode::EXCHANGE_MTU_RESPONSE.0];

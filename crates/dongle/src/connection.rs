@@ -18,7 +18,8 @@ use crate::device::{Device, for_host};
 use crate::dongle::Inner;
 use crate::error::{Error, Wanted};
 use crate::found::Found;
-use crate::gatt::{self, Characteristic, Database, Service, ServiceChanges};
+use crate::gatt::cache::PrimaryServices;
+use crate::gatt::{self, Characteristic, Database, Place, Service, ServiceChanges};
 use crate::host::HoldCommand;
 use crate::links::SharedLinks;
 use crate::security::Demand;
@@ -36,7 +37,7 @@ pub(crate) struct Held {
     peer: Address,
     pub(crate) id: LinkId,
     commands: mpsc::UnboundedSender<HoldCommand>,
-    pub(crate) database: Database,
+    pub(crate) database: Arc<Database>,
     /// It was asked to end.
     ending: AtomicBool,
     /// Why it ended, kept for as long as a handle asks.
@@ -49,9 +50,9 @@ impl Held {
         dongle: Arc<Inner>,
         peer: Address,
         id: LinkId,
+        database: Arc<Database>,
     ) -> (Self, mpsc::UnboundedReceiver<HoldCommand>) {
         let (commands, received) = mpsc::unbounded();
-        let database = Database::default();
         let (ending, ended) = (AtomicBool::new(false), Arc::default());
         let demand = Demand::default();
         (
@@ -197,11 +198,9 @@ impl DeviceConnection {
         let uuid = uuid_of(uuid);
         Call::new(move |timeout| async move {
             let uuid = uuid?;
-            let buffer = vec![0; Mtu::MAX.size()];
-            let mut found = self.held.client(timeout).services_by_uuid(uuid, buffer);
-            let service = found.next().await.map_err(|e| self.held.explain(e))?;
-            let service = service.ok_or(Error::NotFound(Wanted::Service(uuid)))?;
-            Ok(Service::new(Arc::clone(&self.held), service))
+            let found = self.held.find_service(uuid, timeout).await?;
+            let (service, age) = found.ok_or(Error::NotFound(Wanted::Service(uuid)))?;
+            Ok(Service::new(Arc::clone(&self.held), service, age))
         })
     }
 
@@ -245,15 +244,14 @@ impl DeviceConnection {
     /// All primary services, one by one.
     pub fn services(&self) -> Found<Service> {
         let held = Arc::clone(&self.held);
-        let start = |client: Client<_>| client.services(vec![0; Mtu::MAX.size()]);
-        gatt::found(held, start, Service::new)
+        gatt::found(held, PrimaryServices, None, Service::new)
     }
 
     /// Reads several values in one go. They come one after another without a mark between, so all
     /// but the last must be of known length; more than fits the MTU is cut by the device.
     pub fn read_multiple<'a>(&'a self, of: &'a [&'a Characteristic]) -> Call<'a, Vec<u8>> {
         Call::new(move |timeout| async move {
-            let handles = self.handles(of)?;
+            let (places, handles) = self.places(of)?;
             let read = || async {
                 let client = self.held.client(timeout);
                 let mut run = client.read_multiple(&handles, vec![0; Mtu::MAX.size()]);
@@ -262,7 +260,7 @@ impl DeviceConnection {
                 done.map_err(|e| self.held.explain(e))?;
                 Ok(values)
             };
-            self.held.on_demand(timeout, read).await
+            self.held.at(&places, timeout, read).await
         })
     }
 
@@ -272,7 +270,7 @@ impl DeviceConnection {
         of: &'a [&'a Characteristic],
     ) -> Call<'a, Vec<Vec<u8>>> {
         Call::new(move |timeout| async move {
-            let handles = self.handles(of)?;
+            let (places, handles) = self.places(of)?;
             let read = || async {
                 let client = self.held.client(timeout);
                 let mut values = Vec::new();
@@ -281,7 +279,7 @@ impl DeviceConnection {
                 let done = run
                     .each(|read| {
                         if read.may_be_longer {
-                            cut.push((values.len(), read.handle));
+                            cut.push(values.len());
                         }
                         values.push(read.value.to_vec());
                     })
@@ -289,11 +287,10 @@ impl DeviceConnection {
                 done.map_err(|e| self.held.explain(e))?;
                 Ok((values, cut))
             };
-            let (mut values, cut) = self.held.on_demand(timeout, read).await?;
-            for (index, handle) in cut {
-                let whole = gatt::read_value(&self.held, handle, timeout).await?;
-                if let Some(value) = values.get_mut(index) {
-                    *value = whole;
+            let (mut values, cut) = self.held.at(&places, timeout, read).await?;
+            for index in cut {
+                if let (Some(value), Some(place)) = (values.get_mut(index), places.get(index)) {
+                    *value = gatt::read_value(&self.held, *place, timeout).await?;
                 }
             }
             Ok(values)
@@ -311,14 +308,14 @@ impl DeviceConnection {
                 .iter()
                 .map(|(characteristic, _)| *characteristic)
                 .collect();
-            let handles = self.handles(&of)?;
+            let (places, handles) = self.places(&of)?;
             let values = writes.iter().map(|(_, value)| *value);
             let writes: Vec<_> = handles.into_iter().zip(values).collect();
             let write = || async {
                 let written = self.held.client(timeout).write_reliable(&writes).await;
                 written.map_err(|e| self.held.explain(e))
             };
-            self.held.on_demand(timeout, write).await
+            self.held.at(&places, timeout, write).await
         })
     }
 
@@ -343,10 +340,11 @@ impl DeviceConnection {
         })
     }
 
-    fn handles(&self, of: &[&Characteristic]) -> Result<Vec<AttributeHandle>, Error> {
-        of.iter()
-            .map(|characteristic| characteristic.checked(&self.held))
-            .collect()
+    fn places(&self, of: &[&Characteristic]) -> Result<(Vec<Place>, Vec<AttributeHandle>), Error> {
+        let places = of.iter().map(|one| one.place_on(&self.held));
+        let places = places.collect::<Result<Vec<_>, _>>()?;
+        let handles = places.iter().map(|place| place.handle).collect();
+        Ok((places, handles))
     }
 
     /// How many ATT requests were made on this connection.

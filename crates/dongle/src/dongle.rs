@@ -126,14 +126,28 @@ impl Dongle {
         self.inner.shared.security.lasting
     }
 
-    /// Forgets the bond with a device, by any address it goes by; whether there was one. A
-    /// connection that is up stays as safe as it is.
+    /// Forgets the bond with a device and what is remembered of its attributes, by any address it
+    /// goes by; whether there was a bond. A connection that is up stays as safe as it is.
     ///
     /// # Errors
     /// [`Error::BondStore`] if the store can't be written; until the end of the program, the bond
     /// is forgotten all the same.
     pub fn forget(&self, address: Address) -> Result<bool, Error> {
-        self.inner.shared.security.bonds.forget(address)
+        let security = &self.inner.shared.security;
+        security.caches.clear(address);
+        security.bonds.forget(address)
+    }
+
+    /// Throws away what is remembered of a device's attributes, by any address it goes by; whether
+    /// there was anything. The next discovery asks the device, on a connection that is up, too. Its
+    /// bond stays.
+    ///
+    /// # Errors
+    /// [`Error::BondStore`] if the store can't be written.
+    pub fn clear_attribute_cache(&self, address: Address) -> Result<bool, Error> {
+        let security = &self.inner.shared.security;
+        let cleared = security.caches.clear(address);
+        Ok(security.bonds.clear_cache(address)? || cleared)
     }
 
     /// What was wrong with the store of bonds when the dongle was opened, and where that was put.

@@ -105,6 +105,14 @@ impl Open {
         self
     }
 
+    /// Whether the attributes of devices are remembered from one connection to the next, where the
+    /// device lets us know that they still are the same (Core Vol 3 Part G, 2.5.2). They are if
+    /// nothing else is said.
+    pub fn attribute_cache(mut self, remember: bool) -> Self {
+        self.security.caching = remember;
+        self
+    }
+
     /// The random static address to go by, instead of the controller's own.
     pub fn address(mut self, address: Address) -> Self {
         self.address = Some(address);

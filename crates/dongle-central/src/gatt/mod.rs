@@ -29,6 +29,7 @@
 
 mod characteristics;
 mod configuration;
+mod database_hash;
 mod descriptors;
 mod error;
 mod included;
@@ -44,6 +45,7 @@ mod write;
 
 pub use characteristics::DiscoverCharacteristics;
 pub use configuration::{ClientConfiguration, ClientFeatures, changed_services};
+pub use database_hash::ReadDatabaseHash;
 pub use descriptors::DiscoverDescriptors;
 pub use error::{Misbehaviour, ProcedureError};
 pub use included::DiscoverIncluded;

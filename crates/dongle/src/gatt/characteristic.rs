@@ -6,16 +6,16 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use dongle_central::att::{AttributeHandle, MAX_VALUE_LENGTH, Mtu, Uuid};
+use dongle_central::att::{AttributeHandle, MAX_VALUE_LENGTH, Uuid};
 use dongle_central::bearer::ValueKind;
-use dongle_central::client::Client;
 use dongle_central::gatt::{self, ClientConfiguration, Properties, WriteMode, uuids};
 
 use crate::call::{Call, uuid_of};
 use crate::connection::{DeviceConnection, Held};
 use crate::error::{Error, Wanted};
 use crate::found::Found;
-use crate::gatt::{Age, Configuration, Descriptor, Subscription, found};
+use crate::gatt::cache::{DescriptorsOf, Discovery, Patience, Sign};
+use crate::gatt::{Age, Configuration, Descriptor, Place, Subscription, found};
 use crate::values::FromValue;
 
 /// A characteristic.
@@ -27,12 +27,11 @@ pub struct Characteristic {
 }
 
 impl Characteristic {
-    pub(crate) fn new(held: Arc<Held>, characteristic: gatt::Characteristic) -> Self {
+    pub(crate) fn new(held: Arc<Held>, characteristic: gatt::Characteristic, age: Age) -> Self {
         if characteristic.uuid == uuids::SERVICE_CHANGED {
             held.database
                 .watch(&held.client(None), characteristic.value_handle);
         }
-        let age = held.database.age();
         Self {
             held,
             characteristic,
@@ -40,17 +39,22 @@ impl Characteristic {
         }
     }
 
-    /// Where the value is, if it still is there and on this connection.
-    pub(crate) fn checked(&self, on: &Arc<Held>) -> Result<AttributeHandle, Error> {
-        if !Arc::ptr_eq(&self.held, on) {
-            return Err(Error::InvalidParameter(
+    /// Where the value was, if that was on this connection.
+    pub(crate) fn place_on(&self, on: &Arc<Held>) -> Result<Place, Error> {
+        match Arc::ptr_eq(&self.held, on) {
+            true => Ok(self.place()),
+            false => Err(Error::InvalidParameter(
                 "a characteristic of another connection",
-            ));
+            )),
         }
-        self.held
-            .database
-            .check(self.characteristic.value_handle, self.age)?;
-        Ok(self.characteristic.value_handle)
+    }
+
+    fn place(&self) -> Place {
+        Place {
+            handle: self.characteristic.value_handle,
+            sign: Sign::Type(self.characteristic.uuid),
+            age: self.age,
+        }
     }
 
     /// What it is.
@@ -76,9 +80,7 @@ impl Characteristic {
 
     /// Reads the value, however long it is.
     pub fn read(&self) -> Call<'_, Vec<u8>> {
-        Call::new(move |timeout| async move {
-            read_value(&self.held, self.checked(&self.held)?, timeout).await
-        })
+        Call::new(move |timeout| async move { read_value(&self.held, self.place(), timeout).await })
     }
 
     /// Reads the value as what it means: a number, a text, or one of [`values`](crate::values).
@@ -123,30 +125,28 @@ impl Characteristic {
         Call::new(move |timeout| async move {
             let uuid = uuid?;
             let found = self.find_descriptor(uuid, timeout).await?;
-            let descriptor = found.ok_or(Error::NotFound(Wanted::Descriptor(uuid)))?;
-            Ok(Descriptor::new(Arc::clone(&self.held), descriptor))
+            let (found, age) = found.ok_or(Error::NotFound(Wanted::Descriptor(uuid)))?;
+            Ok(Descriptor::new(Arc::clone(&self.held), found, age))
         })
     }
 
     /// All descriptors, one by one.
     pub fn descriptors(&self) -> Found<Descriptor> {
+        let question = DescriptorsOf(self.characteristic);
         let held = Arc::clone(&self.held);
-        let range = self.characteristic.descriptors();
-        let start = move |client: Client<_>| client.descriptors(range, vec![0; Mtu::MAX.size()]);
-        found(held, start, Descriptor::new)
+        found(held, question, Some(self.place()), Descriptor::new)
     }
 
     async fn find_descriptor(
         &self,
         uuid: Uuid,
         timeout: Option<Duration>,
-    ) -> Result<Option<gatt::Descriptor>, Error> {
-        self.checked(&self.held)?;
-        let range = self.characteristic.descriptors();
-        let client = self.held.client(timeout);
-        let mut run = client.descriptors(range, vec![0; Mtu::MAX.size()]);
-        while let Some(found) = run.next().await.map_err(|e| self.held.explain(e))? {
-            if found.uuid == uuid {
+    ) -> Result<Option<(gatt::Descriptor, Age)>, Error> {
+        let question = DescriptorsOf(self.characteristic);
+        let held = Arc::clone(&self.held);
+        let mut run = Discovery::new(held, question, Some(self.place()), timeout);
+        while let Some(found) = run.next().await? {
+            if found.0.uuid == uuid {
                 return Ok(Some(found));
             }
         }
@@ -169,37 +169,37 @@ impl fmt::Debug for Characteristic {
 /// Reads a value of any length.
 pub(crate) async fn read_value(
     held: &Held,
-    handle: AttributeHandle,
+    place: Place,
     timeout: Option<Duration>,
 ) -> Result<Vec<u8>, Error> {
     let read = || async {
         let client = held.client(timeout);
         let mut value = vec![0; MAX_VALUE_LENGTH];
         let mut response = vec![0; client.mtu().size()];
-        let len = client.read(handle, &mut response, &mut value).await;
+        let len = client.read(place.handle, &mut response, &mut value).await;
         value.truncate(len.map_err(|e| held.explain(e))?);
         Ok(value)
     };
-    held.on_demand(timeout, read).await
+    held.at(&[place], timeout, read).await
 }
 
 /// Writes a value, in parts if it does not fit the MTU.
 pub(crate) async fn write_value(
     held: &Held,
-    handle: AttributeHandle,
+    place: Place,
     value: &[u8],
     timeout: Option<Duration>,
 ) -> Result<(), Error> {
     let write = || async {
         let client = held.client(timeout);
         let written = if value.len() <= client.mtu().max_write() {
-            client.write(handle, value).await
+            client.write(place.handle, value).await
         } else {
-            client.write_long(handle, value).await
+            client.write_long(place.handle, value).await
         };
         written.map_err(|e| held.explain(e))
     };
-    held.on_demand(timeout, write).await
+    held.at(&[place], timeout, write).await
 }
 
 /// A write in the making; await it.
@@ -232,16 +232,19 @@ impl<'a> Write<'a> {
             characteristic,
             ..
         } = self.characteristic;
-        let handle = self.characteristic.checked(held)?;
+        let place = self.characteristic.place();
+        held.look(&place, Patience::new(self.timeout)).await?;
         let mode = WriteMode::choose(characteristic.properties, self.response)
             .ok_or(Error::NotPermitted("the characteristic can not be written"))?;
         match mode {
             WriteMode::WithoutResponse => {
                 let client = held.client(self.timeout);
-                let written = client.write_without_response(handle, self.value).await;
+                let written = client
+                    .write_without_response(place.handle, self.value)
+                    .await;
                 written.map_err(|e| held.explain(e))
             }
-            WriteMode::WithResponse => write_value(held, handle, self.value, self.timeout).await,
+            WriteMode::WithResponse => write_value(held, place, self.value, self.timeout).await,
         }
     }
 }
@@ -289,7 +292,9 @@ impl<'a> Subscribe<'a> {
             characteristic,
             ..
         } = self.characteristic;
-        let value = self.characteristic.checked(held)?;
+        let place = self.characteristic.place();
+        held.look(&place, Patience::new(self.timeout)).await?;
+        let value = place.handle;
         let properties = characteristic.properties;
         let notifies = properties.contains(Properties::NOTIFY);
         let indicates = properties.contains(Properties::INDICATE);
@@ -319,7 +324,7 @@ impl<'a> Subscribe<'a> {
         if !configuration.written.contains(wanted) {
             let written = configuration.written | wanted;
             let bits = written.to_le_bytes();
-            write_value(held, configuration.handle, &bits, self.timeout).await?;
+            write_value(held, configuration.place, &bits, self.timeout).await?;
             held.database.configured(
                 value,
                 Configuration {
@@ -338,11 +343,13 @@ impl<'a> Subscribe<'a> {
             .characteristic
             .find_descriptor(uuid, self.timeout)
             .await?;
-        let handle = found
-            .ok_or(Error::NotFound(Wanted::Descriptor(uuid)))?
-            .handle;
+        let (found, age) = found.ok_or(Error::NotFound(Wanted::Descriptor(uuid)))?;
         let configuration = Configuration {
-            handle,
+            place: Place {
+                handle: found.handle,
+                sign: Sign::Type(uuid),
+                age,
+            },
             written: ClientConfiguration::empty(),
         };
         let value = self.characteristic.characteristic.value_handle;

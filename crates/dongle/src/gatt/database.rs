@@ -1,24 +1,82 @@
-//! What is known of a device's database beyond the handles that were given out.
+//! What one connection knows of a device's database, and how far that is to be believed.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
 use dongle_central::att::{AttributeHandle, HandleRange};
 use dongle_central::bearer::ValueKind;
-use dongle_central::client::{Client, Notified, Subscription};
+use dongle_central::client::{Client, Error, Notified, Subscription};
 use dongle_central::gatt::{ClientConfiguration, changed_services};
+use futures_util::lock::{Mutex as AsyncMutex, MutexGuard as AsyncGuard};
 
-use crate::error::Error;
+use super::cache::{Attributes, Cached, Hash, Place, Sign};
 use crate::links::SharedLinks;
 
-/// When something was discovered: before or after which change of the database.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
-pub(crate) struct Age(usize);
+/// Of which time something that was discovered is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Age {
+    /// So many changes were known of.
+    changes: usize,
+    /// So many times there had been reason to doubt what was known.
+    doubts: usize,
+    /// An earlier connection has left it.
+    inherited: bool,
+}
+
+/// What is known at one time belongs together; after a change it is another era's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Era(u64);
+
+/// What the right to use what is known rests on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Basis {
+    /// The bond that the connection is encrypted with.
+    pub(crate) bond: Option<u64>,
+    /// How many times a program has thrown caches away.
+    pub(crate) cleared: u64,
+}
+
+/// What may be used on a connection.
+pub(crate) enum Settled {
+    /// Nothing: the device is asked each time.
+    Asking,
+    /// What this connection learns.
+    Fresh,
+    /// What an earlier one has left, too.
+    Inherited(Cached, Trust),
+}
+
+/// Why what is inherited may be used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Trust {
+    /// The device tells of changes.
+    Told,
+    /// The Database Hash is the same.
+    Hash,
+    /// It may not: each attribute is looked at before.
+    Each,
+}
+
+/// How an attribute stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Standing {
+    Good,
+    /// It may be another by now.
+    Doubtful,
+    /// The device said so since it was discovered.
+    Changed,
+}
 
 /// The knowledge of one connection.
 #[derive(Default)]
-pub(crate) struct Database(Mutex<State>);
+pub(crate) struct Database {
+    state: Mutex<State>,
+    /// Whose turn it is to find out what may be used.
+    settling: AsyncMutex<()>,
+    /// Whose turn it is to keep it: the last to come has the newest.
+    saving: Mutex<()>,
+}
 
 #[derive(Default)]
 struct State {
@@ -27,76 +85,352 @@ struct State {
     /// Which handles were changed, in the order of the changes.
     changes: Vec<HandleRange>,
     /// Where the server tells of changes.
-    service_changed: Option<Subscription<SharedLinks>>,
+    service_changed: Option<(AttributeHandle, Subscription<SharedLinks>)>,
+    /// What was discovered, if it is worth knowing.
+    known: Attributes,
+    hash: Option<Hash>,
+    /// Where the server was told, for good, to indicate changes.
+    told: Option<AttributeHandle>,
+    era: Era,
+    doubts: usize,
+    /// Attributes that were doubtful, and were found to be what they were.
+    inspected: HashSet<(AttributeHandle, Sign)>,
+    /// Whether `known` is used and added to.
+    using: bool,
+    inherited: bool,
+    /// Whether what is inherited is looked at before it is used.
+    each: bool,
+    basis: Option<Basis>,
+    settled: bool,
+    /// Whether there is something to keep, and something to lose that was kept.
+    learnt: bool,
+    lost: bool,
+    /// Whoever keeps it.
+    keeper: Option<Waker>,
 }
 
 /// A Client Characteristic Configuration descriptor.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Configuration {
-    pub(crate) handle: AttributeHandle,
+    pub(crate) place: Place,
     /// What was written to it last.
     pub(crate) written: ClientConfiguration,
 }
 
 impl Database {
-    /// Now, for something that is discovered.
-    pub(crate) fn age(&self) -> Age {
-        Age(self.state().changes.len())
+    /// What a connection begins with, to a device that will tell of what has changed meanwhile.
+    pub(crate) fn inherit(&self, client: &Client<SharedLinks>, basis: Basis, cached: Cached) {
+        if let Some(value) = cached.service_changed
+            && self.watch(client, value)
+        {
+            let era = self.begin(basis);
+            self.settle(basis, era, Settled::Inherited(cached, Trust::Told));
+        }
     }
 
-    /// The handle, if it still means what it meant when it was discovered.
-    pub(crate) fn check(&self, handle: AttributeHandle, age: Age) -> Result<(), Error> {
-        let mut state = self.state();
-        state.hear_of_changes();
-        let since = state.changes.get(age.0..).unwrap_or_default();
-        match since.iter().any(|changed| changed.contains(handle)) {
-            true => Err(Error::ServiceChanged(handle)),
-            false => Ok(()),
+    /// Now, for something that is discovered.
+    pub(crate) fn age(&self) -> Age {
+        self.state().age()
+    }
+
+    /// How an attribute stands that was discovered before.
+    pub(crate) fn standing(&self, place: &Place) -> Standing {
+        self.heard().standing(place)
+    }
+
+    /// Whether an attribute is only known from an earlier connection.
+    pub(crate) fn is_hearsay(&self, place: &Place) -> bool {
+        place.age.inherited && !self.state().was_inspected(place)
+    }
+
+    /// Whether nothing has spoken against an attribute of which the device was not asked.
+    pub(crate) fn is_believed(&self, place: &Place) -> bool {
+        let state = self.heard();
+        let standing = state.standing(place);
+        place.age.inherited && (standing == Standing::Good || state.using && state.each)
+    }
+
+    /// The device was asked, and the attribute is what it was.
+    pub(crate) fn inspected(&self, place: &Place) {
+        self.state().inspected.insert((place.handle, place.sign));
+    }
+
+    /// The device says that what is known does not hold any more.
+    pub(crate) fn doubt(&self) {
+        self.heard().doubt();
+    }
+
+    /// The device was not what it was said to be: nor does it tell of changes then.
+    pub(crate) fn distrust(&self) {
+        let mut state = self.heard();
+        state.told = None;
+        state.doubt();
+    }
+
+    /// What is known, of which time, and to which era more of it belongs.
+    pub(crate) fn known<T>(&self, f: impl FnOnce(&Attributes) -> T) -> (T, Age, Era) {
+        let state = self.heard();
+        match state.using {
+            true => (f(&state.known), state.age_of_known(), state.era),
+            false => (f(&Attributes::default()), state.age(), state.era),
         }
+    }
+
+    /// Adds to what is known, unless it belongs to another era.
+    pub(crate) fn learn(&self, era: Era, f: impl FnOnce(&mut Attributes)) {
+        let mut state = self.heard();
+        if state.using && state.era == era {
+            f(&mut state.known);
+            state.learnt = true;
+        }
+    }
+
+    /// Whether the device tells of changes.
+    pub(crate) fn is_told(&self) -> bool {
+        self.state().is_told()
+    }
+
+    /// Waits for the turn to settle what may be used.
+    pub(crate) async fn settling(&self) -> AsyncGuard<'_, ()> {
+        self.settling.lock().await
+    }
+
+    pub(crate) fn is_settled(&self, basis: Basis) -> bool {
+        let state = self.heard();
+        state.settled && state.basis == Some(basis)
+    }
+
+    /// Begins to settle what may be used.
+    pub(crate) fn begin(&self, basis: Basis) -> Era {
+        let mut state = self.heard();
+        state.forget_all();
+        state.told = None;
+        state.using = true;
+        state.basis = Some(basis);
+        state.era
+    }
+
+    /// What may be used from now on; false: it was, but something has changed since `era`.
+    pub(crate) fn settle(&self, basis: Basis, era: Era, settled: Settled) -> bool {
+        let mut state = self.heard();
+        if state.era != era || state.basis != Some(basis) {
+            return false;
+        }
+        match settled {
+            Settled::Asking => state.using = false,
+            Settled::Fresh => state.learnt = true,
+            Settled::Inherited(cached, trust) => {
+                state.known = cached.attributes;
+                state.hash = cached.hash;
+                state.told = cached.service_changed.filter(|_| trust == Trust::Told);
+                state.inherited = true;
+                // It is older than this doubt.
+                state.doubts += usize::from(trust == Trust::Each);
+                state.each = trust == Trust::Each;
+            }
+        }
+        state.settled = true;
+        true
+    }
+
+    pub(crate) fn learn_hash(&self, hash: Hash) {
+        self.state().hash = Some(hash);
+    }
+
+    pub(crate) fn learn_told(&self, value: AttributeHandle) {
+        self.state().told = Some(value);
+    }
+
+    /// Takes over what was learnt of the same attributes before.
+    pub(crate) fn learn_attributes(&self, attributes: Attributes) {
+        let mut state = self.state();
+        state.known = attributes;
+        state.inherited = true;
     }
 
     /// Hears of changes from now on. `value` is the value of Service Changed (Core Vol 3 Part G,
-    /// 7.1).
-    pub(crate) fn watch(&self, client: &Client<SharedLinks>, value: AttributeHandle) {
+    /// 7.1). Without room for it, changes are only told to those who subscribe themselves: false.
+    pub(crate) fn watch(&self, client: &Client<SharedLinks>, value: AttributeHandle) -> bool {
         let mut state = self.state();
-        if state.service_changed.is_none() {
-            // Without room for it, changes are only told to those who subscribe themselves.
-            state.service_changed = client.subscribe(value, ValueKind::Indication).ok();
+        if state
+            .service_changed
+            .as_ref()
+            .is_none_or(|(at, _)| *at != value)
+        {
+            let Ok(subscription) = client.subscribe(value, ValueKind::Indication) else {
+                return false;
+            };
+            state.service_changed = Some((value, subscription));
+            state.wake_keeper();
         }
+        true
     }
 
     pub(crate) fn configuration(&self, value: AttributeHandle) -> Option<Configuration> {
-        self.state().configurations.get(&value).copied()
+        self.heard().configurations.get(&value).copied()
     }
 
     pub(crate) fn configured(&self, value: AttributeHandle, configuration: Configuration) {
         self.state().configurations.insert(value, configuration);
     }
 
+    /// Waits for the loss of something that may have been kept: the sooner it is lost there, too,
+    /// the better.
+    pub(crate) fn poll_lost(&self, cx: &mut Context<'_>) -> Poll<()> {
+        let mut state = self.state();
+        state.hear(Some(cx));
+        if state.lost {
+            return Poll::Ready(());
+        }
+        state.keeper = Some(cx.waker().clone());
+        Poll::Pending
+    }
+
+    /// Gives what is to be kept to `keep`; `None`: what was kept is to be lost.
+    pub(crate) fn save(&self, keep: impl FnOnce(Basis, Option<Cached>)) {
+        let _turn = self.saving.lock().unwrap_or_else(PoisonError::into_inner);
+        let (basis, cached) = {
+            let mut state = self.heard();
+            let lost = std::mem::take(&mut state.lost);
+            let learnt = std::mem::take(&mut state.learnt) && state.settled && state.using;
+            match state.basis {
+                Some(basis) if lost || learnt => (basis, state.cached()),
+                _ => return,
+            }
+        };
+        keep(basis, cached);
+    }
+
     fn state(&self) -> MutexGuard<'_, State> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The state, with what the server has told so far.
+    fn heard(&self) -> MutexGuard<'_, State> {
+        let mut state = self.state();
+        state.hear(None);
+        state
     }
 }
 
 impl State {
-    /// Reads what the server has told, without waiting for more.
-    fn hear_of_changes(&mut self) {
-        let Some(subscription) = &mut self.service_changed else {
-            return;
-        };
-        let mut cx = Context::from_waker(Waker::noop());
-        let mut value = [0; 8];
-        while let Poll::Ready(Ok(heard)) = subscription.poll_notified(&mut cx, None, &mut value) {
-            let changed = match heard {
-                Notified::Value(len) => value.get(..len).and_then(changed_services),
-                // Indications are never missed; if they were, anything may have changed.
-                Notified::Missed(_) => Some(HandleRange::ALL),
-            };
-            if let Some(changed) = changed {
-                self.configurations
-                    .retain(|handle, _| !changed.contains(*handle));
-                self.changes.push(changed);
-            }
+    fn age(&self) -> Age {
+        Age {
+            changes: self.changes.len(),
+            doubts: self.doubts,
+            inherited: false,
         }
+    }
+
+    /// Of which time what is known is. What is inherited counts as a whole.
+    fn age_of_known(&self) -> Age {
+        let doubts = self.doubts - usize::from(self.each && self.doubts > 0);
+        Age {
+            inherited: self.inherited,
+            doubts,
+            ..self.age()
+        }
+    }
+
+    fn standing(&self, place: &Place) -> Standing {
+        let since = self.changes.get(place.age.changes..).unwrap_or_default();
+        let changed = since.iter().any(|changed| changed.contains(place.handle));
+        if changed && !place.age.inherited {
+            // Whoever discovered it has to do so again.
+            Standing::Changed
+        } else if (changed || place.age.doubts < self.doubts) && !self.was_inspected(place) {
+            Standing::Doubtful
+        } else {
+            Standing::Good
+        }
+    }
+
+    fn was_inspected(&self, place: &Place) -> bool {
+        self.inspected.contains(&(place.handle, place.sign))
+    }
+
+    fn is_told(&self) -> bool {
+        self.told.is_some()
+    }
+
+    /// What lasts of it.
+    fn cached(&self) -> Option<Cached> {
+        (self.settled && self.using).then(|| Cached {
+            attributes: self.known.clone(),
+            hash: self.hash,
+            service_changed: self.told,
+        })
+    }
+
+    fn doubt(&mut self) {
+        self.doubts += 1;
+        self.inspected.clear();
+        self.lose(HandleRange::ALL);
+    }
+
+    /// What is known of these handles does not hold any more. Of a device that does not tell of
+    /// all changes, nothing else does either.
+    fn lose(&mut self, range: HandleRange) {
+        self.era.0 += 1;
+        self.lost = true;
+        self.hash = None;
+        match self.told {
+            Some(_) => self.known.forget(range),
+            None => self.forget_all(),
+        }
+        self.wake_keeper();
+    }
+
+    /// Nothing is known, and what may be used has to be settled.
+    fn forget_all(&mut self) {
+        self.era.0 += 1;
+        self.known = Attributes::default();
+        self.hash = None;
+        self.using = false;
+        self.settled = false;
+        self.inherited = false;
+        self.each = false;
+    }
+
+    fn wake_keeper(&mut self) {
+        if let Some(keeper) = self.keeper.take() {
+            keeper.wake();
+        }
+    }
+
+    /// Reads what the server has told, without waiting for more; with a waker, that is woken when
+    /// there is more.
+    fn hear(&mut self, mut waiting: Option<&mut Context<'_>>) {
+        loop {
+            let Some((_, subscription)) = &mut self.service_changed else {
+                return;
+            };
+            let mut noop = Context::from_waker(Waker::noop());
+            let cx = match &mut waiting {
+                Some(cx) => cx,
+                // It would take the place of the one who waits.
+                None if subscription.pending() == 0 => return,
+                None => &mut noop,
+            };
+            let mut value = [0; 8];
+            let changed = match subscription.poll_notified(cx, None, &mut value) {
+                Poll::Ready(Ok(Notified::Value(len))) => {
+                    value.get(..len).and_then(changed_services)
+                }
+                Poll::Ready(Err(Error::Disconnected(_))) | Poll::Pending => return,
+                // What is missing or makes no sense can't be narrowed down.
+                Poll::Ready(Ok(Notified::Missed(_)) | Err(_)) => None,
+            };
+            self.change(changed.unwrap_or(HandleRange::ALL));
+        }
+    }
+
+    fn change(&mut self, changed: HandleRange) {
+        self.configurations
+            .retain(|handle, _| !changed.contains(*handle));
+        self.inspected
+            .retain(|(handle, _)| !changed.contains(*handle));
+        self.changes.push(changed);
+        self.lose(changed);
     }
 }

@@ -8,8 +8,8 @@ use dongle_central::gatt;
 
 use crate::call::Call;
 use crate::connection::Held;
-use crate::error::Error;
-use crate::gatt::{Age, read_value, write_value};
+use crate::gatt::cache::Sign;
+use crate::gatt::{Age, Place, read_value, write_value};
 use crate::values::FromValue;
 
 /// A characteristic descriptor.
@@ -21,8 +21,7 @@ pub struct Descriptor {
 }
 
 impl Descriptor {
-    pub(crate) fn new(held: Arc<Held>, descriptor: gatt::Descriptor) -> Self {
-        let age = held.database.age();
+    pub(crate) fn new(held: Arc<Held>, descriptor: gatt::Descriptor, age: Age) -> Self {
         Self {
             held,
             descriptor,
@@ -40,16 +39,17 @@ impl Descriptor {
         self.descriptor.handle
     }
 
-    fn checked(&self) -> Result<AttributeHandle, Error> {
-        self.held.database.check(self.descriptor.handle, self.age)?;
-        Ok(self.descriptor.handle)
+    fn place(&self) -> Place {
+        Place {
+            handle: self.descriptor.handle,
+            sign: Sign::Type(self.descriptor.uuid),
+            age: self.age,
+        }
     }
 
     /// Reads it, however long it is.
     pub fn read(&self) -> Call<'_, Vec<u8>> {
-        Call::new(
-            move |timeout| async move { read_value(&self.held, self.checked()?, timeout).await },
-        )
+        Call::new(move |timeout| async move { read_value(&self.held, self.place(), timeout).await })
     }
 
     /// Reads it as what it means: a number, a text, or one of [`values`](crate::values).
@@ -66,7 +66,7 @@ impl Descriptor {
     /// Writes it, with response; in parts if it does not fit the MTU.
     pub fn write<'a>(&'a self, value: &'a [u8]) -> Call<'a, ()> {
         Call::new(move |timeout| async move {
-            write_value(&self.held, self.checked()?, value, timeout).await
+            write_value(&self.held, self.place(), value, timeout).await
         })
     }
 }

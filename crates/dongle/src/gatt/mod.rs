@@ -1,5 +1,6 @@
 //! Services, characteristics and descriptors of a connected device.
 
+pub(crate) mod cache;
 mod changes;
 mod characteristic;
 mod database;
@@ -9,38 +10,37 @@ mod subscription;
 
 use std::sync::Arc;
 
-use dongle_central::client::{Client, Run};
-use dongle_central::gatt::Procedure;
 use futures_lite::stream;
 
+pub(crate) use cache::Place;
+use cache::{Discovery, Question};
 pub use changes::ServiceChanges;
 pub use characteristic::{Characteristic, Subscribe, Write};
 pub(crate) use characteristic::{read_value, write_value};
-pub(crate) use database::{Age, Configuration, Database};
+pub(crate) use database::{Age, Basis, Configuration, Database, Era, Settled, Standing, Trust};
 pub use descriptor::Descriptor;
 pub use service::Service;
 pub use subscription::{Notified, Subscription};
 
 use crate::connection::Held;
 use crate::found::Found;
-use crate::links::SharedLinks;
 
-/// What a procedure finds, as handles that keep the connection.
-pub(crate) fn found<P, I, T>(
+/// What a discovery finds, as handles that keep the connection.
+pub(crate) fn found<Q, T>(
     held: Arc<Held>,
-    start: impl FnOnce(Client<SharedLinks>) -> Run<SharedLinks, P, Vec<u8>> + Send + 'static,
-    make: fn(Arc<Held>, I) -> T,
+    question: Q,
+    within: Option<Place>,
+    make: fn(Arc<Held>, Q::Item, Age) -> T,
 ) -> Found<T>
 where
-    P: for<'p> Procedure<Item<'p> = I> + Send + 'static,
-    I: Send + 'static,
+    Q: Question,
     T: Send + 'static,
 {
     Found::new(move |timeout| {
-        let run = start(held.client(timeout));
-        stream::try_unfold((held, run), move |(held, mut run)| async move {
-            let item = run.next().await.map_err(|e| held.explain(e))?;
-            Ok(item.map(|item| (make(Arc::clone(&held), item), (held, run))))
+        let discovery = Discovery::new(Arc::clone(&held), question, within, timeout);
+        stream::try_unfold((held, discovery), move |(held, mut discovery)| async move {
+            let found = discovery.next().await?;
+            Ok(found.map(|(item, age)| (make(Arc::clone(&held), item, age), (held, discovery))))
         })
     })
 }

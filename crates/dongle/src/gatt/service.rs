@@ -4,14 +4,14 @@ use std::fmt;
 use std::sync::Arc;
 
 use dongle_central::att::{AttributeHandle, HandleRange, Mtu, Uuid};
-use dongle_central::client::Client;
 use dongle_central::gatt;
 
 use crate::call::{Call, uuid_of};
 use crate::connection::{DeviceConnection, Held};
 use crate::error::{Error, Wanted};
 use crate::found::Found;
-use crate::gatt::{Age, Characteristic, found};
+use crate::gatt::cache::{CharacteristicsOf, Discovery, IncludedIn, Sign};
+use crate::gatt::{Age, Characteristic, Place, found};
 
 /// A service.
 #[derive(Clone)]
@@ -22,9 +22,16 @@ pub struct Service {
 }
 
 impl Service {
-    pub(crate) fn new(held: Arc<Held>, service: gatt::Service) -> Self {
-        let age = held.database.age();
+    pub(crate) fn new(held: Arc<Held>, service: gatt::Service, age: Age) -> Self {
         Self { held, service, age }
+    }
+
+    fn place(&self) -> Place {
+        Place {
+            handle: self.service.range.start(),
+            sign: Sign::Declares(self.service.uuid),
+            age: self.age,
+        }
     }
 
     /// What it is.
@@ -54,26 +61,24 @@ impl Service {
         let uuid = uuid_of(uuid);
         Call::new(move |timeout| async move {
             let uuid = uuid?;
-            self.held
-                .database
-                .check(self.service.range.start(), self.age)?;
-            let client = self.held.client(timeout);
-            let buffer = vec![0; Mtu::MAX.size()];
-            let mut found = client.characteristics(self.service.range, Some(uuid), buffer);
-            let characteristic = found.next().await.map_err(|e| self.held.explain(e))?;
-            let characteristic =
-                characteristic.ok_or(Error::NotFound(Wanted::Characteristic(uuid)))?;
-            Ok(Characteristic::new(Arc::clone(&self.held), characteristic))
+            let held = Arc::clone(&self.held);
+            let question = CharacteristicsOf(self.service.range);
+            let place = Some(self.place());
+            let mut found = Discovery::new(held, question, place, timeout);
+            while let Some((found, age)) = found.next().await? {
+                if found.uuid == uuid {
+                    return Ok(Characteristic::new(Arc::clone(&self.held), found, age));
+                }
+            }
+            Err(Error::NotFound(Wanted::Characteristic(uuid)))
         })
     }
 
     /// All characteristics, one by one.
     pub fn characteristics(&self) -> Found<Characteristic> {
+        let question = CharacteristicsOf(self.service.range);
         let held = Arc::clone(&self.held);
-        let range = self.service.range;
-        let start =
-            move |client: Client<_>| client.characteristics(range, None, vec![0; Mtu::MAX.size()]);
-        found(held, start, Characteristic::new)
+        found(held, question, Some(self.place()), Characteristic::new)
     }
 
     /// Reads the values of all characteristics with this UUID, without discovering them first: each
@@ -85,36 +90,33 @@ impl Service {
         let uuid = uuid_of(uuid);
         Call::new(move |timeout| async move {
             let uuid = uuid?;
-            self.held
-                .database
-                .check(self.service.range.start(), self.age)?;
-            let client = self.held.client(timeout);
-            let mut values = Vec::new();
-            let mut run = client.read_by_uuid(self.service.range, uuid, vec![0; Mtu::MAX.size()]);
-            let done = run
-                .each(|read| values.push((read.handle, read.value.to_vec())))
-                .await;
-            done.map_err(|e| self.held.explain(e))?;
-            Ok(values)
+            let read = || async {
+                let client = self.held.client(timeout);
+                let mut values = Vec::new();
+                let buffer = vec![0; Mtu::MAX.size()];
+                let mut run = client.read_by_uuid(self.service.range, uuid, buffer);
+                let done = run
+                    .each(|read| values.push((read.handle, read.value.to_vec())))
+                    .await;
+                done.map_err(|e| self.held.explain(e))?;
+                Ok(values)
+            };
+            self.held.at(&[self.place()], timeout, read).await
         })
     }
 
     /// The services that this one includes, one by one.
     pub fn included_services(&self) -> Found<Self> {
+        let question = IncludedIn(self.service.range);
         let held = Arc::clone(&self.held);
-        let range = self.service.range;
-        let start =
-            move |client: Client<_>| client.included_services(range, vec![0; Mtu::MAX.size()]);
-        found(held, start, |held, included: gatt::IncludedService| {
-            let (range, uuid) = (included.range, included.uuid);
-            Self::new(
-                held,
-                gatt::Service {
-                    range,
-                    uuid,
-                    primary: false,
-                },
-            )
+        let place = Some(self.place());
+        found(held, question, place, |held, included, age| {
+            let service = gatt::Service {
+                range: included.range,
+                uuid: included.uuid,
+                primary: false,
+            };
+            Self::new(held, service, age)
         })
     }
 }

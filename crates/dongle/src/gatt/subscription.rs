@@ -15,7 +15,7 @@ use futures_core::Stream;
 use crate::call::Call;
 use crate::connection::Held;
 use crate::error::Error;
-use crate::gatt::Configuration;
+use crate::gatt::{Configuration, write_value};
 use crate::host::deadline;
 use crate::links::SharedLinks;
 use crate::values::FromValue;
@@ -137,11 +137,8 @@ impl Subscription {
                     ValueKind::Notification => ClientConfiguration::NOTIFICATIONS,
                     ValueKind::Indication => ClientConfiguration::INDICATIONS,
                 };
-            let client = held.client(timeout);
-            let done = client
-                .write(configuration.handle, &written.to_le_bytes())
-                .await;
-            done.map_err(|e| held.explain(e))?;
+            let bits = written.to_le_bytes();
+            write_value(&held, configuration.place, &bits, timeout).await?;
             held.database.configured(
                 value,
                 Configuration {

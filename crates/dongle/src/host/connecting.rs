@@ -22,6 +22,7 @@ use crate::address::Address;
 use crate::connection::Held;
 use crate::dongle::Inner;
 use crate::error::Error;
+use crate::gatt::Database;
 use crate::links::MAX_CONNECTIONS;
 
 /// Devices that are looked for together at most.
@@ -322,13 +323,14 @@ impl Connecting {
         number: u64,
         peer: Address,
         id: LinkId,
+        database: Arc<Database>,
     ) -> Option<Established> {
         let mut state = self.0.borrow_mut();
         let first = state
             .wanted(peer)
             .and_then(|wanted| wanted.waiters.first())?;
         let tune = first.tune;
-        let (held, commands) = Held::new(Arc::clone(&first.dongle), peer, id);
+        let (held, commands) = Held::new(Arc::clone(&first.dongle), peer, id, database);
         let ended = Arc::clone(&held.ended);
         let held = Arc::new(held);
         let weak = Arc::downgrade(&held);

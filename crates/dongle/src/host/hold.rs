@@ -2,9 +2,11 @@
 
 use std::future::{pending, poll_fn};
 use std::pin::pin;
+use std::sync::Arc;
 
 use bt_hci::param::DisconnectReason;
 use dongle_central::central::{Connection, Error as CentralError, is_worth_another_attempt};
+use dongle_central::client::Client;
 use dongle_central::links::{Links as _, Reason};
 use futures_channel::mpsc;
 use futures_lite::Stream as _;
@@ -13,9 +15,11 @@ use hci_transport::HciChannel;
 
 use super::pool::HeapPool;
 use super::scanning::Scanning;
-use super::{BUFFER, Host, Job, connecting};
+use super::{BUFFER, Host, Job, SecurityContext, connecting};
 use crate::address::Address;
 use crate::error::Error;
+use crate::gatt::cache::save;
+use crate::gatt::{Basis, Database};
 use crate::links::SharedLinks;
 
 pub(super) type HostConnection<'c, 's, 'a> =
@@ -37,6 +41,8 @@ impl<'c, 's, 'a> Host<'c, 's, 'a> {
     ) {
         let links = self.central.mux().links();
         let id = connection.id();
+        let database = Arc::new(Database::default());
+        self.recall(&connection, peer, &database);
         let answered = async {
             let asked = {
                 let _turn = self.commands.lock().await;
@@ -53,7 +59,10 @@ impl<'c, 's, 'a> Host<'c, 's, 'a> {
         let mut held = None;
         match result {
             Some(Ok(())) => match self.protect(&connection).await {
-                Ok(()) => held = self.connecting.established(number, peer, id),
+                Ok(()) => {
+                    let database = Arc::clone(&database);
+                    held = self.connecting.established(number, peer, id, database);
+                }
                 Err(error) => self.connecting.refuse(peer, &error),
             },
             Some(Err(CentralError::Hci(status))) if is_worth_another_attempt(status) => {
@@ -71,7 +80,15 @@ impl<'c, 's, 'a> Host<'c, 's, 'a> {
             if held.tune {
                 self.jobs.borrow_mut().push_back(Job::Tune(id));
             }
-            self.until_ended(&connection, held.commands).await;
+            let keep = || save(self.security, peer, &database);
+            let lost = async {
+                loop {
+                    poll_fn(|cx| database.poll_lost(cx)).await;
+                    keep();
+                }
+            };
+            or(self.until_ended(&connection, held.commands, keep), lost).await;
+            keep();
             let reason = links.with_link(id, |link| link.info.reason()).flatten();
             let reason = reason.unwrap_or(Reason::Unknown);
             log::debug!("{peer}: disconnected: {reason}");
@@ -88,11 +105,32 @@ impl<'c, 's, 'a> Host<'c, 's, 'a> {
         self.connecting.ended(number, peer);
     }
 
+    /// Recalls what is known of a bonded device that tells of changes: it does so as soon as the
+    /// link is encrypted (Core Vol 3 Part G, 7.1), so we listen before that.
+    fn recall(&self, connection: &HostConnection<'c, 's, 'a>, peer: Address, database: &Database) {
+        let SecurityContext { bonds, caches, .. } = self.security;
+        let Some((bond, cached)) = bonds.cached(peer) else {
+            return;
+        };
+        if !caches.is_enabled() {
+            // Nobody would hear of changes.
+            bonds.cache(peer, bond, None);
+            return;
+        }
+        let basis = Basis {
+            bond: Some(bond),
+            cleared: caches.cleared(),
+        };
+        let client = Client::new(self.central.mux().links().clone(), connection.id());
+        database.inherit(&client, basis, cached);
+    }
+
     /// When the last handle is gone, or asks for it, the connection is ended.
     async fn until_ended(
         &self,
         connection: &HostConnection<'c, 's, 'a>,
         mut commands: mpsc::UnboundedReceiver<HoldCommand>,
+        keep: impl Fn(),
     ) {
         let ended = async {
             connection.disconnected().await;
@@ -103,6 +141,8 @@ impl<'c, 's, 'a> Host<'c, 's, 'a> {
                 Some(HoldCommand::Disconnect(reason)) => reason,
                 None => DisconnectReason::RemoteUserTerminatedConn,
             };
+            // A program may be gone as soon as the connection is.
+            keep();
             self.jobs
                 .borrow_mut()
                 .push_back(Job::Disconnect(connection.id(), reason));

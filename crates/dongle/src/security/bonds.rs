@@ -10,6 +10,7 @@ use super::identities::Identities;
 use super::store::BondStore;
 use crate::address::Address;
 use crate::error::Error;
+use crate::gatt::cache::Cached;
 
 /// All bonds.
 pub(crate) struct Bonds {
@@ -23,6 +24,8 @@ struct State {
     own: Option<Address>,
     document: Document,
     problem: Option<String>,
+    /// Bonds that were numbered.
+    numbered: u64,
 }
 
 /// A device that there is a bond with.
@@ -58,6 +61,7 @@ impl Bonds {
                         log::warn!("{} bonds are of a kind not known here", document.unread());
                     }
                     state.document = document;
+                    state.number_all();
                     None
                 }
                 Err(why) => Some(match self.store.set_aside(own) {
@@ -137,13 +141,58 @@ impl Bonds {
             .iter_mut()
             .find(|entry| entry.bond.is_of(bond.identity))
         {
-            Some(entry) => entry.bond = bond.clone(),
+            Some(entry) => {
+                entry.bond = bond.clone();
+                // What the device remembers of us, it may have begun anew, too.
+                entry.cached = None;
+                entry.number = 0;
+            }
             None => entries.push(Entry {
                 bond: bond.clone(),
+                cached: None,
+                number: 0,
                 other: Default::default(),
             }),
         }
+        state.number_all();
         self.keep(&state)
+    }
+
+    /// Which bond there is with whoever goes by this address.
+    pub(crate) fn number(&self, peer: Address) -> Option<u64> {
+        Some(self.state().entry(peer)?.number)
+    }
+
+    /// What is known of the attributes of a device, and beside which bond.
+    pub(crate) fn cached(&self, peer: Address) -> Option<(u64, Cached)> {
+        let mut state = self.state();
+        let entry = state.entry(peer)?;
+        Some((entry.number, entry.cached.clone()?))
+    }
+
+    /// Keeps what is known of a device's attributes beside this bond, if that still is the one.
+    pub(crate) fn cache(&self, peer: Address, number: u64, cached: Option<Cached>) {
+        let mut state = self.state();
+        let Some(entry) = state.entry(peer) else {
+            return;
+        };
+        if entry.number != number || entry.cached == cached {
+            return;
+        }
+        entry.cached = cached;
+        if let Err(error) = self.keep(&state) {
+            log::warn!("what is known of {peer} can't be kept: {error}");
+        }
+    }
+
+    /// Throws away what is known of a device's attributes; whether there was anything.
+    pub(crate) fn clear_cache(&self, peer: Address) -> Result<bool, Error> {
+        let mut state = self.state();
+        let cached = state.entry(peer).and_then(|entry| entry.cached.take());
+        if cached.is_some() {
+            self.keep(&state)?;
+        }
+        Ok(cached.is_some())
     }
 
     fn keep(&self, state: &State) -> Result<(), Error> {
@@ -155,6 +204,24 @@ impl Bonds {
 
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn entry(&mut self, peer: Address) -> Option<&mut Entry> {
+        let peer = peer.for_host();
+        let entries = &mut self.document.entries;
+        entries.iter_mut().find(|entry| entry.bond.is_of(peer))
+    }
+
+    /// Gives a number to those that have none.
+    fn number_all(&mut self) {
+        for entry in &mut self.document.entries {
+            if entry.number == 0 {
+                self.numbered += 1;
+                entry.number = self.numbered;
+            }
+        }
     }
 }
 

@@ -5,17 +5,24 @@ use serde_json::{Map, Value, json};
 use zeroize::{Zeroize as _, Zeroizing};
 
 use crate::address::Address;
+use crate::gatt::cache::{self, Cached};
 
 /// What [`Document::write`] writes; a later version may add to it.
 const VERSION: u64 = 1;
 /// Fields that hold keys.
 const KEYS: [&str; 2] = ["ltk", "irk"];
+/// The field that holds attributes.
+const ATTRIBUTES: &str = "gatt";
 
 /// A bond, and what else its entry says.
 #[derive(Debug, Clone)]
 pub(super) struct Entry {
     pub(super) bond: Bond,
-    /// Without the keys.
+    /// What is known of the device's attributes.
+    pub(super) cached: Option<Cached>,
+    /// Tells one bond with a device from the next, as long as the program runs.
+    pub(super) number: u64,
+    /// Without the keys and the attributes.
     pub(super) other: Map<String, Value>,
 }
 
@@ -105,22 +112,39 @@ fn entry(value: &Value) -> Option<Entry> {
         authenticated: flag("authenticated"),
         secure_connections: flag("secure_connections"),
     };
-    let keys = |name: &str| KEYS.contains(&name);
-    let other = fields.iter().filter(|(name, _)| !keys(name));
+    let cached = fields.get(ATTRIBUTES).and_then(|value| {
+        let cached = cache::read(value, address);
+        if cached.is_none() {
+            log::warn!("{address}: what was known of its services is damaged; it is dropped");
+        }
+        cached
+    });
+    // Attributes of a later format do not stay as they are: changes that the device tells us of
+    // would be missing in them.
+    let known = |name: &str| KEYS.contains(&name) || name == ATTRIBUTES;
+    let other = fields.iter().filter(|(name, _)| !known(name));
     let other = other
         .map(|(name, value)| (name.clone(), value.clone()))
         .collect();
-    Some(Entry { bond, other })
+    Some(Entry {
+        bond,
+        cached,
+        number: 0,
+        other,
+    })
 }
 
 fn written(entry: &Entry) -> Value {
-    let Entry { bond, other } = entry;
+    let Entry {
+        bond,
+        cached,
+        other,
+        ..
+    } = entry;
+    let address = Address::from_host(bond.identity);
     let mut fields = other.clone();
     let mut set = |name: &str, value: Value| _ = fields.insert(name.into(), value);
-    set(
-        "address",
-        json!(format!("{:#}", Address::from_host(bond.identity))),
-    );
+    set("address", json!(format!("{address:#}")));
     set("ltk", hex(bond.ltk.reveal()).into());
     if let Some(irk) = &bond.irk {
         set("irk", hex(irk.reveal()).into());
@@ -130,6 +154,9 @@ fn written(entry: &Entry) -> Value {
     set("key_size", bond.key_size.into());
     set("authenticated", bond.authenticated.into());
     set("secure_connections", bond.secure_connections.into());
+    if let Some(cached) = cached {
+        set(ATTRIBUTES, cache::write(cached, address));
+    }
     Value::Object(fields)
 }
 
@@ -224,6 +251,29 @@ mod tests {
             let error = Document::read(text.as_bytes()).expect_err(text);
             assert!(!error.contains("0011"), "{error}");
         }
+    }
+
+    #[test]
+    fn attributes_are_kept_beside_their_bond_and_damaged_ones_dropped() {
+        let mut document = Document::read(TEXT.as_bytes()).expect("it is good");
+        assert_eq!(document.entries[0].cached, None);
+        let cached = Cached {
+            hash: Some([1; 16]),
+            ..Cached::default()
+        };
+        document.entries[0].cached = Some(cached.clone());
+        let text = document.write();
+        let again = Document::read(&text).expect("it is good, too");
+        assert_eq!(again.entries[0].cached, Some(cached));
+
+        let text = String::from_utf8(text.to_vec()).expect("JSON");
+        let damaged = text.replace("\"hash\": \"01", "\"hash\": \"02");
+        assert_ne!(damaged, text);
+        let again = Document::read(damaged.as_bytes()).expect("the bonds are good");
+        assert_eq!(again.entries[0].cached, None);
+        assert_eq!(again.entries[0].bond, document.entries[0].bond);
+        let written: Value = serde_json::from_slice(&again.write()).expect("JSON");
+        assert_eq!(written["bonds"][0].get(ATTRIBUTES), None);
     }
 
     #[test]

@@ -18,6 +18,7 @@ use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
 
+use crate::gatt::cache::Caches;
 pub use dongle_central::security::{
     IoCapabilities, Key, Level, OobData, OutOfBand, PairingFailure, Passkey, Requirements,
     Security, SecurityError,
@@ -35,6 +36,8 @@ pub use store::{BondStore, FileStore, MemoryStore};
 /// What all connections of a dongle have in common.
 pub(crate) struct Context {
     pub(crate) bonds: Bonds,
+    /// What is known of the attributes of devices without a bond.
+    pub(crate) caches: Caches,
     pub(crate) agent: Arc<dyn PairingAgent>,
     /// Whether a call that is refused for lack of security pairs.
     pub(crate) on_demand: bool,
@@ -51,6 +54,8 @@ pub(crate) struct Settings {
     pub(crate) agent: Arc<dyn PairingAgent>,
     pub(crate) on_demand: bool,
     pub(crate) wanted: Requirements,
+    /// Whether attributes are remembered.
+    pub(crate) caching: bool,
 }
 
 impl Default for Settings {
@@ -61,6 +66,7 @@ impl Default for Settings {
             agent: Arc::new(Nobody),
             on_demand: true,
             wanted,
+            caching: true,
         }
     }
 }
@@ -75,6 +81,7 @@ impl Settings {
         });
         Context {
             bonds: Bonds::new(store),
+            caches: Caches::new(self.caching),
             agent: self.agent,
             on_demand: self.on_demand,
             wanted: self.wanted,

@@ -1,0 +1,172 @@
+//! Calls that notice when an attribute is not any more what it was when it was discovered.
+
+use std::time::Duration;
+
+use dongle_central::att::{AttributeHandle, ErrorCode, HandleRange, MAX_VALUE_LENGTH, Mtu, Uuid};
+use embassy_time::Instant;
+
+use crate::connection::Held;
+use crate::error::Error;
+use crate::gatt::{Age, Standing};
+use crate::host;
+
+/// An attribute that a handle of the program stands for.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Place {
+    pub(crate) handle: AttributeHandle,
+    pub(crate) sign: Sign,
+    pub(crate) age: Age,
+}
+
+/// What an attribute is recognised by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum Sign {
+    /// Its type: that of a characteristic's value, or of a descriptor.
+    Type(Uuid),
+    /// The service that it declares.
+    Declares(Uuid),
+}
+
+/// Until when a call that is made of several may go on.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Patience(Option<Instant>);
+
+impl Patience {
+    pub(crate) fn new(timeout: Option<Duration>) -> Self {
+        Self(host::deadline(timeout))
+    }
+
+    pub(super) fn left(self) -> Option<Duration> {
+        let until = self.0?;
+        Some(until.saturating_duration_since(Instant::now()).into())
+    }
+}
+
+impl Held {
+    /// Makes a call on some attributes, if they still are what they were.
+    ///
+    /// A call that the device refuses with Database Out Of Sync (Core Vol 3 Part G, 2.5.2.1) is
+    /// repeated if they are; and one whose attributes were changed while it was under way has no
+    /// result (2.5.2).
+    pub(crate) async fn at<T, F>(
+        &self,
+        places: &[Place],
+        timeout: Option<Duration>,
+        call: impl Fn() -> F + Send + Sync,
+    ) -> Result<T, Error>
+    where
+        T: Send,
+        F: Future<Output = Result<T, Error>> + Send,
+    {
+        let patience = Patience::new(timeout);
+        self.look_at(places, patience).await?;
+        let mut result = self.on_demand(timeout, &call).await;
+        if let Err(error) = &result
+            && self.heard_out_of_sync(error)
+        {
+            self.look_at(places, patience).await?;
+            result = self.on_demand(patience.left(), &call).await;
+        }
+        match &result {
+            Ok(_) => self.look_at(places, patience).await?,
+            Err(error) if is_suspicious(error) => {
+                for place in places {
+                    if self.database.is_hearsay(place) {
+                        self.inspect(place, patience).await?;
+                    }
+                }
+            }
+            Err(_) => {}
+        }
+        result
+    }
+
+    /// Sees to it that an attribute is what it was when it was discovered: without a request, unless
+    /// there is reason to doubt it.
+    pub(crate) async fn look(&self, place: &Place, patience: Patience) -> Result<(), Error> {
+        match self.database.standing(place) {
+            Standing::Good => Ok(()),
+            Standing::Changed => Err(Error::ServiceChanged(place.handle)),
+            Standing::Doubtful => self.inspect(place, patience).await,
+        }
+    }
+
+    async fn look_at(&self, places: &[Place], patience: Patience) -> Result<(), Error> {
+        for place in places {
+            self.look(place, patience).await?;
+        }
+        Ok(())
+    }
+
+    /// Asks the device what is at a handle.
+    async fn inspect(&self, place: &Place, patience: Patience) -> Result<(), Error> {
+        let told = match self.sign_at(place, patience).await {
+            // It refuses so once, and counts us as told then.
+            Err(error) if self.heard_out_of_sync(&error) => self.sign_at(place, patience).await,
+            told => told,
+        };
+        let sign = match told {
+            Ok(sign) => sign,
+            // Where there is nothing, nothing can be recognised.
+            Err(error) if error.att().is_some_and(|e| !e.code.is_security()) => None,
+            Err(error) => return Err(error),
+        };
+        if sign == Some(place.sign) {
+            self.database.inspected(place);
+            return Ok(());
+        }
+        log::debug!("{}: not what it was: {}", self.peer(), place.handle);
+        if self.database.is_believed(place) {
+            self.database.distrust();
+            self.save();
+        }
+        Err(Error::ServiceChanged(place.handle))
+    }
+
+    async fn sign_at(&self, place: &Place, patience: Patience) -> Result<Option<Sign>, Error> {
+        let client = self.client(patience.left());
+        let mut buffer = vec![0; Mtu::MAX.size()];
+        match place.sign {
+            Sign::Type(_) => {
+                let at = HandleRange::single(place.handle);
+                let mut run = client.descriptors(Some(at), buffer);
+                let found = run.next().await.map_err(|e| self.explain(e))?;
+                Ok(found.map(|found| Sign::Type(found.uuid)))
+            }
+            Sign::Declares(_) => {
+                let mut value = vec![0; MAX_VALUE_LENGTH];
+                let read = client.read(place.handle, &mut buffer, &mut value).await;
+                let len = read.map_err(|e| self.explain(e))?;
+                let uuid = value.get(..len).and_then(Uuid::parse_le);
+                Ok(uuid.map(Sign::Declares))
+            }
+        }
+    }
+
+    /// Whether the device refused because its database has changed. Then nothing that is known of
+    /// it holds.
+    pub(super) fn heard_out_of_sync(&self, error: &Error) -> bool {
+        let refused = error.att().map(|error| error.code);
+        let out_of_sync = refused == Some(ErrorCode::DATABASE_OUT_OF_SYNC);
+        if out_of_sync {
+            log::debug!("{}: its database has changed", self.peer());
+            self.database.doubt();
+            self.save();
+        }
+        out_of_sync
+    }
+}
+
+/// Whether a device answers like that where another attribute was expected.
+fn is_suspicious(error: &Error) -> bool {
+    error.att().is_some_and(|error| {
+        matches!(
+            error.code,
+            ErrorCode::INVALID_HANDLE
+                | ErrorCode::READ_NOT_PERMITTED
+                | ErrorCode::WRITE_NOT_PERMITTED
+                | ErrorCode::ATTRIBUTE_NOT_FOUND
+                | ErrorCode::INVALID_ATTRIBUTE_VALUE_LENGTH
+        )
+    })
+}
