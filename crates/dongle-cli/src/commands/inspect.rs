@@ -268,7 +268,7 @@ fn tree(out: &Output, device: &Device) -> Vec<String> {
         }
         characteristics(out, &below, service, &mut lines);
         if index + 1 < device.services.len() {
-            lines.push(below);
+            lines.push(style.dim("│"));
         }
     }
     lines
