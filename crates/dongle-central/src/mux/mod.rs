@@ -12,7 +12,6 @@
 //! - A command that is not answered within 2 s, or a Hardware Error, makes the controller *failed*:
 //!   every waiting call ends with that.
 
-mod alarm;
 mod commands;
 mod credits;
 mod events;

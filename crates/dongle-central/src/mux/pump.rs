@@ -1,15 +1,15 @@
 //! Carries what the bearers have to say to the controller, and tells them the time.
 
-use core::future::poll_fn;
+use core::future::{Future as _, poll_fn};
+use core::pin::pin;
 use core::task::Poll;
 
 use bt_hci::data::{AclBroadcastFlag, AclPacket, AclPacketBoundary};
 use bt_hci::param::ConnHandle;
 use bt_hci::transport::Transport;
 use embassy_futures::yield_now;
-use embassy_time::Instant;
+use embassy_time::{Instant, Timer};
 
-use super::alarm::Alarm;
 use super::reassembly::{CID_ATT, L2CAP_HEADER};
 use super::{Failure, Mux, MuxError, PACKETS_PER_TURN, ReportHandler};
 use crate::bearer::Bearer;
@@ -37,7 +37,6 @@ where
         };
         let mut frame = [0; BUFFER];
         let mut now = Instant::now();
-        let mut alarm = Alarm::default();
         loop {
             if let Err(e) = self.round(&mut rounds, &mut frame, now).await {
                 return e;
@@ -46,6 +45,9 @@ where
             // Checked again at each wake: whether the links that wait for a credit get one, and
             // whether a command was sent whose answer is due before the timer.
             let waiting = rounds.due;
+            // Set anew each time: the clock may keep one time for each task, the earliest, so that
+            // what it was asked for before is forgotten when an earlier one of others was due.
+            let mut timer = pin!(Timer::at(armed.unwrap_or(Instant::MAX)));
             let work = poll_fn(|cx| {
                 let sooner = {
                     let mut state = self.state.borrow_mut();
@@ -60,7 +62,8 @@ where
                 match self.links.doorbell().poll(cx) {
                     Poll::Ready(rung) => Poll::Ready(Ok(rung)),
                     Poll::Pending if sooner || self.some_may_begin(waiting) => Poll::Ready(Ok(0)),
-                    Poll::Pending => alarm.poll(armed, cx).map(|()| Ok(0)),
+                    Poll::Pending if armed.is_none() => Poll::Pending,
+                    Poll::Pending => timer.as_mut().poll(cx).map(|()| Ok(0)),
                 }
             });
             match work.await {
