@@ -6,11 +6,13 @@ use std::time::Duration;
 use dongle::security::{IoCapabilities, Level, SecurityError};
 use dongle::{Characteristic, DeviceConnection, Error, ErrorCode, Uuid};
 use dongle_tests::bench::soon;
+use dongle_tests::peer::Server;
 use futures_lite::future::zip;
 use serde_json::json;
 use std::future::IntoFuture as _;
 
 use crate::lock::{Asked, Bench, connect, person};
+use crate::smp::{LEGACY, Pairing, Peer, World};
 
 const ENCRYPTED: u16 = 0xFF02;
 const AUTHENTICATED: u16 = 0xFF03;
@@ -135,4 +137,106 @@ fn it_can_be_switched_off() {
     assert!(refused.att().is_some(), "{refused}");
     soon(connection.pair()).expect("it pairs");
     assert_eq!(soon(secret.read()).expect("it is read"), b"encrypted");
+}
+
+/// A connection to a scripted peer, its heart-rate service, and a characteristic to be read.
+fn scripted(
+    person: crate::lock::Person,
+) -> (World, Peer, DeviceConnection, Server, Characteristic) {
+    let world = World::new();
+    let dongle = soon(world.dongle().0.agent(person)).expect("the dongle opens");
+    let mut peer = Peer::new(&world);
+    let connection = soon(dongle.device(peer.address).connect()).expect("the peer is there");
+    peer.connected();
+    let (server, _) = Server::heart_rate(247);
+    let finding = thread::spawn({
+        let connection = connection.clone();
+        move || {
+            let service = soon(connection.service(Uuid::from_u16(0x180D))).expect("a service");
+            soon(service.characteristic(Uuid::from_u16(0x2A38))).expect("a characteristic")
+        }
+    });
+    peer.serve(&server, None, || finding.is_finished());
+    let characteristic = finding.join().expect("no panic");
+    (world, peer, connection, server, characteristic)
+}
+
+#[test]
+fn each_refusal_for_lack_of_security_pairs_once() {
+    // Insufficient Authentication, Encryption Key Size Too Short, Insufficient Encryption.
+    for code in [0x05, 0x0C, 0x0F] {
+        let (agent, _) = person(IoCapabilities::NoInputNoOutput);
+        let (_world, mut peer, connection, server, secret) = scripted(agent);
+        let reading = thread::spawn(move || soon(secret.read()));
+        peer.serve(&server, Some(code), || false);
+        Pairing::just_works(&mut peer);
+        peer.serve(&server, None, || reading.is_finished());
+        assert_eq!(
+            reading.join().expect("no panic").expect("it is read"),
+            [1],
+            "{code:02X}"
+        );
+        assert_eq!(connection.security().level(), Level::Encrypted);
+    }
+}
+
+#[test]
+fn a_refusal_that_pairing_does_not_help_against_is_told_after_one() {
+    for code in [0x05, 0x0C, 0x0F] {
+        let (agent, _) = person(IoCapabilities::NoInputNoOutput);
+        let (_world, mut peer, _connection, server, secret) = scripted(agent);
+        let reading = thread::spawn(move || soon(secret.read()));
+        peer.serve(&server, Some(code), || false);
+        Pairing::just_works(&mut peer);
+        peer.serve(&server, Some(code), || reading.is_finished());
+        let refused = reading
+            .join()
+            .expect("no panic")
+            .expect_err("it is refused");
+        assert_eq!(refused.att().map(|error| error.code), Some(ErrorCode(code)));
+    }
+    // And others do not pair at all: Read Not Permitted, Insufficient Authorization.
+    for code in [0x02, 0x08] {
+        let (agent, _) = person(IoCapabilities::NoInputNoOutput);
+        let (_world, mut peer, connection, server, secret) = scripted(agent);
+        let reading = thread::spawn(move || soon(secret.read()));
+        peer.serve(&server, Some(code), || reading.is_finished());
+        let refused = reading
+            .join()
+            .expect("no panic")
+            .expect_err("it is refused");
+        assert_eq!(refused.att().map(|error| error.code), Some(ErrorCode(code)));
+        assert_eq!(connection.security().level(), Level::None);
+    }
+}
+
+/// What the person of a peer could make sure of, if there is one, is made sure of at once.
+#[test]
+fn with_a_person_there_the_first_pairing_is_authenticated() {
+    for (legacy, level) in [
+        (true, Level::Authenticated),
+        (false, Level::SecureConnections),
+    ] {
+        let (agent, us) = person(IoCapabilities::KeyboardOnly);
+        let (_world, mut peer, connection, server, secret) = scripted(agent);
+        us.answer(Some(123_456));
+        let reading = thread::spawn(move || soon(secret.read()));
+        peer.serve(&server, Some(0x05), || false);
+        if legacy {
+            let mut display = LEGACY;
+            display[0] = 0;
+            let mut book = Pairing::begin(&mut peer, display);
+            book.legacy(123_456);
+            book.encrypt();
+            book.give_key([9; 16], 1, [8; 8]);
+        } else {
+            let mut book = Pairing::begin(&mut peer, [0, 0, 9, 16, 0, 0]).exchange_keys();
+            book.passkey(123_456);
+            assert!(book.check(123_456));
+            book.encrypt();
+        }
+        peer.serve(&server, None, || reading.is_finished());
+        assert_eq!(reading.join().expect("no panic").expect("it is read"), [1]);
+        assert_eq!(connection.security().level(), level);
+    }
 }

@@ -90,7 +90,8 @@ pub struct Person {
     capabilities: IoCapabilities,
     asked: mpsc::UnboundedSender<Asked>,
     answers: Arc<Mutex<mpsc::UnboundedReceiver<Option<u32>>>>,
-    oob: Option<OutOfBand>,
+    /// What went by another way, if anything is said to have.
+    oob: Option<Option<OutOfBand>>,
 }
 
 /// The test's side of that person.
@@ -118,7 +119,7 @@ pub fn person(capabilities: IoCapabilities) -> (Person, Played) {
 }
 
 impl Person {
-    pub fn with_oob(mut self, oob: OutOfBand) -> Self {
+    pub fn with_oob(mut self, oob: Option<OutOfBand>) -> Self {
         self.oob = Some(oob);
         self
     }
@@ -169,6 +170,6 @@ impl PairingAgent for Person {
     }
 
     fn out_of_band(&self, _: Address) -> Answer<'_, Option<OutOfBand>> {
-        Box::pin(async { self.oob.clone() })
+        Box::pin(async { self.oob.clone().flatten() })
     }
 }

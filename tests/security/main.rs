@@ -2,11 +2,14 @@
 
 #![cfg(unix)]
 
+mod attacks;
 mod bonds;
 mod channels;
 mod demand;
+mod faults;
 mod lock;
 mod pairing;
 mod privacy;
 mod private;
 mod sensor;
+mod smp;

@@ -136,7 +136,7 @@ fn data_that_went_by_another_way_authenticates() {
         .lock
         .command(&json!({"do": "oob_legacy", "tk": "07".repeat(16)}));
     bench.configure(json!({"io": "none", "sc": false, "mitm": true}));
-    let agent = nobody().with_oob(OutOfBand::Legacy(Key::new(tk)));
+    let agent = nobody().with_oob(Some(OutOfBand::Legacy(Key::new(tk))));
     let (result, _) = pair(&mut bench, agent, |_| ());
     assert_eq!(result.expect("it pairs").level(), Level::Authenticated);
     bench.tell("forget");
@@ -152,7 +152,7 @@ fn data_that_went_by_another_way_authenticates() {
         peer: Some(peer),
         local: None,
     };
-    let (result, _) = pair(&mut bench, nobody().with_oob(data), |_| ());
+    let (result, _) = pair(&mut bench, nobody().with_oob(Some(data)), |_| ());
     assert_eq!(result.expect("it pairs").level(), Level::SecureConnections);
 }
 

@@ -3,11 +3,10 @@
 use core::future::poll_fn;
 use core::task::Poll;
 
-use bt_hci::cmd::le::LeReadLocalSupportedFeatures;
 use bt_hci::transport::Transport;
 use trouble_host::PacketPool;
 
-use super::{Central, Error};
+use super::Central;
 use crate::links::{Link, LinkId, LinkPhase, Links};
 use crate::mux::ReportHandler;
 
@@ -31,12 +30,7 @@ where
 
     /// Waits until the peer has closed a channel and `read`, which counts the units read, has come
     /// to all of them, and has trouble-host hear of it. Ends with the connection, too.
-    pub async fn channel_read(
-        &self,
-        id: LinkId,
-        channel: u16,
-        read: impl Fn() -> u32,
-    ) -> Result<(), Error<T::Error>> {
+    pub async fn channel_read(&self, id: LinkId, channel: u16, read: impl Fn() -> u32) {
         let closing = poll_fn(|cx| {
             let polled = self.mux.links().with_link(id, |link| {
                 if link.info.phase() != LinkPhase::Open {
@@ -53,9 +47,8 @@ where
             polled.unwrap_or(Poll::Ready(None))
         })
         .await;
-        match closing {
-            Some(closing) => self.pass(closing).await,
-            None => Ok(()),
+        if let Some(closing) = closing {
+            self.mux.pass(closing);
         }
     }
 
@@ -73,18 +66,10 @@ where
     }
 
     /// Nobody reads a channel any more.
-    pub async fn let_channel_go(&self, id: LinkId, channel: u16) -> Result<(), Error<T::Error>> {
+    pub fn let_channel_go(&self, id: LinkId, channel: u16) {
         let let_go = |link: &mut Link<'_>| link.info.sdus.let_go(channel);
-        match self.mux.links().with_link(id, let_go).flatten() {
-            Some(closing) => self.pass(closing).await,
-            None => Ok(()),
+        if let Some(closing) = self.mux.links().with_link(id, let_go).flatten() {
+            self.mux.pass(closing);
         }
-    }
-
-    /// Passes a packet to trouble-host that was held back. It is read before the next that comes
-    /// from the controller, so something has to come.
-    async fn pass(&self, closing: [u8; crate::mux::CLOSING]) -> Result<(), Error<T::Error>> {
-        self.mux.pass(closing);
-        self.tell(&LeReadLocalSupportedFeatures::new()).await
     }
 }

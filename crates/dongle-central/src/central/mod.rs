@@ -28,7 +28,7 @@ use bt_hci::cmd::le::{LeReadLocalSupportedFeatures, LeSetEventMask};
 use bt_hci::cmd::link_control::Disconnect;
 use bt_hci::param::{ConnHandle, DisconnectReason, EventMask, LeEventMask};
 use bt_hci::transport::Transport;
-use embassy_futures::select::{Either, Either3, select, select3};
+use embassy_futures::select::{Either, Either3, Either4, select, select3, select4};
 use trouble_host::{BleHostError, PacketPool, Stack};
 
 pub use connect::{ConnectConfig, is_worth_another_attempt};
@@ -94,6 +94,8 @@ where
     radio: RefCell<Radio>,
     info: Cell<Option<ControllerInfo>>,
     bounds: Cell<Bounds>,
+    /// How many times something has come from the controller because it had to.
+    passed: Cell<u32>,
     #[cfg(feature = "security")]
     pairing: RefCell<secure::Pairing>,
 }
@@ -129,6 +131,7 @@ where
             radio: RefCell::new(Radio::new()),
             info: Cell::new(None),
             bounds: Cell::new(Bounds::default()),
+            passed: Cell::new(0),
             #[cfg(feature = "security")]
             pairing: RefCell::new(secure::Pairing::new()),
         }
@@ -161,15 +164,30 @@ where
                 Err(e) => e,
                 Ok(()) => {
                     let ends = select(self.end_doomed(), self.end_orphans());
-                    let serve = select3(self.serve_links(), self.serve_requests(), self.watch());
+                    let serve = select4(
+                        self.serve_links(),
+                        self.serve_requests(),
+                        self.serve_passed(),
+                        self.watch(),
+                    );
                     match select3(self.run_scans(), serve, ends).await {
                         Either3::First(e) => e,
                         Either3::Second(
-                            Either3::First(e) | Either3::Second(e) | Either3::Third(e),
+                            Either4::First(e)
+                            | Either4::Second(e)
+                            | Either4::Third(e)
+                            | Either4::Fourth(e),
                         ) => e,
                         Either3::Third(Either::First(e) | Either::Second(e)) => e,
                     }
                 }
+            }
+        };
+        #[cfg(feature = "security")]
+        let gap = async {
+            match select(gap, self.watch_pairing()).await {
+                Either::First(e) => e,
+                Either::Second(never) => match never {},
             }
         };
         let (mut att, mut host, mut gap) = (pin!(att), pin!(host), pin!(gap));
@@ -288,9 +306,7 @@ where
                     if let Poll::Ready(event) = pin!(connection.next()).poll(cx) {
                         // Some events carry keys, so that none is logged.
                         #[cfg(feature = "security")]
-                        self.pairing
-                            .borrow_mut()
-                            .heard(connection.handle().raw(), event);
+                        self.heard(connection.handle().raw(), event);
                         #[cfg(not(feature = "security"))]
                         drop(event);
                         return Poll::Ready(());
@@ -301,6 +317,21 @@ where
                 Poll::Pending
             })
             .await;
+        }
+    }
+
+    /// Has trouble-host see packets that were held back: it reads them before the next that comes
+    /// from the controller, so something has to come.
+    async fn serve_passed(&self) -> Error<T::Error> {
+        loop {
+            let passes = poll_fn(|cx| self.mux.poll_passes(self.passed.get(), cx)).await;
+            let stirred = self.tell(&LeReadLocalSupportedFeatures::new());
+            if let Err(e) = stirred.await {
+                debug!("having a packet passed: {:?}", e);
+            }
+            self.passed.set(passes);
+            #[cfg(feature = "security")]
+            self.wake_links();
         }
     }
 

@@ -200,9 +200,32 @@ impl<'l, T: Transport, L: Links, R: ReportHandler, const BUFFER: usize> Mux<'l, 
         self.state.borrow_mut().queue_answer(handle, frame);
     }
 
-    /// Has trouble-host see a packet that was held back, before the next from the controller.
+    /// Has trouble-host see an ACL packet that was held back, before the next from the controller.
     pub(crate) fn pass(&self, packet: [u8; CLOSING]) {
         self.state.borrow_mut().pass(packet);
+    }
+
+    /// Has trouble-host see a *Pairing Failed*, as if it were the peer's.
+    #[cfg(feature = "security")]
+    pub(crate) fn end_pairing(&self, handle: u16, failed: &[u8; crate::security::FAILED]) {
+        self.state.borrow_mut().end_pairing(handle, failed);
+    }
+
+    /// Has something come from the controller.
+    #[cfg(feature = "security")]
+    pub(crate) fn stir(&self) {
+        self.state.borrow_mut().stir();
+    }
+
+    /// How many times something had to come from the controller so far.
+    #[cfg(feature = "security")]
+    pub(crate) fn passes(&self) -> u32 {
+        self.state.borrow().passes()
+    }
+
+    /// Waits until something has to come from the controller more often than that.
+    pub(crate) fn poll_passes(&self, before: u32, cx: &mut Context<'_>) -> Poll<u32> {
+        self.state.borrow_mut().poll_passes(before, cx)
     }
 
     /// How the last attempt to connect ended. One that is told its end is forgotten.
@@ -247,10 +270,11 @@ impl<'l, T: Transport, L: Links, R: ReportHandler, const BUFFER: usize> Mux<'l, 
     ) -> Result<(PacketKind, usize), MuxError<T::Error>> {
         let taken = Cell::new(0);
         loop {
-            let passed = self.state.borrow_mut().passed();
+            let passed = self.state.borrow_mut().passed(self.links);
             if let (Some(packet), Some(place)) = (passed, buffer.first_chunk_mut()) {
                 *place = packet;
-                return Ok((PacketKind::AclData, packet.len()));
+                let data = usize::from(u16::from_le_bytes([packet[2], packet[3]]));
+                return Ok((PacketKind::AclData, packet.len().min(4 + data)));
             }
             let read = self.transport.read::<RawPacket<'_>>(buffer);
             // A read is given up only for a controller that has sent nothing for 2 s, or failed.
@@ -327,7 +351,10 @@ impl<'l, T: Transport, L: Links, R: ReportHandler, const BUFFER: usize> Mux<'l, 
                     if let Some(id) = self.links.find(head.handle()) {
                         self.links
                             .with_link(id, |link| match head.begins_security() {
-                                true => link.info.guard.outbound(prefix.frame()),
+                                true => {
+                                    link.info.guard.outbound(prefix.frame());
+                                    link.bearer.changed();
+                                }
                                 false => link.info.sdus.outbound(prefix.frame()),
                             });
                     }

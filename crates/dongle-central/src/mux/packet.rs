@@ -6,7 +6,7 @@ use bt_hci::ReadHciError;
 use bt_hci::transport::{PacketKind, PacketToController, PacketToHost};
 use heapless::Vec;
 
-use crate::security::{CID_SMP, guard};
+use crate::security::{CID_SMP, PREFIX};
 
 /// A packet from the controller, whole and unjudged, without its indicator.
 pub(super) struct RawPacket<'a> {
@@ -205,7 +205,7 @@ impl Head {
 /// The first bytes of a frame on the security or the signalling channel, behind the ACL header.
 #[derive(Default)]
 pub(super) struct ControlPrefix {
-    bytes: [u8; 4 + guard::PREFIX],
+    bytes: [u8; 4 + PREFIX],
     len: usize,
 }
 

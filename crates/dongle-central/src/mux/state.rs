@@ -10,7 +10,7 @@ use heapless::{Deque, Vec};
 
 use super::events::{self, Event, code, judge};
 use super::packet::Head;
-use super::reassembly::Step;
+use super::reassembly::{Reassembly, Step};
 use super::report::ReportHandler;
 use super::request::{self, ANSWER, ParameterRequest};
 use super::sdus::CLOSING;
@@ -18,6 +18,8 @@ use super::turns::Turns;
 use super::watchdog::{Watchdog, is_dispensable};
 use crate::links::{LinkId, LinkInfo, Links, MAX_LINKS, Reason};
 use crate::security::{CID_SMP, Security, Verdict};
+#[cfg(feature = "security")]
+use crate::security::{FAILED, PairingFailure, failed};
 
 /// Why a controller is of no more use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -121,6 +123,9 @@ pub struct MuxState {
     encrypting: Option<u16>,
     /// Packets that were held back and that trouble-host may see now.
     passed: Deque<[u8; CLOSING], MAX_LINKS>,
+    /// How many times something had to come from the controller for that.
+    passes: u32,
+    pass_watcher: WakerRegistration,
     scan_turned_off: bool,
     counters: MuxCounters,
     /// When to see whether packets were received since, and how many there were then.
@@ -183,6 +188,8 @@ impl MuxState {
             attempt: Attempt::Idle,
             encrypting: None,
             passed: Deque::new(),
+            passes: 0,
+            pass_watcher: WakerRegistration::new(),
             scan_turned_off: false,
             counters: MuxCounters {
                 received: 0,
@@ -374,16 +381,52 @@ impl MuxState {
         }
     }
 
-    /// Has trouble-host see a packet that was held back.
+    /// Has trouble-host see an ACL packet that was held back.
     pub fn pass(&mut self, packet: [u8; CLOSING]) {
         if self.passed.push_back(packet).is_err() {
-            warn!("too many channels are closed at once");
+            warn!("too many packets are held back at once");
         }
+        self.stir();
     }
 
-    /// The next packet that was held back.
-    pub fn passed(&mut self) -> Option<[u8; CLOSING]> {
-        self.passed.pop_front()
+    /// Has something come from the controller, so that trouble-host does what it has to.
+    pub fn stir(&mut self) {
+        self.passes = self.passes.wrapping_add(1);
+        self.pass_watcher.wake();
+    }
+
+    /// Waits until something has to come from the controller more often than that.
+    pub fn poll_passes(&mut self, before: u32, cx: &mut Context<'_>) -> Poll<u32> {
+        if self.passes != before {
+            return Poll::Ready(self.passes);
+        }
+        self.pass_watcher.register(cx.waker());
+        Poll::Pending
+    }
+
+    /// How many times something had to come from the controller so far.
+    pub fn passes(&self) -> u32 {
+        self.passes
+    }
+
+    /// The next packet that was held back, unless it would come in the middle of a frame.
+    pub fn passed(&mut self, links: &impl Links) -> Option<[u8; CLOSING]> {
+        for _ in 0..self.passed.len() {
+            let packet = self.passed.pop_front()?;
+            let id = self.link(u16::from_le_bytes([packet[0], packet[1]]) & 0x0FFF);
+            let within = id.and_then(|id| {
+                links.with_link(id, |link| {
+                    matches!(link.info.reassembly, Reassembly::Foreign { .. })
+                })
+            });
+            match within {
+                Some(false) => return Some(packet),
+                Some(true) => _ = self.passed.push_back(packet),
+                // Its connection is over.
+                None => {}
+            }
+        }
+        None
     }
 
     /// A command goes to the controller.
@@ -521,7 +564,7 @@ impl MuxState {
         }
         match step {
             Step::Foreign if first && channel(data) == Some(CID_SMP) => {
-                self.security(id, packet, links)
+                self.security(id, handle, packet, links)
             }
             Step::Foreign if first && holds(id, packet, links) => Inbound::Taken,
             Step::Foreign if first && !may_pass(id, data, links) => {
@@ -544,27 +587,48 @@ impl MuxState {
     }
 
     /// Has the link's guard judge a frame on the security channel.
-    fn security(&mut self, id: LinkId, packet: &mut [u8], links: &impl Links) -> Inbound {
-        let Some((header, frame)) = packet.split_first_chunk_mut::<4>() else {
+    fn security(
+        &mut self,
+        id: LinkId,
+        handle: u16,
+        packet: &mut [u8],
+        links: &impl Links,
+    ) -> Inbound {
+        #[cfg(not(feature = "security"))]
+        let _ = handle;
+        let Some((&mut [_, _, _, _], frame)) = packet.split_first_chunk_mut() else {
             return Inbound::Taken;
         };
         let verdict = links.with_link(id, |link| {
             let verdict = link.info.guard.inbound(frame);
-            if verdict == Verdict::Drop {
+            if verdict != Verdict::Pass {
                 link.info.reassembly.skip();
             }
             link.bearer.changed();
             verdict
         });
         match verdict {
-            Some(Verdict::Pass(len)) => {
-                let [l0, l1] = (len as u16).to_le_bytes();
-                header[2] = l0;
-                header[3] = l1;
-                Inbound::ForHost(header.len() + len)
+            Some(Verdict::Pass) => Inbound::ForHost(packet.len()),
+            #[cfg(feature = "security")]
+            Some(Verdict::Refuse(failed)) => {
+                self.end_pairing(handle, &failed);
+                Inbound::Taken
             }
             Some(Verdict::Drop) | None => Inbound::Taken,
         }
+    }
+
+    /// Has trouble-host see a *Pairing Failed*, as if it were the peer's.
+    #[cfg(feature = "security")]
+    pub fn end_pairing(&mut self, handle: u16, failed: &[u8; FAILED]) {
+        // The beginning of a frame from the controller (Core Vol 4 Part E, 5.4.2).
+        let [h0, h1] = (handle & 0x0FFF | 0x2000).to_le_bytes();
+        let header = [h0, h1, FAILED as u8, 0];
+        let mut packet = [0; CLOSING];
+        for (to, from) in packet.iter_mut().zip(header.iter().chain(failed)) {
+            *to = *from;
+        }
+        self.pass(packet);
     }
 
     fn event(&mut self, packet: &mut [u8], links: &impl Links) -> Inbound {
@@ -637,7 +701,12 @@ impl MuxState {
                     }
                     status if opcode == events::ENABLE_ENCRYPTION => {
                         if let Some(handle) = self.encrypting.take() {
-                            self.encryption(handle, status, false, links);
+                            let _awaited = self.encryption(handle, status, false, links);
+                            // What trouble-host waits for will not come.
+                            #[cfg(feature = "security")]
+                            if _awaited {
+                                self.end_pairing(handle, &failed(PairingFailure::UNSPECIFIED));
+                            }
                         }
                     }
                     _ => {}

@@ -52,6 +52,16 @@ pub(crate) fn same(a: Address, b: Address) -> bool {
     a.addr == b.addr && a.kind.as_raw() & 1 == b.kind.as_raw() & 1
 }
 
+/// Whether an address stays a device's own: a public or a static one (Core Vol 6 Part B, 1.3).
+pub(crate) fn is_lasting(address: Address) -> bool {
+    address.kind.as_raw() & 1 == 0
+        || address
+            .addr
+            .raw()
+            .last()
+            .is_some_and(|top| top >> 6 == 0b11)
+}
+
 /// Where bonds are kept. Firmware keeps them in flash; the facade keeps them in a file.
 #[allow(async_fn_in_trait)]
 pub trait BondStore {

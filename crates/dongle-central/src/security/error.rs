@@ -16,6 +16,9 @@ pub enum SecurityError {
     /// The peer does not have the key of the bond any more, or another one. Only a person can know
     /// whether it is still the same device.
     BondLost,
+    /// The device says that it is another, which there is a bond with. If it is the same one after
+    /// all, and was reset: forget that bond first.
+    IdentityTaken,
     /// 30 s without an answer, of the peer or of the person. On this connection there can be no
     /// other attempt (Core Vol 3 Part H, 3.4).
     Timeout,
@@ -23,6 +26,8 @@ pub enum SecurityError {
     Disconnected(Reason),
     /// The link is encrypted already, less safely than asked for, by a pairing on this connection.
     AlreadyPaired,
+    /// Another device is being paired, and that takes its time: one at a time.
+    Busy,
     /// The controller refused, with this status.
     Hci(u8),
     /// The security manager could not do it.
@@ -35,9 +40,13 @@ impl fmt::Display for SecurityError {
             Self::Peer(why) => write!(f, "the peer gave the pairing up: {why}"),
             Self::Refused(why) => write!(f, "the pairing was given up: {why}"),
             Self::BondLost => f.write_str("the peer has lost the key of the bond, or is another"),
+            Self::IdentityTaken => {
+                f.write_str("the device claims to be another, which there is a bond with")
+            }
             Self::Timeout => f.write_str("the pairing was not answered within 30 s"),
             Self::Disconnected(reason) => write!(f, "disconnected: {reason}"),
             Self::AlreadyPaired => f.write_str("paired on this connection, less safely than asked"),
+            Self::Busy => f.write_str("another device is being paired"),
             Self::Hci(status) => write!(f, "the controller refused: {}", Reason::Hci(*status)),
             Self::Host => f.write_str("the security manager could not do it"),
         }

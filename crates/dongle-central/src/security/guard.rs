@@ -1,17 +1,14 @@
 //! What passes between a peer and the security manager, and what does not.
 //!
 //! trouble-host pairs with whoever asks, takes any key size, and believes a peer that sends our own
-//! confirm value back. The guard stands on the link's security channel (CID 6) in the mux and
-//! turns what must not pass into *Pairing Failed*, which trouble-host then answers by itself.
+//! confirm value, or our own public key with the other sign, back. The guard stands on the link's
+//! security channel (CID 6) in the mux and has *Pairing Failed* take the place of what must not pass,
+//! which trouble-host then answers by itself.
 
 use super::key::Key;
 use super::level::Requirements;
 use super::reason::PairingFailure;
-
-/// The channel of the Security Manager Protocol.
-pub const CID_SMP: u16 = 0x0006;
-/// The most of a frame that [`Guard::outbound`] looks at: L2CAP header, code and a confirm value.
-pub const PREFIX: usize = 21;
+use super::{CID_SMP, FAILED, Verdict};
 
 /// SMP commands (Core Vol 3 Part H, 3.3).
 mod code {
@@ -20,10 +17,25 @@ mod code {
     pub const PAIRING_CONFIRM: u8 = 0x03;
     pub const PAIRING_RANDOM: u8 = 0x04;
     pub const PAIRING_FAILED: u8 = 0x05;
+    pub const ENCRYPTION_INFORMATION: u8 = 0x06;
     pub const IDENTITY_INFORMATION: u8 = 0x08;
     pub const SECURITY_REQUEST: u8 = 0x0B;
     pub const PAIRING_PUBLIC_KEY: u8 = 0x0C;
     pub const PAIRING_DHKEY_CHECK: u8 = 0x0D;
+    pub const KEYPRESS_NOTIFICATION: u8 = 0x0E;
+}
+
+/// Octets of a command (3.5 and 3.6); None: a code that is not in use.
+fn length(code: u8) -> Option<usize> {
+    Some(match code {
+        0x05 | 0x0B | 0x0E => 2,
+        0x01 | 0x02 => 7,
+        0x09 => 8,
+        0x07 => 11,
+        0x03 | 0x04 | 0x06 | 0x08 | 0x0A | 0x0D => 17,
+        code::PAIRING_PUBLIC_KEY => 65,
+        _ => return None,
+    })
 }
 
 /// Bits of AuthReq (3.5.1).
@@ -33,31 +45,20 @@ const SECURE_CONNECTIONS: u8 = 0x08;
 const DISPLAY_YES_NO: u8 = 1;
 const NO_INPUT_NO_OUTPUT: u8 = 3;
 
-/// What becomes of a packet.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Verdict {
-    /// It may pass, so many bytes of it.
-    Pass(usize),
-    /// It ends here.
-    Drop,
-}
-
 /// The guard of one link.
 #[derive(Debug, Default)]
 pub struct Guard {
     /// What a pairing has to come to, while one is wanted; without, nothing passes.
     wanted: Option<Requirements>,
-    /// A pairing that was given up: the next command of the peer becomes its end.
-    abort: Option<PairingFailure>,
-    /// Why the guard ended the pairing, if it did.
+    /// Why the pairing was ended here, if it was.
     refused: Option<PairingFailure>,
-    /// Parameters of our Pairing Request.
+    /// Parameters of our Pairing Request, until it is answered.
     request: Option<[u8; 6]>,
-    /// The confirm value that we sent last.
-    confirm: Option<[u8; 16]>,
+    /// What we sent last that must not come back, by its code: the beginning of a public key's X, a
+    /// confirm value.
+    sent: Option<(u8, [u8; 16])>,
+    agreed: Agreed,
     irk: Option<Key>,
-    secure_connections: bool,
-    key_size: u8,
     asked: bool,
     progress: u32,
     /// Why the peer ended the pairing, if it did.
@@ -69,17 +70,33 @@ pub struct Guard {
     spent: bool,
 }
 
+/// What the two sides have agreed on.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Agreed {
+    /// By LE Secure Connections.
+    pub secure_connections: bool,
+    /// Octets of the key that count.
+    pub key_size: u8,
+    /// The peer says that it has our out of band data.
+    pub peer_has_ours: bool,
+    /// The peer gave a key of legacy pairing that is to be kept.
+    pub key_came: bool,
+}
+
 impl Guard {
     /// A link that nobody pairs on.
     pub const CLOSED: Self = Self {
         wanted: None,
-        abort: None,
         refused: None,
         request: None,
-        confirm: None,
+        sent: None,
+        agreed: Agreed {
+            secure_connections: false,
+            key_size: 0,
+            peer_has_ours: false,
+            key_came: false,
+        },
         irk: None,
-        secure_connections: false,
-        key_size: 0,
         asked: false,
         progress: 0,
         peer_failed: None,
@@ -111,8 +128,7 @@ impl Guard {
     /// Lets nothing pass any more.
     pub fn close(&mut self) {
         self.wanted = None;
-        self.abort = None;
-        self.confirm = None;
+        self.sent = None;
         self.irk = None;
     }
 
@@ -121,12 +137,15 @@ impl Guard {
         self.wanted.is_some()
     }
 
-    /// Ends the pairing at the peer's next command.
-    pub fn abort(&mut self, why: PairingFailure) {
-        self.abort = Some(why);
+    /// Ends the pairing here. The frame is for trouble-host, in the peer's place, which then tells
+    /// the peer.
+    pub fn give_up(&mut self, why: PairingFailure) -> [u8; FAILED] {
+        self.close();
+        self.refused = Some(why);
+        failed(why)
     }
 
-    /// Why the guard ended the pairing, if it was the guard.
+    /// Why the pairing was ended here, if it was.
     pub fn refused(&self) -> Option<PairingFailure> {
         self.refused
     }
@@ -141,14 +160,15 @@ impl Guard {
         core::mem::take(&mut self.sealed) && self.is_open()
     }
 
-    /// How many commands the peer has sent.
+    /// How many commands we have sent. Each gives the pairing another 30 s (3.4); what the peer
+    /// sends does not, or it could keep a pairing from ever ending.
     pub fn progress(&self) -> u32 {
         self.progress
     }
 
-    /// Whether the pairing was by LE Secure Connections, and the size of its key.
-    pub fn agreed(&self) -> (bool, u8) {
-        (self.secure_connections, self.key_size)
+    /// What the two sides have agreed on.
+    pub fn agreed(&self) -> Agreed {
+        self.agreed
     }
 
     /// The peer's identity resolving key, once.
@@ -163,21 +183,26 @@ impl Guard {
 
     /// Sees the beginning of a frame to the peer: L2CAP header first.
     pub fn outbound(&mut self, frame: &[u8]) {
+        self.progress = self.progress.wrapping_add(1);
         match frame.get(4..) {
             Some(&[code::PAIRING_REQUEST, a, b, c, d, e, f, ..]) => {
                 self.request = Some([a, b, c, d, e, f]);
             }
-            Some([code::PAIRING_CONFIRM, value @ ..]) => {
-                self.confirm = value.first_chunk().copied();
+            Some(
+                [
+                    code @ (code::PAIRING_CONFIRM | code::PAIRING_PUBLIC_KEY),
+                    value @ ..,
+                ],
+            ) => {
+                self.sent = value.first_chunk().map(|value| (*code, *value));
             }
             _ => {}
         }
     }
 
-    /// Judges the first fragment of a frame from the peer: L2CAP header first. It may be rewritten,
-    /// and become shorter.
+    /// Judges the first fragment of a frame from the peer: L2CAP header first. A key in it is taken
+    /// out.
     pub fn inbound(&mut self, frame: &mut [u8]) -> Verdict {
-        let whole = frame.len();
         let Some((&mut [l0, l1, _, _], pdu)) = frame.split_first_chunk_mut() else {
             return Verdict::Drop;
         };
@@ -185,11 +210,6 @@ impl Guard {
         let Some(&code) = pdu.first() else {
             return Verdict::Drop;
         };
-        // Only a public key is longer than the smallest data packet, and comes in parts.
-        if code != code::PAIRING_PUBLIC_KEY && pdu.len() != len {
-            return Verdict::Drop;
-        }
-        self.progress = self.progress.wrapping_add(1);
         if code == code::SECURITY_REQUEST {
             self.asked = true;
             return Verdict::Drop;
@@ -197,19 +217,35 @@ impl Guard {
         let Some(wanted) = self.wanted.filter(|_| !self.sealed) else {
             return Verdict::Drop;
         };
-        if let (code::PAIRING_FAILED, Some(&why)) = (code, pdu.get(1)) {
-            self.peer_failed = Some(PairingFailure(why));
-            self.wanted = None;
-            return Verdict::Pass(whole);
+        let right = match length(code) {
+            // Only a public key is longer than the smallest data packet, and comes in parts.
+            Some(right) => right == len && (pdu.len() == len || code == code::PAIRING_PUBLIC_KEY),
+            // To be ignored (3.3).
+            None => return Verdict::Drop,
+        };
+        match *pdu {
+            // Nobody has asked for an answer, or there is one already.
+            [code::PAIRING_RESPONSE, ..] if self.request.is_none() => return Verdict::Drop,
+            // Of no use here, and trouble-host would give the pairing more time for each.
+            [code::PAIRING_REQUEST | code::KEYPRESS_NOTIFICATION, ..] => return Verdict::Drop,
+            [code::PAIRING_FAILED, why] => {
+                self.peer_failed = Some(PairingFailure(why));
+                self.wanted = None;
+                return Verdict::Pass;
+            }
+            _ => {}
         }
-        if let Some(why) = self.abort.take().or_else(|| self.objection(pdu, &wanted)) {
+        // Of what has another length, trouble-host would tell the peer alone.
+        let wrong = (!right).then_some(PairingFailure::INVALID_PARAMETERS);
+        if let Some(why) = wrong.or_else(|| self.objection(pdu, &wanted)) {
+            self.close();
             self.refused = Some(why);
-            self.wanted = None;
-            return Self::fail(frame, why);
+            return Verdict::Refuse(failed(why));
         }
         self.sealed = code == code::PAIRING_DHKEY_CHECK
-            || code == code::PAIRING_RANDOM && !self.secure_connections;
+            || code == code::PAIRING_RANDOM && !self.agreed.secure_connections;
         match pdu {
+            [code::ENCRYPTION_INFORMATION, ..] => self.agreed.key_came = true,
             [code::IDENTITY_INFORMATION, irk @ ..] => {
                 // Ours to keep: trouble-host would log it, and program it into the controller.
                 self.irk = irk
@@ -217,52 +253,62 @@ impl Guard {
                     .map(|k| Key::new(*k))
                     .filter(|k| !k.is_zero());
                 irk.fill(0);
-                Verdict::Pass(whole)
             }
-            [code::PAIRING_REQUEST, ..] => Verdict::Drop,
-            _ => Verdict::Pass(whole),
+            _ => {}
         }
+        Verdict::Pass
     }
 
     /// Why a command of the peer must not pass.
     fn objection(&mut self, pdu: &[u8], wanted: &Requirements) -> Option<PairingFailure> {
         match *pdu {
             [code::PAIRING_RESPONSE, io, oob, auth, key_size, _, _] => {
-                let ours = self.request?;
+                let ours = self.request.take()?;
                 let secure = ours[2] & auth & SECURE_CONNECTIONS != 0 && key_size == 16;
-                self.secure_connections = secure;
-                self.key_size = key_size.min(ours[3]);
+                self.agreed = Agreed {
+                    secure_connections: secure,
+                    key_size: key_size.min(ours[3]),
+                    peer_has_ours: oob == 1,
+                    key_came: false,
+                };
                 if !(7..=16).contains(&key_size) {
                     return Some(PairingFailure::INVALID_PARAMETERS);
                 }
-                if self.key_size < wanted.min_key_size {
+                if self.agreed.key_size < wanted.min_key_size {
                     return Some(PairingFailure::ENCRYPTION_KEY_SIZE);
                 }
                 let refused = wanted.secure_connections && !secure
                     || wanted.authenticated && !authenticates(secure, &ours, io, oob, auth);
                 refused.then_some(PairingFailure::AUTHENTICATION_REQUIREMENTS)
             }
+            // trouble-host ends the connection for what comes out of turn.
+            _ if self.request.is_some() => Some(PairingFailure::UNSPECIFIED),
             // A peer that does not know the passkey can send back what we sent.
-            [code::PAIRING_CONFIRM, ref value @ ..]
-                if self.confirm.is_some_and(|c| c == *value) =>
-            {
-                Some(PairingFailure::CONFIRM_VALUE_FAILED)
-            }
+            [code::PAIRING_CONFIRM, ref value @ ..] => (value.first_chunk().copied()
+                == self.sent(code::PAIRING_CONFIRM))
+            .then_some(PairingFailure::CONFIRM_VALUE_FAILED),
+            // It can do so with our public key, too, with either sign; then it learns the passkey
+            // from confirm values (CVE-2020-26558, and 2.3.5.6.1). What comes in too small a part to
+            // tell is refused.
+            [code::PAIRING_PUBLIC_KEY, ref x @ ..] => match x.first_chunk() {
+                Some(x) if Some(*x) != self.sent(code::PAIRING_PUBLIC_KEY) => None,
+                _ => Some(PairingFailure::INVALID_PARAMETERS),
+            },
             _ => None,
         }
     }
 
-    /// Makes a frame *Pairing Failed*.
-    fn fail(frame: &mut [u8], why: PairingFailure) -> Verdict {
-        let failed = [2, 0, CID_SMP as u8, 0, code::PAIRING_FAILED, why.0];
-        match frame.first_chunk_mut() {
-            Some(place) => {
-                *place = failed;
-                Verdict::Pass(failed.len())
-            }
-            None => Verdict::Drop,
-        }
+    /// What we sent last, if it was this command.
+    fn sent(&self, code: u8) -> Option<[u8; 16]> {
+        self.sent
+            .filter(|(c, _)| *c == code)
+            .map(|(_, value)| value)
     }
+}
+
+/// A Pairing Failed, L2CAP header first.
+pub(crate) fn failed(why: PairingFailure) -> [u8; FAILED] {
+    [2, 0, CID_SMP as u8, 0, code::PAIRING_FAILED, why.0]
 }
 
 /// Whether the association model makes sure of the other end (2.3.5.1).
@@ -286,6 +332,7 @@ fn authenticates(secure: bool, ours: &[u8; 6], io: u8, oob: u8, auth: u8) -> boo
 
 #[cfg(test)]
 mod tests {
+    use super::super::PREFIX;
     use super::*;
     use std::vec::Vec;
 
@@ -304,10 +351,18 @@ mod tests {
         guard
     }
 
+    /// A pairing that the peer has agreed to.
+    fn begun() -> Guard {
+        let mut guard = pairing(Requirements::default());
+        assert!(answered(&mut guard, &[0x02, 4, 0, 0x0D, 16, 3, 3]).is_some());
+        guard
+    }
+
     fn answered(guard: &mut Guard, pdu: &[u8]) -> Option<Vec<u8>> {
         let mut frame = frame(pdu);
         match guard.inbound(&mut frame) {
-            Verdict::Pass(len) => Some(frame[4..len].to_vec()),
+            Verdict::Pass => Some(frame[4..].to_vec()),
+            Verdict::Refuse(failed) => Some(failed[4..].to_vec()),
             Verdict::Drop => None,
         }
     }
@@ -334,7 +389,7 @@ mod tests {
         };
         let mut guard = pairing(wanted);
         assert_eq!(answered(&mut guard, &short), Some(short.to_vec()));
-        assert_eq!(guard.agreed(), (false, 7));
+        assert_eq!(guard.agreed().key_size, 7);
 
         for senseless in [0, 6, 17, 255] {
             let mut guard = pairing(wanted);
@@ -356,7 +411,7 @@ mod tests {
         );
         let mut guard = pairing(Requirements::default());
         assert_eq!(answered(&mut guard, &legacy), Some(legacy.to_vec()));
-        assert_eq!(guard.agreed(), (false, 16));
+        assert!(!guard.agreed().secure_connections);
     }
 
     #[test]
@@ -385,18 +440,18 @@ mod tests {
 
     #[test]
     fn a_reflected_confirm_value_is_refused() {
-        let mut guard = pairing(Requirements::default());
+        let mut guard = begun();
         let mut confirm = std::vec![0x03];
         confirm.extend([7; 16]);
         guard.outbound(&frame(&confirm));
         assert_eq!(answered(&mut guard, &confirm), Some(std::vec![0x05, 0x04]));
-        let mut guard = pairing(Requirements::default());
+        let mut guard = begun();
         assert_eq!(answered(&mut guard, &confirm), Some(confirm));
     }
 
     #[test]
     fn the_identity_key_stays_here() {
-        let mut guard = pairing(Requirements::default());
+        let mut guard = begun();
         let mut identity = std::vec![0x08];
         identity.extend([9; 16]);
         let mut hidden = std::vec![0x08];
@@ -409,17 +464,92 @@ mod tests {
     fn a_command_in_pieces_does_not_pass_by() {
         let mut guard = pairing(Requirements::default());
         let mut first = std::vec![7, 0, 6, 0, 0x02, 3];
-        assert_eq!(guard.inbound(&mut first), Verdict::Drop);
+        let refused = Verdict::Refuse(failed(PairingFailure::INVALID_PARAMETERS));
+        assert_eq!(guard.inbound(&mut first), refused);
+        let mut guard = begun();
         let mut key = std::vec![65, 0, 6, 0, 0x0C, 1, 2, 3];
-        assert_eq!(guard.inbound(&mut key), Verdict::Pass(8));
+        assert_eq!(
+            guard.inbound(&mut key),
+            Verdict::Refuse(failed(PairingFailure::INVALID_PARAMETERS))
+        );
     }
 
     #[test]
-    fn a_pairing_that_was_given_up_ends_with_the_next_command() {
+    fn nothing_passes_of_a_pairing_that_was_given_up() {
         let mut guard = pairing(Requirements::default());
-        guard.abort(PairingFailure::UNSPECIFIED);
+        let frame = guard.give_up(PairingFailure::UNSPECIFIED);
+        assert_eq!(frame, [2, 0, 6, 0, 0x05, 0x08]);
         let random = [[0x04; 1].as_slice(), &[0; 16]].concat();
-        assert_eq!(answered(&mut guard, &random), Some(std::vec![0x05, 0x08]));
+        assert_eq!(answered(&mut guard, &random), None);
+    }
+
+    #[test]
+    fn nothing_comes_before_the_answer() {
+        for code in [0x03, 0x04, 0x06, 0x08, 0x0D] {
+            let mut guard = pairing(Requirements::default());
+            let command = [[code; 1].as_slice(), &[1; 16]].concat();
+            assert_eq!(answered(&mut guard, &command), Some(std::vec![0x05, 0x08]));
+        }
+    }
+
+    #[test]
+    fn what_has_another_length_is_refused_and_what_is_not_known_ignored() {
+        for command in [
+            &[0x03; 16][..],
+            &[0x03; 18],
+            &[0x0D; 2],
+            &[0x05],
+            &[0x0C; 65][..64],
+        ] {
+            assert_eq!(
+                answered(&mut begun(), command),
+                Some(std::vec![0x05, 0x0A]),
+                "{command:?}"
+            );
+        }
+        for code in [0x00, 0x0F, 0xFF] {
+            assert_eq!(answered(&mut begun(), &[code, 0]), None);
+        }
+    }
+
+    #[test]
+    fn an_answer_to_nothing_does_not_pass() {
+        let response = [0x02, 3, 0, 0x01, 7, 0, 0];
+        let mut guard = Guard::CLOSED;
+        guard.open(Requirements::default());
+        assert_eq!(answered(&mut guard, &response), None);
+        // Nor does a second one, which trouble-host would begin anew with.
+        let mut guard = pairing(Requirements::default());
+        let first = [0x02, 3, 0, 0x09, 16, 0, 0];
+        assert_eq!(answered(&mut guard, &first), Some(first.to_vec()));
+        assert_eq!(answered(&mut guard, &first), None);
+        assert!(guard.agreed().secure_connections);
+    }
+
+    #[test]
+    fn a_reflected_public_key_is_refused() {
+        let mut ours = std::vec![0x0C];
+        ours.extend([7; 64]);
+        let mut guard = begun();
+        guard.outbound(&frame(&ours)[..PREFIX]);
+        // The same X and another Y.
+        ours[64] = 1;
+        assert_eq!(answered(&mut guard, &ours), Some(std::vec![0x05, 0x0A]));
+        let mut guard = begun();
+        guard.outbound(&frame(&ours)[..PREFIX]);
+        ours[1] = 1;
+        assert_eq!(answered(&mut guard, &ours), Some(ours));
+    }
+
+    #[test]
+    fn a_peer_can_not_keep_a_pairing_going() {
+        let mut guard = pairing(Requirements::default());
+        let before = guard.progress();
+        for keypress in 0..4 {
+            assert_eq!(answered(&mut guard, &[0x0E, keypress]), None);
+            assert_eq!(answered(&mut guard, &[0x0B, 0x01]), None);
+        }
+        assert_eq!(guard.progress(), before);
     }
 
     #[test]

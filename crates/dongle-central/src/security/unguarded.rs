@@ -1,18 +1,6 @@
 //! The security channel without the feature `security`: nothing passes.
 
-/// The channel of the Security Manager Protocol.
-pub const CID_SMP: u16 = 0x0006;
-/// The most that is looked at of a frame on the security or the signalling channel.
-pub const PREFIX: usize = 12;
-
-/// What becomes of a packet.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Verdict {
-    /// It may pass, so many bytes of it.
-    Pass(usize),
-    /// It ends here.
-    Drop,
-}
+use super::Verdict;
 
 /// The guard of one link.
 #[derive(Debug)]

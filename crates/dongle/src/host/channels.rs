@@ -168,10 +168,7 @@ impl<'c, 's, 'a> Host<'c, 's, 'a> {
         };
         let close = async {
             if let Some(cid) = cid {
-                let passed = self.central.channel_read(id, cid, || read.get()).await;
-                if let Err(error) = passed {
-                    log::debug!("the end of a channel: {error}");
-                }
+                self.central.channel_read(id, cid, || read.get()).await;
             }
             pending().await
         };
@@ -195,10 +192,8 @@ impl<'c, 's, 'a> Host<'c, 's, 'a> {
             let _ = open.await;
         };
         or(or(receive, closed), or(watch, or(send, close))).await;
-        if let Some(cid) = cid
-            && let Err(error) = self.central.let_channel_go(id, cid).await
-        {
-            log::debug!("the end of a channel: {error}");
+        if let Some(cid) = cid {
+            self.central.let_channel_go(id, cid);
         }
         // The last handles of it gone, trouble-host disconnects it.
     }

@@ -8,6 +8,7 @@ use dongle_central::security::{Requirements, Security};
 use embassy_time::Instant;
 use futures_util::lock::Mutex;
 
+use super::agent::PairingAgent;
 use crate::connection::Held;
 use crate::error::Error;
 use crate::l2cap::L2capRefusal;
@@ -50,6 +51,16 @@ impl Held {
         call().await
     }
 
+    /// Makes the connection as safe as wanted, when nobody else does.
+    pub(super) async fn secure(
+        &self,
+        wanted: Requirements,
+        agent: Arc<dyn PairingAgent>,
+    ) -> Result<Security, Error> {
+        let _turn = self.demand.0.lock().await;
+        self.secure_now(wanted, agent).await
+    }
+
     async fn raise(&self, refused: &Error, began: Instant) -> Result<(), Error> {
         let mut last = self.demand.0.lock().await;
         if let Some(failure) = last.as_ref().filter(|failure| failure.at >= began) {
@@ -61,7 +72,7 @@ impl Held {
         };
         log::debug!("{}: {refused}; pairing", self.peer());
         let agent = Arc::clone(&self.dongle.shared.security.agent);
-        let secured = self.secure(wanted, agent).await;
+        let secured = self.secure_now(wanted, agent).await;
         *last = secured.as_ref().err().map(|error| Failure {
             at: Instant::now(),
             error: error.clone(),

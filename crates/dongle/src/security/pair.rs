@@ -133,8 +133,8 @@ impl DeviceConnection {
 }
 
 impl Held {
-    /// Makes the connection as safe as wanted.
-    pub(super) async fn secure(
+    /// Has the host thread make the connection as safe as wanted.
+    pub(super) async fn secure_now(
         &self,
         wanted: Requirements,
         agent: Arc<dyn PairingAgent>,

@@ -1,19 +1,33 @@
 //! What trouble-host tells of the pairing that is under way, and what only a person can answer.
 
-use embassy_sync::waitqueue::MultiWakerRegistration;
+use core::convert::Infallible;
+use core::future::{Future, poll_fn};
+use core::pin::pin;
+use core::task::Poll;
+
+use bt_hci::transport::Transport;
+use embassy_futures::select::select;
+use embassy_sync::waitqueue::WakerRegistration;
+use embassy_time::{Instant, Timer};
 use heapless::Deque;
+use trouble_host::PacketPool;
 use trouble_host::connection::{ConnectionEvent, SecurityLevel};
 use trouble_host::{BondInformation, OobData as HostOobData};
 
+use crate::central::Central;
+use crate::links::Links;
+use crate::mux::ReportHandler;
 use crate::security::{Agent, Bond, Key, OobData, OutOfBand, PairingFailure, Passkey};
 
 /// The pairing that is under way.
 #[derive(Debug)]
 pub(in crate::central) struct Pairing {
-    pub(super) busy: bool,
+    /// Whether somebody pairs, and on which connection.
     pub(super) handle: Option<u16>,
     pub(super) steps: Deque<Step, 8>,
-    pub(super) waiters: MultiWakerRegistration<8>,
+    /// When those who wait here have to look again.
+    alarm: Option<Instant>,
+    alarm_changed: WakerRegistration,
 }
 
 /// What trouble-host tells of a pairing.
@@ -25,7 +39,7 @@ pub(super) enum Step {
 }
 
 /// What only a person can answer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy)]
 pub(super) enum Question {
     Display(Passkey),
     Compare(Passkey),
@@ -44,48 +58,106 @@ pub(super) enum Answer {
 impl Pairing {
     pub(in crate::central) const fn new() -> Self {
         Self {
-            busy: false,
             handle: None,
             steps: Deque::new(),
-            waiters: MultiWakerRegistration::new(),
+            alarm: None,
+            alarm_changed: WakerRegistration::new(),
         }
     }
 
-    /// Takes an event of a connection, if it is of the one that pairs.
-    pub(in crate::central) fn heard(&mut self, handle: u16, event: ConnectionEvent) {
-        let passkey = |number: u32| Passkey::new(number);
-        let step = match event {
+    /// Whether it is that time; if not, all who wait are woken when it is.
+    pub(super) fn is_due(&mut self, at: Instant) -> bool {
+        if at <= Instant::now() {
+            return true;
+        }
+        if self.alarm.is_none_or(|alarm| at < alarm) {
+            self.alarm = Some(at);
+            self.alarm_changed.wake();
+        }
+        false
+    }
+}
+
+impl Step {
+    /// What an event of a connection is for the pairing on it.
+    fn of(event: ConnectionEvent) -> Option<Self> {
+        Some(match event {
             ConnectionEvent::PassKeyDisplay(number) => {
-                passkey(number.value()).map(|p| Step::Ask(Question::Display(p)))
+                Self::Ask(Question::Display(Passkey::new(number.value())?))
             }
             ConnectionEvent::PassKeyConfirm(number) => {
-                passkey(number.value()).map(|p| Step::Ask(Question::Compare(p)))
+                Self::Ask(Question::Compare(Passkey::new(number.value())?))
             }
-            ConnectionEvent::PassKeyInput => Some(Step::Ask(Question::Enter)),
-            ConnectionEvent::OobRequest => Some(Step::Ask(Question::OutOfBand)),
+            ConnectionEvent::PassKeyInput => Self::Ask(Question::Enter),
+            ConnectionEvent::OobRequest => Self::Ask(Question::OutOfBand),
             ConnectionEvent::PairingComplete {
                 security_level,
                 bond,
             } => {
                 let authenticated = security_level == SecurityLevel::EncryptedAuthenticated;
-                Some(Step::Complete(
-                    authenticated,
-                    bond.map(|b| ours(&b, authenticated)),
-                ))
+                Self::Complete(authenticated, bond.map(|b| ours(&b, authenticated)))
             }
-            ConnectionEvent::PairingFailed(error) => Some(Step::Failed(match error {
+            ConnectionEvent::PairingFailed(error) => Self::Failed(match error {
                 trouble_host::Error::Security(reason) => Some(PairingFailure(reason.into())),
                 _ => None,
-            })),
-            _ => None,
-        };
-        if let Some(step) = step
-            && self.handle == Some(handle)
-        {
-            if self.steps.push_back(step).is_err() {
+            }),
+            _ => return None,
+        })
+    }
+}
+
+impl<'s, 'a: 's, T, L, P, R, const BUFFER: usize> Central<'s, 'a, T, L, P, R, BUFFER>
+where
+    T: Transport,
+    T::Error: 'static,
+    L: Links,
+    P: PacketPool,
+    R: ReportHandler,
+{
+    /// Takes an event of a connection, if it is of the one that pairs.
+    pub(in crate::central) fn heard(&self, handle: u16, event: ConnectionEvent) {
+        let Some(step) = Step::of(event) else { return };
+        let mut pairing = self.pairing.borrow_mut();
+        if pairing.handle == Some(handle) {
+            if pairing.steps.push_back(step).is_err() {
                 warn!("a step of a pairing was lost");
             }
-            self.waiters.wake();
+            self.wake_links();
+        }
+    }
+
+    /// Wakes those who wait for a pairing in time. One timer for all of them, and that in the task
+    /// that runs everything: on a desktop there is room for few.
+    pub(in crate::central) async fn watch_pairing(&self) -> Infallible {
+        loop {
+            let armed = self.pairing.borrow().alarm;
+            let sooner = poll_fn(|cx| {
+                let mut pairing = self.pairing.borrow_mut();
+                pairing.alarm_changed.register(cx.waker());
+                match pairing.alarm == armed {
+                    true => Poll::Pending,
+                    false => Poll::Ready(()),
+                }
+            });
+            let mut timer = pin!(armed.map(Timer::at));
+            let due = poll_fn(|cx| match timer.as_mut().as_pin_mut() {
+                Some(timer) => timer.poll(cx),
+                None => Poll::Pending,
+            });
+            select(sooner, due).await;
+            let mut pairing = self.pairing.borrow_mut();
+            if pairing.alarm.is_some_and(|at| at <= Instant::now()) {
+                pairing.alarm = None;
+                self.wake_links();
+            }
+        }
+    }
+
+    /// Wakes whoever waits for something on a link.
+    pub(in crate::central) fn wake_links(&self) {
+        let links = self.mux.links();
+        for index in 0..links.capacity() {
+            links.with(index, |link| link.bearer.changed());
         }
     }
 }

@@ -4,12 +4,10 @@ mod heard;
 mod pair;
 mod turn;
 
-use core::future::poll_fn;
-use core::task::Poll;
-
 use bt_hci::cmd::le::LeEnableEncryption;
 use bt_hci::param::ConnHandle;
 use bt_hci::transport::Transport;
+use embassy_time::Duration;
 use trouble_host::PacketPool;
 
 use super::{Central, Connection};
@@ -19,6 +17,10 @@ use crate::security::{
     Agent, Bond, BondStore, Key, OobData, Requirements, Security, SecurityError,
 };
 pub(super) use heard::Pairing;
+
+/// How long a pairing may stand still (Core Vol 3 Part H, 3.4), and a moment for trouble-host to
+/// see it, too.
+const PATIENCE: Duration = Duration::from_secs(31);
 
 /// Status of encrypting with a key that the peer does not have: Authentication Failure, PIN or Key
 /// Missing, MIC Failure.
@@ -85,13 +87,19 @@ where
             return Ok(now);
         }
         let mut wanted = *wanted;
-        if let Some(bond) = store.find(self.peer()).await {
+        let before = store.find(self.peer()).await;
+        if let Some(bond) = &before {
             if bond.security().meets(&wanted) && !now.encrypted {
-                return Ok(self.encrypt(&bond).await?);
+                return Ok(self.encrypt(bond).await?);
             }
             wanted = wanted.at_least(&bond.security());
         }
         if let Some(bond) = self.pair(&wanted, agent).await? {
+            let other = store.find(bond.identity).await;
+            if other.is_some_and(|other| before.is_none_or(|b| b.identity != other.identity)) {
+                self.protected(Security::NONE);
+                return Err(SecurityError::IdentityTaken.into());
+            }
             store.save(&bond).await.map_err(SecureError::Store)?;
         }
         Ok(self.security())
@@ -132,20 +140,14 @@ where
 
     /// Waits for a change of the encryption; its status.
     async fn encryption_changed(&self, before: u32) -> Result<u8, SecurityError> {
-        poll_fn(|cx| {
+        self.look_until(|_| {
             let links = self.central.mux.links();
-            let now = links.with_link(self.id, |link| {
-                if link.info.encryption_changes != before {
-                    return Some(link.info.encryption_status);
-                }
-                link.bearer.wait_for_change(cx.waker());
-                None
-            });
-            match (now.flatten(), self.ended()) {
-                (Some(status), _) => Poll::Ready(Ok(status)),
-                (None, Some(ended)) => Poll::Ready(Err(ended)),
-                (None, None) => Poll::Pending,
-            }
+            links
+                .with_link(self.id, |link| {
+                    (link.info.encryption_changes != before)
+                        .then_some(Ok(link.info.encryption_status))
+                })
+                .flatten()
         })
         .await
     }

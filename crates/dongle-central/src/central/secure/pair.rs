@@ -1,29 +1,25 @@
 //! One pairing, from its first command to the keys that it leaves.
 
-use core::future::{Future, poll_fn};
+use core::future::Future as _;
 use core::pin::pin;
-use core::task::Poll;
+use core::task::{Context, Poll, Waker};
 
 use bt_hci::transport::Transport;
 use embassy_futures::select::{Either, select};
-use embassy_time::{Duration, Instant, Timer};
+use embassy_time::Instant;
+use trouble_host::PacketPool;
 use trouble_host::connection::SecurityLevel;
-use trouble_host::{OobData as HostOobData, PacketPool};
 
+use super::PATIENCE;
 use super::heard::{Answer, Step, ask, for_host};
 use super::turn::Turn;
 use crate::central::Connection;
-use crate::links::{LinkPhase, Links};
+use crate::links::Links;
 use crate::mux::ReportHandler;
-use crate::security::{Agent, Bond, PairingFailure, Requirements, Security, SecurityError};
+use crate::security::{
+    Agent, Bond, OutOfBand, PairingFailure, Requirements, Security, SecurityError, is_lasting,
+};
 
-/// How long a pairing may stand still (Core Vol 3 Part H, 3.4), and a moment for trouble-host to
-/// see it, too.
-const PATIENCE: Duration = Duration::from_secs(31);
-/// How often to look whether trouble-host has done with another pairing.
-const AGAIN: Duration = Duration::from_millis(50);
-/// No passkey is like this in its twenty bits, so that entering it ends the pairing.
-const IMPOSSIBLE: u32 = 0xF_FFFF;
 impl<'s, 'a: 's, T, L, P, R, const BUFFER: usize> Connection<'_, 's, 'a, T, L, P, R, BUFFER>
 where
     T: Transport,
@@ -39,8 +35,7 @@ where
         wanted: &Requirements,
         agent: &A,
     ) -> Result<Option<Bond>, SecurityError> {
-        let deadline = Instant::now() + PATIENCE;
-        let mut turn = self.turn(deadline).await?;
+        let mut turn = self.turn().await?;
         if self
             .host
             .security_level()
@@ -55,25 +50,20 @@ where
         if self.with_info(|info| info.guard.is_spent())? {
             return Err(SecurityError::Timeout);
         }
+        self.forget_at_host().await?;
+        self.settle().await?;
         self.with_info(|info| info.guard.open(*wanted))?;
-        turn.begun = true;
-        self.forget_at_host();
-        let stack = self.central.stack;
-        stack.set_io_capabilities(agent.capabilities());
+        self.central.stack.set_io_capabilities(agent.capabilities());
         let begun = self
             .host
             .set_bondable(wanted.bond)
-            .and_then(|()| self.host.set_oob_available(agent.has_out_of_band()));
-        begun.map_err(|_| self.ended().unwrap_or(SecurityError::Host))?;
-        while let Err(e) = self.host.request_security() {
-            // Another pairing was given up and has not ended yet.
-            if let Some(ended) = self.ended() {
-                return Err(ended);
-            }
-            if e != trouble_host::Error::InvalidState || Instant::now() >= deadline {
-                return Err(SecurityError::Host);
-            }
-            Timer::after(AGAIN).await;
+            .and_then(|()| self.host.set_oob_available(agent.has_out_of_band()))
+            .and_then(|()| self.host.request_security());
+        match begun {
+            Ok(()) => turn.begun = true,
+            // One that was not answered in time, on another connection, has not ended there yet.
+            Err(trouble_host::Error::InvalidState) => return Err(SecurityError::Busy),
+            Err(_) => return Err(self.ended().unwrap_or(SecurityError::Host)),
         }
         let done = self.go_through(agent, &mut turn).await;
         if let Err(SecurityError::Timeout) = done {
@@ -82,7 +72,10 @@ where
         }
         let (authenticated, bond) = done?;
         turn.begun = false;
-        Ok(self.paired(authenticated, bond))
+        let paired = self.paired(wanted, authenticated, bond);
+        // A link that ends here has been paired all the same.
+        let _ = self.forget_at_host().await;
+        paired
     }
 
     /// Answers what is asked, until the pairing has ended.
@@ -91,149 +84,194 @@ where
         agent: &A,
         turn: &mut Turn<'_, '_, 's, 'a, T, L, P, R, BUFFER>,
     ) -> Result<(bool, Option<Bond>), SecurityError> {
-        let mut given_up = None;
         let mut next = self.next_step().await?;
         loop {
             let question = match next {
                 Step::Complete(authenticated, bond) => return Ok((authenticated, bond)),
                 Step::Failed(why) => {
                     turn.begun = false;
-                    return Err(self.failed(why, given_up));
+                    return Err(self.failed(why));
                 }
                 Step::Ask(question) => question,
             };
-            turn.question = Some(question);
             let mut steps = pin!(self.next_step());
             next = match select(&mut steps, ask(agent, question)).await {
                 Either::First(step) => step?,
                 Either::Second(answer) => {
-                    turn.question = None;
-                    given_up = self.answer(answer);
+                    if let Err(why) = self.answer(answer) {
+                        self.give_up(why);
+                    }
                     steps.await?
                 }
             };
-            turn.question = None;
         }
     }
 
-    /// Gives trouble-host an answer; why we gave up, if that was it.
-    pub(super) fn answer(&self, answer: Answer) -> Option<PairingFailure> {
-        let (done, given_up) = match answer {
-            Answer::Shown => (Ok(()), None),
-            Answer::Compared(true) => (self.host.pass_key_confirm(), None),
-            Answer::Compared(false) => {
-                let why = PairingFailure::NUMERIC_COMPARISON_FAILED;
-                (self.host.pass_key_cancel(), Some(why))
-            }
-            Answer::Entered(Some(passkey)) => (self.host.pass_key_input(passkey.number()), None),
-            Answer::Entered(None) => {
-                let why = PairingFailure::PASSKEY_ENTRY_FAILED;
-                (self.host.pass_key_input(IMPOSSIBLE), Some(why))
-            }
-            Answer::OutOfBand(Some(data)) => {
-                let (local, peer) = for_host(data);
-                (self.host.provide_oob_data(local, peer), None)
-            }
-            Answer::OutOfBand(None) => {
-                // Data that can't be right: trouble-host has no way to say that there is none.
-                let nothing = HostOobData {
-                    random: [0; 16],
-                    confirm: [1; 16],
-                };
-                let why = PairingFailure::OOB_NOT_AVAILABLE;
-                (self.host.provide_oob_data(nothing, nothing), Some(why))
+    /// Gives trouble-host an answer, or tells why there is none.
+    fn answer(&self, answer: Answer) -> Result<(), PairingFailure> {
+        let done = match answer {
+            Answer::Shown => Ok(()),
+            Answer::Compared(true) => self.host.pass_key_confirm(),
+            Answer::Compared(false) => return Err(PairingFailure::NUMERIC_COMPARISON_FAILED),
+            Answer::Entered(Some(passkey)) => self.host.pass_key_input(passkey.number()),
+            Answer::Entered(None) => return Err(PairingFailure::PASSKEY_ENTRY_FAILED),
+            Answer::OutOfBand(data) => {
+                let (local, peer) = data
+                    .filter(|data| self.authenticates(data))
+                    .map(for_host)
+                    .ok_or(PairingFailure::OOB_NOT_AVAILABLE)?;
+                self.host.provide_oob_data(local, peer)
             }
         };
         // What failed is told by the next step.
         drop(done);
-        given_up
+        Ok(())
+    }
+
+    /// Whether such data makes sure of the peer. With data of the other version, or with ours
+    /// alone where the peer says that it has none, trouble-host would reckon with zeros.
+    fn authenticates(&self, data: &OutOfBand) -> bool {
+        let agreed = self.info(|info| info.guard.agreed()).unwrap_or_default();
+        match data {
+            OutOfBand::Legacy(_) => !agreed.secure_connections,
+            OutOfBand::SecureConnections { peer, local } => {
+                agreed.secure_connections
+                    && (peer.is_some() || local.is_some() && agreed.peer_has_ours)
+            }
+        }
+    }
+
+    /// Ends the pairing: trouble-host hears of it in the peer's name, whatever it waits for, and
+    /// tells the peer.
+    pub(super) fn give_up(&self, why: PairingFailure) {
+        // Without a link there is nothing left to end.
+        if let Ok(failed) = self.with_info(|info| info.guard.give_up(why)) {
+            let handle = self.host.handle().raw();
+            self.central.mux.end_pairing(handle, &failed);
+        }
+    }
+
+    /// Waits until trouble-host has seen the end of a pairing that was given up, and forgets what
+    /// it says of it.
+    async fn settle(&self) -> Result<(), SecurityError> {
+        self.stirred().await?;
+        // What is there already; nothing waits.
+        let mut cx = Context::from_waker(Waker::noop());
+        while let Poll::Ready(event) = pin!(self.host.next()).poll(&mut cx) {
+            drop(event);
+        }
+        self.central.pairing.borrow_mut().steps.clear();
+        Ok(())
+    }
+
+    /// Waits until something has come from the controller, if that is wanted.
+    async fn stirred(&self) -> Result<(), SecurityError> {
+        let passes = self.central.mux.passes();
+        self.look_until(|_| {
+            let passed = self.central.passed.get().wrapping_sub(passes) as i32 >= 0;
+            passed.then_some(Ok(()))
+        })
+        .await
     }
 
     /// The next step of the pairing, or its end by time or by the link's.
     async fn next_step(&self) -> Result<Step, SecurityError> {
         let mut seen = None;
-        let mut timer = pin!(Timer::after(PATIENCE));
-        poll_fn(|cx| {
-            let mut pairing = self.central.pairing.borrow_mut();
+        let mut until = Instant::now() + PATIENCE;
+        self.look_until(|pairing| {
             if let Some(step) = pairing.steps.pop_front() {
-                return Poll::Ready(Ok(step));
+                return Some(Ok(step));
             }
-            pairing.waiters.register(cx.waker());
-            let progress = self.central.mux.links().with_link(self.id, |link| {
-                link.bearer.wait_for_change(cx.waker());
-                (link.info.phase() == LinkPhase::Open).then(|| link.info.guard.progress())
-            });
-            let Some(Some(progress)) = progress else {
-                return Poll::Ready(Err(self.ended().unwrap_or(SecurityError::Host)));
-            };
-            if seen != Some(progress) {
-                seen = Some(progress);
-                timer.set(Timer::after(PATIENCE));
+            let progress = self.info(|info| info.guard.progress());
+            if seen != progress {
+                seen = progress;
+                until = Instant::now() + PATIENCE;
             }
-            timer
-                .as_mut()
-                .poll(cx)
-                .map(|()| Err(SecurityError::Timeout))
+            pairing.is_due(until).then_some(Err(SecurityError::Timeout))
         })
         .await
     }
 
     /// Who made the pairing fail, and why.
-    fn failed(
-        &self,
-        why: Option<PairingFailure>,
-        given_up: Option<PairingFailure>,
-    ) -> SecurityError {
-        let (refused, peer, status) = self
-            .info(|i| {
-                (
-                    i.guard.refused(),
-                    i.guard.peer_failed(),
-                    i.encryption_status,
-                )
-            })
-            .unwrap_or_default();
-        match (given_up.or(refused), peer, why) {
+    fn failed(&self, why: Option<PairingFailure>) -> SecurityError {
+        let told = self.info(|info| {
+            let guard = &info.guard;
+            (guard.refused(), guard.peer_failed(), info.encryption_status)
+        });
+        let (refused, peer, status) = told.unwrap_or_default();
+        match (refused, peer, why) {
             (Some(why), _, _) => SecurityError::Refused(why),
             (None, Some(why), _) => SecurityError::Peer(why),
             (None, None, Some(_)) if status != 0 => SecurityError::Hci(status),
             (None, None, Some(why)) => SecurityError::Refused(why),
-            (None, None, None) => self.ended().unwrap_or(SecurityError::Host),
+            // Something came out of turn, and trouble-host ends the connection, too.
+            (None, None, None) => SecurityError::Refused(PairingFailure::UNSPECIFIED),
         }
     }
 
     /// Notes what a pairing has come to.
-    fn paired(&self, authenticated: bool, bond: Option<Bond>) -> Option<Bond> {
-        let (irk, (secure_connections, key_size)) = self
-            .with_info(|info| (info.guard.take_irk(), info.guard.agreed()))
-            .unwrap_or_default();
-        self.forget_at_host();
-        let bond = bond.map(|bond| Bond {
+    fn paired(
+        &self,
+        wanted: &Requirements,
+        authenticated: bool,
+        bond: Option<Bond>,
+    ) -> Result<Option<Bond>, SecurityError> {
+        let (irk, agreed, peer) =
+            self.with_info(|info| (info.guard.take_irk(), info.guard.agreed(), info.peer))?;
+        let mut bond = bond.map(|bond| Bond {
             irk,
-            key_size,
-            secure_connections,
+            key_size: agreed.key_size,
+            secure_connections: agreed.secure_connections,
             ..bond
         });
-        self.protected(Security {
+        if !agreed.secure_connections && !agreed.key_came {
+            // What trouble-host calls the key is that of this connection alone.
+            bond = None;
+        }
+        if let (Some(b), Some(peer)) = (&mut bond, peer)
+            && !b.is_of(peer)
+        {
+            // Only one that goes by changing addresses can have another identity, and its key tells.
+            warn!("a peer claims an identity that is not its own");
+            (b.identity, b.irk) = (peer, None);
+        }
+        bond = bond.filter(|bond| is_lasting(bond.identity));
+        let security = Security {
             encrypted: true,
             authenticated,
-            secure_connections,
-            key_size,
+            secure_connections: agreed.secure_connections,
+            key_size: agreed.key_size,
             bonded: bond.is_some(),
-        });
-        bond
+        };
+        if !security.meets(wanted) {
+            return Err(SecurityError::Refused(
+                PairingFailure::AUTHENTICATION_REQUIREMENTS,
+            ));
+        }
+        self.protected(security);
+        Ok(bond)
     }
 
     /// trouble-host keeps no bonds: they are in the store. What it would keep of a pairing that
     /// failed late, it would encrypt the next one with.
-    fn forget_at_host(&self) {
+    async fn forget_at_host(&self) -> Result<(), SecurityError> {
         let stack = self.central.stack;
-        while let Some(identity) =
-            stack.with_bond_information(|all| all.first().map(|bond| bond.identity))
-        {
-            if stack.remove_bond_information(identity).is_err() {
-                break;
+        let first = || stack.with_bond_information(|all| all.first().map(|bond| bond.identity));
+        let Some(mut identity) = first() else {
+            return Ok(());
+        };
+        while stack.remove_bond_information(identity).is_ok() {
+            match first() {
+                Some(next) => identity = next,
+                None => break,
             }
         }
+        // It takes the device out of the resolving list, and has no time for a pairing meanwhile:
+        // its queue of three is full then when the link is to be encrypted.
+        for _ in 0..2 {
+            self.central.mux.stir();
+            self.stirred().await?;
+        }
+        Ok(())
     }
 }

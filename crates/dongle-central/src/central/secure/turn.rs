@@ -4,11 +4,10 @@ use core::future::poll_fn;
 use core::task::Poll;
 
 use bt_hci::transport::Transport;
-use embassy_futures::select::{Either, select};
-use embassy_time::{Instant, Timer};
+use embassy_time::Instant;
 use trouble_host::PacketPool;
 
-use super::heard::{Answer, Question};
+use super::PATIENCE;
 use crate::central::Connection;
 use crate::links::Links;
 use crate::mux::ReportHandler;
@@ -24,9 +23,8 @@ where
     R: ReportHandler,
 {
     pub(super) connection: &'t Connection<'c, 's, 'a, T, L, P, R, BUFFER>,
+    /// trouble-host is in the middle.
     pub(super) begun: bool,
-    /// What is asked at the moment.
-    pub(super) question: Option<Question>,
 }
 
 impl<'s, 'a: 's, T, L, P, R, const BUFFER: usize> Drop for Turn<'_, '_, 's, 'a, T, L, P, R, BUFFER>
@@ -40,22 +38,14 @@ where
     fn drop(&mut self) {
         let connection = self.connection;
         if self.begun {
-            // trouble-host waits for the person, or for the peer.
-            let _ = connection.with_info(|info| info.guard.abort(PairingFailure::UNSPECIFIED));
-            match self.question {
-                Some(Question::Compare(_)) => _ = connection.answer(Answer::Compared(false)),
-                Some(Question::Enter) => _ = connection.answer(Answer::Entered(None)),
-                Some(Question::OutOfBand) => _ = connection.answer(Answer::OutOfBand(None)),
-                Some(Question::Display(_)) | None => {}
-            }
+            connection.give_up(PairingFailure::UNSPECIFIED);
         } else {
             let _ = connection.with_info(|info| info.guard.close());
         }
         let mut pairing = connection.central.pairing.borrow_mut();
-        pairing.busy = false;
         pairing.handle = None;
         pairing.steps.clear();
-        pairing.waiters.wake();
+        connection.central.wake_links();
     }
 }
 
@@ -70,32 +60,40 @@ where
     /// Waits until nobody else pairs.
     pub(super) async fn turn(
         &self,
-        deadline: Instant,
     ) -> Result<Turn<'_, '_, 's, 'a, T, L, P, R, BUFFER>, SecurityError> {
-        let free = poll_fn(|cx| {
-            if let Some(ended) = self.ended() {
-                return Poll::Ready(Err(ended));
+        let until = Instant::now() + PATIENCE;
+        self.look_until(|pairing| {
+            if pairing.handle.is_none() {
+                pairing.handle = Some(self.host.handle().raw());
+                pairing.steps.clear();
+                return Some(Ok(()));
             }
-            let mut pairing = self.central.pairing.borrow_mut();
-            if pairing.busy {
-                pairing.waiters.register(cx.waker());
-                let links = self.central.mux.links();
-                links.with_link(self.id, |link| link.bearer.wait_for_change(cx.waker()));
-                return Poll::Pending;
-            }
-            pairing.busy = true;
-            pairing.handle = Some(self.host.handle().raw());
-            pairing.steps.clear();
-            Poll::Ready(Ok(()))
-        });
-        match select(free, Timer::at(deadline)).await {
-            Either::First(result) => result?,
-            Either::Second(()) => return Err(SecurityError::Timeout),
-        }
+            pairing.is_due(until).then_some(Err(SecurityError::Busy))
+        })
+        .await?;
         Ok(Turn {
             connection: self,
             begun: false,
-            question: None,
         })
+    }
+
+    /// Looks whenever something has happened on the link, or to the pairing, until there is an
+    /// answer or the link has ended.
+    pub(super) async fn look_until<X>(
+        &self,
+        mut look: impl FnMut(&mut super::Pairing) -> Option<Result<X, SecurityError>>,
+    ) -> Result<X, SecurityError> {
+        poll_fn(|cx| {
+            if let Some(result) = look(&mut self.central.pairing.borrow_mut()) {
+                return Poll::Ready(result);
+            }
+            if let Some(ended) = self.ended() {
+                return Poll::Ready(Err(ended));
+            }
+            let links = self.central.mux.links();
+            links.with_link(self.id, |link| link.bearer.wait_for_change(cx.waker()));
+            Poll::Pending
+        })
+        .await
     }
 }
