@@ -124,6 +124,8 @@ pub fn dongle(args: &[&str]) -> Command {
         .env_remove("DONGLE_FOLDER")
         .env_remove("DONGLE_PASSKEY")
         .env_remove("RUST_LOG")
+        .env_remove("NO_COLOR")
+        .env("TERM", "xterm")
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped());

@@ -20,7 +20,8 @@ pub struct Terminal {
 }
 
 impl Terminal {
-    /// Starts the tool in a terminal of 80 columns and 24 rows.
+    /// Starts the tool in a terminal of 80 columns and 24 rows, with colours if nothing else is
+    /// said.
     pub fn start(command: Command) -> Self {
         Self::of_size(command, 80, 24)
     }
@@ -45,7 +46,6 @@ impl Terminal {
             Stdio::from(side.expect("the other side"))
         };
         command.stdin(side()).stdout(side()).stderr(side());
-        command.env("TERM", "xterm").env_remove("NO_COLOR");
         let child = command.spawn().expect("the tool starts");
         // It holds the other side: once the tool has ended, nobody may.
         drop(command);

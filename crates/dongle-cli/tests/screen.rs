@@ -1,0 +1,138 @@
+//! What is drawn in a terminal: the table of a scan, the values and the plot of `notify`.
+
+// Tests may panic: that is how they fail.
+#![allow(clippy::expect_used, clippy::panic)]
+#![cfg(unix)]
+
+mod common;
+
+use std::io::BufRead as _;
+use std::time::Duration;
+
+use common::terminal::Terminal;
+use common::{SENSOR, World};
+use dongle_virtual::{Address, BeaconConfig};
+
+const SHOWN_AGAIN: &str = "\x1B[?25h";
+
+/// What a terminal shows of it: without escape sequences.
+fn plain(screen: &str) -> String {
+    let mut plain = String::new();
+    let mut chars = screen.chars();
+    while let Some(c) = chars.next() {
+        match c {
+            '\x1B' => while chars.next().is_some_and(|c| !c.is_ascii_alphabetic()) {},
+            c => plain.push(c),
+        }
+    }
+    plain
+}
+
+fn beacons(count: u8) -> impl Iterator<Item = BeaconConfig> {
+    (0..count).map(|number| {
+        let address = Address::random([number, 0, 0, 0xBE, 0xAC, 0xC0]);
+        let mut data = vec![16, 0x09];
+        data.extend_from_slice(b"A beacon far off");
+        data[0] = data.len() as u8 - 1;
+        BeaconConfig::new(address, data).with_rssi(-90)
+    })
+}
+
+#[test]
+fn the_table_of_a_scan_fits_any_terminal() {
+    let world = World::new();
+    world.air.add_beacons(beacons(50));
+    for (columns, rows) in [(80, 24), (60, 12), (30, 6)] {
+        let mut terminal = Terminal::of_size(world.command(&["scan"]), columns, rows);
+        terminal.wait_for("51 devices");
+        // One whole frame.
+        let frame = terminal.wait_for("51 devices");
+        let frame = plain(&frame);
+        let lines: Vec<_> = frame.split("\r\n").skip(1).collect();
+        assert!(lines.len() < usize::from(rows), "{lines:#?}");
+        for line in &lines {
+            let width = line.trim_matches('\r').chars().count();
+            assert!(width <= usize::from(columns), "{width}: {line:?}");
+        }
+        terminal.interrupt();
+        let (code, rest) = terminal.end();
+        assert_eq!(code, 0, "{rest}");
+        assert!(rest.contains(SHOWN_AGAIN), "the cursor is back: {rest:?}");
+        // The last word is all of them.
+        assert!(plain(&rest).contains("C0:AC:BE:00:00:31"), "{rest}");
+    }
+}
+
+#[test]
+fn colours_are_left_out_where_they_are_not_wanted() {
+    let world = World::new();
+    let scan = |variable: Option<(&str, &str)>| {
+        let mut command = world.command(&["scan", "--timeout", "1"]);
+        command.envs(variable);
+        let (code, screen) = Terminal::start(command).end();
+        assert_eq!(code, 0, "{screen}");
+        screen
+    };
+    assert!(scan(None).contains("\x1B[1m"));
+    for unwanted in [("NO_COLOR", "1"), ("TERM", "dumb")] {
+        assert!(!scan(Some(unwanted)).contains("\x1B[1m"), "{unwanted:?}");
+    }
+}
+
+#[test]
+fn numbers_are_plotted_below_the_values() {
+    let world = World::new();
+    let notify = ["notify", SENSOR, "2a37", "--count", "20"];
+    let mut terminal = Terminal::start(world.command(&notify));
+    terminal.wait_for("┤");
+    let (code, screen) = terminal.end();
+    assert_eq!(code, 0, "{screen}");
+    let screen = plain(&screen);
+    assert!(
+        screen.contains("Heart Rate Measurement (0x2A37) in bpm: 20 values"),
+        "{screen}"
+    );
+    assert!(screen.contains('█'), "{screen}");
+    let without = [&notify[..], &["--no-plot"]].concat();
+    let (code, screen) = Terminal::start(world.command(&without)).end();
+    assert!(code == 0 && !screen.contains('┤'), "{screen}");
+}
+
+#[test]
+fn a_controller_that_is_lost_while_a_table_is_drawn_leaves_the_terminal_in_order() {
+    let world = World::new();
+    let mut terminal = Terminal::start(world.command(&["scan"]));
+    terminal.wait_for("1 device");
+    drop(world);
+    let (code, screen) = terminal.end();
+    assert_eq!(code, 5, "{screen}");
+    assert!(
+        screen.contains(SHOWN_AGAIN) && screen.contains("hung up"),
+        "{screen:?}"
+    );
+}
+
+#[test]
+fn who_reads_a_scan_too_slowly_is_told_how_much_is_missing() {
+    let world = World::new();
+    world.air.add_beacons(beacons(200));
+    let mut child = world
+        .command(&["scan", "--timeout", "60"])
+        .spawn()
+        .expect("a child");
+    let (_, mut reader) = common::first_lines(&mut child, 1);
+    let mut told = false;
+    for _ in 0..5000 {
+        let mut line = String::new();
+        reader.read_line(&mut line).expect("a line");
+        let line: serde_json::Value = serde_json::from_str(&line).expect("JSON");
+        if line["missed"].as_u64().is_some_and(|missed| missed > 0) {
+            told = true;
+            break;
+        }
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    drop(reader);
+    assert_eq!(common::finish(child).code, 0);
+    assert!(told, "nothing was missed");
+}
