@@ -74,6 +74,8 @@ class Server:
         self.person = None
         self.connection = None
         self.oob = None
+        # Tell of changed services when a link is encrypted.
+        self.announces = False
 
     def configure(self, io, sc, mitm, bonding, key_size, accept):
         self.person = Person(io, key_size, accept)
@@ -89,10 +91,7 @@ class Server:
             'disconnection',
             lambda reason: emit('disconnected', reason=reason),
         )
-        connection.on(
-            'connection_encryption_change',
-            lambda: emit('encrypted', encryption=int(connection.encryption)),
-        )
+        connection.on('connection_encryption_change', self.encrypted)
         connection.on(
             'pairing',
             lambda keys: emit(
@@ -102,6 +101,35 @@ class Server:
         connection.on(
             'pairing_failure', lambda reason: emit('pairing_failed', reason=int(reason))
         )
+
+
+    def encrypted(self):
+        emit('encrypted', encryption=int(self.connection.encryption))
+        if self.announces:
+            self.announces = False
+            asyncio.create_task(self.announce())
+
+    def update(self):
+        """Another service comes in front of the others; Bumble remembers no subscriptions."""
+        server = self.device.gatt_server
+        for part in (server.attributes, server.attributes_by_handle, server.services):
+            part.clear()
+        self.device.add_default_services()
+        read = gatt.Characteristic.Properties.READ
+        new = gatt.Characteristic(
+            UUID.from_16_bits(0xFF11), read, gatt.Characteristic.READABLE, b'new'
+        )
+        self.device.add_services([gatt.Service(UUID.from_16_bits(0xFF10), [new])])
+        self.device.add_services(services())
+
+    async def announce(self):
+        await self.device.gatt_server.indicate_subscriber(
+            self.connection,
+            self.device.gatt_service.service_changed_characteristic,
+            bytes([0x01, 0x00, 0xFF, 0xFF]),
+            force=True,
+        )
+        emit('told')
 
 
 def services():
@@ -176,6 +204,13 @@ async def main(arguments):
             # Another key under the same name.
             for _name, keys in await device.keystore.get_all():
                 (keys.ltk or keys.ltk_peripheral).value = bytes(16)
+
+        async def update(announce):
+            server.update()
+            server.announces = announce
+
+        async def announce():
+            await server.announce()
 
         async def request():
             server.connection.request_pairing()
@@ -252,7 +287,7 @@ async def main(arguments):
             shared = context.share()
             return {'random': shared.r.hex(), 'confirm': shared.c.hex()}
 
-        commands = [configure, answer, forget, spoil, request, disconnect]
+        commands = [configure, answer, forget, spoil, update, announce, request, disconnect]
         commands += [oob_legacy, oob_secure, hide, rotate]
         commands += [l2cap_serve, l2cap_open, l2cap_malformed, sha256]
         await obey({c.__name__: c for c in commands}, True)

@@ -4,6 +4,7 @@
 
 mod attacks;
 mod bonds;
+mod cache;
 mod channels;
 mod demand;
 mod faults;
