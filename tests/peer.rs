@@ -26,6 +26,8 @@ struct State {
     silent: bool,
     /// Whether the next request at a handle is refused with Database Out Of Sync.
     out_of_sync: bool,
+    /// What is sent in front of the next answer.
+    interjection: Option<Vec<u8>>,
     requests: Vec<Vec<u8>>,
     prepared: Vec<(u16, Vec<u8>)>,
 }
@@ -99,6 +101,11 @@ impl Server {
         self.state().out_of_sync = true;
     }
 
+    /// Sends this in front of the next answer.
+    pub fn interject(&self, pdu: Vec<u8>) {
+        self.state().interjection = Some(pdu);
+    }
+
     /// Has the database of another server from now on, as after an update.
     pub fn update(&self, other: &Self) {
         let State {
@@ -123,7 +130,9 @@ impl Server {
         if state.silent {
             return Vec::new();
         }
-        state.answer(pdu).into_iter().collect()
+        let answer = state.answer(pdu);
+        let before = answer.is_some().then(|| state.interjection.take());
+        before.flatten().into_iter().chain(answer).collect()
     }
 
     fn next(&self) -> u16 {

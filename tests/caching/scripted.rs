@@ -21,6 +21,7 @@ pub const VALUE: u16 = 0xFFF1;
 
 /// Opcodes of what was asked.
 pub const FIND_INFORMATION: u8 = 0x04;
+pub const FIND_BY_TYPE_VALUE: u8 = 0x06;
 pub const READ_BY_TYPE: u8 = 0x08;
 pub const READ: u8 = 0x0A;
 

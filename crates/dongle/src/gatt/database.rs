@@ -1,6 +1,6 @@
 //! What one connection knows of a device's database, and how far that is to be believed.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
@@ -10,8 +10,11 @@ use dongle_central::client::{Client, Error, Notified, Subscription};
 use dongle_central::gatt::{ClientConfiguration, changed_services};
 use futures_util::lock::{Mutex as AsyncMutex, MutexGuard as AsyncGuard};
 
-use super::cache::{Attributes, Cached, Hash, Place, Sign};
+use super::cache::{Attributes, Cached, Hash, MOST_ATTRIBUTES, Place, Sign};
 use crate::links::SharedLinks;
+
+/// Changes that are told apart: what is older than those counts as changed.
+const MOST_CHANGES: usize = 256;
 
 /// Of which time something that was discovered is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -82,8 +85,10 @@ pub(crate) struct Database {
 struct State {
     /// Client Characteristic Configuration descriptors by the value they are about.
     configurations: HashMap<AttributeHandle, Configuration>,
-    /// Which handles were changed, in the order of the changes.
-    changes: Vec<HandleRange>,
+    /// Which handles were changed last, in the order of the changes, and how many changes were
+    /// before those.
+    changes: VecDeque<HandleRange>,
+    changes_before: usize,
     /// Where the server tells of changes.
     service_changed: Option<(AttributeHandle, Subscription<SharedLinks>)>,
     /// What was discovered, if it is worth knowing.
@@ -91,6 +96,10 @@ struct State {
     hash: Option<Hash>,
     /// Where the server was told, for good, to indicate changes.
     told: Option<AttributeHandle>,
+    /// The same, where we could not listen from the beginning.
+    unheard: Option<AttributeHandle>,
+    /// How many attributes were learnt.
+    count: usize,
     era: Era,
     doubts: usize,
     /// Attributes that were doubtful, and were found to be what they were.
@@ -182,6 +191,15 @@ impl Database {
         if state.using && state.era == era {
             f(&mut state.known);
             state.learnt = true;
+            state.count += 1;
+            if state.count > MOST_ATTRIBUTES {
+                // It is asked each time, and nothing of it is kept.
+                let told = state.told;
+                state.lose(HandleRange::ALL);
+                state.forget_all();
+                state.told = told;
+                state.settled = true;
+            }
         }
     }
 
@@ -222,7 +240,10 @@ impl Database {
             Settled::Inherited(cached, trust) => {
                 state.known = cached.attributes;
                 state.hash = cached.hash;
-                state.told = cached.service_changed.filter(|_| trust == Trust::Told);
+                match trust {
+                    Trust::Told => state.told = cached.service_changed,
+                    Trust::Hash | Trust::Each => state.unheard = cached.service_changed,
+                }
                 state.inherited = true;
                 // It is older than this doubt.
                 state.doubts += usize::from(trust == Trust::Each);
@@ -264,6 +285,14 @@ impl Database {
             state.wake_keeper();
         }
         true
+    }
+
+    pub(crate) fn is_watching(&self, value: AttributeHandle) -> bool {
+        let state = self.state();
+        state
+            .service_changed
+            .as_ref()
+            .is_some_and(|(at, _)| *at == value)
     }
 
     pub(crate) fn configuration(&self, value: AttributeHandle) -> Option<Configuration> {
@@ -316,7 +345,7 @@ impl Database {
 impl State {
     fn age(&self) -> Age {
         Age {
-            changes: self.changes.len(),
+            changes: self.changes_before + self.changes.len(),
             doubts: self.doubts,
             inherited: false,
         }
@@ -333,8 +362,13 @@ impl State {
     }
 
     fn standing(&self, place: &Place) -> Standing {
-        let since = self.changes.get(place.age.changes..).unwrap_or_default();
-        let changed = since.iter().any(|changed| changed.contains(place.handle));
+        let changed = match place.age.changes.checked_sub(self.changes_before) {
+            Some(known) => {
+                let mut since = self.changes.iter().skip(known);
+                since.any(|changed| changed.contains(place.handle))
+            }
+            None => true,
+        };
         if changed && !place.age.inherited {
             // Whoever discovered it has to do so again.
             Standing::Changed
@@ -358,7 +392,7 @@ impl State {
         (self.settled && self.using).then(|| Cached {
             attributes: self.known.clone(),
             hash: self.hash,
-            service_changed: self.told,
+            service_changed: self.told.or(self.unheard),
         })
     }
 
@@ -373,6 +407,7 @@ impl State {
     fn lose(&mut self, range: HandleRange) {
         self.era.0 += 1;
         self.lost = true;
+        self.count = 0;
         self.hash = None;
         match self.told {
             Some(_) => self.known.forget(range),
@@ -388,6 +423,8 @@ impl State {
         self.hash = None;
         self.using = false;
         self.settled = false;
+        self.count = 0;
+        self.unheard = None;
         self.inherited = false;
         self.each = false;
     }
@@ -430,7 +467,11 @@ impl State {
             .retain(|handle, _| !changed.contains(*handle));
         self.inspected
             .retain(|(handle, _)| !changed.contains(*handle));
-        self.changes.push(changed);
+        self.changes.push_back(changed);
+        if self.changes.len() > MOST_CHANGES {
+            self.changes.pop_front();
+            self.changes_before += 1;
+        }
         self.lose(changed);
     }
 }

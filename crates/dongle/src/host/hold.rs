@@ -119,7 +119,7 @@ impl<'c, 's, 'a> Host<'c, 's, 'a> {
         }
         let basis = Basis {
             bond: Some(bond),
-            cleared: caches.cleared(),
+            cleared: caches.cleared(peer),
         };
         let client = Client::new(self.central.mux().links().clone(), connection.id());
         database.inherit(&client, basis, cached);

@@ -188,7 +188,13 @@ impl Bonds {
     /// Throws away what is known of a device's attributes; whether there was anything.
     pub(crate) fn clear_cache(&self, peer: Address) -> Result<bool, Error> {
         let mut state = self.state();
-        let cached = state.entry(peer).and_then(|entry| entry.cached.take());
+        let Some(entry) = state.entry(peer) else {
+            return Ok(false);
+        };
+        let cached = entry.cached.take();
+        // What a connection knows by now belongs to another bond, as it were.
+        entry.number = 0;
+        state.number_all();
         if cached.is_some() {
             self.keep(&state)?;
         }

@@ -14,7 +14,7 @@ mod settle;
 mod sync;
 mod text;
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use dongle_central::att::AttributeHandle;
@@ -30,7 +30,7 @@ pub(crate) use text::{read, write};
 use crate::address::{Address, AddressKind};
 
 /// Attributes that are kept of a device; of one that has more, nothing is.
-const MOST_ATTRIBUTES: usize = 2048;
+pub(crate) const MOST_ATTRIBUTES: usize = 2048;
 /// Devices without a bond that are remembered; of more, those go that were met the longest ago.
 const MOST_DEVICES: usize = 64;
 
@@ -58,17 +58,21 @@ impl Cached {
 /// The attributes of devices without a bond, for as long as the dongle is open.
 pub(crate) struct Caches {
     enabled: bool,
-    /// How many times something was thrown away at a program's wish.
-    cleared: AtomicU64,
+    devices: Mutex<Devices>,
+}
+
+#[derive(Default)]
+struct Devices {
     /// Those met last are last. `None`: the device has no Database Hash, so nothing can be kept.
-    devices: Mutex<Vec<(Address, Option<Cached>)>>,
+    known: Vec<(Address, Option<Cached>)>,
+    /// How many times a program had what is known of a device thrown away.
+    cleared: HashMap<Address, u64>,
 }
 
 impl Caches {
     pub(crate) fn new(enabled: bool) -> Self {
         Self {
             enabled,
-            cleared: AtomicU64::new(0),
             devices: Mutex::default(),
         }
     }
@@ -77,44 +81,45 @@ impl Caches {
         self.enabled
     }
 
-    /// Changes when something is thrown away.
-    pub(crate) fn cleared(&self) -> u64 {
-        self.cleared.load(Ordering::Acquire)
+    /// Changes when what is known of a device is thrown away at a program's wish.
+    pub(crate) fn cleared(&self, device: Address) -> u64 {
+        let devices = self.devices();
+        devices.cleared.get(&device).copied().unwrap_or_default()
     }
 
     /// What is known of a device; `Some(None)`: that it can't be kept.
     #[allow(clippy::option_option)] // Not to know the device is another thing.
     fn find(&self, device: Address) -> Option<Option<Cached>> {
         let devices = self.devices();
-        let found = devices.iter().find(|(address, _)| *address == device);
+        let found = devices.known.iter().find(|(known, _)| *known == device);
         found.map(|(_, cached)| cached.clone())
     }
 
     /// Keeps what is known of a device in the place of what was before.
     fn keep(&self, device: Address, cached: Option<Cached>) {
-        let mut devices = self.devices();
-        devices.retain(|(address, _)| *address != device);
-        devices.push((device, cached.filter(Cached::is_bounded)));
-        if devices.len() > MOST_DEVICES {
-            devices.remove(0);
+        let known = &mut self.devices().known;
+        known.retain(|(known, _)| *known != device);
+        known.push((device, cached.filter(Cached::is_bounded)));
+        if known.len() > MOST_DEVICES {
+            known.remove(0);
         }
     }
 
     /// Throws away what is known of a device, for connections that are up, too; whether there was
     /// anything.
     pub(crate) fn clear(&self, device: Address) -> bool {
-        self.cleared.fetch_add(1, Ordering::AcqRel);
-        self.drop_device(device)
+        *self.devices().cleared.entry(device).or_default() += 1;
+        self.lose(device)
     }
 
-    fn drop_device(&self, device: Address) -> bool {
-        let mut devices = self.devices();
-        let before = devices.len();
-        devices.retain(|(address, _)| *address != device);
-        devices.len() < before
+    fn lose(&self, device: Address) -> bool {
+        let known = &mut self.devices().known;
+        let before = known.len();
+        known.retain(|(known, _)| *known != device);
+        known.len() < before
     }
 
-    fn devices(&self) -> MutexGuard<'_, Vec<(Address, Option<Cached>)>> {
+    fn devices(&self) -> MutexGuard<'_, Devices> {
         self.devices.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

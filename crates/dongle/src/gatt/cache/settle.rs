@@ -18,6 +18,9 @@ use crate::error::Error;
 use crate::gatt::{Basis, Database, Settled, Trust};
 use crate::security::Context;
 
+/// How many times a device may change while it is asked, before it is asked each time.
+const TRIES: usize = 3;
+
 impl Held {
     /// Sees to it that what is known may be used. Calls at the same time do it once.
     ///
@@ -42,7 +45,7 @@ impl Held {
         // What was learnt before a bond can be taken over by its hash.
         self.save();
         let caches = &self.dongle.shared.security.caches;
-        loop {
+        for _ in 0..TRIES {
             let era = self.database.begin(basis);
             let result = match basis.bond {
                 _ if !caches.is_enabled() => Ok(Settled::Asking),
@@ -63,9 +66,12 @@ impl Held {
                 return Ok(());
             }
         }
+        let era = self.database.begin(basis);
+        self.database.settle(basis, era, Settled::Asking);
+        Ok(())
     }
 
-    /// What the answer rests on: another bond, or a cache that was cleared, takes another.
+    /// What it rests on: with another bond, or after the cache was cleared, it is settled anew.
     fn basis(&self) -> Basis {
         let context = &self.dongle.shared.security;
         let bonded = self.info(|info| info.security.bonded) == Some(true);
@@ -74,7 +80,7 @@ impl Held {
                 true => context.bonds.number(self.peer()),
                 false => None,
             },
-            cleared: context.caches.cleared(),
+            cleared: context.caches.cleared(self.peer()),
         }
     }
 
@@ -84,7 +90,12 @@ impl Held {
         let Some(cached) = cached.filter(|(of, _)| *of == bond).map(|(_, c)| c) else {
             return self.acquaint().await;
         };
-        // One that tells of changes by itself was settled when the connection began.
+        // Most often that was settled when the connection began.
+        if let Some(value) = cached.service_changed
+            && self.database.is_watching(value)
+        {
+            return Ok(Settled::Inherited(cached, Trust::Told));
+        }
         let Some(hash) = cached.hash else {
             return Ok(Settled::Inherited(cached, Trust::Each));
         };
@@ -240,7 +251,7 @@ impl Held {
 pub(crate) fn save(context: &Context, device: Address, database: &Database) {
     database.save(|basis, cached: Option<Cached>| {
         // What a program has cleared meanwhile does not come back.
-        let cached = cached.filter(|_| basis.cleared == context.caches.cleared());
+        let cached = cached.filter(|_| basis.cleared == context.caches.cleared(device));
         match basis.bond {
             Some(bond) => context
                 .bonds
@@ -248,7 +259,7 @@ pub(crate) fn save(context: &Context, device: Address, database: &Database) {
             // What is without a hash could never be confirmed.
             None => match cached.filter(|cached| cached.hash.is_some()) {
                 Some(cached) => context.caches.keep(device, Some(cached)),
-                None => _ = context.caches.drop_device(device),
+                None => _ = context.caches.lose(device),
             },
         }
     });
