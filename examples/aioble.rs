@@ -6,9 +6,11 @@
 use std::process::ExitCode;
 use std::time::Duration;
 
+use dongle::security::{Answer, FileStore, IoCapabilities, Level, PairingAgent, Passkey};
 use dongle::{Address, Device, DeviceConnection, Dongle, Error, Notified, Properties, Uuid};
 use dongle_examples::{Arguments, Result};
-use futures_lite::future::block_on;
+use dongle_virtual::{Air, AirConfig, ControllerConfig, Echo, Lock, LockConfig};
+use futures_lite::future::{block_on, zip};
 
 fn main() -> ExitCode {
     env_logger::init();
@@ -18,6 +20,7 @@ fn main() -> ExitCode {
 async fn run() -> Result<()> {
     let Arguments { dongle, .. } =
         dongle_examples::arguments("The parts of docs/aioble.md, one after another.")?;
+    let simulated = dongle == "virtual";
     let dongle = Dongle::open(dongle).await?;
     everything(&dongle).await?;
     let device = find_heart_rate(&dongle)
@@ -31,12 +34,59 @@ async fn run() -> Result<()> {
     read(&connection).await?;
     write(&connection).await?;
     notified(&connection).await?;
-    sequence(&connection).await?;
-    connection.disconnect().await;
+    // Its three ways to end: done, out of time, disconnected in the middle.
+    let patience = Duration::from_secs(5);
+    sequence(&connection, patience).await?;
+    sequence(&connection, Duration::from_millis(1)).await?;
+    let (ended, _) = zip(sequence(&connection, patience), connection.disconnect()).await;
+    ended?;
     stream(&dongle).await?;
     keep_connected(&device).await?;
     dongle.close().await;
+    if simulated {
+        // What not every sensor has: a room of its own.
+        room().await?;
+    }
     Ok(())
+}
+
+async fn room() -> Result<()> {
+    let air = Air::with(AirConfig::paced());
+    let lock = Lock::start(&air, LockConfig::default());
+    let echo_address = dongle_virtual::Address::random([0x0E, 0xC4, 0x00, 0x0E, 0xC4, 0xC0]);
+    let _echo = Echo::start(&air, echo_address);
+    let folder = std::env::temp_dir().join(format!("dongle-{}", std::process::id()));
+    let channel = air.controller(ControllerConfig::default());
+    let store = FileStore::in_folder(&folder);
+    let dongle = Dongle::on(channel).bond_store(store).await?;
+
+    let mut connection = connect_to(&dongle, lock.address()).await?;
+    read_what_is_long(&connection).await?;
+    pair(&connection).await?;
+    connection.disconnect().await;
+    connection = connect_to(&dongle, lock.address()).await?;
+    println!("again: {}", connection.security().level());
+    connection.disconnect().await;
+    for bond in dongle.bonds() {
+        println!("bonded with {}", bond.address);
+    }
+    dongle.forget(address(lock.address()))?;
+
+    connection = connect_to(&dongle, echo_address).await?;
+    channels(&connection).await?;
+    dongle.close().await;
+    std::fs::remove_dir_all(folder)?;
+    Ok(())
+}
+
+fn address(of: dongle_virtual::Address) -> Address {
+    let mut octets = of.bytes;
+    octets.reverse();
+    Address::random(octets)
+}
+
+async fn connect_to(dongle: &Dongle, to: dongle_virtual::Address) -> Result<DeviceConnection> {
+    Ok(dongle.device(address(to)).connect().await?)
 }
 
 async fn everything(dongle: &Dongle) -> Result<()> {
@@ -88,9 +138,11 @@ async fn connect_by_stored_address(
 
 async fn discover_what_is_known(connection: &DeviceConnection) -> Result<()> {
     let service = connection.service(HEART_RATE).await?;
-    let measurement = service.characteristic(Uuid::from_u16(0x2A37)).await?;
-    let configuration = measurement.descriptor(Uuid::from_u16(0x2902)).await?;
+    let measurement = service.characteristic(0x2A37).await?;
+    let configuration = measurement.descriptor(0x2902).await?;
     println!("{service:?} {measurement:?} {configuration:?}");
+    let batteries = connection.services_by_uuid(0x180F).all().await?;
+    println!("{} battery", batteries.len());
     Ok(())
 }
 
@@ -113,21 +165,76 @@ async fn discover_everything(connection: &DeviceConnection) -> Result<()> {
 }
 
 async fn read(connection: &DeviceConnection) -> Result<()> {
-    let service = connection.service(Uuid::from_u16(0x180F)).await?;
-    let battery = service.characteristic(Uuid::from_u16(0x2A19)).await?;
+    let service = connection.service(0x180F).await?;
+    let battery = service.characteristic(0x2A19).await?;
     let level = battery.read().timeout(Duration::from_secs(1)).await?;
     println!("{level:?}");
+    println!("{} %", battery.read_as::<u8>().await?);
+    Ok(())
+}
 
-    let service = connection.service(Uuid::from_u16(0x180A)).await?;
-    let model = service.characteristic(Uuid::from_u16(0x2A24)).await?;
-    let long = model.read().await?; // all of it, up to 512 octets
-    println!("{}", String::from_utf8_lossy(&long));
+async fn read_what_is_long(connection: &DeviceConnection) -> Result<()> {
+    let owner = connection.characteristic(0x181C, 0x2A8A).await?;
+    let name = [b'A'; 300];
+    owner.write(&name).response(true).await?; // in parts, where it does not fit the MTU
+    let long = owner.read().await?; // all of it, up to 512 octets
+    println!("{} octets, MTU {}", long.len(), connection.mtu());
+    Ok(())
+}
+
+/// The passkey is on the lock's case.
+struct Case;
+
+impl PairingAgent for Case {
+    fn capabilities(&self) -> IoCapabilities {
+        IoCapabilities::KeyboardOnly
+    }
+
+    fn enter(&self, _: Address) -> Answer<'_, Option<Passkey>> {
+        Box::pin(async { Passkey::new(123_456) })
+    }
+}
+
+async fn pair(connection: &DeviceConnection) -> Result<()> {
+    let patience = Duration::from_secs(20);
+    let pairing = connection.pair().authenticated().agent(Case);
+    let security = pairing.timeout(patience).await?;
+    println!("{}, {} octets", security.level(), security.key_size);
+    if security.level() >= Level::Authenticated {
+        let bolt = connection.characteristic(0x1815, 0x2AE2).await?;
+        bolt.write(&[1]).await?;
+    }
+    Ok(())
+}
+
+async fn channels(connection: &DeviceConnection) -> Result<()> {
+    let mut channel = connection.l2cap_connect(0x80).mtu(512).await?;
+    println!(
+        "{} octets here, {} there",
+        channel.mtu(),
+        channel.peer_mtu()
+    );
+    channel.send(b"hello").await?;
+    if let Some(unit) = channel.receive().await? {
+        println!("{}", unit.escape_ascii());
+    }
+    channel.disconnect().await;
+
+    match connection.l2cap_connect(0x81).await {
+        Err(Error::L2cap(refusal)) => println!("{refusal}"),
+        other => println!("{other:?}"),
+    }
+    let second = Duration::from_secs(1);
+    match connection.l2cap_accept(0x82).timeout(second).await {
+        Err(Error::Timeout) => println!("the device opens none"),
+        other => println!("{other:?}"),
+    }
     Ok(())
 }
 
 async fn write(connection: &DeviceConnection) -> Result<()> {
     let service = connection.service(HEART_RATE).await?;
-    let control = service.characteristic(Uuid::from_u16(0x2A39)).await?;
+    let control = service.characteristic(0x2A39).await?;
     control.write(&[1]).await?; // with a response if it can't be written without one
     control.write(&[1]).response(true).await?;
     control.write(&[1]).response(false).await?;
@@ -140,7 +247,7 @@ async fn write(connection: &DeviceConnection) -> Result<()> {
 
 async fn notified(connection: &DeviceConnection) -> Result<()> {
     let service = connection.service(HEART_RATE).await?;
-    let measurement = service.characteristic(Uuid::from_u16(0x2A37)).await?;
+    let measurement = service.characteristic(0x2A37).await?;
     let mut values = measurement.subscribe().await?;
     println!("{:?}", values.notified().await?);
     match values.notified().timeout(Duration::from_millis(100)).await {
@@ -150,11 +257,10 @@ async fn notified(connection: &DeviceConnection) -> Result<()> {
     Ok(())
 }
 
-async fn sequence(connection: &DeviceConnection) -> Result<()> {
-    let budget = Some(Duration::from_secs(5));
-    let work = connection.timeout(budget, async {
+async fn sequence(connection: &DeviceConnection, patience: Duration) -> Result<()> {
+    let work = connection.timeout(Some(patience), async {
         let service = connection.service(HEART_RATE).await?;
-        let place = service.characteristic(Uuid::from_u16(0x2A38)).await?;
+        let place = service.characteristic(0x2A38).await?;
         place.read().await
     });
     match work.await {
@@ -172,7 +278,7 @@ async fn stream(dongle: &Dongle) -> Result<()> {
     let connection = device.connect().await?;
     connection.exchange_mtu(512).await?;
     let service = connection.service(HEART_RATE).await?;
-    let measurement = service.characteristic(Uuid::from_u16(0x2A37)).await?;
+    let measurement = service.characteristic(0x2A37).await?;
     let mut values = measurement.subscribe().await?;
     for _ in 0..3 {
         match values.notified().await? {
@@ -197,7 +303,7 @@ async fn keep_connected(device: &Device) -> Result<()> {
 
 async fn one_connection(connection: &DeviceConnection) -> Result<()> {
     let service = connection.service(HEART_RATE).await?;
-    let measurement = service.characteristic(Uuid::from_u16(0x2A37)).await?;
+    let measurement = service.characteristic(0x2A37).await?;
     let mut values = measurement.subscribe().await?;
     println!("{:02x?}", values.notified().await?);
     connection.disconnect().await;

@@ -6,7 +6,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use dongle_tests::example::Example;
+use dongle_tests::example::{Ended, Example};
 
 /// What an example that comes to its end takes at most.
 const LIMIT: Duration = Duration::from_secs(90);
@@ -58,7 +58,7 @@ fn shows(page: &str, fence: &str, program: &str, at_least: usize) {
 }
 
 #[track_caller]
-fn ends_well(name: &str, arguments: &[&str], printed: &str) {
+fn ends_well(name: &str, arguments: &[&str], printed: &str) -> Ended {
     let ended = Example::start(name, arguments).end(LIMIT);
     assert_eq!(ended.code, Some(0), "{name}: {ended:#?}");
     assert!(
@@ -66,11 +66,12 @@ fn ends_well(name: &str, arguments: &[&str], printed: &str) {
         "{name} does not print {printed:?}: {ended:#?}"
     );
     assert!(!ended.errors.contains("panicked"), "{name}: {ended:#?}");
+    ended
 }
 
 #[test]
 fn the_page_for_those_who_know_aioble_shows_a_program() {
-    shows("docs/aioble.md", "```rust", "examples/aioble.rs", 15);
+    shows("docs/aioble.md", "```rust", "examples/aioble.rs", 22);
 }
 
 #[test]
@@ -80,7 +81,19 @@ fn the_guide_shows_a_gateway() {
 
 #[test]
 fn what_the_page_for_those_who_know_aioble_shows_runs() {
-    ends_well("aioble", &[], "connecting again");
+    let ended = ends_well("aioble", &[], "MTU 251");
+    for printed in [
+        "1 battery",
+        "Timeout",
+        "Disconnected: terminated by us",
+        "connecting again",
+        "300 octets",
+        "encrypted and authenticated",
+        "hello",
+        "the device opens none",
+    ] {
+        assert!(ended.output.contains(printed), "{printed:?}: {ended:#?}");
+    }
 }
 
 #[test]

@@ -32,7 +32,7 @@ pub mod world;
 pub use address::{Address, AddressKind};
 pub use air::{Air, AirConfig, AirController};
 pub use peripheral::{
-    HeartRateConfig, HeartRateSensor, PeerEvent, ScriptedConfig, ScriptedPeripheral,
+    Echo, HeartRateConfig, HeartRateSensor, PeerEvent, ScriptedConfig, ScriptedPeripheral,
 };
 #[cfg(feature = "security")]
 pub use peripheral::{Lock, LockConfig, LockPairing};

@@ -247,6 +247,12 @@ impl DeviceConnection {
         gatt::found(held, PrimaryServices, None, Service::new)
     }
 
+    /// All primary services with this UUID, one by one.
+    pub fn services_by_uuid(&self, uuid: impl Into<Uuid>) -> Found<Service> {
+        let uuid = uuid.into();
+        self.services().only(move |service| service.uuid() == uuid)
+    }
+
     /// Reads several values in one go. They come one after another without a mark between, so all
     /// but the last must be of known length; more than fits the MTU is cut by the device.
     pub fn read_multiple<'a>(&'a self, of: &'a [&'a Characteristic]) -> Call<'a, Vec<u8>> {

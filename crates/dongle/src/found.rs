@@ -41,6 +41,17 @@ impl<T> Found<T> {
         }
     }
 
+    /// Only those that are wanted.
+    pub(crate) fn only(mut self, wanted: impl Fn(&T) -> bool + Send + 'static) -> Self
+    where
+        T: Send + 'static,
+    {
+        Self::new(move |timeout| {
+            self.timeout = timeout;
+            self.filter(move |found| found.as_ref().map_or(true, &wanted))
+        })
+    }
+
     /// Give up this time after the first result is asked for, with [`Error::Timeout`]. The
     /// connection stays. It has to be said before that.
     pub fn timeout(mut self, timeout: Duration) -> Self {

@@ -1,5 +1,6 @@
 //! Peripherals for the air: on trouble-host's peripheral role, or scripted to the byte.
 
+mod echo;
 mod heart_rate;
 mod l2cap;
 #[cfg(feature = "security")]
@@ -15,6 +16,7 @@ use std::thread::{self, JoinHandle};
 
 use futures_lite::future;
 
+pub use echo::Echo;
 pub use heart_rate::{HeartRateConfig, HeartRateSensor};
 #[cfg(feature = "security")]
 pub use lock::{Lock, LockConfig, LockPairing};

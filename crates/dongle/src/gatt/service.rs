@@ -81,6 +81,13 @@ impl Service {
         found(held, question, Some(self.place()), Characteristic::new)
     }
 
+    /// All characteristics with this UUID, one by one.
+    pub fn characteristics_by_uuid(&self, uuid: impl Into<Uuid>) -> Found<Characteristic> {
+        let uuid = uuid.into();
+        self.characteristics()
+            .only(move |found| found.uuid() == uuid)
+    }
+
     /// Reads the values of all characteristics with this UUID, without discovering them first: each
     /// with its handle, as much of it as one response holds.
     pub fn read_by_uuid(

@@ -1,0 +1,116 @@
+//! A device that sends back what it is sent on an L2CAP channel, on trouble-host's peripheral role.
+
+use bt_hci::controller::ExternalController;
+use embassy_futures::select::{Either, select};
+use hci_transport::HciChannel;
+use trouble_host::connection::ConnectionEvent;
+use trouble_host::prelude::*;
+
+use super::Worker;
+use super::pool::HeapPool;
+use crate::Address;
+use crate::air::{Air, AirController};
+use crate::world::ControllerConfig;
+
+type HostController = ExternalController<HciChannel, 10>;
+type HostStack<'s> = Stack<'s, HostController, HeapPool>;
+
+/// Longest unit it takes.
+const MTU: u16 = 1000;
+
+/// An echo in the air; dropping it takes it out.
+///
+/// It has no attributes at all: only an L2CAP channel, one at a time, on which each unit that comes
+/// is sent back. On a free-running air one may come before it listens, and finds no room.
+#[derive(Debug)]
+pub struct Echo {
+    controller: AirController,
+    _worker: Worker,
+}
+
+impl Echo {
+    /// The number (SPSM) of its channel.
+    pub const SPSM: u16 = 0x80;
+
+    /// Puts an echo into the air, which advertises from this random address as "Dongle Echo".
+    pub fn start(air: &Air, address: Address) -> Self {
+        let of_controller = ControllerConfig::legacy().named("Dongle Echo");
+        let (controller, channel) = air.attach(of_controller);
+        let worker = Worker::start("echo", move || run(channel, address));
+        Self {
+            controller,
+            _worker: worker,
+        }
+    }
+
+    /// Its controller, to look into and to break.
+    pub fn controller(&self) -> &AirController {
+        &self.controller
+    }
+}
+
+async fn run(channel: HciChannel, address: Address) {
+    let mut resources: HostResources<HeapPool, 1, 3> = HostResources::new();
+    let stack: HostStack<'_> = trouble_host::new(HostController::new(channel), &mut resources)
+        .set_random_address(trouble_host::Address::random(address.bytes))
+        .register_l2cap_spsm(Echo::SPSM)
+        .build();
+    let mut runner = stack.runner();
+    match select(runner.run(), serve(&stack)).await {
+        Either::First(end) => log::debug!("the echo's host has ended: {end:?}"),
+        Either::Second(end) => log::error!("the echo: {end:?}"),
+    }
+}
+
+async fn serve(stack: &HostStack<'_>) -> Result<(), BleHostError<hci_transport::Error>> {
+    let mut peripheral = stack.peripheral();
+    let mut advertised = vec![2, 0x01, 0x06, 12, 0x09];
+    advertised.extend_from_slice(b"Dongle Echo");
+    loop {
+        let advertiser = peripheral
+            .advertise(
+                &AdvertisementParameters {
+                    interval_min: embassy_time::Duration::from_millis(100),
+                    interval_max: embassy_time::Duration::from_millis(150),
+                    ..Default::default()
+                },
+                Advertisement::ConnectableScannableUndirected {
+                    adv_data: &advertised,
+                    scan_data: &[],
+                },
+            )
+            .await?;
+        match advertiser.accept().await {
+            Ok(connection) => {
+                select(gone(&connection), channels(stack, &connection)).await;
+            }
+            Err(error) => log::debug!("the echo's advertising ended: {error:?}"),
+        }
+    }
+}
+
+async fn gone(connection: &Connection<'_, HeapPool>) {
+    while !matches!(
+        connection.next().await,
+        ConnectionEvent::Disconnected { .. }
+    ) {}
+}
+
+/// One channel after another, until the connection has gone.
+async fn channels(stack: &HostStack<'_>, connection: &Connection<'_, HeapPool>) {
+    let listener = L2capChannel::listen(stack, connection);
+    let config = L2capChannelConfig {
+        mtu: Some(MTU),
+        ..Default::default()
+    };
+    let mut unit = [0; MTU as usize];
+    while let Ok(mut channel) = listener.accept(&config).await {
+        while let Ok(length) = channel.receive(stack, &mut unit).await {
+            let heard = unit.get(..length).unwrap_or_default();
+            if let Err(error) = channel.send(stack, heard).await {
+                log::debug!("the echo is not heard: {error:?}");
+                break;
+            }
+        }
+    }
+}
