@@ -281,9 +281,14 @@ async def main(arguments):
                 None, None, smp.OobLegacyContext(bytes.fromhex(tk))
             )
 
-        async def oob_secure():
+        async def oob_secure(random=None, confirm=None):
+            theirs = None
+            if random:
+                theirs = smp.OobSharedData(
+                    c=bytes.fromhex(confirm), r=bytes.fromhex(random)
+                )
             context = smp.OobContext()
-            server.oob = PairingConfig.OobConfig(context, None, None)
+            server.oob = PairingConfig.OobConfig(context, theirs, None)
             shared = context.share()
             return {'random': shared.r.hex(), 'confirm': shared.c.hex()}
 

@@ -12,8 +12,8 @@ use dongle::{Address, DeviceConnection, Dongle, Error};
 use dongle_tests::bench::soon;
 
 use crate::lock::{Asked, Person, person};
-use crate::smp::pairing::{IRK, code, resolvable};
-use crate::smp::{LEGACY, PEER, Pairing, Peer, SECURE, World, crypto, device_address};
+use crate::smp::pairing::{IRK, LEGACY, SECURE, code, resolvable};
+use crate::smp::{PEER, Pairing, Peer, World, crypto, device_address};
 
 type Pairs = JoinHandle<Result<Security, Error>>;
 

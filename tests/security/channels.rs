@@ -171,6 +171,78 @@ fn frames_that_make_no_sense_do_no_harm() {
     assert!(dongle.failure().is_none());
 }
 
+fn serve_of(bench: &mut Bench, mtu: u16, mps: u16, credits: u16) {
+    bench.lock.command(&json!({
+        "do": "l2cap_serve", "psm": SPSM, "mtu": mtu, "mps": mps, "credits": credits, "echo": true,
+    }));
+}
+
+#[test]
+fn a_megabyte_goes_out_and_back_while_another_channel_is_busy() {
+    let Some((mut bench, _dongle, connection)) = started() else {
+        return;
+    };
+    serve_of(&mut bench, 1000, 240, 32);
+    let echo = |length: usize| {
+        let channel = soon(connection.l2cap_connect(SPSM)).expect("it opens");
+        thread::spawn(move || {
+            let data = pattern(length);
+            let (mut reader, mut writer) = futures_lite::io::split(channel);
+            block_on(async {
+                let mut back = vec![0; length];
+                let (read, written) =
+                    zip(reader.read_exact(&mut back), writer.write_all(&data)).await;
+                written.expect("it is written");
+                read.expect("it is read");
+                assert!(back == data, "not what was sent");
+            });
+        })
+    };
+    let channels = [echo(MEGABYTE), echo(MEGABYTE / 8), echo(1)];
+    for channel in channels {
+        channel.join().expect("it comes back");
+    }
+}
+
+#[test]
+fn the_smallest_units_of_a_device_are_kept_to() {
+    let Some((mut bench, _dongle, connection)) = started() else {
+        return;
+    };
+    serve_of(&mut bench, 23, 23, 4);
+    let mut channel = soon(connection.l2cap_connect(SPSM)).expect("it opens");
+    assert_eq!(channel.peer_mtu(), 23);
+    for length in [1, 21, 22, 23] {
+        let unit = pattern(length);
+        soon(channel.send(&unit)).expect("it is sent");
+        assert_eq!(received(&mut channel), Some(unit));
+    }
+    let long = soon(channel.send(&pattern(24)));
+    assert!(matches!(long, Err(Error::InvalidParameter(_))), "{long:?}");
+}
+
+#[test]
+fn a_writer_is_told_of_a_connection_that_ends_in_the_middle() {
+    let Some((mut bench, _dongle, connection)) = started() else {
+        return;
+    };
+    serve(&mut bench, 2, false);
+    let mut channel = soon(connection.l2cap_connect(SPSM)).expect("it opens");
+    let writing = thread::spawn(move || {
+        let data = pattern(64 * MEGABYTE);
+        block_on(channel.write_all(&data))
+    });
+    thread::sleep(Duration::from_millis(100));
+    assert!(!writing.is_finished());
+    bench.tell("disconnect");
+    let error = writing.join().expect("no panic").expect_err("it ends");
+    let text = error.to_string();
+    assert!(
+        error.kind() == std::io::ErrorKind::BrokenPipe || text.contains("disconnected"),
+        "{error:?}"
+    );
+}
+
 fn received(channel: &mut L2capChannel) -> Option<Vec<u8>> {
     soon(channel.receive()).expect("nothing is lost")
 }

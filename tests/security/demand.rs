@@ -12,7 +12,8 @@ use serde_json::json;
 use std::future::IntoFuture as _;
 
 use crate::lock::{Asked, Bench, connect, person};
-use crate::smp::{LEGACY, Pairing, Peer, World};
+use crate::smp::pairing::LEGACY;
+use crate::smp::{Pairing, Peer, World};
 
 const ENCRYPTED: u16 = 0xFF02;
 const AUTHENTICATED: u16 = 0xFF03;

@@ -9,8 +9,8 @@ use dongle_tests::bench::soon;
 use dongle_virtual::AirController;
 
 use crate::lock::person;
-use crate::smp::pairing::code;
-use crate::smp::{LEGACY, Pairing, Peer, SECURE, World};
+use crate::smp::pairing::{LEGACY, SECURE, code};
+use crate::smp::{Pairing, Peer, World};
 
 const ENABLE_ENCRYPTION: u16 = 0x2019;
 

@@ -92,6 +92,8 @@ pub struct Person {
     answers: Arc<Mutex<mpsc::UnboundedReceiver<Option<u32>>>>,
     /// What went by another way, if anything is said to have.
     oob: Option<Option<OutOfBand>>,
+    /// Whether that is said to be the device's.
+    of_device: bool,
 }
 
 /// The test's side of that person.
@@ -110,6 +112,7 @@ pub fn person(capabilities: IoCapabilities) -> (Person, Played) {
             asked,
             answers: answered,
             oob: None,
+            of_device: false,
         },
         Played {
             asked: asked_of,
@@ -121,6 +124,13 @@ pub fn person(capabilities: IoCapabilities) -> (Person, Played) {
 impl Person {
     pub fn with_oob(mut self, oob: Option<OutOfBand>) -> Self {
         self.oob = Some(oob);
+        self.of_device = true;
+        self
+    }
+
+    /// What the device was given, and nothing of it.
+    pub fn with_local_oob(mut self, oob: OutOfBand) -> Self {
+        self.oob = Some(Some(oob));
         self
     }
 
@@ -151,7 +161,7 @@ impl PairingAgent for Person {
     }
 
     fn has_out_of_band(&self, _: Address) -> bool {
-        self.oob.is_some()
+        self.of_device
     }
 
     fn display(&self, _: Address, passkey: Passkey) -> Answer<'_, ()> {

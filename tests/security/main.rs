@@ -13,4 +13,5 @@ mod pairing;
 mod privacy;
 mod private;
 mod sensor;
+#[allow(dead_code)]
 mod smp;

@@ -156,6 +156,44 @@ fn data_that_went_by_another_way_authenticates() {
     assert_eq!(result.expect("it pairs").level(), Level::SecureConnections);
 }
 
+/// Data may go one way or both ways, and each authenticates.
+#[test]
+fn data_of_ours_that_the_device_has_authenticates() {
+    let Some(mut bench) = Bench::start() else {
+        return;
+    };
+    for both in [false, true] {
+        let dongle = soon(bench.dongle()).expect("the dongle opens");
+        let ours = soon(dongle.local_oob()).expect("it is open");
+        let told = bench.lock.command(&json!({
+            "do": "oob_secure",
+            "random": hex(ours.random.reveal()),
+            "confirm": hex(ours.confirm.reveal()),
+        }));
+        bench.configure(json!({"io": "none", "mitm": true}));
+        let key = |name: &str| Key::new(octets(told[name].as_str().expect("hexadecimal")));
+        let data = OutOfBand::SecureConnections {
+            peer: both.then(|| OobData {
+                random: key("random"),
+                confirm: key("confirm"),
+            }),
+            local: Some(ours),
+        };
+        let agent = match both {
+            true => nobody().with_oob(Some(data)),
+            false => nobody().with_local_oob(data),
+        };
+        let connection = connect(&dongle);
+        let security = soon(connection.pair().agent(agent)).expect("it pairs");
+        assert_eq!(security.level(), Level::SecureConnections);
+        bench.lock.event("paired");
+        soon(connection.disconnect());
+        bench.lock.event("disconnected");
+        soon(dongle.close());
+        bench.tell("forget");
+    }
+}
+
 #[test]
 fn a_wrong_passkey_fails_and_the_right_one_works_afterwards() {
     let Some(mut bench) = Bench::start() else {
@@ -386,6 +424,10 @@ fn failed(result: Result<Security, Error>, why: PairingFailure) {
         }
         other => panic!("{other:?}"),
     }
+}
+
+fn hex(octets: &[u8]) -> String {
+    octets.iter().map(|octet| format!("{octet:02x}")).collect()
 }
 
 fn octets(text: &str) -> [u8; 16] {

@@ -12,7 +12,7 @@ use dongle_virtual::{Air, AirConfig, AirController, ControllerConfig};
 use hci_transport::HciChannel;
 
 use crypto::{Block, DeviceAddress};
-pub use pairing::{LEGACY, Pairing, SECURE};
+pub use pairing::Pairing;
 
 const PATIENCE: Duration = Duration::from_secs(10);
 const CID_ATT: u16 = 4;

@@ -37,6 +37,7 @@ pub struct Pairing<'p> {
     pub theirs: Point,
     na: Block,
     nb: Block,
+    dh_key: [u8; 32],
     mac_key: Block,
     /// The key that the link is encrypted with: the long term key, or that of legacy pairing that
     /// comes before it.
@@ -56,6 +57,7 @@ impl<'p> Pairing<'p> {
             pair,
             na: [0; 16],
             nb: [0x5A; 16],
+            dh_key: [0; 32],
             mac_key: [0; 16],
             key: [0; 16],
         }
@@ -119,9 +121,9 @@ impl<'p> Pairing<'p> {
     /// Authentication stage 2 (2.3.5.6.5): both check that they have the same key. `r` is what both
     /// know: the passkey, or nothing.
     pub fn check(&mut self, r: u32) -> bool {
-        let dh_key = self.pair.dh_key(self.theirs);
+        self.dh_key = self.pair.dh_key(self.theirs);
         let (a, b) = self.addresses();
-        (self.mac_key, self.key) = f5(&dh_key, &self.na, &self.nb, a, b);
+        (self.mac_key, self.key) = f5(&self.dh_key, &self.na, &self.nb, a, b);
         let mut secret = [0; 16];
         secret[12..].copy_from_slice(&r.to_be_bytes());
         let (na, nb) = (self.na, self.nb);
@@ -134,10 +136,26 @@ impl<'p> Pairing<'p> {
         true
     }
 
-    /// Legacy pairing with this temporary key (2.3.5.5), up to the short term key.
-    pub fn legacy(&mut self, temporary_key: u32) {
+    /// What nobody but the two has besides the key that is kept: the Diffie-Hellman key, in halves,
+    /// and the key of the checks.
+    pub fn more_secrets(&self) -> [(&'static str, Block); 3] {
+        let half = |at: usize| self.dh_key[at..at + 16].try_into().expect("16 octets");
+        [
+            ("DHKey", half(0)),
+            ("DHKey", half(16)),
+            ("MacKey", self.mac_key),
+        ]
+    }
+
+    /// Legacy pairing with a passkey, or with nothing (2.3.5.5), up to the short term key.
+    pub fn legacy(&mut self, passkey: u32) {
         let mut tk = [0; 16];
-        tk[12..].copy_from_slice(&temporary_key.to_be_bytes());
+        tk[12..].copy_from_slice(&passkey.to_be_bytes());
+        self.legacy_with(tk);
+    }
+
+    /// The same with a key that went by another way.
+    pub fn legacy_with(&mut self, tk: Block) {
         let (a, b) = self.addresses();
         let theirs = self.peer.expect_block(code::CONFIRM);
         let ours = c1(&tk, &self.nb, &self.request, &self.response, a, b);

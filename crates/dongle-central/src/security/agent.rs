@@ -79,7 +79,8 @@ pub trait Agent {
         IoCapabilities::NoInputNoOutput
     }
 
-    /// Whether [`Agent::out_of_band`] has something.
+    /// Whether [`Agent::out_of_band`] has something of the peer. Where the peer has something of
+    /// ours alone, this is false, and the question comes all the same.
     fn has_out_of_band(&self) -> bool {
         false
     }

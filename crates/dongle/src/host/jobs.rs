@@ -8,6 +8,7 @@ use dongle_central::central::{Error as CentralError, Feature};
 use dongle_central::links::{
     ConnectionParameters, LinkId, LinkInfo, LinkPhase, Links as _, Reason, RemoteVersion,
 };
+use dongle_central::security::OobData;
 use embassy_time::Instant;
 use futures_channel::oneshot;
 use futures_lite::future::or;
@@ -47,6 +48,7 @@ pub(crate) enum Query {
     Version(LinkId, Reply<RemoteVersion>),
     Update(LinkId, RequestedConnParams, Reply<ConnectionParameters>),
     Secure(SecureRequest),
+    LocalOob(oneshot::Sender<OobData>),
     Channel(ChannelRequest),
 }
 
@@ -83,6 +85,7 @@ impl<'c, 's, 'a> Host<'c, 's, 'a> {
                 let _ = reply.send(result.map_err(|error| self.explain(id, error)));
             }
             Query::Secure(request) => self.secure(request).await,
+            Query::LocalOob(reply) => _ = reply.send(self.central.local_oob()),
             Query::Channel(request) => self.channel(request).await,
             Query::Version(id, reply) => {
                 let _ = reply.send(self.version(id).await);

@@ -1,6 +1,7 @@
 //! trouble-host's packets, on the heap: no dongle takes another's.
 
 use trouble_host::{Packet, PacketPool};
+use zeroize::Zeroize as _;
 
 /// L2CAP frames that trouble-host handles: signalling, security, channels.
 const PACKET_BYTES: usize = 1024;
@@ -27,6 +28,13 @@ impl PacketPool for HeapPool {
 }
 
 impl Packet for HeapPacket {}
+
+/// Some hold keys.
+impl Drop for HeapPacket {
+    fn drop(&mut self) {
+        self.0.zeroize();
+    }
+}
 
 impl AsRef<[u8]> for HeapPacket {
     fn as_ref(&self) -> &[u8] {

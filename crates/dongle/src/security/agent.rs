@@ -45,7 +45,8 @@ pub trait PairingAgent: Send + Sync + 'static {
         IoCapabilities::NoInputNoOutput
     }
 
-    /// Whether [`PairingAgent::out_of_band`] has something for this device.
+    /// Whether [`PairingAgent::out_of_band`] has something *of* this device. Where the device has
+    /// something of ours alone, this is false, and the question comes all the same.
     fn has_out_of_band(&self, peer: Address) -> bool {
         let _ = peer;
         false

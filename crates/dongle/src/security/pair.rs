@@ -6,12 +6,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use dongle_central::links::LinkId;
-use dongle_central::security::{Requirements, Security};
+use dongle_central::security::{OobData, Requirements, Security};
 use futures_channel::oneshot;
 
 use super::agent::{Asked, PairingAgent};
 use crate::call::Boxed;
 use crate::connection::{DeviceConnection, Held};
+use crate::dongle::Dongle;
 use crate::error::Error;
 use crate::host::{Command, Query};
 
@@ -111,6 +112,22 @@ impl fmt::Debug for Pair<'_> {
         f.debug_struct("Pair")
             .field("wanted", &self.wanted)
             .finish_non_exhaustive()
+    }
+}
+
+impl Dongle {
+    /// Our data for a pairing by LE Secure Connections, to be given to a device by another way. The
+    /// agent then has it in [`OutOfBand::SecureConnections`](super::OutOfBand). Good until the
+    /// dongle is closed.
+    ///
+    /// # Errors
+    /// [`Error::Closed`], or why the dongle is down.
+    pub async fn local_oob(&self) -> Result<OobData, Error> {
+        let (reply, data) = oneshot::channel();
+        let inner = self.inner();
+        inner.command(Command::Query(Query::LocalOob(reply)))?;
+        let gone = |_| self.failure().unwrap_or(Error::Closed);
+        data.await.map_err(gone)
     }
 }
 
