@@ -86,7 +86,12 @@ class Server:
 
     def connected(self, connection):
         self.connection = connection
-        emit('connected', peer=str(connection.peer_address))
+        private = connection.peer_resolvable_address
+        emit(
+            'connected',
+            peer=str(connection.peer_address),
+            private=private and str(private),
+        )
         connection.on(
             'disconnection',
             lambda reason: emit('disconnected', reason=reason),
@@ -220,6 +225,9 @@ async def main(arguments):
             await asyncio.sleep(0.3)
             await device.stop_advertising()
 
+        async def show():
+            await advertise(device)
+
         async def rotate():
             await hide()
             await device.update_rpa()
@@ -293,7 +301,7 @@ async def main(arguments):
             return {'random': shared.r.hex(), 'confirm': shared.c.hex()}
 
         commands = [configure, answer, forget, spoil, update, announce, request, disconnect]
-        commands += [oob_legacy, oob_secure, hide, rotate]
+        commands += [oob_legacy, oob_secure, hide, show, rotate]
         commands += [l2cap_serve, l2cap_open, l2cap_malformed, sha256]
         await obey({c.__name__: c for c in commands}, True)
 

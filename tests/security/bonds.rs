@@ -12,10 +12,10 @@ use serde_json::json;
 use crate::lock::{ADDRESS, Bench, connect, device, person};
 
 /// A folder that is gone after the test.
-struct Folder(PathBuf);
+pub struct Folder(PathBuf);
 
 impl Folder {
-    fn new() -> Self {
+    pub fn new() -> Self {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
         let name = format!("dongle-bonds-{}-{number}", std::process::id());
@@ -24,7 +24,11 @@ impl Folder {
         Self(folder)
     }
 
-    fn store(&self) -> FileStore {
+    pub fn path(&self) -> &std::path::Path {
+        &self.0
+    }
+
+    pub fn store(&self) -> FileStore {
         FileStore::in_folder(&self.0)
     }
 }

@@ -9,6 +9,7 @@ mod channels;
 mod demand;
 mod faults;
 mod lock;
+mod own_address;
 mod pairing;
 mod privacy;
 mod private;

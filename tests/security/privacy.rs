@@ -14,12 +14,12 @@ use serde_json::json;
 use crate::lock::{ADDRESS, Bench, connect, device};
 use crate::private::rotate;
 
-const OURS: Address = Address::random([0xC0, 1, 2, 3, 4, 5]);
+pub const OURS: Address = Address::random([0xC0, 1, 2, 3, 4, 5]);
 const BEACON: Address = Address::random([0xC6, 5, 4, 3, 2, 1]);
 const IRK: [u8; 16] = [0x5A; 16];
 
 /// With the resolving list of a controller of today, and without.
-fn controllers() -> [ControllerConfig; 2] {
+pub fn controllers() -> [ControllerConfig; 2] {
     let with = ControllerConfig::default();
     let mut without = ControllerConfig::default();
     without.resolving_list = 0;

@@ -113,6 +113,28 @@ impl Open {
         self
     }
 
+    /// Whether to go by resolvable private addresses, which change every 15 minutes: only devices
+    /// that we are bonded with can tell that they are ours. It does not if nothing else is said.
+    ///
+    /// Decide before devices are bonded: one that was bonded otherwise does not know us under a
+    /// private address, and one that knows us by it may not listen to us under another. See
+    /// `docs/security.md`.
+    ///
+    /// # Errors
+    /// Opening fails with [`Error::BondStore`] where the key can't be kept that makes the
+    /// addresses.
+    pub fn privacy(mut self, private: bool) -> Self {
+        self.security.private = private;
+        self
+    }
+
+    /// How long to go by one private address: 1 s to 1 h. 15 minutes if nothing else is said.
+    pub fn private_address_interval(mut self, interval: Duration) -> Self {
+        let hour = Duration::from_secs(3600);
+        self.security.private_for = interval.clamp(Duration::from_secs(1), hour);
+        self
+    }
+
     /// The random static address to go by, instead of the controller's own.
     pub fn address(mut self, address: Address) -> Self {
         self.address = Some(address);

@@ -134,6 +134,36 @@ where
         stop: impl Future<Output = ()>,
     ) -> Result<Option<Connection<'_, 's, 'a, T, L, P, R, BUFFER>>, Error<T::Error>> {
         config.check().map_err(Error::InvalidParameter)?;
+        #[cfg(not(feature = "security"))]
+        return self.connect_until(peers, config, stop).await;
+        #[cfg(feature = "security")]
+        {
+            let mut stop = pin!(stop);
+            loop {
+                let stopped = Cell::new(false);
+                let until = async {
+                    let ended = select(stop.as_mut(), self.renewing(true)).await;
+                    stopped.set(matches!(ended, Either::First(())));
+                };
+                let found = self.connect_until(peers, config, until).await?;
+                if found.is_some() || stopped.get() {
+                    return Ok(found);
+                }
+                // It had to make room for another address of ours, and goes on with that.
+                if let Either::First(()) = select(stop.as_mut(), self.renewing(false)).await {
+                    return Ok(None);
+                }
+            }
+        }
+    }
+
+    /// One attempt, until `stop` ends.
+    async fn connect_until(
+        &self,
+        peers: &[Address],
+        config: &ConnectConfig,
+        stop: impl Future<Output = ()>,
+    ) -> Result<Option<Connection<'_, 's, 'a, T, L, P, R, BUFFER>>, Error<T::Error>> {
         let mut stop = pin!(stop);
         let silence = self.silence();
         match select3(silence.claim(), stop.as_mut(), self.mux.failed()).await {
@@ -253,7 +283,7 @@ where
         }
     }
 
-    fn silence(&self) -> Silence<'_, 's, 'a, T, L, P, R, BUFFER> {
+    pub(super) fn silence(&self) -> Silence<'_, 's, 'a, T, L, P, R, BUFFER> {
         self.radio.borrow_mut().connecting += 1;
         self.radio.borrow_mut().changed();
         Silence {
@@ -270,7 +300,7 @@ pub fn is_worth_another_attempt(status: u8) -> bool {
 }
 
 /// Keeps scans away while it lives, and other attempts to connect once it is claimed.
-struct Silence<'c, 's, 'a, T: Transport, L, P: PacketPool, R, const BUFFER: usize>
+pub(super) struct Silence<'c, 's, 'a, T: Transport, L, P: PacketPool, R, const BUFFER: usize>
 where
     T::Error: 'static,
 {
@@ -283,11 +313,11 @@ where
     T::Error: 'static,
 {
     /// Waits until no scan runs and no other attempt.
-    async fn claim(&self) -> Result<(), Error<T::Error>> {
+    pub(super) async fn claim(&self) -> Result<(), Error<T::Error>> {
         poll_fn(|cx| {
             let mut radio = self.central.radio.borrow_mut();
             radio.register(cx.waker());
-            match (radio.ended, radio.scanning || radio.busy) {
+            match (radio.ended, radio.is_in_use()) {
                 (true, _) => Poll::Ready(Err(Error::Ended)),
                 (false, true) => Poll::Pending,
                 (false, false) => {

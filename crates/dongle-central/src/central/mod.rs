@@ -10,6 +10,8 @@ mod connect;
 mod controller;
 mod error;
 mod link;
+#[cfg(feature = "security")]
+mod privacy;
 mod radio;
 mod requests;
 mod scan;
@@ -35,6 +37,8 @@ pub use connect::{ConnectConfig, is_worth_another_attempt};
 pub use controller::Controller;
 pub use error::Error;
 pub use link::{Bounds, Connection};
+#[cfg(feature = "security")]
+pub use privacy::PRIVATE_ADDRESS_INTERVAL;
 pub use scan::{AcceptList, Phys, Scan, ScanConfig};
 #[cfg(feature = "security")]
 pub use secure::SecureError;
@@ -98,6 +102,9 @@ where
     passed: Cell<u32>,
     #[cfg(feature = "security")]
     pairing: RefCell<secure::Pairing>,
+    /// How long to go by one private address, if at all.
+    #[cfg(feature = "security")]
+    private_for: Cell<Option<embassy_time::Duration>>,
 }
 
 impl<T: Transport, L, P: PacketPool, R, const BUFFER: usize> fmt::Debug
@@ -134,6 +141,8 @@ where
             passed: Cell::new(0),
             #[cfg(feature = "security")]
             pairing: RefCell::new(secure::Pairing::new()),
+            #[cfg(feature = "security")]
+            private_for: Cell::new(None),
         }
     }
 
@@ -164,6 +173,13 @@ where
                 Err(e) => e,
                 Ok(()) => {
                     let ends = select(self.end_doomed(), self.end_orphans());
+                    #[cfg(feature = "security")]
+                    let ends = async {
+                        match select(ends, self.renew_addresses()).await {
+                            Either::First(ended) => ended,
+                            Either::Second(e) => Either::First(e),
+                        }
+                    };
                     let serve = select4(
                         self.serve_links(),
                         self.serve_requests(),

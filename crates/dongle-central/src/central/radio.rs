@@ -24,6 +24,9 @@ pub(super) struct Radio {
     pub(super) refused: Option<(u32, u8)>,
     /// Nothing goes any more.
     pub(super) ended: bool,
+    /// Nobody may begin anything: another address is due, which needs silence.
+    #[cfg(feature = "security")]
+    renewing: bool,
     waiters: MultiWakerRegistration<8>,
 }
 
@@ -38,6 +41,8 @@ impl Radio {
             busy: false,
             refused: None,
             ended: false,
+            #[cfg(feature = "security")]
+            renewing: false,
             waiters: MultiWakerRegistration::new(),
         }
     }
@@ -89,6 +94,18 @@ impl Radio {
     /// Whether that scan may run now.
     pub(super) fn may_scan(&self, number: u32) -> bool {
         self.connecting == 0 && self.wanted.as_ref().is_some_and(|(_, n)| *n == number)
+    }
+
+    /// Whether another address is due.
+    #[cfg(feature = "security")]
+    pub(super) fn is_renewing(&self) -> bool {
+        self.renewing
+    }
+
+    #[cfg(feature = "security")]
+    pub(super) fn set_renewing(&mut self, renewing: bool) {
+        self.renewing = renewing;
+        self.changed();
     }
 
     pub(super) fn end(&mut self) {

@@ -16,6 +16,8 @@ mod commands;
 mod credits;
 mod events;
 mod packet;
+#[cfg(feature = "security")]
+mod private;
 mod pump;
 mod reassembly;
 mod report;
@@ -71,6 +73,9 @@ pub struct Mux<'l, T, L, R = (), const BUFFER: usize = 259> {
     commands: RefCell<Commands>,
     /// The packet of trouble-host's that is being sent.
     outgoing: Mutex<NoopRawMutex, Outgoing<BUFFER>>,
+    /// Who we are, while we go by private addresses.
+    #[cfg(feature = "security")]
+    privacy: RefCell<Option<crate::security::Privacy>>,
 }
 
 /// What ends the controller.
@@ -131,6 +136,8 @@ impl<'l, T: Transport, L: Links, R: ReportHandler, const BUFFER: usize> Mux<'l, 
             state: RefCell::new(MuxState::new()),
             commands: RefCell::new(Commands::new()),
             outgoing: Mutex::new(Outgoing::new()),
+            #[cfg(feature = "security")]
+            privacy: RefCell::new(None),
         }
     }
 
@@ -311,6 +318,8 @@ impl<'l, T: Transport, L: Links, R: ReportHandler, const BUFFER: usize> Mux<'l, 
                     let is_answer =
                         kind == PacketKind::Event && self.commands.borrow_mut().take(packet);
                     if !is_answer {
+                        #[cfg(feature = "security")]
+                        let len = self.sign(kind, buffer, len);
                         return Ok((kind, len));
                     }
                 }
@@ -377,6 +386,10 @@ impl<'l, T: Transport, L: Links, R: ReportHandler, const BUFFER: usize> Mux<'l, 
         let mut outgoing = self.outgoing.lock().await;
         outgoing.clear();
         emit(&mut *outgoing);
+        #[cfg(feature = "security")]
+        if kind == PacketKind::AclData && head.begins_security() {
+            self.introduce(outgoing.bytes_mut());
+        }
         let Some(bytes) = outgoing.bytes() else {
             return Err(MuxError::Decode(ReadHciError::BufferTooSmall));
         };

@@ -104,6 +104,12 @@ impl<const SIZE: usize> Outgoing<SIZE> {
     pub(crate) fn bytes(&self) -> Option<&[u8]> {
         (!self.cut).then_some(&self.bytes)
     }
+
+    /// The same, to be rewritten.
+    #[cfg(feature = "security")]
+    pub(super) fn bytes_mut(&mut self) -> &mut [u8] {
+        &mut self.bytes
+    }
 }
 
 impl<const SIZE: usize> embedded_io::ErrorType for Outgoing<SIZE> {

@@ -9,6 +9,8 @@ mod error;
 mod guard;
 mod key;
 mod level;
+#[cfg(feature = "security")]
+mod privacy;
 mod reason;
 #[cfg(feature = "security")]
 mod resolve;
@@ -25,6 +27,8 @@ pub use guard::Guard;
 pub(crate) use guard::failed;
 pub use key::Key;
 pub use level::{Level, Requirements, Security};
+#[cfg(feature = "security")]
+pub use privacy::Privacy;
 pub use reason::PairingFailure;
 #[cfg(feature = "security")]
 pub use resolve::{make as make_resolvable, resolves};

@@ -178,6 +178,14 @@ impl ControllerConfig {
         bits
     }
 
+    /// The last of the own address types: 2 and 3 came with link layer privacy.
+    pub(crate) fn most_own_kind(&self) -> u8 {
+        match self.resolving_list {
+            0 => 1,
+            _ => 3,
+        }
+    }
+
     /// The PHYs that exist, as the bits of LE Set PHY.
     pub(crate) fn phys(&self) -> u8 {
         0b001 | u8::from(self.phy_2m) << 1 | u8::from(self.phy_coded) << 2

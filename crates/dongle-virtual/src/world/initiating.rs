@@ -37,7 +37,9 @@ impl Controller {
         private: ([u8; 6], [u8; 6]),
         parameters: Parameters,
     ) {
-        let enhanced = self.le_event_enabled(le::ENHANCED_CONNECTION_COMPLETE);
+        // The enhanced event came with link layer privacy (Vol 4 Part E 3.1).
+        let enhanced = self.config.resolving_list > 0
+            && self.le_event_enabled(le::ENHANCED_CONNECTION_COMPLETE);
         let mut event = vec![status];
         event.extend_from_slice(&handle.to_le_bytes());
         event.push(side.role());
@@ -152,7 +154,9 @@ impl World {
         let Some(controller) = self.controllers.get_mut(&id) else {
             return DONE;
         };
-        if initiator.own_kind > 3 || initiator.target.is_some_and(|(kind, _)| kind > 3) {
+        if initiator.own_kind > controller.config.most_own_kind()
+            || initiator.target.is_some_and(|(kind, _)| kind > 3)
+        {
             return Err(INVALID_PARAMETERS);
         }
         if controller.initiator.is_some() {
@@ -275,7 +279,7 @@ impl World {
         let Some(controller) = self.controllers.get_mut(&central) else {
             return false;
         };
-        controller.initiator = None;
+        let own_kind = controller.initiator.take().map_or(0, |i| i.own_kind);
         controller.stats.connections += 1;
         let fails = controller.faults.establishment_failures > 0;
         controller.faults.establishment_failures =
@@ -283,14 +287,12 @@ impl World {
 
         let link_id = LinkId(self.next_link);
         self.next_link += 1;
-        let private = |address: Address| {
-            if address.is_resolvable() {
-                address.bytes
-            } else {
-                [0; 6]
-            }
+        // Only those that the controllers have made or resolved (Vol 4 Part E 7.7.65.10).
+        let private = |kind: u8, address: Address| match kind & 2 != 0 && address.is_resolvable() {
+            true => address.bytes,
+            false => [0; 6],
         };
-        let privates = (private(own), private(advert.address));
+        let privates = (private(own_kind, own), private(peer.0, advert.address));
 
         let handle = controller.free_handle();
         controller.handles.insert(handle, link_id);
@@ -313,7 +315,9 @@ impl World {
             peripheral.handles.insert(handle, link_id);
             peripheral.stats.connections += 1;
             link.join(End::new(advertiser, handle, seen, peripheral));
-            let privates = (privates.1, privates.0);
+            let set = peripheral.advertising.get(&advert.set);
+            let own_kind = set.map_or(0, |set| set.own_kind);
+            let privates = (private(own_kind, advert.address), private(seen.0, own));
             peripheral.connection_complete(
                 SUCCESS,
                 handle,

@@ -96,12 +96,15 @@ impl World {
     pub(super) fn set_scan_parameters(&mut self, id: ControllerId, p: &mut Reader<'_>) -> Outcome {
         let scan = phy_scan(p)?;
         let (own_kind, filter_policy) = (p.u8()?, p.u8()?);
-        if own_kind > 3 || filter_policy > 3 || scan.interval > 0x4000 {
+        if filter_policy > 3 || scan.interval > 0x4000 {
             return Err(INVALID_PARAMETERS);
         }
         let Some(controller) = self.controllers.get_mut(&id) else {
             return DONE;
         };
+        if own_kind > controller.config.most_own_kind() {
+            return Err(INVALID_PARAMETERS);
+        }
         let scanner = &mut controller.scanner;
         if scanner.enabled {
             return Err(COMMAND_DISALLOWED);
@@ -123,7 +126,7 @@ impl World {
         p: &mut Reader<'_>,
     ) -> Outcome {
         let (own_kind, filter_policy, bits) = (p.u8()?, p.u8()?, p.u8()?);
-        if own_kind > 3 || filter_policy > 3 || bits == 0 || bits & !0b101 != 0 {
+        if filter_policy > 3 || bits == 0 || bits & !0b101 != 0 {
             return Err(INVALID_PARAMETERS);
         }
         let mut phys = BTreeMap::new();
@@ -137,6 +140,9 @@ impl World {
         };
         if phys.contains_key(&3) && !controller.config.phy_coded {
             return Err(UNSUPPORTED_FEATURE);
+        }
+        if own_kind > controller.config.most_own_kind() {
+            return Err(INVALID_PARAMETERS);
         }
         let scanner = &mut controller.scanner;
         if scanner.enabled {

@@ -23,6 +23,7 @@ use bt_hci::param::DisconnectReason;
 use dongle_central::central::{Central, Controller, ControllerInfo};
 use dongle_central::links::LinkId;
 use dongle_central::mux::Mux;
+use dongle_central::security::Privacy;
 use embassy_time::{Duration, Instant, Timer};
 use futures_channel::{mpsc, oneshot};
 use futures_lite::future::or;
@@ -33,6 +34,7 @@ use hci_transport::HciChannel;
 use trouble_host::HostResources;
 
 use crate::address::Address;
+use crate::device::for_host;
 use crate::dongle::Shared;
 use crate::error::Error;
 use crate::links::{MAX_CONNECTIONS, SharedLinks};
@@ -147,7 +149,16 @@ fn run(
     let mut resources: Box<HostResources<HeapPool, MAX_CONNECTIONS, MAX_CHANNELS>> =
         Box::new(HostResources::new());
     let mut stack = trouble_host::new(Controller::new(&mux), &mut *resources);
-    if address.is_random() {
+    let privacy = match private_address(address, shared) {
+        Ok(privacy) => privacy,
+        Err(error) => {
+            let _ = ready.send(Err(error.clone()));
+            return error;
+        }
+    };
+    if let Some(privacy) = &privacy {
+        stack = stack.set_random_address(privacy.address());
+    } else if address.is_random() {
         stack = stack.set_random_address(address.for_host());
     }
     // Whether one is taken is decided where a connection waits for it.
@@ -156,6 +167,9 @@ fn run(
     }
     let stack = stack.build();
     let central = Central::new(&mux, &stack);
+    if let (Some(privacy), Some(interval)) = (privacy, shared.security.privacy) {
+        central.go_private(privacy, for_host(interval));
+    }
     let host = Host {
         central: &central,
         scanning,
@@ -177,6 +191,16 @@ fn run(
     let error = mux.transport().block_on(until_the_end);
     scanning.end(&error);
     error
+}
+
+/// The private address to go by, if any.
+fn private_address(identity: Address, shared: &Shared) -> Result<Option<Privacy>, Error> {
+    if shared.security.privacy.is_none() {
+        return Ok(None);
+    }
+    let irk = shared.security.bonds.own_irk()?;
+    let [a, b, c, _] = fastrand::u32(..).to_le_bytes();
+    Ok(Some(Privacy::new(irk, identity.for_host(), [a, b, c])))
 }
 
 /// The handles' side of the host thread.

@@ -3,7 +3,8 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use dongle_central::links;
-use dongle_central::security::{self, Bond, Security};
+use dongle_central::security::{self, Bond, Key, Security};
+use zeroize::Zeroizing;
 
 use super::document::{Document, Entry};
 use super::identities::Identities;
@@ -132,6 +133,22 @@ impl Bonds {
         }
         self.keep(&state)?;
         Ok(true)
+    }
+
+    /// Our own identity resolving key, which is made when it is asked for first.
+    pub(crate) fn own_irk(&self) -> Result<Key, Error> {
+        let mut state = self.state();
+        if let Some(irk) = &state.document.own_irk {
+            return Ok(irk.clone());
+        }
+        let mut octets = Zeroizing::new([0; 16]);
+        let made = getrandom::fill(&mut *octets);
+        made.map_err(|error| Error::BondStore(format!("no key can be made: {error}")))?;
+        let irk = Key::new(*octets);
+        state.document.own_irk = Some(irk.clone());
+        // Devices that got a key which is lost would not know us ever after.
+        self.keep(&state)?;
+        Ok(irk)
     }
 
     fn add(&self, bond: &Bond) -> Result<(), Error> {

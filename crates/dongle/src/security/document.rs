@@ -30,6 +30,8 @@ pub(super) struct Entry {
 #[derive(Debug, Default)]
 pub(super) struct Document {
     pub(super) entries: Vec<Entry>,
+    /// Our own identity resolving key, once there is one.
+    pub(super) own_irk: Option<Key>,
     /// Entries that this version can't read.
     unread: Vec<Value>,
     other: Map<String, Value>,
@@ -46,7 +48,19 @@ impl Document {
         let Some(Value::Array(bonds)) = other.remove("bonds") else {
             return Err("no list of \"bonds\"".into());
         };
+        let own_irk = match other.remove("irk") {
+            Some(value) => {
+                let irk = value.as_str().and_then(octets);
+                if let Value::String(mut text) = value {
+                    text.zeroize();
+                }
+                let irk = irk.ok_or("our own \"irk\" is not a key")?;
+                Some(Key::new(*irk))
+            }
+            None => None,
+        };
         let mut document = Self {
+            own_irk,
             other,
             ..Self::default()
         };
@@ -76,6 +90,9 @@ impl Document {
             .unwrap_or(0)
             .max(VERSION);
         top.insert("version".into(), version.into());
+        if let Some(irk) = &self.own_irk {
+            top.insert("irk".into(), hex(irk.reveal()).into());
+        }
         let known = self.entries.iter().map(written);
         let bonds = known.chain(self.unread.iter().cloned()).collect();
         top.insert("bonds".into(), Value::Array(bonds));
@@ -240,12 +257,25 @@ mod tests {
     }
 
     #[test]
+    fn our_own_key_comes_back_as_it_was() {
+        let mut document = Document::read(TEXT.as_bytes()).expect("it is good");
+        assert!(document.own_irk.is_none());
+        document.own_irk = Some(Key::new([0x20; 16]));
+        let text = document.write();
+        let again = Document::read(&text).expect("it is good, too");
+        assert_eq!(again.own_irk, document.own_irk);
+        assert_eq!(again.write(), text);
+        assert!(!format!("{again:?}").contains("2020"));
+    }
+
+    #[test]
     fn what_is_damaged_is_refused_without_being_quoted() {
         for text in [
             "",
             "[]",
             "{}",
             "{\"bonds\": 1}",
+            "{\"bonds\": [], \"irk\": \"0011\"}",
             "{\"bonds\": [\"ltk 0011\"",
         ] {
             let error = Document::read(text.as_bytes()).expect_err(text);

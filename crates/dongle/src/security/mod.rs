@@ -17,6 +17,9 @@ mod store;
 use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
+
+use dongle_central::central::PRIVATE_ADDRESS_INTERVAL;
 
 use crate::gatt::cache::Caches;
 pub use dongle_central::security::{
@@ -45,6 +48,8 @@ pub(crate) struct Context {
     pub(crate) wanted: Requirements,
     /// Whether bonds outlive the dongle.
     pub(crate) lasting: bool,
+    /// How long to go by one private address, if at all.
+    pub(crate) privacy: Option<Duration>,
 }
 
 /// How a dongle is to be opened.
@@ -56,6 +61,8 @@ pub(crate) struct Settings {
     pub(crate) wanted: Requirements,
     /// Whether attributes are remembered.
     pub(crate) caching: bool,
+    pub(crate) private: bool,
+    pub(crate) private_for: Duration,
 }
 
 impl Default for Settings {
@@ -67,6 +74,8 @@ impl Default for Settings {
             on_demand: true,
             wanted,
             caching: true,
+            private: false,
+            private_for: PRIVATE_ADDRESS_INTERVAL.into(),
         }
     }
 }
@@ -86,6 +95,7 @@ impl Settings {
             on_demand: self.on_demand,
             wanted: self.wanted,
             lasting,
+            privacy: self.private.then_some(self.private_for),
         }
     }
 }

@@ -1,0 +1,91 @@
+//! Going by changing addresses: the next one, each time the radio is free for it.
+
+use core::future::{pending, poll_fn};
+use core::task::Poll;
+
+use bt_hci::cmd::le::{LeRand, LeSetRandomAddr};
+use bt_hci::param::BdAddr;
+use bt_hci::transport::Transport;
+use embassy_time::{Duration, Timer};
+use trouble_host::PacketPool;
+
+use super::{Central, Error};
+use crate::links::Links;
+use crate::mux::ReportHandler;
+use crate::security::Privacy;
+
+/// How long to go by one address: TGAP(private_addr_int) (Core Vol 3 Part C, 10.7 and appendix A).
+pub const PRIVATE_ADDRESS_INTERVAL: Duration = Duration::from_secs(15 * 60);
+/// How long until the controller is asked again that would not take an address.
+const AGAIN: Duration = Duration::from_secs(5);
+
+impl<'s, 'a: 's, T, L, P, R, const BUFFER: usize> Central<'s, 'a, T, L, P, R, BUFFER>
+where
+    T: Transport,
+    T::Error: 'static,
+    L: Links,
+    P: PacketPool,
+    R: ReportHandler,
+{
+    /// Goes by resolvable private addresses, each for this long; those who pair with us are told who
+    /// we are. To be said before [`Central::run`], and trouble-host's stack has to be built with
+    /// [`Privacy::address`] as its random address.
+    ///
+    /// For another address, scans and attempts to connect are interrupted for a moment: the
+    /// controller takes none while it is at them (Core Vol 4 Part E, 7.8.4).
+    pub fn go_private(&self, privacy: Privacy, interval: Duration) {
+        self.mux.set_privacy(privacy);
+        self.private_for.set(Some(interval));
+    }
+
+    /// Goes by another address whenever it is time.
+    pub(super) async fn renew_addresses(&self) -> Error<T::Error> {
+        let Some(interval) = self.private_for.get() else {
+            return pending().await;
+        };
+        let mut pause = interval;
+        loop {
+            Timer::after(pause).await;
+            pause = match self.renew_address().await {
+                Ok(()) => interval,
+                Err(Error::Hci(status)) => {
+                    warn!("the controller refuses another address: 0x{:02X}", status);
+                    AGAIN
+                }
+                Err(e) => return e,
+            };
+        }
+    }
+
+    async fn renew_address(&self) -> Result<(), Error<T::Error>> {
+        let silence = self.silence();
+        self.radio.borrow_mut().set_renewing(true);
+        let renewed = async {
+            silence.claim().await?;
+            let [a, b, c, ..] = self.stack.command(LeRand::new()).await?;
+            let Some(address) = self.mux.another_address([a, b, c]) else {
+                return Ok(());
+            };
+            let command = LeSetRandomAddr::new(BdAddr::new(address));
+            self.stack.command(command).await?;
+            self.mux.go_by(address);
+            Ok(())
+        };
+        let renewed = renewed.await;
+        self.radio.borrow_mut().set_renewing(false);
+        renewed
+    }
+
+    /// Waits until the radio has to be left for another address, or until it can be used again.
+    pub(super) async fn renewing(&self, renewing: bool) {
+        poll_fn(|cx| {
+            let mut radio = self.radio.borrow_mut();
+            radio.register(cx.waker());
+            match radio.is_renewing() == renewing {
+                true => Poll::Ready(()),
+                false => Poll::Pending,
+            }
+        })
+        .await;
+    }
+}
