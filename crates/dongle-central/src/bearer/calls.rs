@@ -6,7 +6,7 @@ use core::task::{Context, Poll, Waker};
 use embassy_time::Instant;
 
 use super::waiters::set;
-use super::{Bearer, MtuExchange, copy, is_before};
+use super::{Bearer, MtuExchange, Output, copy, is_before};
 use crate::att::{Mtu, Opcode};
 
 /// Names a call; it means nothing any more once the call is over.
@@ -210,33 +210,33 @@ impl Bearer<'_> {
         }
     }
 
-    pub(super) fn oldest_queued_call(&self) -> Option<(usize, u16)> {
+    /// The call that was queued first, and its place in the order of calls.
+    pub(super) fn oldest_queued_call(&self) -> Option<(u16, Output)> {
         if !self.state.may_be_queued {
             return None;
         }
-        let mut oldest: Option<(usize, u16)> = None;
+        let (mut oldest, mut queued) = (None, 0);
         for (index, call) in self.calls.iter().enumerate() {
-            if let Phase::Queued { sequence, .. } = call.phase
-                && oldest.is_none_or(|(_, old)| is_before(sequence, old))
-            {
-                oldest = Some((index, sequence));
+            if let Phase::Queued { sequence, .. } = call.phase {
+                queued += 1;
+                if oldest.is_none_or(|(old, _)| is_before(sequence, old)) {
+                    oldest = Some((sequence, index));
+                }
             }
         }
-        oldest
+        let (sequence, index) = oldest?;
+        let more = queued > 1;
+        Some((sequence, Output::Call { index, more }))
     }
 
-    pub(super) fn send_call(
-        &mut self,
-        index: usize,
-        now: Instant,
-        out: &mut [u8],
-    ) -> Option<usize> {
-        let call = self.calls.get_mut(index)?;
+    pub(super) fn send_call(&mut self, index: usize, now: Instant, out: &mut [u8]) -> usize {
+        let Some(call) = self.calls.get_mut(index) else {
+            return 0;
+        };
         let Phase::Queued { len, .. } = call.phase else {
-            return None;
+            return 0;
         };
         call.phase = Phase::InFlight;
-        self.state.may_be_queued = self.oldest_queued_call().is_some();
         let room = self
             .call_room(index)
             .get(..usize::from(len))
@@ -254,7 +254,7 @@ impl Bearer<'_> {
             self.state.offered = offered;
         }
         self.note_request(opcode, now, Some(index));
-        Some(len)
+        len
     }
 
     pub(super) fn note_request(&mut self, opcode: Opcode, sent_at: Instant, call: Option<usize>) {

@@ -268,9 +268,8 @@ impl<'a> Bearer<'a> {
     }
 
     /// Whether [`Bearer::poll_transmit`] has something to say.
-    #[inline]
     pub fn has_output(&self) -> bool {
-        !self.state.reply.is_empty() || self.state.confirmation_due || self.next_source().is_some()
+        self.next_output().is_some()
     }
 
     /// Whether an indication waits to be confirmed by the next PDU that goes out.
@@ -283,34 +282,74 @@ impl<'a> Bearer<'a> {
     ///
     /// `out` must hold the MTU; a PDU that does not fit is dropped as if it had been sent.
     pub fn poll_transmit(&mut self, now: Instant, out: &mut [u8]) -> Option<usize> {
-        if let Some(len) = self.state.reply.take(out) {
-            return Some(len);
+        let output = self.next_output()?;
+        Some(self.transmit(output, now, out))
+    }
+
+    /// What goes out next.
+    pub(crate) fn next_output(&self) -> Option<Output> {
+        if !self.state.reply.is_empty() {
+            return Some(Output::Reply);
         }
-        if core::mem::take(&mut self.state.confirmation_due) {
-            let room = out.first_mut()?;
-            *room = Opcode::HANDLE_VALUE_CONFIRMATION.0;
-            return Some(1);
+        if self.state.confirmation_due {
+            return Some(Output::Confirmation);
         }
-        match self.next_source()? {
-            Source::Command => {
+        let command = ring::front_tag(&self.state.commands, self.commands);
+        let request = match self.state.in_flight {
+            Some(_) => None,
+            None => self.next_request(),
+        };
+        match (command, request) {
+            // Of equals the command.
+            (Some(command), Some((sequence, _))) if !is_before(sequence, command) => {
+                Some(Output::Command)
+            }
+            (Some(_), None) => Some(Output::Command),
+            (_, request) => request.map(|(_, output)| output),
+        }
+    }
+
+    /// The oldest request that waits, and its place in the order of calls.
+    fn next_request(&self) -> Option<(u16, Output)> {
+        let cancel = self.state.cancel_write.map(|s| (s, Output::CancelWrite));
+        let call = self.oldest_queued_call();
+        match (call, cancel) {
+            (Some((call, _)), Some((cancelled, _))) if is_before(cancelled, call) => cancel,
+            (None, _) => cancel,
+            (Some(_), _) => call,
+        }
+    }
+
+    /// Writes what goes out next to `out`; its length.
+    pub(crate) fn transmit(&mut self, output: Output, now: Instant, out: &mut [u8]) -> usize {
+        match output {
+            Output::Reply => self.state.reply.take(out),
+            Output::Confirmation => {
+                self.state.confirmation_due = false;
+                copy(&[Opcode::HANDLE_VALUE_CONFIRMATION.0], out)
+            }
+            Output::Command => {
                 let mut ring = Ring {
                     state: &mut self.state.commands,
                     bytes: self.commands,
                 };
-                let len = copy(ring.front()?.data, out);
+                let len = ring.front().map_or(0, |record| copy(record.data, out));
                 ring.pop();
                 // Who waits for room comes back when it is worth it: for many commands at a time.
                 if ring.has_much_room() {
                     self.waiters.wake_all();
                 }
                 self.state.counters.commands = self.state.counters.commands.wrapping_add(1);
-                Some(len)
+                len
             }
-            Source::Call(index) => self.send_call(index, now, out),
-            Source::CancelWrite => {
+            Output::Call { index, more } => {
+                self.state.may_be_queued = more;
+                self.send_call(index, now, out)
+            }
+            Output::CancelWrite => {
                 self.state.cancel_write = None;
                 self.note_request(Opcode::EXECUTE_WRITE_REQUEST, now, None);
-                Some(copy(&[Opcode::EXECUTE_WRITE_REQUEST.0, 0], out))
+                copy(&[Opcode::EXECUTE_WRITE_REQUEST.0, 0], out)
             }
         }
     }
@@ -435,35 +474,6 @@ impl<'a> Bearer<'a> {
     pub fn wait_for_change(&mut self, waker: &Waker) {
         self.waiters.register(waker);
     }
-
-    /// The oldest among the commands and the requests that may go out.
-    fn next_source(&self) -> Option<Source> {
-        let command = ring::front_tag(&self.state.commands, self.commands);
-        let request = match self.state.in_flight {
-            Some(_) => None,
-            None => self.next_request(),
-        };
-        match (command, request) {
-            // Of equals the command.
-            (Some(command), Some((sequence, _))) if !is_before(sequence, command) => {
-                Some(Source::Command)
-            }
-            (Some(_), None) => Some(Source::Command),
-            (_, request) => request.map(|(_, source)| source),
-        }
-    }
-
-    /// The oldest request that waits, and its place in the order of calls.
-    fn next_request(&self) -> Option<(u16, Source)> {
-        let cancel = self.state.cancel_write.map(|s| (s, Source::CancelWrite));
-        let call = self.oldest_queued_call();
-        let call = call.map(|(index, s)| (s, Source::Call(index)));
-        match (call, cancel) {
-            (Some((call, _)), Some((cancelled, _))) if is_before(cancelled, call) => cancel,
-            (None, _) => cancel,
-            (Some(_), _) => call,
-        }
-    }
 }
 
 /// Whether a call came before another, as long as they are less than 2^15 calls apart.
@@ -471,10 +481,17 @@ fn is_before(a: u16, b: u16) -> bool {
     (a.wrapping_sub(b) as i16) < 0
 }
 
+/// A PDU that may go out.
 #[derive(Debug, Clone, Copy)]
-enum Source {
+pub(crate) enum Output {
+    Reply,
+    Confirmation,
     Command,
-    Call(usize),
+    Call {
+        index: usize,
+        /// Whether another is queued behind it.
+        more: bool,
+    },
     CancelWrite,
 }
 

@@ -52,13 +52,10 @@ impl Reply {
         self.0.is_empty()
     }
 
-    pub(super) fn take(&mut self, out: &mut [u8]) -> Option<usize> {
-        if self.0.is_empty() {
-            return None;
-        }
+    pub(super) fn take(&mut self, out: &mut [u8]) -> usize {
         let len = copy(&self.0, out);
         self.0.clear();
-        Some(len)
+        len
     }
 }
 

@@ -78,7 +78,7 @@ impl<L: Links + Clone, P: Procedure, B: AsRef<[u8]> + AsMut<[u8]>> Run<L, P, B> 
     /// Makes the next request and judges its response; false: the procedure is at its end.
     async fn advance(&mut self) -> Result<bool, Error> {
         self.len = 0;
-        if self.over {
+        if self.over || self.procedure.is_over() {
             return Ok(false);
         }
         let result = self.exchange().await;

@@ -82,6 +82,22 @@ fn a_read_that_is_dropped_leaves_the_next_one_its_own_answer() {
 }
 
 #[test]
+fn a_value_that_was_read_whole_stands_though_the_link_has_ended() {
+    let links = Places::new();
+    let client = connect(&links);
+    let (mut buffer, mut out) = ([0; 65], [0; 512]);
+    {
+        let mut read = pin!(client.read(handle(1), &mut buffer, &mut out));
+        assert!(poll(&mut read).is_pending());
+        assert_eq!(sent(&links), [0x0A, 1, 0]);
+        receive(&links, &[0x0B, 11]);
+        links.close(client.link(), Reason::Hci(0x13));
+        assert_eq!(poll(&mut read), Poll::Ready(Ok(1)));
+    }
+    assert_eq!(out[0], 11);
+}
+
+#[test]
 fn a_third_caller_waits_for_a_place_and_gets_one() {
     let links = Places::new();
     let client = connect(&links);

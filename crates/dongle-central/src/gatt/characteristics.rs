@@ -66,6 +66,10 @@ impl Procedure for DiscoverCharacteristics {
         ))
     }
 
+    fn is_over(&self) -> bool {
+        self.sweep.rest().is_none()
+    }
+
     fn response(&mut self, pdu: &[u8]) -> Result<(), ProcedureError> {
         self.entries = Entries::default();
         let Some(response) = found(pdu)? else {

@@ -33,6 +33,10 @@ impl Procedure for DiscoverDescriptors {
         Ok(Some(Request::FindInformation { range }.emit(out)?))
     }
 
+    fn is_over(&self) -> bool {
+        self.sweep.rest().is_none()
+    }
+
     fn response(&mut self, pdu: &[u8]) -> Result<(), ProcedureError> {
         self.entries = Entries::default();
         let Some(response) = found(pdu)? else {

@@ -114,6 +114,10 @@ impl Procedure for DiscoverIncluded {
         Ok(Some(request.emit(out)?))
     }
 
+    fn is_over(&self) -> bool {
+        self.pending.is_empty() && self.sweep.rest().is_none()
+    }
+
     fn response(&mut self, pdu: &[u8]) -> Result<(), ProcedureError> {
         self.entries = Entries::default();
         if self.reading {

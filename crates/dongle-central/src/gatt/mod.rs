@@ -84,6 +84,12 @@ pub trait Procedure: Send {
     /// more in it.
     fn next_item<'p>(&mut self, pdu: &'p [u8]) -> Option<Self::Item<'p>>;
 
+    /// Whether there is nothing more to ask, where that shows before [`request`](Self::request) is
+    /// called. What was found then stands, whatever becomes of the link.
+    fn is_over(&self) -> bool {
+        false
+    }
+
     /// What the server has to be told if the procedure ends now, before its end. It is a request
     /// like any other and waits its turn behind the one in flight; nobody needs its response.
     fn cancel(&self) -> Option<Request<'static>> {

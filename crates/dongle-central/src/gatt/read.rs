@@ -66,6 +66,10 @@ impl Procedure for ReadLong {
         Ok(Some(request.emit(out)?))
     }
 
+    fn is_over(&self) -> bool {
+        self.step == Step::Done
+    }
+
     fn response(&mut self, pdu: &[u8]) -> Result<(), ProcedureError> {
         self.fresh = false;
         let value = match (accepted(pdu), self.step) {

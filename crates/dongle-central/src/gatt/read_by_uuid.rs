@@ -49,6 +49,10 @@ impl Procedure for ReadByUuid {
         ))
     }
 
+    fn is_over(&self) -> bool {
+        self.sweep.rest().is_none()
+    }
+
     fn response(&mut self, pdu: &[u8]) -> Result<(), ProcedureError> {
         self.entries = Entries::default();
         let response = if self.begun {

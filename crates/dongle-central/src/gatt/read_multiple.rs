@@ -45,6 +45,10 @@ impl Procedure for ReadMultiple<'_> {
         Ok(Some(Request::ReadMultiple { handles }.emit(out)?))
     }
 
+    fn is_over(&self) -> bool {
+        self.asked
+    }
+
     fn response(&mut self, pdu: &[u8]) -> Result<(), ProcedureError> {
         match accepted(pdu)? {
             Response::ReadMultiple { values } if values.len() > self.full => {
@@ -134,6 +138,10 @@ impl Procedure for ReadMultipleVariable<'_> {
             },
         };
         Ok(Some(request.emit(out)?))
+    }
+
+    fn is_over(&self) -> bool {
+        self.rest.is_empty()
     }
 
     fn response(&mut self, pdu: &[u8]) -> Result<(), ProcedureError> {

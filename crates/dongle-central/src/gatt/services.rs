@@ -49,6 +49,10 @@ impl Procedure for DiscoverServices {
         ))
     }
 
+    fn is_over(&self) -> bool {
+        self.sweep.rest().is_none()
+    }
+
     fn response(&mut self, pdu: &[u8]) -> Result<(), ProcedureError> {
         self.entries = Entries::default();
         let Some(response) = found(pdu)? else {
@@ -116,6 +120,10 @@ impl Procedure for DiscoverServicesByUuid {
             }
             .emit(out)?,
         ))
+    }
+
+    fn is_over(&self) -> bool {
+        self.sweep.rest().is_none()
     }
 
     fn response(&mut self, pdu: &[u8]) -> Result<(), ProcedureError> {

@@ -87,6 +87,7 @@ impl<const PDU: usize, const CALLS: usize, const SUBSCRIPTIONS: usize, const QUE
     }
 
     /// The link that lives here.
+    #[inline]
     pub fn link(&mut self) -> Link<'_> {
         let state = self.state.get();
         Link {

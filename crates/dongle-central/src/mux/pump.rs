@@ -12,7 +12,7 @@ use embassy_time::{Instant, Timer};
 
 use super::reassembly::{CID_ATT, L2CAP_HEADER};
 use super::{Failure, Mux, MuxError, PACKETS_PER_TURN, ReportHandler};
-use crate::bearer::Bearer;
+use crate::bearer::{Bearer, Output};
 use crate::links::{LinkId, LinkPhase, Links, MAX_LINKS, Reason};
 
 /// What the pump knows of each link.
@@ -116,7 +116,8 @@ where
                 sent = true;
             }
             for index in bits(rounds.due) {
-                let turn = self.take_turn(index, frame, now);
+                let overdue = rounds.is_overdue(index, now);
+                let turn = self.take_turn(index, overdue, frame, now);
                 rounds.set(index, &turn);
                 if let Some(len) = turn.frame {
                     self.send_frame(turn.handle, frame.get(..len).unwrap_or_default())
@@ -137,13 +138,13 @@ where
         }
     }
 
-    /// Tells a link the time, and has it write one PDU to `frame` if it has one and may send it.
-    fn take_turn(&self, index: usize, frame: &mut [u8], now: Instant) -> Turn {
+    /// Tells a link the time if that is what it waits for, and has it write one PDU to `frame` if it has one and may send it.
+    fn take_turn(&self, index: usize, overdue: bool, frame: &mut [u8], now: Instant) -> Turn {
         let turn = self.links.with(index, |link| {
             if link.info.phase() != LinkPhase::Open {
                 return Turn::NONE;
             }
-            if link.bearer.poll_timeout().is_some_and(|at| at <= now) {
+            if overdue {
                 link.bearer.handle_timeout(now);
             }
             let mut turn = Turn {
@@ -153,14 +154,15 @@ where
             if link.bearer.take_expired() {
                 link.close(Reason::TransactionTimeout);
                 self.state.borrow_mut().doom(LinkId::of(index, link.info));
-            } else if link.bearer.has_output() {
+            } else if let Some(output) = link.bearer.next_output() {
                 let mut state = self.state.borrow_mut();
-                let may_begin = state.turns().att_may_begin(turn.handle, now);
-                if may_begin && let Some(len) = write_frame(&mut link.bearer, now, frame) {
+                if state.turns().att_may_begin(turn.handle, now) {
                     state.turns().begin_att_frame(turn.handle);
-                    turn.frame = Some(len);
+                    turn.frame = Some(write_frame(&mut link.bearer, output, now, frame));
+                    turn.has_output = link.bearer.has_output();
+                } else {
+                    turn.has_output = true;
                 }
-                turn.has_output = !may_begin || link.bearer.has_output();
             }
             turn.deadline = link.bearer.poll_timeout();
             turn
@@ -223,12 +225,14 @@ impl Turn {
 }
 
 /// Writes a bearer's next PDU to `frame`, as a frame of its channel; the length of the frame.
-fn write_frame(bearer: &mut Bearer<'_>, now: Instant, frame: &mut [u8]) -> Option<usize> {
-    let (header, pdu) = frame.split_first_chunk_mut::<L2CAP_HEADER>()?;
-    let len = bearer.poll_transmit(now, pdu)?;
+fn write_frame(bearer: &mut Bearer<'_>, output: Output, now: Instant, frame: &mut [u8]) -> usize {
+    let (header, pdu) = frame.split_at_mut(L2CAP_HEADER.min(frame.len()));
+    let len = bearer.transmit(output, now, pdu);
     let ([l0, l1], [c0, c1]) = ((len as u16).to_le_bytes(), CID_ATT.to_le_bytes());
-    *header = [l0, l1, c0, c1];
-    Some(L2CAP_HEADER + len)
+    for (to, from) in header.iter_mut().zip([l0, l1, c0, c1]) {
+        *to = from;
+    }
+    header.len() + len
 }
 
 impl Rounds {
@@ -248,10 +252,14 @@ impl Rounds {
     /// Makes those links due whose time has come.
     fn expire(&mut self, now: Instant) {
         for index in bits(self.timed) {
-            if self.deadline(index).is_some_and(|at| at <= now) {
+            if self.is_overdue(index, now) {
                 self.due |= 1 << index;
             }
         }
+    }
+
+    fn is_overdue(&self, index: usize, now: Instant) -> bool {
+        self.timed & (1 << index) != 0 && self.deadline(index).is_some_and(|at| at <= now)
     }
 
     fn next_deadline(&self) -> Option<Instant> {
