@@ -1,5 +1,10 @@
 //! Bluetooth LE central for programs that own their radio: no std, no alloc, no unsafe.
 //!
+//! It is what firmware uses, and what the crate `dongle` makes a facade of on a desktop. A program
+//! lends it memory ([`links::StaticLinks`]) and a transport, wrapped in a [`mux::Mux`]; a
+//! [`central::Central`] on that scans and connects, and each connection has a [`client::Client`].
+//! `examples/firmware_shaped.rs` is all of it in one file.
+//!
 //! From the wire up:
 //!
 //! - [`att`], [`adv`]: what goes over the air, checked and without state.

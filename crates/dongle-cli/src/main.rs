@@ -1,4 +1,14 @@
 //! `dongle`: Bluetooth LE devices from the command line, through any HCI controller.
+//!
+//! ```console
+//! $ dongle scan
+//! $ dongle inspect D0:18:0D:48:52:4D
+//! $ dongle notify D0:18:0D:48:52:4D heart-rate-measurement
+//! ```
+//!
+//! `dongle --help` tells of every command, `docs/cli.md` shows them. From the outside in: `args` is
+//! the command line, `commands` has one module for each command, `session` is the dongle they
+//! share, and `failure` is how they end. What is drawn goes through `output`, `screen` and `style`.
 #![forbid(unsafe_code)]
 
 mod args;

@@ -2,9 +2,9 @@
 //!
 //! An [`Air`] holds controllers that speak HCI to their hosts, as a dongle does, and hear each
 //! other: they advertise, scan, connect, carry data and encrypt. It holds peripherals too: on
-//! trouble-host's peripheral role a [`HeartRateSensor`] and, with the feature `security`, a `Lock`
-//! that wants to be paired with; a [`ScriptedPeripheral`] whose every PDU a test decides; and
-//! beacons by the ten thousand. What goes wrong with real radios goes
+//! trouble-host's peripheral role a [`HeartRateSensor`], an [`Echo`] on an L2CAP channel and, with
+//! the feature `security`, a `Lock` that wants to be paired with; a [`ScriptedPeripheral`] whose
+//! every PDU a test decides; and beacons by the ten thousand. What goes wrong with real radios goes
 //! wrong here on request ([`AirController`]). [`serve`] gives a controller to a host outside of
 //! this process, over TCP or at a pseudo-terminal.
 //!

@@ -266,7 +266,7 @@ impl MuxState {
         }
     }
 
-    /// Waits until the controller has said nothing for [`SILENCE`].
+    /// Waits until the controller has said nothing for `SILENCE`.
     #[inline]
     pub fn poll_silence(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         match core::mem::take(&mut self.silent) {

@@ -55,7 +55,7 @@ impl Descriptor {
     /// Reads it as what it means: a number, a text, or one of [`values`](crate::values).
     ///
     /// # Errors
-    /// [`Error::InvalidValue`] if it is not one of these.
+    /// [`Error::InvalidValue`](crate::Error::InvalidValue) if it is not one of these.
     pub fn read_as<T: FromValue + Send>(&self) -> Call<'_, T> {
         Call::new(move |timeout| async move {
             let value = self.read().maybe(timeout).await?;
