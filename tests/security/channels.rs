@@ -205,7 +205,7 @@ fn a_megabyte_goes_out_and_back_while_another_channel_is_busy() {
 }
 
 #[test]
-fn the_smallest_units_of_a_device_are_kept_to() {
+fn the_smallest_and_the_largest_units_of_a_device_are_kept_to() {
     let Some((mut bench, _dongle, connection)) = started() else {
         return;
     };
@@ -219,6 +219,22 @@ fn the_smallest_units_of_a_device_are_kept_to() {
     }
     let long = soon(channel.send(&pattern(24)));
     assert!(matches!(long, Err(Error::InvalidParameter(_))), "{long:?}");
+    // Bumble takes the number of a channel for used ever after, so this one stays open.
+    let _open = channel;
+
+    bench.lock.command(&json!({
+        "do": "l2cap_serve", "psm": SPSM + 1, "mtu": 65535, "mps": 65533, "credits": 1000,
+        "echo": false,
+    }));
+    let mut channel = soon(connection.l2cap_connect(SPSM + 1)).expect("it opens");
+    assert_eq!(channel.peer_mtu(), 65535);
+    let mut sent = 0;
+    for length in [1, 1017, 1018, 1024, 5000, 65533] {
+        soon(channel.send(&pattern(length))).expect("it is sent");
+        sent += length;
+    }
+    soon(channel.disconnect());
+    assert_eq!(bench.lock.event("l2cap_closed")["total"], sent);
 }
 
 #[test]

@@ -19,6 +19,8 @@ use crate::host::{Command, Query};
 
 /// Longest service data unit that is taken, if nothing else is said.
 pub(crate) const MTU: u16 = 1000;
+/// Longest unit that trouble-host reckons the credits of.
+const LONGEST: u16 = u16::MAX - 2;
 /// Units that wait to be read; until one is, the peer gets no credit for another.
 const INCOMING: usize = 4;
 
@@ -255,7 +257,7 @@ impl L2capChannel {
     /// # Errors
     /// [`Error::InvalidParameter`] if it is longer than the device takes; [`Error::ChannelClosed`].
     pub async fn send(&mut self, unit: &[u8]) -> Result<(), Error> {
-        if unit.len() > usize::from(self.peer_mtu) {
+        if unit.len() > usize::from(self.peer_mtu.min(LONGEST)) {
             return Err(Error::InvalidParameter(
                 "a unit longer than the device takes",
             ));

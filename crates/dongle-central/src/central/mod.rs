@@ -132,6 +132,8 @@ where
         mux: &'a Mux<'a, T, L, R, BUFFER>,
         stack: &'s HostStack<'a, T, L, P, R, BUFFER>,
     ) -> Self {
+        // Without the L2CAP header.
+        mux.set_longest_frame(u16::try_from(P::MTU.saturating_sub(4)).unwrap_or(u16::MAX));
         Self {
             mux,
             stack,

@@ -207,6 +207,11 @@ impl<'l, T: Transport, L: Links, R: ReportHandler, const BUFFER: usize> Mux<'l, 
         self.state.borrow_mut().queue_answer(handle, frame);
     }
 
+    /// Tells the longest L2CAP frame that trouble-host has room for, in octets of payload.
+    pub(crate) fn set_longest_frame(&self, octets: u16) {
+        self.state.borrow_mut().set_longest_frame(octets);
+    }
+
     /// Has trouble-host see an ACL packet that was held back, before the next from the controller.
     pub(crate) fn pass(&self, packet: [u8; CLOSING]) {
         self.state.borrow_mut().pass(packet);

@@ -17,6 +17,24 @@ const CONNECTION_RESPONSE: u8 = 0x15;
 /// A Disconnection Request in one ACL packet.
 pub const CLOSING: usize = 16;
 
+/// Shortest frame that a side may ask for (Core Vol 3 Part A, 4.22), in octets of payload.
+const SHORTEST: u16 = 23;
+
+/// Keeps the longest frame that a peer takes, in the beginning of its request for a channel or of
+/// its answer to ours, L2CAP header first, within what trouble-host has room for; on one that is too
+/// short it would panic.
+pub fn bound_frames(frame: &mut [u8], longest: u16) {
+    let at = match *frame {
+        [_, _, 5, 0, CONNECTION_RESPONSE, ..] => 12,
+        [_, _, 5, 0, CONNECTION_REQUEST, ..] => 14,
+        _ => return,
+    };
+    if let Some(mps) = frame.get_mut(at..).and_then(|rest| rest.first_chunk_mut()) {
+        let asked = u16::from_le_bytes(*mps);
+        *mps = asked.min(longest).max(SHORTEST).to_le_bytes();
+    }
+}
+
 /// The channels of one connection.
 #[derive(Debug, Default)]
 pub struct Sdus {
@@ -168,6 +186,29 @@ mod tests {
         14, 0, 5, 0, 0x14, 1, 10, 0, 0x80, 0, 0x40, 0, 0, 1, 0, 1, 1, 0,
     ];
     const CLOSE: [u8; CLOSING] = [1, 0x20, 12, 0, 8, 0, 5, 0, 6, 9, 4, 0, 0x40, 0, 0x41, 0];
+
+    #[test]
+    fn the_frames_that_a_peer_takes_are_bounded() {
+        const RESPONSE: [u8; 18] = [14, 0, 5, 0, 0x15, 1, 10, 0, 0x41, 0, 9, 9, 0, 1, 1, 0, 0, 0];
+        for (asked, longest, taken) in [
+            (0_u16, 1000, 23_u16),
+            (22, 1000, 23),
+            (256, 1000, 256),
+            (0xFFFF, 1000, 1000),
+            (0xFFFF, 0, 23),
+        ] {
+            for (mut frame, at) in [(RESPONSE, 12), (REQUEST, 14)] {
+                let mut bounded = frame;
+                bounded[at..at + 2].copy_from_slice(&asked.to_le_bytes());
+                bound_frames(&mut bounded, longest);
+                frame[at..at + 2].copy_from_slice(&taken.to_le_bytes());
+                assert_eq!(bounded, frame);
+            }
+        }
+        for len in 0..18 {
+            bound_frames(&mut RESPONSE.clone()[..len], 1000);
+        }
+    }
 
     #[test]
     fn a_first_frame_has_to_tell_its_length() {

@@ -13,7 +13,7 @@ use super::packet::Head;
 use super::reassembly::{Reassembly, Step};
 use super::report::ReportHandler;
 use super::request::{self, ANSWER, ParameterRequest};
-use super::sdus::CLOSING;
+use super::sdus::{self, CLOSING};
 use super::turns::Turns;
 use super::watchdog::{Watchdog, is_dispensable};
 use crate::links::{LinkId, LinkInfo, Links, MAX_LINKS, Reason};
@@ -126,6 +126,8 @@ pub struct MuxState {
     /// How many times something had to come from the controller for that.
     passes: u32,
     pass_watcher: WakerRegistration,
+    /// Longest L2CAP frame that trouble-host has room for, in octets of payload.
+    longest_frame: u16,
     scan_turned_off: bool,
     counters: MuxCounters,
     /// When to see whether packets were received since, and how many there were then.
@@ -190,6 +192,7 @@ impl MuxState {
             passed: Deque::new(),
             passes: 0,
             pass_watcher: WakerRegistration::new(),
+            longest_frame: u16::MAX,
             scan_turned_off: false,
             counters: MuxCounters {
                 received: 0,
@@ -381,6 +384,11 @@ impl MuxState {
         }
     }
 
+    /// Tells the longest L2CAP frame that trouble-host has room for, in octets of payload.
+    pub fn set_longest_frame(&mut self, octets: u16) {
+        self.longest_frame = octets;
+    }
+
     /// Has trouble-host see an ACL packet that was held back.
     pub fn pass(&mut self, packet: [u8; CLOSING]) {
         if self.passed.push_back(packet).is_err() {
@@ -528,6 +536,12 @@ impl MuxState {
     }
 
     fn acl(&mut self, packet: &mut [u8], links: &impl Links) -> Inbound {
+        let longest = self.longest_frame;
+        if let Some((&mut [_, h1, _, _], frame)) = packet.split_first_chunk_mut()
+            && h1 >> 4 & 0b11 != 0b01
+        {
+            sdus::bound_frames(frame, longest);
+        }
         let Some((&[h0, h1, _, _], data)) = packet.split_first_chunk() else {
             return self.dropped("an ACL packet without header", packet);
         };
