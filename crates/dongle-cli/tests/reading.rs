@@ -97,6 +97,18 @@ fn inspect_gives_the_whole_database_as_json() {
 }
 
 #[test]
+fn mtu_and_interval_are_as_one_says() {
+    let world = World::new();
+    let inspect = ["inspect", SENSOR, "--json", "--no-values"];
+    let device = world.json(&[&inspect[..], &["--mtu", "40", "--interval", "15ms"]].concat());
+    assert_eq!(device["mtu"], 40);
+    assert_eq!(device["interval_ms"], 15.0);
+    let refused = world.run(&[&inspect[..], &["--interval", "1ms"]].concat());
+    assert_eq!(refused.code, 2, "{refused:?}");
+    assert!(refused.err.contains("7.5ms to 4s"), "{refused:?}");
+}
+
+#[test]
 fn a_value_is_read_as_what_it_is_or_as_one_says() {
     let world = World::new();
     for (args, out) in [
