@@ -121,6 +121,21 @@ impl HciPort {
             .map_err(|_| Closed)
     }
 
+    /// Delivers as many of `packets` as there is room for, and wakes the host once for all of them.
+    /// How many were taken; `Pending`: not all, and the waker hears when there is room.
+    ///
+    /// # Errors
+    ///
+    /// As [`deliver_blocking`](Self::deliver_blocking).
+    pub fn poll_deliver_each<'p>(
+        &self,
+        cx: &mut Context<'_>,
+        packets: impl IntoIterator<Item = &'p [u8]>,
+    ) -> (usize, Poll<Result<(), Closed>>) {
+        let (count, outcome) = self.shared.to_host.poll_push_each(cx, self.key, packets);
+        (count, outcome.map_err(|_| Closed))
+    }
+
     /// Takes the host's next packet into `out`, replacing its content. `false`: there is none.
     ///
     /// # Errors

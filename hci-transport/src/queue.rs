@@ -190,6 +190,35 @@ impl PacketQueue {
         Ok(())
     }
 
+    /// Puts in as many of `packets` as there is room for, under one lock and with one wake; how many.
+    /// `Pending`: not all.
+    pub(crate) fn poll_push_each<'p>(
+        &self,
+        cx: &mut Context<'_>,
+        key: WaiterKey,
+        packets: impl IntoIterator<Item = &'p [u8]>,
+    ) -> (usize, Poll<Result<(), Error>>) {
+        let mut state = self.lock();
+        let (mut count, mut outcome) = (0, Poll::Ready(Ok(())));
+        for packet in packets {
+            match state.room_for(packet.len()) {
+                Ok(true) => {
+                    state.push(packet);
+                    count += 1;
+                    continue;
+                }
+                Ok(false) => {
+                    state.writing.register(key, cx.waker());
+                    outcome = Poll::Pending;
+                }
+                Err(error) => outcome = Poll::Ready(Err(error)),
+            }
+            break;
+        }
+        self.wake_readers(state);
+        (count, outcome)
+    }
+
     /// Puts in every packet of `packets`, under one lock and with one wake. `Pending`: there was no
     /// room for all.
     #[cfg_attr(not(unix), allow(dead_code))]

@@ -16,6 +16,9 @@ use crate::{Error, ErrorKind, HciPort};
 pub(crate) use mover::Descriptor;
 use mover::Mover;
 
+/// How often a future that is busy is polled before the bytes have their turn.
+const POLLS: u32 = 4;
+
 /// Decides whose turn it is to move the bytes.
 #[derive(Clone)]
 pub(crate) struct Helm(Arc<Shared>);
@@ -141,6 +144,7 @@ impl Turn {
         let waker = Waker::from(Arc::clone(&signal));
         let mut cx = Context::from_waker(&waker);
         let mut patience = Patience::new();
+        let mut busy = 0_u32;
         loop {
             signal.rearm();
             if let Poll::Ready(output) = future.as_mut().poll(&mut cx) {
@@ -149,12 +153,16 @@ impl Turn {
             let Some(mover) = &mut self.mover else {
                 continue;
             };
-            mover.send(&mut cx);
+            // A future that has more to do has more to send, too: that goes out together. It is kept
+            // neither from sending nor from reading for long.
             if signal.is_set() {
-                // It is busy, which must not keep it from reading.
-                mover.receive(&mut cx);
+                busy = busy.wrapping_add(1);
+                if busy % POLLS == 0 {
+                    mover.advance(&mut cx);
+                }
                 continue;
             }
+            mover.send(&mut cx);
             while !signal.is_set() {
                 let mut ready = false;
                 patience.wait(

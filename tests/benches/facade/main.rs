@@ -5,6 +5,7 @@
 
 mod bare;
 mod server;
+mod simulated;
 
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};
@@ -15,16 +16,33 @@ use futures_lite::future::block_on;
 
 /// What this program is to be, when it starts itself.
 const ROLE: &str = "FACADE_BENCH_ROLE";
-const READS: u32 = 20_000;
-const COMMANDS: u32 = 100_000;
+const READS: u32 = 2_000;
+const COMMANDS: u32 = 50_000;
 const NOTIFICATIONS: u32 = 100_000;
-const ROUNDS: usize = 7;
+const ROUNDS: usize = 5;
 
 fn main() {
     match std::env::var(ROLE).as_deref() {
-        Ok("server") => server::run().expect("the server runs"),
-        Ok(port) => block_on(idle(port.parse().expect("a port"))),
-        Err(_) => measure(),
+        Ok(role) => {
+            // Whoever started this may be killed.
+            std::thread::spawn(|| {
+                let _ = std::io::copy(&mut std::io::stdin(), &mut std::io::sink());
+                std::process::exit(0);
+            });
+            play(role);
+        }
+        Err(_) => {
+            measure("dongle-virtual's controller", "simulated");
+            measure("a controller that is nothing but its bytes", "bytes");
+        }
+    }
+}
+
+fn play(role: &str) {
+    match role {
+        "bytes" => server::run().expect("the server runs"),
+        "simulated" => simulated::run().expect("the server runs"),
+        port => block_on(idle(port.parse().expect("a port"))),
     }
 }
 
@@ -32,6 +50,7 @@ fn main() {
 fn start(role: &str) -> (Killed, String) {
     let mut child = Command::new(std::env::current_exe().expect("a path"))
         .env(ROLE, role)
+        .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .spawn()
         .expect("it starts again");
@@ -50,14 +69,14 @@ impl Drop for Killed {
     }
 }
 
-async fn connect(port: u16) -> (Dongle, DeviceConnection, Characteristic) {
+async fn connect(port: u16, peer: usize) -> (Dongle, DeviceConnection, Characteristic) {
     let dongle = Dongle::open(format!("tcp-client:127.0.0.1:{port}"));
     let dongle = dongle
         .bond_store(dongle::security::MemoryStore::default())
         .await;
     let dongle = dongle.expect("it opens");
     let connection = dongle
-        .device(Address::random([0xC6, 5, 4, 3, 2, 1]))
+        .device(Address::random(simulated::PEERS[peer]))
         .connect()
         .await;
     let connection = connection.expect("it connects");
@@ -73,50 +92,61 @@ async fn connect(port: u16) -> (Dongle, DeviceConnection, Characteristic) {
     (dongle, connection, value)
 }
 
-/// The median of some rounds, in operations a second.
-fn rate(count: u32, mut round: impl FnMut() -> Duration) -> f64 {
-    let mut times: Vec<_> = (0..ROUNDS).map(|_| round()).collect();
-    times.sort();
-    f64::from(count) / times[ROUNDS / 2].as_secs_f64()
+/// The medians of some rounds of the bare loop and of the facade by turns, in operations a second.
+fn rates(count: u32, mut bare: impl FnMut(), mut facade: impl FnMut()) -> (f64, f64) {
+    let (mut bares, mut facades) = ([0.0; ROUNDS], [0.0; ROUNDS]);
+    for (bare_took, facade_took) in bares.iter_mut().zip(&mut facades) {
+        *bare_took = timed(&mut bare).as_secs_f64();
+        *facade_took = timed(&mut facade).as_secs_f64();
+    }
+    let rate = |mut times: [f64; ROUNDS]| {
+        times.sort_by(f64::total_cmp);
+        f64::from(count) / times[ROUNDS / 2]
+    };
+    (rate(bares), rate(facades))
 }
 
-fn measure() {
-    let (_server, port) = start("server");
+fn measure(what: &str, role: &str) {
+    let (_server, port) = start(role);
     let port: u16 = port.parse().expect("a port");
-    let (_dongle, _connection, value) = block_on(connect(port));
+    let (_dongle, connection, value) = block_on(connect(port, 0));
+    println!("{what}, over TCP");
     println!(
-        "{:<28} {:>12} {:>12} {:>8}",
-        "20 octets, over TCP", "bare loop", "facade", "ratio"
+        "{:<24} {:>13} {:>13} {:>8}",
+        "  20 octets", "bare loop", "facade", "ratio"
     );
-    let line = |what: &str, bare: f64, ours: f64| {
+    let line = |what: &str, (bare, ours): (f64, f64)| {
         println!(
-            "{what:<28} {bare:>10.0}/s {ours:>10.0}/s {:>8.2}",
+            "{what:<24} {bare:>11.0}/s {ours:>11.0}/s {:>8.2}",
             ours / bare
         );
     };
 
-    let mut wire = bare::Wire::connect(port).expect("it connects");
-    let bare = rate(READS, || timed(|| wire.read(READS)));
-    let ours = rate(READS, || {
-        timed(|| {
+    let mut wire = bare::Wire::connect(port, simulated::PEERS[1]).expect("it connects");
+    let (bare, ours) = rates(
+        READS,
+        || wire.read(READS),
+        || {
             block_on(async {
                 for _ in 0..READS {
                     assert_eq!(value.read().await.expect("a value").len(), 20);
                 }
             });
-        })
-    });
-    line("read", bare, ours);
+        },
+    );
+    line("  read", (bare, ours));
     println!(
-        "{:<28} {:>10.1}us {:>10.1}us",
-        "  a round trip",
+        "{:<24} {:>10.1} us {:>10.1} us {:>8.2}",
+        "    round trip",
         1e6 / bare,
-        1e6 / ours
+        1e6 / ours,
+        bare / ours
     );
 
-    let bare = rate(COMMANDS, || timed(|| wire.write(COMMANDS)));
-    let ours = rate(COMMANDS, || {
-        timed(|| {
+    let flow = rates(
+        COMMANDS,
+        || wire.write(COMMANDS),
+        || {
             block_on(async {
                 for _ in 0..COMMANDS {
                     value.write(&[9; 20]).response(false).await.expect("queued");
@@ -124,15 +154,16 @@ fn measure() {
                 // Answered behind all of them.
                 value.read().await.expect("a value");
             });
-        })
-    });
-    line("write without response", bare, ours);
+        },
+    );
+    line("  write without response", flow);
 
-    let bare = rate(NOTIFICATIONS, || timed(|| wire.notified(NOTIFICATIONS)));
     let mut values = block_on(value.subscribe().into_future()).expect("a subscription");
     let mut missed = 0;
-    let ours = rate(NOTIFICATIONS, || {
-        timed(|| {
+    let flow = rates(
+        NOTIFICATIONS,
+        || wire.notified(NOTIFICATIONS),
+        || {
             block_on(async {
                 let count = NOTIFICATIONS.to_le_bytes();
                 value.write(&count).response(true).await.expect("written");
@@ -151,16 +182,20 @@ fn measure() {
                     }
                 }
             });
-        })
-    });
-    line("notification", bare, ours);
-    println!("  missed of {}: {missed}", NOTIFICATIONS as usize * ROUNDS);
+        },
+    );
+    line("  notification", flow);
+    println!(
+        "    missed of {}: {missed}",
+        NOTIFICATIONS as usize * ROUNDS
+    );
     if missed > 0 {
-        println!("  the rate counts what was missed, and is worth nothing");
+        println!("    the rate counts what was missed, and is worth nothing");
     }
+    drop(connection);
 
     let (_idle, line) = start(&port.to_string());
-    println!("{line}");
+    println!("  {line}");
 }
 
 fn timed(work: impl FnOnce()) -> Duration {
@@ -171,7 +206,7 @@ fn timed(work: impl FnOnce()) -> Duration {
 
 /// Holds a connection and does nothing; tells what that takes.
 async fn idle(port: u16) {
-    let (_dongle, _connection, value) = connect(port).await;
+    let (_dongle, _connection, value) = connect(port, 2).await;
     let _values = value.subscribe().await.expect("a subscription");
     std::thread::sleep(Duration::from_secs(1));
     let before = ticks();

@@ -51,10 +51,7 @@ fn serve(mut stream: TcpStream) -> io::Result<()> {
         stream.write_all(&out)?;
         out.clear();
         for number in 0..flood {
-            let mut pdu = vec![0x1B, VALUE, 0];
-            pdu.extend(number.to_le_bytes());
-            pdu.extend([7; 16]);
-            att(&pdu, &mut out);
+            att(&notification(number), &mut out);
             if out.len() > 32_768 || number + 1 == flood {
                 stream.write_all(&out)?;
                 out.clear();
@@ -120,8 +117,25 @@ fn answer(frame: &[u8], out: &mut Vec<u8>) -> u32 {
     let [_, _, 4, 0, pdu @ ..] = frame else {
         return 0;
     };
+    let (response, flood) = response(pdu);
+    if let Some(response) = response {
+        att(&response, out);
+    }
+    flood
+}
+
+/// The notification with this number: 20 octets.
+pub fn notification(number: u32) -> Vec<u8> {
+    let mut pdu = vec![0x1B, VALUE, 0];
+    pdu.extend(number.to_le_bytes());
+    pdu.extend([7; 16]);
+    pdu
+}
+
+/// The response to an ATT PDU, and how many notifications it asks for.
+pub fn response(pdu: &[u8]) -> (Option<Vec<u8>>, u32) {
     let response: &[u8] = match *pdu {
-        [0x52, ..] => return 0,
+        [0x52, ..] => return (None, 0),
         [0x02, ..] => &[0x03, 247, 0],
         [0x0A, ..] => &[
             0x0B, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20,
@@ -131,18 +145,11 @@ fn answer(frame: &[u8], out: &mut Vec<u8>) -> u32 {
         [0x08, 1 | 2, 0, .., 0x03, 0x28] => &[0x09, 7, 2, 0, 0x1E, VALUE, 0, 0xF1, 0xFF],
         [0x04, 4, 0, ..] => &[0x05, 1, 4, 0, 0x02, 0x29],
         [0x12, VALUE, 0, c0, c1, c2, c3] => {
-            att(&[0x13], out);
-            return u32::from_le_bytes([c0, c1, c2, c3]);
+            return (Some(vec![0x13]), u32::from_le_bytes([c0, c1, c2, c3]));
         }
         [0x12, ..] => &[0x13],
-        [opcode, h0, h1, ..] => {
-            return {
-                att(&[0x01, opcode, h0, h1, 0x0A], out);
-                0
-            };
-        }
-        _ => return 0,
+        [opcode, h0, h1, ..] => &[0x01, opcode, h0, h1, 0x0A],
+        _ => return (None, 0),
     };
-    att(response, out);
-    0
+    (Some(response.to_vec()), 0)
 }

@@ -12,7 +12,7 @@ use super::Shared;
 use crate::world::{ControllerId, World};
 
 /// Packets taken from one host before the next has its turn.
-const BATCH: usize = 16;
+const BATCH: usize = 64;
 /// A host that doesn't read is not listened to either, past this many packets waiting for it.
 const WAITING: usize = 512;
 
@@ -115,18 +115,17 @@ impl State {
     fn tell_hosts(&mut self, cx: &mut Context<'_>) -> bool {
         let mut busy = false;
         for port in &mut self.ports {
-            while let Some(packet) = self.world.peek_output(port.id) {
-                match port.port.poll_deliver(cx, packet) {
-                    Poll::Ready(Ok(())) => {
-                        self.world.pop_output(port.id);
-                        busy = true;
-                    }
-                    Poll::Ready(Err(_)) => {
-                        port.gone = true;
-                        busy = true;
-                        break;
-                    }
-                    Poll::Pending => break,
+            // What is taken out may let more in.
+            while self.world.pending_output(port.id) > 0 {
+                let packets = self.world.peek_outputs(port.id);
+                let (count, outcome) = port.port.poll_deliver_each(cx, packets);
+                for _ in 0..count {
+                    self.world.pop_output(port.id);
+                }
+                port.gone |= matches!(outcome, Poll::Ready(Err(_)));
+                busy |= count > 0 || port.gone;
+                if port.gone || outcome.is_pending() {
+                    break;
                 }
             }
         }

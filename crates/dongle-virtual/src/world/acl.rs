@@ -103,7 +103,7 @@ impl World {
         let mut moved = false;
         let budget = match self.pacing {
             Pacing::Paced => PACKETS_PER_EVENT,
-            Pacing::FreeRunning => 2,
+            Pacing::FreeRunning => 16,
         };
         for _ in 0..budget {
             let mut moved_now = false;

@@ -161,6 +161,13 @@ impl World {
             .map(|out| out.bytes.as_slice())
     }
 
+    /// The packets for this controller's host, without taking them.
+    pub fn peek_outputs(&self, id: ControllerId) -> impl Iterator<Item = &[u8]> {
+        let controller = self.controllers.get(&id);
+        let outbox = controller.into_iter().flat_map(|c| &c.outbox);
+        outbox.map(|out| out.bytes.as_slice())
+    }
+
     /// Takes the next packet for this controller's host.
     pub fn pop_output(&mut self, id: ControllerId) -> Option<Vec<u8>> {
         let controller = self.controllers.get_mut(&id)?;
