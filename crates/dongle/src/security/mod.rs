@@ -35,6 +35,8 @@ pub(crate) use identities::Identities;
 pub use pair::Pair;
 pub(crate) use pair::SecureRequest;
 pub use store::{BondStore, FileStore, MemoryStore};
+/// What a [`BondStore`] gives back: memory that is cleared when it is dropped.
+pub use zeroize::Zeroizing;
 
 /// What all connections of a dongle have in common.
 pub(crate) struct Context {
