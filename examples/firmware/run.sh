@@ -22,12 +22,22 @@ unpack() {
     local folder=$out/debian
     mkdir -p "$folder/packages"
     # What the packages are for needs no sound, video or firmware of QEMU's.
-    apt-get install --simulate --no-install-recommends "$@" |
-        sed -n 's/^Inst \([^ ]*\).*/\1/p' |
+    if ! apt-get install --simulate --no-install-recommends "$@" >"$folder/plan" 2>"$folder/error"; then
+        cat "$folder/error" >&2
+        echo "FAILED: apt-get does not know $*; apt-get update may help" >&2
+        return 1
+    fi
+    sed -n 's/^Inst \([^ ]*\).*/\1/p' "$folder/plan" |
         grep -vE '^(qemu-system-data|libgstreamer.*)$' >"$folder/list"
-    (cd "$folder/packages" && xargs apt-get download -q <"$folder/list" 2>/dev/null)
+    # The archive does not always answer at once.
+    (cd "$folder/packages" && xargs apt-get download -q -o Acquire::Retries=3 <"$folder/list" >&2)
     for package in "$folder"/packages/*.deb; do dpkg-deb -x "$package" "$folder"; done
     rm -r "$folder/packages"
+}
+
+# found PROGRAM: in Debian's packages that were unpacked, all of them.
+found() {
+    [[ -x $out/debian/usr/bin/$1 && ! -d $out/debian/packages ]]
 }
 
 # unpacked PROGRAM ARGUMENT...: runs a program from there.
@@ -64,13 +74,22 @@ choose_toolchain() {
                 --target "$target" --no-self-update; then return; fi
     fi
     toolchain=debian
-    [[ -x $out/debian/usr/bin/rustc ]] ||
-        unpack rustc-web cargo-web rust-web-src binutils-arm-none-eabi
+    found rustc || unpack rustc-web cargo-web rust-web-src binutils-arm-none-eabi
+}
+
+# Prefix of the programs that look into an image.
+binutils() {
+    if command -v arm-none-eabi-objdump >/dev/null; then
+        echo arm-none-eabi-
+        return
+    fi
+    found arm-none-eabi-objdump || unpack binutils-arm-none-eabi
+    echo "$out/debian/usr/bin/arm-none-eabi-"
 }
 
 qemu_program() {
     if command -v qemu-system-arm; then return; fi
-    [[ -x $out/debian/usr/bin/qemu-system-arm ]] || unpack qemu-system-arm >&2
+    found qemu-system-arm || unpack qemu-system-arm
     printf '#!/bin/sh\nLD_LIBRARY_PATH=%s exec %s "$@"\n' \
         "$out/debian/usr/lib/$(uname -m)-linux-gnu" "$out/debian/usr/bin/qemu-system-arm" \
         >"$out/qemu-system-arm"
@@ -92,25 +111,36 @@ bumble_python() {
 # image NAME PACKAGE [FEATURES]: builds one and puts it aside. One at a time, since Cargo would give
 # each package of a common build the features of all.
 image() {
-    (cd "$here" && CARGO_TARGET_DIR=$out firmware_cargo build --quiet --release \
+    (cd "$here" && CARGO_TARGET_DIR=$out firmware_cargo build --quiet --locked --release \
         --target "$target" --package "$2" --features "${3-}")
     cp "$out/$target/release/$2" "$out/images/$1"
 }
 
 choose_toolchain
 qemu=$(qemu_program)
+binutils=$(binutils)
 python=$(bumble_python)
+
+# Everything the target's packages are built of is in a lock file of its own: one that is behind
+# the workspace's is told before anything is built.
+if ! (cd "$here" && cargo fetch --quiet --locked); then
+    echo 'FAILED: cd examples/firmware && cargo fetch, and commit its Cargo.lock' >&2
+    exit 1
+fi
 
 mkdir -p "$out/images"
 # CARGO_TARGET_DIR is the caller's, so that what is built there already is not built again.
-(cd "$here" && CARGO_TARGET_DIR=$out cargo build --quiet --package air --target "$host")
+(cd "$here" && CARGO_TARGET_DIR=$out cargo build --quiet --locked --package air --target "$host") &
+air=$!
 for program in heart-rate baseline; do
     image "$program" "$program"
     image "$program-four" "$program" four
     image "$program-security" "$program" security
     image "$program-security-four" "$program" security,four
 done
+wait "$air"
 
 exec python3 "$here/check.py" --images "$out/images" --qemu "$qemu" --bumble "$python" \
     --air "$out/$host/debug/air" --controller "$root/tests/bumble/controller.py" \
+    --binutils "$binutils" --libraries "$out/debian/usr/lib/$(uname -m)-linux-gnu" \
     --page "$root/docs/firmware.md" --compiler "$(firmware_cargo --version)" "$@"

@@ -17,7 +17,9 @@ impl<'a> Writer<'a> {
     pub(super) fn bytes(mut self, bytes: &[u8]) -> Self {
         let end = self.length.saturating_add(bytes.len());
         if let Some(room) = self.out.get_mut(self.length..end) {
-            room.copy_from_slice(bytes);
+            for (to, from) in room.iter_mut().zip(bytes) {
+                *to = *from;
+            }
         }
         self.length = end;
         self

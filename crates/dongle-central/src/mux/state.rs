@@ -834,7 +834,9 @@ impl MuxState {
             let (handle, count) = entry.split_at_mut(2);
             let number = |bytes: &[u8]| bytes.first_chunk().map_or(0, |b| u16::from_le_bytes(*b));
             let hosts = self.turns.completed(number(handle) & 0x0FFF, number(count));
-            count.copy_from_slice(&hosts.to_le_bytes());
+            for (to, from) in count.iter_mut().zip(hosts.to_le_bytes()) {
+                *to = from;
+            }
             any |= hosts > 0;
         }
         self.turns.wake_waiting();

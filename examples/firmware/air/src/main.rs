@@ -12,8 +12,8 @@ use std::time::Duration;
 use dongle_virtual::serve::serve_tcp;
 use dongle_virtual::{Address, Air, AirConfig, ControllerConfig, HeartRateConfig, HeartRateSensor};
 
-/// How long the first link to each sensor lasts.
-const FIRST_LINK: Duration = Duration::from_secs(2);
+/// How long the first link to each sensor lasts: pairing takes seconds in QEMU on a busy machine.
+const FIRST_LINK: Duration = Duration::from_secs(6);
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut arguments = std::env::args().skip(1);

@@ -122,24 +122,19 @@ async fn follow_one(stack: &'static HeartStack, finder: &'static Finder) {
 
 /// Follows a sensor as long as the program is to run.
 async fn follow(stack: &'static HeartStack, finder: &Finder) {
-    // A controller that knows the extended commands must not be given the others.
-    let Ok(features) = stack.command(LeReadLocalSupportedFeatures::new()).await else {
-        return;
-    };
-    let extended = features.into_inner()[1] & 1 << 4 != 0;
     let mut links = 0;
     while links < LINKS {
         let turn = finder.radio.lock().await;
-        let Some(connection) = connect(stack, finder, extended).await else {
+        let Some(connection) = connect(stack, finder).await else {
             continue;
         };
         drop(turn);
-        links += 1;
         #[cfg(feature = "security")]
         if !secure(&connection).await {
             println!("not secured");
             continue;
         }
+        links += 1;
         let values = if links == LINKS { VALUES } else { u32::MAX };
         let work = select(watch(stack, &connection, values), ended(stack, &connection));
         match work.await {
@@ -148,18 +143,19 @@ async fn follow(stack: &'static HeartStack, finder: &Finder) {
                 ended(stack, &connection).await;
                 println!("enough");
             }
-            Either::First(Err(())) => println!("failed"),
+            // Which of the two, it does not tell.
+            Either::First(Err(())) => println!("disconnected, or failed"),
             Either::Second(()) => println!("disconnected"),
         }
     }
 }
 
 /// Finds a sensor and connects to it.
-async fn connect(
-    stack: &'static HeartStack,
-    finder: &Finder,
-    extended: bool,
-) -> Option<Connection<'static, Pool>> {
+async fn connect(stack: &'static HeartStack, finder: &Finder) -> Option<Connection<'static, Pool>> {
+    // A controller that knows the extended commands must not be given the others. One at a time
+    // asks: two commands of one kind at once wait for each other for ever.
+    let features = stack.command(LeReadLocalSupportedFeatures::new()).await;
+    let extended = features.ok()?.into_inner()[1] & 1 << 4 != 0;
     let mut central = stack.central();
     let peer = {
         let mut scanner = Scanner::new(&mut central);

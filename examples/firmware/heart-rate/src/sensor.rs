@@ -31,7 +31,6 @@ pub async fn follow(central: &HeartCentral) {
             continue;
         };
         drop(turn);
-        links += 1;
         #[cfg(feature = "security")]
         {
             use dongle_central::security::{Nobody, Requirements};
@@ -43,6 +42,7 @@ pub async fn follow(central: &HeartCentral) {
             }
             println!("secured");
         }
+        links += 1;
         let values = if links == LINKS { VALUES } else { u32::MAX };
         match watch(connection.client().timeout(PATIENCE), values).await {
             Ok(()) => {
