@@ -157,7 +157,7 @@ impl Turn {
             // neither from sending nor from reading for long.
             if signal.is_set() {
                 busy = busy.wrapping_add(1);
-                if busy % POLLS == 0 {
+                if busy.is_multiple_of(POLLS) {
                     mover.advance(&mut cx);
                 }
                 continue;

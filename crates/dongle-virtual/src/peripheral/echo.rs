@@ -1,20 +1,20 @@
 //! A device that sends back what it is sent on an L2CAP channel, on trouble-host's peripheral role.
 
-use bt_hci::controller::ExternalController;
-use embassy_futures::select::{Either, select};
+use embassy_futures::select::select;
 use hci_transport::HciChannel;
 use trouble_host::connection::ConnectionEvent;
 use trouble_host::prelude::*;
 
 use super::Worker;
 use super::pool::HeapPool;
+use super::presence::{self, Failure, HostController};
 use crate::Address;
 use crate::air::{Air, AirController};
 use crate::world::ControllerConfig;
 
-type HostController = ExternalController<HciChannel, 10>;
 type HostStack<'s> = Stack<'s, HostController, HeapPool>;
 
+const NAME: &str = "Dongle Echo";
 /// Longest unit it takes.
 const MTU: u16 = 1000;
 
@@ -32,10 +32,10 @@ impl Echo {
     /// The number (SPSM) of its channel.
     pub const SPSM: u16 = 0x80;
 
-    /// Puts an echo into the air, which advertises from this random address as "Dongle Echo".
+    /// Puts an echo into the air, which advertises from this address as "Dongle Echo".
     pub fn start(air: &Air, address: Address) -> Self {
-        let of_controller = ControllerConfig::legacy().named("Dongle Echo");
-        let (controller, channel) = air.attach(of_controller);
+        let (controller, channel) =
+            presence::attach(air, &ControllerConfig::legacy(), NAME, address);
         let worker = Worker::start("echo", move || run(channel, address));
         Self {
             controller,
@@ -51,41 +51,19 @@ impl Echo {
 
 async fn run(channel: HciChannel, address: Address) {
     let mut resources: HostResources<HeapPool, 1, 3> = HostResources::new();
-    let stack: HostStack<'_> = trouble_host::new(HostController::new(channel), &mut resources)
-        .set_random_address(trouble_host::Address::random(address.bytes))
-        .register_l2cap_spsm(Echo::SPSM)
-        .build();
-    let mut runner = stack.runner();
-    match select(runner.run(), serve(&stack)).await {
-        Either::First(end) => log::debug!("the echo's host has ended: {end:?}"),
-        Either::Second(end) => log::error!("the echo: {end:?}"),
-    }
+    let builder = trouble_host::new(HostController::new(channel), &mut resources);
+    let builder = presence::addressed(builder, address).register_l2cap_spsm(Echo::SPSM);
+    let stack = builder.build();
+    presence::run(&stack, serve(&stack), NAME).await;
 }
 
-async fn serve(stack: &HostStack<'_>) -> Result<(), BleHostError<hci_transport::Error>> {
+async fn serve(stack: &HostStack<'_>) -> Result<(), Failure> {
     let mut peripheral = stack.peripheral();
-    let mut advertised = vec![2, 0x01, 0x06, 12, 0x09];
-    advertised.extend_from_slice(b"Dongle Echo");
+    let mut advertised = vec![2, 0x01, 0x06, NAME.len() as u8 + 1, 0x09];
+    advertised.extend_from_slice(NAME.as_bytes());
     loop {
-        let advertiser = peripheral
-            .advertise(
-                &AdvertisementParameters {
-                    interval_min: embassy_time::Duration::from_millis(100),
-                    interval_max: embassy_time::Duration::from_millis(150),
-                    ..Default::default()
-                },
-                Advertisement::ConnectableScannableUndirected {
-                    adv_data: &advertised,
-                    scan_data: &[],
-                },
-            )
-            .await?;
-        match advertiser.accept().await {
-            Ok(connection) => {
-                select(gone(&connection), channels(stack, &connection)).await;
-            }
-            Err(error) => log::debug!("the echo's advertising ended: {error:?}"),
-        }
+        let connection = presence::next_central(&mut peripheral, &advertised, &[], NAME).await?;
+        select(gone(&connection), channels(stack, &connection)).await;
     }
 }
 

@@ -4,9 +4,8 @@
 use std::cell::{Cell, RefCell};
 use std::time::Duration;
 
-use bt_hci::controller::ExternalController;
 use embassy_futures::join::join;
-use embassy_futures::select::{Either, select};
+use embassy_futures::select::select;
 use embassy_sync::blocking_mutex::raw::NoopRawMutex;
 use embassy_time::Timer;
 use hci_transport::HciChannel;
@@ -14,12 +13,12 @@ use trouble_host::prelude::*;
 
 use super::Worker;
 use super::pool::HeapPool;
+use super::presence::{self, Failure, HostController};
 use super::waveform::Heart;
+use crate::Address;
 use crate::air::{Air, AirController};
 use crate::world::ControllerConfig;
-use crate::{Address, AddressKind};
 
-type HostController = ExternalController<HciChannel, 10>;
 type Server<'v> = AttributeServer<'v, NoopRawMutex, HeapPool, 40, 1>;
 type Connected<'s, 'v> = GattConnection<'s, 'v, HeapPool>;
 
@@ -111,12 +110,9 @@ pub struct HeartRateSensor {
 impl HeartRateSensor {
     /// Puts a sensor into the air.
     pub fn start(air: &Air, config: HeartRateConfig) -> Self {
-        let mut of_controller = config.controller.clone().named(&config.name);
-        if config.address.kind == AddressKind::Public {
-            of_controller.public_address = config.address.bytes;
-        }
         let address = config.address;
-        let (controller, channel) = air.attach(of_controller);
+        let (controller, channel) =
+            presence::attach(air, &config.controller, &config.name, address);
         let worker = Worker::start("heart-rate", move || run(channel, config));
         Self {
             address,
@@ -139,17 +135,9 @@ impl HeartRateSensor {
 async fn run(channel: HciChannel, config: HeartRateConfig) {
     let controller = HostController::new(channel);
     let mut resources: HostResources<HeapPool, 1, 2> = HostResources::new();
-    let mut builder = trouble_host::new(controller, &mut resources);
-    if config.address.kind == AddressKind::Random {
-        builder = builder.set_random_address(trouble_host::Address::random(config.address.bytes));
-    }
-    let stack = builder.build();
-    let mut runner = stack.runner();
-    let peripheral = stack.peripheral();
-    match select(runner.run(), serve(peripheral, &config)).await {
-        Either::First(end) => log::debug!("{}: the host has ended: {end:?}", config.name),
-        Either::Second(end) => log::error!("{}: {end:?}", config.name),
-    }
+    let builder = trouble_host::new(controller, &mut resources);
+    let stack = presence::addressed(builder, config.address).build();
+    presence::run(&stack, serve(stack.peripheral(), &config), &config.name).await;
 }
 
 /// The characteristics that something is done with.
@@ -162,7 +150,7 @@ struct Handles {
 async fn serve(
     mut peripheral: Peripheral<'_, HostController, HeapPool>,
     config: &HeartRateConfig,
-) -> Result<(), BleHostError<hci_transport::Error>> {
+) -> Result<(), Failure> {
     let mut measurement_store = [0; 20];
     let (table, handles) = services(config, &mut measurement_store);
     let server = Server::new(table);
@@ -170,30 +158,11 @@ async fn serve(
     let heart = RefCell::new(Heart::new(u64::from(config.address.bytes[0])));
     let battery = Cell::new(config.battery.min(100));
     loop {
-        let advertiser = peripheral
-            .advertise(
-                &AdvertisementParameters {
-                    interval_min: embassy_time::Duration::from_millis(100),
-                    interval_max: embassy_time::Duration::from_millis(150),
-                    ..Default::default()
-                },
-                Advertisement::ConnectableScannableUndirected {
-                    adv_data: &advertised,
-                    scan_data: &response,
-                },
-            )
-            .await?;
-        let connection = match advertiser.accept().await {
-            Ok(connection) => {
-                #[cfg(feature = "security")]
-                connection.set_bondable(true)?;
-                connection.with_attribute_server(&server)?
-            }
-            Err(error) => {
-                log::debug!("{}: advertising ended: {error:?}", config.name);
-                continue;
-            }
-        };
+        let connection =
+            presence::next_central(&mut peripheral, &advertised, &response, &config.name).await?;
+        #[cfg(feature = "security")]
+        connection.set_bondable(true)?;
+        let connection = connection.with_attribute_server(&server)?;
         let client = Client {
             config,
             handles: &handles,

@@ -1,19 +1,17 @@
 //! A door lock that wants to be paired with, on trouble-host's peripheral role: something to write
 //! to, to read long values from, and to try pairing with.
 
-use bt_hci::controller::ExternalController;
-use embassy_futures::select::{Either, select};
 use embassy_sync::blocking_mutex::raw::NoopRawMutex;
 use hci_transport::HciChannel;
 use trouble_host::prelude::*;
 
 use super::Worker;
 use super::pool::HeapPool;
+use super::presence::{self, Failure, HostController};
+use crate::Address;
 use crate::air::{Air, AirController};
 use crate::world::ControllerConfig;
-use crate::{Address, AddressKind};
 
-type HostController = ExternalController<HciChannel, 10>;
 type Server<'v> = AttributeServer<'v, NoopRawMutex, HeapPool, 40, 1>;
 type Connected<'s, 'v> = GattConnection<'s, 'v, HeapPool>;
 
@@ -94,12 +92,9 @@ pub struct Lock {
 impl Lock {
     /// Puts a lock into the air.
     pub fn start(air: &Air, config: LockConfig) -> Self {
-        let mut of_controller = config.controller.clone().named(&config.name);
-        if config.address.kind == AddressKind::Public {
-            of_controller.public_address = config.address.bytes;
-        }
         let address = config.address;
-        let (controller, channel) = air.attach(of_controller);
+        let (controller, channel) =
+            presence::attach(air, &config.controller, &config.name, address);
         let worker = Worker::start("lock", move || run(channel, config));
         Self {
             address,
@@ -127,51 +122,27 @@ async fn run(channel: HciChannel, config: LockConfig) {
         LockPairing::Passkey(passkey) => (IoCapabilities::DisplayOnly, Some(passkey % 1_000_000)),
         LockPairing::Compare => (IoCapabilities::DisplayYesNo, None),
     };
-    let mut builder = trouble_host::new(controller, &mut resources)
+    let builder = trouble_host::new(controller, &mut resources)
         .set_io_capabilities(capabilities)
         .set_passkey(passkey);
-    if config.address.kind == AddressKind::Random {
-        builder = builder.set_random_address(trouble_host::Address::random(config.address.bytes));
-    }
-    let stack = builder.build();
-    let mut runner = stack.runner();
-    let peripheral = stack.peripheral();
-    match select(runner.run(), serve(peripheral, &config)).await {
-        Either::First(end) => log::debug!("{}: the host has ended: {end:?}", config.name),
-        Either::Second(end) => log::error!("{}: {end:?}", config.name),
-    }
+    let stack = presence::addressed(builder, config.address).build();
+    presence::run(&stack, serve(stack.peripheral(), &config), &config.name).await;
 }
 
 async fn serve(
     mut peripheral: Peripheral<'_, HostController, HeapPool>,
     config: &LockConfig,
-) -> Result<(), BleHostError<hci_transport::Error>> {
+) -> Result<(), Failure> {
     let (mut owner, mut mail) = ([0; LONGEST], [0; LONGEST]);
     let (table, bolt) = services(config, &mut owner, &mut mail);
     let server = Server::new(table);
     let advertised = advertisement(&config.name);
     loop {
-        let advertiser = peripheral
-            .advertise(
-                &AdvertisementParameters {
-                    interval_min: embassy_time::Duration::from_millis(100),
-                    interval_max: embassy_time::Duration::from_millis(150),
-                    ..Default::default()
-                },
-                Advertisement::ConnectableScannableUndirected {
-                    adv_data: &advertised,
-                    scan_data: &[],
-                },
-            )
-            .await?;
-        match advertiser.accept().await {
-            Ok(connection) => {
-                connection.set_bondable(true)?;
-                let connection = connection.with_attribute_server(&server)?;
-                answer(&connection, &bolt, &config.name).await;
-            }
-            Err(error) => log::debug!("{}: advertising ended: {error:?}", config.name),
-        }
+        let connection =
+            presence::next_central(&mut peripheral, &advertised, &[], &config.name).await?;
+        connection.set_bondable(true)?;
+        let connection = connection.with_attribute_server(&server)?;
+        answer(&connection, &bolt, &config.name).await;
     }
 }
 

@@ -6,6 +6,7 @@ mod l2cap;
 #[cfg(feature = "security")]
 mod lock;
 mod pool;
+mod presence;
 mod script;
 mod scripted;
 mod waveform;

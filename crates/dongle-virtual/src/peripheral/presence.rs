@@ -1,0 +1,81 @@
+//! How a peripheral on trouble-host comes into the air, and advertises until somebody connects.
+
+use bt_hci::controller::ExternalController;
+use embassy_futures::select::{Either, select};
+use hci_transport::HciChannel;
+use trouble_host::prelude::*;
+
+use super::pool::HeapPool;
+use crate::air::{Air, AirController};
+use crate::world::ControllerConfig;
+use crate::{Address, AddressKind};
+
+/// The controller of a peripheral, as trouble-host sees it.
+pub(super) type HostController = ExternalController<HciChannel, 10>;
+/// What can end a peripheral.
+pub(super) type Failure = BleHostError<hci_transport::Error>;
+
+/// Puts the controller of a peripheral with this name and address into the air.
+pub(super) fn attach(
+    air: &Air,
+    controller: &ControllerConfig,
+    name: &str,
+    address: Address,
+) -> (AirController, HciChannel) {
+    let mut controller = controller.clone().named(name);
+    if address.kind == AddressKind::Public {
+        controller.public_address = address.bytes;
+    }
+    air.attach(controller)
+}
+
+/// Has the host go by this address. A public one it learns from its controller.
+pub(super) fn addressed<'s>(
+    builder: StackBuilder<'s, HostController, HeapPool>,
+    address: Address,
+) -> StackBuilder<'s, HostController, HeapPool> {
+    match address.kind {
+        AddressKind::Random => {
+            builder.set_random_address(trouble_host::Address::random(address.bytes))
+        }
+        AddressKind::Public => builder,
+    }
+}
+
+/// Runs the host of a peripheral and what it does, until either ends.
+pub(super) async fn run(
+    stack: &Stack<'_, HostController, HeapPool>,
+    serve: impl Future<Output = Result<(), Failure>>,
+    name: &str,
+) {
+    let mut runner = stack.runner();
+    match select(runner.run(), serve).await {
+        Either::First(end) => log::debug!("{name}: the host has ended: {end:?}"),
+        Either::Second(end) => log::error!("{name}: {end:?}"),
+    }
+}
+
+/// Advertises until a central connects.
+pub(super) async fn next_central<'s>(
+    peripheral: &mut Peripheral<'s, HostController, HeapPool>,
+    advertised: &[u8],
+    response: &[u8],
+    name: &str,
+) -> Result<Connection<'s, HeapPool>, Failure> {
+    let parameters = AdvertisementParameters {
+        interval_min: embassy_time::Duration::from_millis(100),
+        interval_max: embassy_time::Duration::from_millis(150),
+        ..Default::default()
+    };
+    loop {
+        let advertisement = Advertisement::ConnectableScannableUndirected {
+            adv_data: advertised,
+            scan_data: response,
+        };
+        let advertiser = peripheral.advertise(&parameters, advertisement).await?;
+        match advertiser.accept().await {
+            Ok(connection) => return Ok(connection),
+            Err(error) => log::debug!("{name}: advertising ended: {error:?}"),
+        }
+    }
+}
