@@ -163,6 +163,10 @@ impl Turn {
                 continue;
             }
             mover.send(&mut cx);
+            if mover.is_full() {
+                // The word that there is room again may have come while it was busy.
+                mover.receive(&mut cx);
+            }
             while !signal.is_set() {
                 let mut ready = false;
                 patience.wait(

@@ -76,6 +76,11 @@ impl Mover {
         self.hang_up.is_none()
     }
 
+    /// It has packets that the host had no room for.
+    pub(crate) fn is_full(&self) -> bool {
+        self.full
+    }
+
     /// Moves what can be moved without waiting. The context's waker is woken when either queue has
     /// something to do.
     pub(crate) fn advance(&mut self, cx: &mut Context<'_>) {
