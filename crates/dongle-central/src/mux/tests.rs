@@ -335,6 +335,20 @@ fn a_command_without_answer_for_two_seconds_fails_the_controller() {
 }
 
 #[test]
+fn a_host_that_was_kept_from_reading_looks_once_more_for_the_answer() {
+    let mut bench = Bench::new();
+    let sent = Instant::from_secs(10);
+    let late = sent + Duration::from_secs(5);
+    bench.state.command_sent(&command(0x1009, &[]), sent);
+    bench.state.handle_timeout(late);
+    assert_eq!(bench.state.failure(), None);
+    let again = late + Duration::from_millis(100);
+    assert_eq!(bench.state.deadline(), Some(again));
+    bench.state.handle_timeout(again + Duration::from_secs(5));
+    assert_eq!(bench.state.failure(), Some(Failure::Silent(0x1009)));
+}
+
+#[test]
 fn a_command_that_is_answered_does_not() {
     let mut bench = Bench::new();
     let sent = Instant::from_secs(10);
