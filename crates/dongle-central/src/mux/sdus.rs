@@ -206,7 +206,8 @@ mod tests {
             }
         }
         for len in 0..18 {
-            bound_frames(&mut RESPONSE.clone()[..len], 1000);
+            let mut response = RESPONSE;
+            bound_frames(&mut response[..len], 1000);
         }
     }
 

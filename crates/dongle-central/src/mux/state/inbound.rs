@@ -1,90 +1,22 @@
-//! What the mux decides: fed packets in both directions, and the time.
+//! Packets from the controller: whose each is, and what is learnt from it.
 
-use core::fmt;
-use core::task::{Context, Poll, Waker};
+use core::task::{Context, Poll};
 
 use bt_hci::transport::PacketKind;
-use embassy_sync::waitqueue::{MultiWakerRegistration, WakerRegistration};
-use embassy_time::{Duration, Instant};
-use heapless::{Deque, Vec};
 
-use super::events::{self, Event, code, judge};
-use super::packet::Head;
-use super::reassembly::{Reassembly, Step};
-use super::report::ReportHandler;
-use super::request::{self, ANSWER, ParameterRequest};
-use super::sdus::{self, CLOSING};
-use super::turns::Turns;
-use super::watchdog::{Watchdog, is_dispensable};
-use crate::links::{LinkId, LinkInfo, Links, MAX_LINKS, Reason};
+use super::{Attempt, Failure, MuxState};
+use crate::links::{LinkId, LinkInfo, Links, Reason};
+use crate::mux::events::{self, Event, code, judge};
+use crate::mux::reassembly::{Reassembly, Step};
+use crate::mux::report::ReportHandler;
+use crate::mux::request;
+use crate::mux::sdus::{self, CLOSING};
 use crate::security::{CID_SMP, Security, Verdict};
 #[cfg(feature = "security")]
 use crate::security::{FAILED, PairingFailure, failed};
 
-/// Why a controller is of no more use.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Failure {
-    /// The transport failed: a cable was pulled, a connection closed.
-    Transport,
-    /// It did not answer the command with this opcode within 2 s.
-    Silent(u16),
-    /// It reported a Hardware Error with this code (Core Vol 4 Part E, 7.7.16).
-    Hardware(u8),
-    /// It does not know Bluetooth LE.
-    NotLe,
-    /// It has no buffers for LE alone, but shares those of BR/EDR (Core Vol 4 Part E, 7.8.2).
-    SharedBuffers,
-}
-
-impl fmt::Display for Failure {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Transport => f.write_str("the controller is gone"),
-            Self::Silent(opcode) => {
-                write!(
-                    f,
-                    "the controller did not answer HCI command 0x{opcode:04X} within 2 s"
-                )
-            }
-            Self::Hardware(code) => {
-                write!(f, "the controller reported hardware error 0x{code:02X}")
-            }
-            Self::NotLe => f.write_str("the controller does not know Bluetooth LE"),
-            Self::SharedBuffers => {
-                f.write_str("the controller has no buffers of its own for Bluetooth LE")
-            }
-        }
-    }
-}
-
-impl core::error::Error for Failure {}
-
-/// Requests for connection parameters, and answers to them, that may wait at a time.
-const REQUESTS: usize = 2 * MAX_LINKS;
 /// Connection Limit Exceeded (Core Vol 1 Part F, 2.9).
 const CONNECTION_LIMIT_EXCEEDED: u8 = 0x09;
-
-/// How long a controller may say nothing before it is asked something, if it is to be heard of.
-const SILENCE: Duration = Duration::from_secs(1);
-
-/// What was counted.
-#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct MuxCounters {
-    /// Packets received from the controller, of all kinds.
-    pub received: u32,
-    /// Packets from the controller that made no sense and were dropped.
-    pub undecodable: u32,
-    /// ATT PDUs received.
-    pub att_received: u32,
-    /// ATT PDUs sent.
-    pub att_sent: u32,
-    /// ACL packets that were in the controller at a time, at most.
-    pub most_in_flight: u16,
-    /// Data Buffer Overflow events: the controller had no buffer for what was sent.
-    pub overflows: u32,
-}
 
 /// What becomes of a packet from the controller.
 #[derive(Debug, PartialEq, Eq)]
@@ -93,54 +25,6 @@ pub enum Inbound {
     ForHost(usize),
     /// It ends here.
     Taken,
-}
-
-/// An attempt of the controller to connect.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Attempt {
-    /// There was none since one was asked about last.
-    Idle,
-    /// The controller looks for the peer.
-    Running,
-    /// It ended with this status.
-    Failed(u8),
-    /// It ended with a connection.
-    Connected(LinkId),
-}
-
-/// The state.
-#[derive(Debug)]
-pub struct MuxState {
-    turns: Turns,
-    links: Vec<(u16, LinkId), MAX_LINKS>,
-    watchdog: Watchdog,
-    failure: Option<Failure>,
-    doomed: Vec<LinkId, MAX_LINKS>,
-    requests: Deque<ParameterRequest, REQUESTS>,
-    answers: Deque<(u16, [u8; ANSWER]), REQUESTS>,
-    attempt: Attempt,
-    /// The connection that was asked to be encrypted last.
-    encrypting: Option<u16>,
-    /// Packets that were held back and that trouble-host may see now.
-    passed: Deque<[u8; CLOSING], MAX_LINKS>,
-    /// How many times something had to come from the controller for that.
-    passes: u32,
-    pass_watcher: WakerRegistration,
-    /// Longest L2CAP frame that trouble-host has room for, in octets of payload.
-    longest_frame: u16,
-    scan_turned_off: bool,
-    counters: MuxCounters,
-    /// When to see whether packets were received since, and how many there were then.
-    listening: Option<(Instant, u32)>,
-    silent: bool,
-    silence_watcher: WakerRegistration,
-    failure_watchers: MultiWakerRegistration<8>,
-    doom_watcher: WakerRegistration,
-    request_watcher: WakerRegistration,
-    /// Commands that were not answered and can be done without.
-    unanswered: Deque<u16, 4>,
-    unanswered_watcher: WakerRegistration,
-    attempt_watchers: MultiWakerRegistration<4>,
 }
 
 /// The channel of a frame that begins with its L2CAP header.
@@ -177,193 +61,6 @@ fn may_pass(id: LinkId, frame: &[u8], links: &impl Links) -> bool {
 }
 
 impl MuxState {
-    /// A controller that was not spoken to yet.
-    pub const fn new() -> Self {
-        Self {
-            turns: Turns::new(),
-            links: Vec::new(),
-            watchdog: Watchdog::new(),
-            failure: None,
-            doomed: Vec::new(),
-            requests: Deque::new(),
-            answers: Deque::new(),
-            attempt: Attempt::Idle,
-            encrypting: None,
-            passed: Deque::new(),
-            passes: 0,
-            pass_watcher: WakerRegistration::new(),
-            longest_frame: u16::MAX,
-            scan_turned_off: false,
-            counters: MuxCounters {
-                received: 0,
-                undecodable: 0,
-                att_received: 0,
-                att_sent: 0,
-                most_in_flight: 0,
-                overflows: 0,
-            },
-            listening: None,
-            silent: false,
-            silence_watcher: WakerRegistration::new(),
-            failure_watchers: MultiWakerRegistration::new(),
-            doom_watcher: WakerRegistration::new(),
-            request_watcher: WakerRegistration::new(),
-            unanswered: Deque::new(),
-            unanswered_watcher: WakerRegistration::new(),
-            attempt_watchers: MultiWakerRegistration::new(),
-        }
-    }
-
-    /// What was counted so far.
-    pub fn counters(&self) -> MuxCounters {
-        MuxCounters {
-            most_in_flight: self.turns.most_in_flight(),
-            ..self.counters
-        }
-    }
-
-    /// Why the controller failed, if it did.
-    #[inline]
-    pub fn failure(&self) -> Option<Failure> {
-        self.failure
-    }
-
-    /// Marks the controller failed. The first failure stays.
-    pub fn fail(&mut self, failure: Failure) {
-        if self.failure.is_none() {
-            warn!("{}", failure);
-        }
-        self.failure.get_or_insert(failure);
-        self.failure_watchers.wake();
-        self.unanswered_watcher.wake();
-        self.turns.wake();
-    }
-
-    /// Waits for the failure.
-    #[inline]
-    pub fn poll_failure(&mut self, cx: &mut Context<'_>) -> Poll<Failure> {
-        match self.failure {
-            Some(failure) => Poll::Ready(failure),
-            None => {
-                self.failure_watchers.register(cx.waker());
-                Poll::Pending
-            }
-        }
-    }
-
-    /// A link whose bearer expired has to be disconnected.
-    pub fn doom(&mut self, link: LinkId) {
-        let _ = self.doomed.push(link);
-        self.doom_watcher.wake();
-    }
-
-    /// Waits for a link that has to be disconnected.
-    #[inline]
-    pub fn poll_doomed(&mut self, cx: &mut Context<'_>) -> Poll<LinkId> {
-        match self.doomed.pop() {
-            Some(link) => Poll::Ready(link),
-            None => {
-                self.doom_watcher.register(cx.waker());
-                Poll::Pending
-            }
-        }
-    }
-
-    /// Waits until the controller has said nothing for `SILENCE`.
-    #[inline]
-    pub fn poll_silence(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        match core::mem::take(&mut self.silent) {
-            true => Poll::Ready(()),
-            false => {
-                self.silence_watcher.register(cx.waker());
-                Poll::Pending
-            }
-        }
-    }
-
-    /// A peer asks for connection parameters.
-    fn ask(&mut self, request: ParameterRequest) {
-        // A peer may have one request open at a time, so there is room for all that keep to it.
-        if self.requests.push_back(request).is_err() {
-            warn!("too many requests for connection parameters");
-        }
-        self.request_watcher.wake();
-    }
-
-    /// Waits for a peer that asks for connection parameters.
-    #[inline]
-    pub fn poll_request(&mut self, cx: &mut Context<'_>) -> Poll<ParameterRequest> {
-        match self.requests.pop_front() {
-            Some(request) => Poll::Ready(request),
-            None => {
-                self.request_watcher.register(cx.waker());
-                Poll::Pending
-            }
-        }
-    }
-
-    /// Has an answer sent, when its connection has a credit.
-    pub fn queue_answer(&mut self, handle: u16, frame: [u8; ANSWER]) {
-        if self.answers.push_back((handle, frame)).is_err() {
-            warn!("no room for an answer on connection 0x{:04X}", handle);
-        }
-        self.turns.wake_pump();
-    }
-
-    /// An answer that may go out now.
-    #[inline]
-    pub fn next_answer(&mut self, now: Instant) -> Option<(u16, [u8; ANSWER])> {
-        for _ in 0..self.answers.len() {
-            let answer = self.answers.pop_front()?;
-            if !self.turns.is_connected(answer.0) {
-                continue;
-            }
-            if self.turns.att_may_begin(answer.0, now) {
-                return Some(answer);
-            }
-            let _ = self.answers.push_back(answer);
-        }
-        None
-    }
-
-    /// Whether there are answers to be sent.
-    #[inline]
-    pub fn has_answers(&self) -> bool {
-        !self.answers.is_empty()
-    }
-
-    /// Whether an answer may go out now.
-    pub fn answer_may_begin(&mut self, now: Instant) -> bool {
-        if self.answers.is_empty() {
-            return false;
-        }
-        let handles: Vec<u16, REQUESTS> = self.answers.iter().map(|(h, _)| *h).collect();
-        handles
-            .iter()
-            .any(|h| !self.turns.is_connected(*h) || self.turns.att_may_begin(*h, now))
-    }
-
-    /// How the last attempt to connect ended. One that is told its end is forgotten.
-    pub fn take_attempt(&mut self) -> Attempt {
-        match self.attempt {
-            Attempt::Idle | Attempt::Running => self.attempt,
-            ended => {
-                self.attempt = Attempt::Idle;
-                ended
-            }
-        }
-    }
-
-    /// Wakes `waker` when an attempt ends.
-    pub fn watch_attempt(&mut self, waker: &Waker) {
-        self.attempt_watchers.register(waker);
-    }
-
-    fn end_attempt(&mut self, end: Attempt) {
-        self.attempt = end;
-        self.attempt_watchers.wake();
-    }
-
     /// Takes a packet from the controller; `packet` may be rewritten on its way to trouble-host.
     pub fn inbound(
         &mut self,
@@ -382,11 +79,6 @@ impl MuxState {
             PacketKind::AclData => self.acl(packet, links),
             _ => self.dropped("a packet that is neither event nor ACL data", packet),
         }
-    }
-
-    /// Tells the longest L2CAP frame that trouble-host has room for, in octets of payload.
-    pub fn set_longest_frame(&mut self, octets: u16) {
-        self.longest_frame = octets;
     }
 
     /// Has trouble-host see an ACL packet that was held back.
@@ -435,104 +127,6 @@ impl MuxState {
             }
         }
         None
-    }
-
-    /// A command goes to the controller.
-    pub(super) fn command_sent(&mut self, head: &Head, now: Instant) {
-        self.scan_turned_off = head.turns_scan_off();
-        if events::is_create_connection(head.opcode()) {
-            self.attempt = Attempt::Running;
-        }
-        if head.opcode() == events::ENABLE_ENCRYPTION {
-            self.encrypting = Some(head.connection());
-        }
-        self.watchdog.sent(head.opcode(), now);
-        let received = self.counters.received;
-        self.listening.get_or_insert((now + SILENCE, received));
-        self.turns.wake_pump();
-    }
-
-    /// A command did not go to the controller after all.
-    pub(super) fn command_given_up(&mut self, opcode: u16) {
-        self.watchdog.answered(opcode);
-        if events::is_create_connection(opcode) {
-            self.end_attempt(Attempt::Idle);
-        }
-    }
-
-    /// When [`MuxState::handle_timeout`] wants to be called.
-    #[inline]
-    pub fn deadline(&self) -> Option<Instant> {
-        self.watchdog
-            .deadline()
-            .into_iter()
-            .chain(self.turns.deadline())
-            .chain(self.listening.map(|(at, _)| at))
-            .min()
-    }
-
-    /// The controller's ACL buffers: bytes in each, and how many.
-    pub fn buffers(&self) -> (u16, u16) {
-        self.turns.buffers()
-    }
-
-    /// Who may send.
-    #[inline]
-    pub fn turns(&mut self) -> &mut Turns {
-        &mut self.turns
-    }
-
-    /// A bearer has sent a PDU.
-    pub fn count_sent(&mut self) {
-        self.counters.att_sent = self.counters.att_sent.wrapping_add(1);
-    }
-
-    /// Bytes that fit an ACL packet to the controller.
-    pub fn packet_length(&self) -> usize {
-        self.turns.packet_length()
-    }
-
-    /// Fails the controller if it owes an answer for too long, unless the link can do without it.
-    pub fn handle_timeout(&mut self, now: Instant) {
-        self.turns.expire(now);
-        if let Some((at, heard)) = self.listening
-            && at <= now
-        {
-            let received = self.counters.received;
-            self.listening = Some((now + SILENCE, received));
-            if received == heard {
-                self.silent = true;
-                self.silence_watcher.wake();
-            }
-        }
-        while let Some(opcode) = self.watchdog.overdue(now) {
-            self.watchdog.answered(opcode);
-            if is_dispensable(opcode) && self.unanswered.push_back(opcode).is_ok() {
-                warn!(
-                    "the controller did not answer command 0x{:04X}: going on without",
-                    opcode
-                );
-                self.unanswered_watcher.wake();
-            } else {
-                self.fail(Failure::Silent(opcode));
-            }
-        }
-    }
-
-    /// Waits for a command that can be done without, and gives the answer the controller owes:
-    /// Command Status with Unknown HCI Command (Core Vol 4 Part E, 7.7.15).
-    #[inline]
-    pub fn poll_stand_in(&mut self, cx: &mut Context<'_>) -> Poll<[u8; 6]> {
-        match self.unanswered.pop_front() {
-            Some(opcode) => {
-                let [low, high] = opcode.to_le_bytes();
-                Poll::Ready([code::COMMAND_STATUS, 4, 0x01, 1, low, high])
-            }
-            None => {
-                self.unanswered_watcher.register(cx.waker());
-                Poll::Pending
-            }
-        }
     }
 
     fn acl(&mut self, packet: &mut [u8], links: &impl Links) -> Inbound {
@@ -853,11 +447,5 @@ impl MuxState {
         let head = packet.get(..4).unwrap_or(packet);
         warn!("dropping {}: {:02X?}, {} bytes", what, head, packet.len());
         Inbound::Taken
-    }
-}
-
-impl Default for MuxState {
-    fn default() -> Self {
-        Self::new()
     }
 }

@@ -1,0 +1,149 @@
+//! How a controller fails, and what is done about one that owes an answer or says nothing.
+
+use core::fmt;
+use core::task::{Context, Poll};
+
+use embassy_time::{Duration, Instant};
+
+use super::MuxState;
+use crate::mux::events::code;
+use crate::mux::watchdog::is_dispensable;
+
+/// Why a controller is of no more use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Failure {
+    /// The transport failed: a cable was pulled, a connection closed.
+    Transport,
+    /// It did not answer the command with this opcode within 2 s.
+    Silent(u16),
+    /// It reported a Hardware Error with this code (Core Vol 4 Part E, 7.7.16).
+    Hardware(u8),
+    /// It does not know Bluetooth LE.
+    NotLe,
+    /// It has no buffers for LE alone, but shares those of BR/EDR (Core Vol 4 Part E, 7.8.2).
+    SharedBuffers,
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Transport => f.write_str("the controller is gone"),
+            Self::Silent(opcode) => {
+                write!(
+                    f,
+                    "the controller did not answer HCI command 0x{opcode:04X} within 2 s"
+                )
+            }
+            Self::Hardware(code) => {
+                write!(f, "the controller reported hardware error 0x{code:02X}")
+            }
+            Self::NotLe => f.write_str("the controller does not know Bluetooth LE"),
+            Self::SharedBuffers => {
+                f.write_str("the controller has no buffers of its own for Bluetooth LE")
+            }
+        }
+    }
+}
+
+impl core::error::Error for Failure {}
+
+/// How long a controller may say nothing before it is asked something, if it is to be heard of.
+pub(super) const SILENCE: Duration = Duration::from_secs(1);
+
+impl MuxState {
+    /// Why the controller failed, if it did.
+    #[inline]
+    pub fn failure(&self) -> Option<Failure> {
+        self.failure
+    }
+
+    /// Marks the controller failed. The first failure stays.
+    pub fn fail(&mut self, failure: Failure) {
+        if self.failure.is_none() {
+            warn!("{}", failure);
+        }
+        self.failure.get_or_insert(failure);
+        self.failure_watchers.wake();
+        self.unanswered_watcher.wake();
+        self.turns.wake();
+    }
+
+    /// Waits for the failure.
+    #[inline]
+    pub fn poll_failure(&mut self, cx: &mut Context<'_>) -> Poll<Failure> {
+        match self.failure {
+            Some(failure) => Poll::Ready(failure),
+            None => {
+                self.failure_watchers.register(cx.waker());
+                Poll::Pending
+            }
+        }
+    }
+
+    /// Waits until the controller has said nothing for `SILENCE`.
+    #[inline]
+    pub fn poll_silence(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        match core::mem::take(&mut self.silent) {
+            true => Poll::Ready(()),
+            false => {
+                self.silence_watcher.register(cx.waker());
+                Poll::Pending
+            }
+        }
+    }
+
+    /// When [`MuxState::handle_timeout`] wants to be called.
+    #[inline]
+    pub fn deadline(&self) -> Option<Instant> {
+        self.watchdog
+            .deadline()
+            .into_iter()
+            .chain(self.turns.deadline())
+            .chain(self.listening.map(|(at, _)| at))
+            .min()
+    }
+
+    /// Fails the controller if it owes an answer for too long, unless the link can do without it.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        self.turns.expire(now);
+        if let Some((at, heard)) = self.listening
+            && at <= now
+        {
+            let received = self.counters.received;
+            self.listening = Some((now + SILENCE, received));
+            if received == heard {
+                self.silent = true;
+                self.silence_watcher.wake();
+            }
+        }
+        while let Some(opcode) = self.watchdog.overdue(now) {
+            self.watchdog.answered(opcode);
+            if is_dispensable(opcode) && self.unanswered.push_back(opcode).is_ok() {
+                warn!(
+                    "the controller did not answer command 0x{:04X}: going on without",
+                    opcode
+                );
+                self.unanswered_watcher.wake();
+            } else {
+                self.fail(Failure::Silent(opcode));
+            }
+        }
+    }
+
+    /// Waits for a command that can be done without, and gives the answer the controller owes:
+    /// Command Status with Unknown HCI Command (Core Vol 4 Part E, 7.7.15).
+    #[inline]
+    pub fn poll_stand_in(&mut self, cx: &mut Context<'_>) -> Poll<[u8; 6]> {
+        match self.unanswered.pop_front() {
+            Some(opcode) => {
+                let [low, high] = opcode.to_le_bytes();
+                Poll::Ready([code::COMMAND_STATUS, 4, 0x01, 1, low, high])
+            }
+            None => {
+                self.unanswered_watcher.register(cx.waker());
+                Poll::Pending
+            }
+        }
+    }
+}

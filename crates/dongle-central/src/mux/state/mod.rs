@@ -1,0 +1,294 @@
+//! What the mux decides: fed packets in both directions, and the time.
+
+mod failure;
+mod inbound;
+
+use core::task::{Context, Poll, Waker};
+
+use embassy_sync::waitqueue::{MultiWakerRegistration, WakerRegistration};
+use embassy_time::Instant;
+use heapless::{Deque, Vec};
+
+pub use failure::Failure;
+pub use inbound::Inbound;
+
+use super::events;
+use super::packet::Head;
+use super::request::{ANSWER, ParameterRequest};
+use super::sdus::CLOSING;
+use super::turns::Turns;
+use super::watchdog::Watchdog;
+use crate::links::{LinkId, MAX_LINKS};
+use failure::SILENCE;
+
+/// Requests for connection parameters, and answers to them, that may wait at a time.
+const REQUESTS: usize = 2 * MAX_LINKS;
+
+/// What was counted.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct MuxCounters {
+    /// Packets received from the controller, of all kinds.
+    pub received: u32,
+    /// Packets from the controller that made no sense and were dropped.
+    pub undecodable: u32,
+    /// ATT PDUs received.
+    pub att_received: u32,
+    /// ATT PDUs sent.
+    pub att_sent: u32,
+    /// ACL packets that were in the controller at a time, at most.
+    pub most_in_flight: u16,
+    /// Data Buffer Overflow events: the controller had no buffer for what was sent.
+    pub overflows: u32,
+}
+
+/// An attempt of the controller to connect.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Attempt {
+    /// There was none since one was asked about last.
+    Idle,
+    /// The controller looks for the peer.
+    Running,
+    /// It ended with this status.
+    Failed(u8),
+    /// It ended with a connection.
+    Connected(LinkId),
+}
+
+/// The state.
+#[derive(Debug)]
+pub struct MuxState {
+    turns: Turns,
+    links: Vec<(u16, LinkId), MAX_LINKS>,
+    watchdog: Watchdog,
+    failure: Option<Failure>,
+    doomed: Vec<LinkId, MAX_LINKS>,
+    requests: Deque<ParameterRequest, REQUESTS>,
+    answers: Deque<(u16, [u8; ANSWER]), REQUESTS>,
+    attempt: Attempt,
+    /// The connection that was asked to be encrypted last.
+    encrypting: Option<u16>,
+    /// Packets that were held back and that trouble-host may see now.
+    passed: Deque<[u8; CLOSING], MAX_LINKS>,
+    /// How many times something had to come from the controller for that.
+    passes: u32,
+    pass_watcher: WakerRegistration,
+    /// Longest L2CAP frame that trouble-host has room for, in octets of payload.
+    longest_frame: u16,
+    scan_turned_off: bool,
+    counters: MuxCounters,
+    /// When to see whether packets were received since, and how many there were then.
+    listening: Option<(Instant, u32)>,
+    silent: bool,
+    silence_watcher: WakerRegistration,
+    failure_watchers: MultiWakerRegistration<8>,
+    doom_watcher: WakerRegistration,
+    request_watcher: WakerRegistration,
+    /// Commands that were not answered and can be done without.
+    unanswered: Deque<u16, 4>,
+    unanswered_watcher: WakerRegistration,
+    attempt_watchers: MultiWakerRegistration<4>,
+}
+
+impl MuxState {
+    /// A controller that was not spoken to yet.
+    pub const fn new() -> Self {
+        Self {
+            turns: Turns::new(),
+            links: Vec::new(),
+            watchdog: Watchdog::new(),
+            failure: None,
+            doomed: Vec::new(),
+            requests: Deque::new(),
+            answers: Deque::new(),
+            attempt: Attempt::Idle,
+            encrypting: None,
+            passed: Deque::new(),
+            passes: 0,
+            pass_watcher: WakerRegistration::new(),
+            longest_frame: u16::MAX,
+            scan_turned_off: false,
+            counters: MuxCounters {
+                received: 0,
+                undecodable: 0,
+                att_received: 0,
+                att_sent: 0,
+                most_in_flight: 0,
+                overflows: 0,
+            },
+            listening: None,
+            silent: false,
+            silence_watcher: WakerRegistration::new(),
+            failure_watchers: MultiWakerRegistration::new(),
+            doom_watcher: WakerRegistration::new(),
+            request_watcher: WakerRegistration::new(),
+            unanswered: Deque::new(),
+            unanswered_watcher: WakerRegistration::new(),
+            attempt_watchers: MultiWakerRegistration::new(),
+        }
+    }
+
+    /// What was counted so far.
+    pub fn counters(&self) -> MuxCounters {
+        MuxCounters {
+            most_in_flight: self.turns.most_in_flight(),
+            ..self.counters
+        }
+    }
+
+    /// A link whose bearer expired has to be disconnected.
+    pub fn doom(&mut self, link: LinkId) {
+        let _ = self.doomed.push(link);
+        self.doom_watcher.wake();
+    }
+
+    /// Waits for a link that has to be disconnected.
+    #[inline]
+    pub fn poll_doomed(&mut self, cx: &mut Context<'_>) -> Poll<LinkId> {
+        match self.doomed.pop() {
+            Some(link) => Poll::Ready(link),
+            None => {
+                self.doom_watcher.register(cx.waker());
+                Poll::Pending
+            }
+        }
+    }
+
+    /// A peer asks for connection parameters.
+    fn ask(&mut self, request: ParameterRequest) {
+        // A peer may have one request open at a time, so there is room for all that keep to it.
+        if self.requests.push_back(request).is_err() {
+            warn!("too many requests for connection parameters");
+        }
+        self.request_watcher.wake();
+    }
+
+    /// Waits for a peer that asks for connection parameters.
+    #[inline]
+    pub fn poll_request(&mut self, cx: &mut Context<'_>) -> Poll<ParameterRequest> {
+        match self.requests.pop_front() {
+            Some(request) => Poll::Ready(request),
+            None => {
+                self.request_watcher.register(cx.waker());
+                Poll::Pending
+            }
+        }
+    }
+
+    /// Has an answer sent, when its connection has a credit.
+    pub fn queue_answer(&mut self, handle: u16, frame: [u8; ANSWER]) {
+        if self.answers.push_back((handle, frame)).is_err() {
+            warn!("no room for an answer on connection 0x{:04X}", handle);
+        }
+        self.turns.wake_pump();
+    }
+
+    /// An answer that may go out now.
+    #[inline]
+    pub fn next_answer(&mut self, now: Instant) -> Option<(u16, [u8; ANSWER])> {
+        for _ in 0..self.answers.len() {
+            let answer = self.answers.pop_front()?;
+            if !self.turns.is_connected(answer.0) {
+                continue;
+            }
+            if self.turns.att_may_begin(answer.0, now) {
+                return Some(answer);
+            }
+            let _ = self.answers.push_back(answer);
+        }
+        None
+    }
+
+    /// Whether there are answers to be sent.
+    #[inline]
+    pub fn has_answers(&self) -> bool {
+        !self.answers.is_empty()
+    }
+
+    /// Whether an answer may go out now.
+    pub fn answer_may_begin(&mut self, now: Instant) -> bool {
+        if self.answers.is_empty() {
+            return false;
+        }
+        let handles: Vec<u16, REQUESTS> = self.answers.iter().map(|(h, _)| *h).collect();
+        handles
+            .iter()
+            .any(|h| !self.turns.is_connected(*h) || self.turns.att_may_begin(*h, now))
+    }
+
+    /// How the last attempt to connect ended. One that is told its end is forgotten.
+    pub fn take_attempt(&mut self) -> Attempt {
+        match self.attempt {
+            Attempt::Idle | Attempt::Running => self.attempt,
+            ended => {
+                self.attempt = Attempt::Idle;
+                ended
+            }
+        }
+    }
+
+    /// Wakes `waker` when an attempt ends.
+    pub fn watch_attempt(&mut self, waker: &Waker) {
+        self.attempt_watchers.register(waker);
+    }
+
+    fn end_attempt(&mut self, end: Attempt) {
+        self.attempt = end;
+        self.attempt_watchers.wake();
+    }
+
+    /// Tells the longest L2CAP frame that trouble-host has room for, in octets of payload.
+    pub fn set_longest_frame(&mut self, octets: u16) {
+        self.longest_frame = octets;
+    }
+
+    /// A command goes to the controller.
+    pub(super) fn command_sent(&mut self, head: &Head, now: Instant) {
+        self.scan_turned_off = head.turns_scan_off();
+        if events::is_create_connection(head.opcode()) {
+            self.attempt = Attempt::Running;
+        }
+        if head.opcode() == events::ENABLE_ENCRYPTION {
+            self.encrypting = Some(head.connection());
+        }
+        self.watchdog.sent(head.opcode(), now);
+        let received = self.counters.received;
+        self.listening.get_or_insert((now + SILENCE, received));
+        self.turns.wake_pump();
+    }
+
+    /// A command did not go to the controller after all.
+    pub(super) fn command_given_up(&mut self, opcode: u16) {
+        self.watchdog.answered(opcode);
+        if events::is_create_connection(opcode) {
+            self.end_attempt(Attempt::Idle);
+        }
+    }
+
+    /// The controller's ACL buffers: bytes in each, and how many.
+    pub fn buffers(&self) -> (u16, u16) {
+        self.turns.buffers()
+    }
+
+    /// Who may send.
+    #[inline]
+    pub fn turns(&mut self) -> &mut Turns {
+        &mut self.turns
+    }
+
+    /// A bearer has sent a PDU.
+    pub fn count_sent(&mut self) {
+        self.counters.att_sent = self.counters.att_sent.wrapping_add(1);
+    }
+
+    /// Bytes that fit an ACL packet to the controller.
+    pub fn packet_length(&self) -> usize {
+        self.turns.packet_length()
+    }
+}
+
+impl Default for MuxState {
+    fn default() -> Self {
+        Self::new()
+    }
+}
