@@ -73,6 +73,33 @@ fn a_megabyte_comes_in_at_a_reader_that_takes_its_time() {
     assert!(reading.join().expect("no panic") == pattern(MEGABYTE));
 }
 
+/// More units than all queues hold, each read when the peer has long used what credits it has.
+#[test]
+fn a_reader_that_is_slower_than_the_device_all_the_way_loses_nothing() {
+    let Some((mut bench, _dongle, connection)) = started() else {
+        return;
+    };
+    const LENGTH: usize = 300_000;
+    let accepting = thread::spawn({
+        let connection = connection.clone();
+        move || soon(connection.l2cap_accept(SPSM))
+    });
+    let reading = thread::spawn(move || {
+        let mut channel = accepting.join().expect("no panic").expect("it opens");
+        let mut data = Vec::new();
+        while let Some(unit) = received(&mut channel) {
+            data.extend(unit);
+            thread::sleep(Duration::from_millis(5));
+        }
+        data
+    });
+    thread::sleep(Duration::from_millis(100));
+    bench
+        .lock
+        .command(&json!({"do": "l2cap_open", "psm": SPSM, "length": LENGTH}));
+    assert!(reading.join().expect("no panic") == pattern(LENGTH));
+}
+
 #[test]
 fn units_keep_their_bounds_both_ways() {
     let Some((mut bench, _dongle, connection)) = started() else {

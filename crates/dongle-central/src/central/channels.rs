@@ -19,7 +19,11 @@ where
     R: ReportHandler,
 {
     /// Keeps the L2CAP channel that was opened last on a connection, by either side: when the peer
-    /// closes it, trouble-host is not told before all that came is read. The name is for
+    /// closes it, trouble-host is not told before all that came is read; and the peer gets credits
+    /// for what was read, not for what came. For that, it has to be opened with
+    /// `CreditFlowPolicy::Every(0)`, so that trouble-host has something to say at each unit, and with
+    /// twice the credits of trouble-host's queue: the peer is told of no more than the queue, and
+    /// trouble-host counts those on their way as not given. The name is for
     /// [`Central::channel_read`] and [`Central::let_channel_go`], one of which has to be called.
     pub fn keep_channel(&self, id: LinkId) -> Option<u16> {
         self.mux

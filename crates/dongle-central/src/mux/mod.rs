@@ -51,11 +51,11 @@ pub use sdus::{CLOSING, Sdus};
 pub use state::{Attempt, Failure, Inbound, MuxCounters, MuxState};
 pub use turns::Turns;
 
-use crate::links::{LinkId, Links, Reason};
+use crate::links::{Link, LinkId, Links, Reason};
 pub(crate) use packet::{Outgoing, Sink};
 
 use commands::Commands;
-use packet::{ControlPrefix, Head, Raw, RawPacket};
+use packet::{Head, Raw, RawPacket, SecurityPrefix};
 
 /// Packets that bearers take, or send, in a row before other tasks get their turn.
 const PACKETS_PER_TURN: u8 = 8;
@@ -359,18 +359,14 @@ impl<'l, T: Transport, L: Links, R: ReportHandler, const BUFFER: usize> Mux<'l, 
                 unsent.what = Some(Claim::Command(head.opcode()));
             }
             PacketKind::AclData => {
-                if head.begins_control() {
-                    let mut prefix = ControlPrefix::default();
+                if head.begins_security() {
+                    let mut prefix = SecurityPrefix::default();
                     emit(&mut prefix);
                     if let Some(id) = self.links.find(head.handle()) {
-                        self.links
-                            .with_link(id, |link| match head.begins_security() {
-                                true => {
-                                    link.info.guard.outbound(prefix.frame());
-                                    link.bearer.changed();
-                                }
-                                false => link.info.sdus.outbound(prefix.frame()),
-                            });
+                        self.links.with_link(id, |link| {
+                            link.info.guard.outbound(prefix.frame());
+                            link.bearer.changed();
+                        });
                     }
                 }
                 let turn = poll_fn(|cx| {
@@ -391,6 +387,13 @@ impl<'l, T: Transport, L: Links, R: ReportHandler, const BUFFER: usize> Mux<'l, 
         let mut outgoing = self.outgoing.lock().await;
         outgoing.clear();
         emit(&mut *outgoing);
+        if kind == PacketKind::AclData && head.begins_signal() {
+            let frame = outgoing.bytes_mut().get_mut(4..).unwrap_or_default();
+            if let Some(id) = self.links.find(head.handle()) {
+                let see = |link: &mut Link<'_>| link.info.sdus.outbound(frame);
+                self.links.with_link(id, see);
+            }
+        }
         #[cfg(feature = "security")]
         if kind == PacketKind::AclData && head.begins_security() {
             self.introduce(outgoing.bytes_mut());

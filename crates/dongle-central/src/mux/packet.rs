@@ -6,6 +6,7 @@ use bt_hci::ReadHciError;
 use bt_hci::transport::{PacketKind, PacketToController, PacketToHost};
 use heapless::Vec;
 
+use super::sdus::CID_SIGNALLING;
 use crate::security::{CID_SMP, PREFIX};
 
 /// A packet from the controller, whole and unjudged, without its indicator.
@@ -106,7 +107,6 @@ impl<const SIZE: usize> Outgoing<SIZE> {
     }
 
     /// The same, to be rewritten.
-    #[cfg(feature = "security")]
     pub(super) fn bytes_mut(&mut self) -> &mut [u8] {
         &mut self.bytes
     }
@@ -182,9 +182,9 @@ impl Head {
         !self.continues() && [self.bytes[6], self.bytes[7]] == CID_SMP.to_le_bytes()
     }
 
-    /// Whether an ACL packet begins a frame on the security or the signalling channel.
-    pub(super) fn begins_control(&self) -> bool {
-        !self.continues() && matches!([self.bytes[6], self.bytes[7]], [5 | 6, 0])
+    /// Whether an ACL packet begins a frame on the signalling channel.
+    pub(super) fn begins_signal(&self) -> bool {
+        !self.continues() && [self.bytes[6], self.bytes[7]] == CID_SIGNALLING.to_le_bytes()
     }
 
     /// The connection handle of an ACL packet.
@@ -208,14 +208,14 @@ impl Head {
     }
 }
 
-/// The first bytes of a frame on the security or the signalling channel, behind the ACL header.
+/// The first bytes of a frame on the security channel, behind the ACL header.
 #[derive(Default)]
-pub(super) struct ControlPrefix {
+pub(super) struct SecurityPrefix {
     bytes: [u8; 4 + PREFIX],
     len: usize,
 }
 
-impl ControlPrefix {
+impl SecurityPrefix {
     pub(super) fn frame(&self) -> &[u8] {
         self.bytes
             .get(4..self.len.min(self.bytes.len()))
@@ -223,11 +223,11 @@ impl ControlPrefix {
     }
 }
 
-impl embedded_io::ErrorType for ControlPrefix {
+impl embedded_io::ErrorType for SecurityPrefix {
     type Error = Infallible;
 }
 
-impl embedded_io::Write for ControlPrefix {
+impl embedded_io::Write for SecurityPrefix {
     fn write(&mut self, buf: &[u8]) -> Result<usize, Infallible> {
         let room = self.bytes.get_mut(self.len..).unwrap_or_default();
         for (to, from) in room.iter_mut().zip(buf) {

@@ -1,24 +1,34 @@
 //! Where each L2CAP channel of a connection is in its service data units (Core Vol 3 Part A,
-//! 3.4.3), for two faults of trouble-host: it panics on the first frame of a unit that is too short
-//! to tell its length, and it throws away what was received and not read yet when the peer closes
-//! the channel.
+//! 3.4.3), for three faults of trouble-host: it panics on the first frame of a unit that is too
+//! short to tell its length, it throws away what was received and not read yet when the peer closes
+//! the channel, and it gives credits for what was received, read or not, until its queue overflows.
 
 use heapless::Vec;
+use trouble_host::config::L2CAP_RX_QUEUE_SIZE;
 
 /// Channels at a time that are kept track of.
 const CHANNELS: usize = if cfg!(feature = "many-links") { 16 } else { 2 };
 /// The first channel that is given out, rather than fixed.
 const FIRST_DYNAMIC: u16 = 0x0040;
 /// The signalling channel, and commands on it.
-const CID_SIGNALLING: u16 = 0x0005;
+pub(super) const CID_SIGNALLING: u16 = 0x0005;
 const DISCONNECTION_REQUEST: u8 = 0x06;
 const CONNECTION_REQUEST: u8 = 0x14;
 const CONNECTION_RESPONSE: u8 = 0x15;
+const FLOW_CONTROL_CREDIT: u8 = 0x16;
 /// A Disconnection Request in one ACL packet.
 pub const CLOSING: usize = 16;
 
 /// Shortest frame that a side may ask for (Core Vol 3 Part A, 4.22), in octets of payload.
 const SHORTEST: u16 = 23;
+
+/// Frames that a peer may have sent and nobody read: what trouble-host has room for, if each is a
+/// unit, and no more than [`Channel::unread`] tells apart.
+const WINDOW: u16 = if L2CAP_RX_QUEUE_SIZE < 64 {
+    L2CAP_RX_QUEUE_SIZE as u16
+} else {
+    64
+};
 
 /// Keeps the longest frame that a peer takes, in the beginning of its request for a channel or of
 /// its answer to ours, L2CAP header first, within what trouble-host has room for; on one that is too
@@ -50,9 +60,46 @@ struct Channel {
     left: u16,
     /// Units that are complete.
     units: u32,
+    unread: Unread,
     /// Somebody reads the channel to its end: the peer's closing of it waits for that.
     kept: bool,
     closing: Option<[u8; CLOSING]>,
+}
+
+/// Frames that came and were not read.
+#[derive(Debug, Clone, Copy)]
+struct Unread {
+    count: u16,
+    /// One bit for each, from the oldest: whether it ends a unit.
+    ends: u64,
+}
+
+impl Unread {
+    const NONE: Self = Self { count: 0, ends: 0 };
+
+    fn is_full(self) -> bool {
+        self.count >= WINDOW
+    }
+
+    fn push(&mut self, ends_unit: bool) {
+        if let Some(bit) = 1_u64.checked_shl(u32::from(self.count)) {
+            self.count += 1;
+            if ends_unit {
+                self.ends |= bit;
+            }
+        }
+    }
+
+    /// The oldest unit was read; how many frames it was.
+    fn pop_unit(&mut self) -> u16 {
+        if self.ends == 0 {
+            return 0;
+        }
+        let frames = self.ends.trailing_zeros() + 1;
+        self.ends = self.ends.checked_shr(frames).unwrap_or(0);
+        self.count = self.count.saturating_sub(frames as u16);
+        frames as u16
+    }
 }
 
 impl Sdus {
@@ -62,14 +109,29 @@ impl Sdus {
         last: 0,
     };
 
-    /// Sees the beginning of a frame on the signalling channel to the peer, L2CAP header first.
-    pub fn outbound(&mut self, frame: &[u8]) {
-        let cid = match frame.get(4..) {
-            Some(&[CONNECTION_REQUEST, _, _, _, _, _, c0, c1, ..])
-            | Some(&[CONNECTION_RESPONSE, _, _, _, c0, c1, ..]) => u16::from_le_bytes([c0, c1]),
+    /// Sees a frame on the signalling channel to the peer, L2CAP header first, and corrects the
+    /// credits in it (Core Vol 3 Part A, 4.22 to 4.24).
+    pub fn outbound(&mut self, frame: &mut [u8]) {
+        let (cid, credits, most) = match *frame {
+            [_, _, _, _, CONNECTION_REQUEST, _, _, _, _, _, c0, c1, ..] => ([c0, c1], 16, None),
+            [_, _, _, _, CONNECTION_RESPONSE, _, _, _, c0, c1, ..] => ([c0, c1], 14, None),
+            [_, _, _, _, FLOW_CONTROL_CREDIT, _, _, _, c0, c1, ..] => {
+                let cid = u16::from_le_bytes([c0, c1]);
+                let kept = self.channels.iter_mut().find(|c| c.cid == cid && c.kept);
+                let Some(channel) = kept else {
+                    return;
+                };
+                ([c0, c1], 10, Some(channel.unread.pop_unit()))
+            }
             _ => return,
         };
-        if cid >= FIRST_DYNAMIC {
+        let place = frame.get_mut(credits..);
+        if let Some(credits) = place.and_then(|rest| rest.first_chunk_mut()) {
+            let given = most.unwrap_or_else(|| u16::from_le_bytes(*credits).min(WINDOW));
+            *credits = given.to_le_bytes();
+        }
+        let cid = u16::from_le_bytes(cid);
+        if most.is_none() && cid >= FIRST_DYNAMIC {
             self.last = cid;
             self.channels.retain(|channel| channel.cid != cid);
         }
@@ -88,6 +150,10 @@ impl Sdus {
             // With more channels than that, none can be kept track of.
             return payload.len() >= 2;
         };
+        if channel.kept && channel.unread.is_full() {
+            // The peer has no credit for it.
+            return false;
+        }
         if channel.left > 0 {
             channel.left = channel.left.saturating_sub(len);
         } else {
@@ -100,6 +166,7 @@ impl Sdus {
         if channel.left == 0 {
             channel.units = channel.units.wrapping_add(1);
         }
+        channel.unread.push(channel.left == 0);
         true
     }
 
@@ -122,7 +189,8 @@ impl Sdus {
         }
     }
 
-    /// Keeps the channel that was opened last until it is read to its end.
+    /// Keeps the channel that was opened last until it is read to its end. From now on, each credit
+    /// indication of trouble-host's on it means that one unit was read.
     pub fn keep(&mut self) -> Option<u16> {
         let cid = self.last;
         self.channel(cid)?.kept = true;
@@ -162,13 +230,13 @@ impl Sdus {
         let index = match self.channels.iter().position(|channel| channel.cid == cid) {
             Some(index) => index,
             None => {
-                let (left, units, kept, closing) = (0, 0, false, None);
                 let channel = Channel {
                     cid,
-                    left,
-                    units,
-                    kept,
-                    closing,
+                    left: 0,
+                    units: 0,
+                    unread: Unread::NONE,
+                    kept: false,
+                    closing: None,
                 };
                 self.channels.push(channel).ok()?;
                 self.channels.len() - 1
@@ -234,7 +302,7 @@ mod tests {
     fn a_channel_that_ended_in_the_middle_leaves_nothing_behind() {
         let mut sdus = Sdus::NONE;
         assert!(sdus.may_pass(&[4, 0, 0x40, 0, 30, 0, 1, 2]));
-        sdus.outbound(&REQUEST);
+        sdus.outbound(&mut REQUEST.clone());
         assert!(!sdus.may_pass(&[1, 0, 0x40, 0, 3]));
     }
 
@@ -242,7 +310,7 @@ mod tests {
     fn a_closing_waits_until_all_is_read() {
         let mut sdus = Sdus::NONE;
         assert!(!sdus.holds(&CLOSE));
-        sdus.outbound(&REQUEST);
+        sdus.outbound(&mut REQUEST.clone());
         assert!(sdus.may_pass(&[4, 0, 0x40, 0, 2, 0, 1, 2]));
         assert_eq!(sdus.keep(), Some(0x40));
         assert!(sdus.holds(&CLOSE));
@@ -252,5 +320,72 @@ mod tests {
         assert!(sdus.holds(&CLOSE));
         assert_eq!(sdus.let_go(0x40), Some(CLOSE));
         assert!(!sdus.holds(&CLOSE));
+    }
+
+    fn indication(credits: u16) -> [u8; 12] {
+        let [c0, c1] = credits.to_le_bytes();
+        [8, 0, 5, 0, FLOW_CONTROL_CREDIT, 1, 4, 0, 0x40, 0, c0, c1]
+    }
+
+    /// What goes out in the place of trouble-host's indication of so many credits.
+    fn given(sdus: &mut Sdus, credits: u16) -> u16 {
+        let mut frame = indication(credits);
+        sdus.outbound(&mut frame);
+        u16::from_le_bytes([frame[10], frame[11]])
+    }
+
+    #[test]
+    fn a_channel_begins_with_no_more_credits_than_frames_have_room() {
+        const RESPONSE: [u8; 18] = [14, 0, 5, 0, 0x15, 1, 10, 0, 0x41, 0, 9, 9, 9, 9, 0, 0, 0, 0];
+        for (asked, told) in [(0x7FFF, WINDOW), (WINDOW, WINDOW), (1, 1)] {
+            for (frame, at) in [(REQUEST, 16), (RESPONSE, 14)] {
+                let (mut out, mut expected) = (frame, frame);
+                out[at..at + 2].copy_from_slice(&asked.to_le_bytes());
+                expected[at..at + 2].copy_from_slice(&told.to_le_bytes());
+                Sdus::default().outbound(&mut out);
+                assert_eq!(out, expected);
+            }
+        }
+    }
+
+    #[test]
+    fn credits_are_given_for_what_was_read_and_not_for_what_came() {
+        let mut sdus = Sdus::NONE;
+        sdus.outbound(&mut REQUEST.clone());
+        // A unit of two frames, one of one, and the beginning of a third.
+        assert!(sdus.may_pass(&[4, 0, 0x40, 0, 4, 0, 1, 2]));
+        assert_eq!(sdus.keep(), Some(0x40));
+        assert!(sdus.may_pass(&[2, 0, 0x40, 0, 3, 4]));
+        assert!(sdus.may_pass(&[3, 0, 0x40, 0, 1, 0, 1]));
+        assert!(sdus.may_pass(&[4, 0, 0x40, 0, 4, 0, 1, 2]));
+        assert_eq!(given(&mut sdus, 4), 2);
+        assert_eq!(given(&mut sdus, 0), 1);
+        assert!(sdus.may_pass(&[2, 0, 0x40, 0, 3, 4]));
+        assert_eq!(given(&mut sdus, 1), 2);
+    }
+
+    #[test]
+    fn a_peer_that_has_no_credit_is_not_heard() {
+        let mut sdus = Sdus::NONE;
+        sdus.outbound(&mut REQUEST.clone());
+        assert!(sdus.may_pass(&[2, 0, 0x40, 0, 0, 0]));
+        assert_eq!(sdus.keep(), Some(0x40));
+        for _ in 1..WINDOW {
+            assert!(sdus.may_pass(&[2, 0, 0x40, 0, 0, 0]));
+        }
+        assert!(!sdus.may_pass(&[2, 0, 0x40, 0, 0, 0]));
+        assert_eq!(given(&mut sdus, WINDOW), 1);
+        assert!(sdus.may_pass(&[2, 0, 0x40, 0, 0, 0]));
+        assert!(!sdus.may_pass(&[2, 0, 0x40, 0, 0, 0]));
+    }
+
+    #[test]
+    fn the_credits_of_a_channel_that_is_not_kept_are_left_as_they_are() {
+        let mut sdus = Sdus::NONE;
+        sdus.outbound(&mut REQUEST.clone());
+        for _ in 0..200 {
+            assert!(sdus.may_pass(&[2, 0, 0x40, 0, 0, 0]));
+        }
+        assert_eq!(given(&mut sdus, 200), 200);
     }
 }

@@ -21,10 +21,9 @@ use super::pool::HeapPool;
 use crate::error::Error;
 use crate::l2cap::{ChannelRequest, Ends, HostEnds, L2capRefusal};
 
-/// Credits that are given at a time, of the 64 that a channel begins with. trouble-host counts
-/// them when they are sent already, and throws away what a fast peer sends on them before; so
-/// there have to be many left.
-const CREDITS: u16 = 16;
+/// Credits that trouble-host believes to have given: twice those that a peer is told of
+/// ([`Central::keep_channel`](dongle_central::central::Central::keep_channel)).
+const CREDITS: u16 = 128;
 /// A channel that the peer has closed, and that nothing came from for this long though not all was
 /// read, has lost something.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -51,7 +50,8 @@ impl<'c, 's, 'a> Host<'c, 's, 'a> {
         };
         let config = L2capChannelConfig {
             mtu: Some(mtu),
-            flow_policy: CreditFlowPolicy::Every(CREDITS),
+            flow_policy: CreditFlowPolicy::Every(0),
+            initial_credits: Some(CREDITS),
             ..Default::default()
         };
         let opened = async {
@@ -143,7 +143,7 @@ impl<'c, 's, 'a> Host<'c, 's, 'a> {
         } = ends;
         let waiting = Cell::new(false);
         let read = Cell::new(0_u32);
-        // No credit goes out before the handle has room for the unit.
+        // A unit is read, and the peer gets credits for it, when the handle has taken the one before.
         let receive = async {
             while let Ok(unit) = reader.receive_sdu(stack).await {
                 read.set(read.get().wrapping_add(1));
