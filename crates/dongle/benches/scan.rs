@@ -1,5 +1,6 @@
 //! Advertising reports per second through the whole host, from the controller's packets to a
-//! scan's filter: with few devices on the air, and with many.
+//! scan's filter: with few devices on the air, and with many; under lasting addresses, and under
+//! private ones that may be a bonded device's.
 //!
 //! The controller is a thread that answers commands and then sends reports as fast as they are
 //! taken, so no radio and no simulation is in the way.
@@ -12,13 +13,30 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
-use dongle::Dongle;
+use criterion::{Criterion, Throughput, criterion_group, criterion_main};
+use dongle::security::{BondStore as _, MemoryStore};
+use dongle::{Address, Dongle};
 use futures_lite::future::block_on;
 use hci_transport::HciPort;
+use serde_json::{Value, json};
 
-/// Advertisers on the air.
-const CROWDS: [u32; 3] = [10, 1_000, 50_000];
+const OURS: Address = Address::random([0xC0, 1, 2, 3, 4, 5]);
+/// The most significant octet of an advertiser's address: a random static one, and a resolvable
+/// private one (Core Vol 6 Part B, 1.3.2).
+const LASTING: u8 = 0xC0;
+const PRIVATE: u8 = 0x40;
+
+/// Advertisers on the air, what their addresses are, and how many bonds there are. None of the
+/// bonded devices is there, so that each of the keys is tried on a private address.
+const CROWDS: [(u32, u8, u8); 6] = [
+    (10, LASTING, 0),
+    (1_000, LASTING, 0),
+    (50_000, LASTING, 0),
+    (10_000, PRIVATE, 0),
+    (10_000, PRIVATE, 8),
+    // More than are remembered.
+    (50_000, PRIVATE, 8),
+];
 /// Reports in one measurement: every device is heard, and again.
 const REPORTS: u64 = 100_000;
 /// Reports in one event; a controller sends what it has.
@@ -43,14 +61,14 @@ fn answer(port: &HciPort, command: &[u8]) {
 }
 
 /// The next event with reports of devices in turn, each with 31 bytes of data.
-fn event(out: &mut Vec<u8>, next: u64, crowd: u32) {
+fn event(out: &mut Vec<u8>, next: u64, crowd: u32, kind: u8) {
     out.clear();
     out.extend_from_slice(&[0x04, 0x3E, 0, 0x02, IN_EVENT as u8]);
     for number in next..next + IN_EVENT {
         let device = (number % u64::from(crowd)) as u32;
         out.extend_from_slice(&[3, 1]);
         out.extend_from_slice(&device.to_le_bytes());
-        out.extend_from_slice(&[0xD0, 0xC0, 31]);
+        out.extend_from_slice(&[0xD0, kind, 31]);
         out.extend_from_slice(&[2, 0x01, 0x06, 3, 0x03, 0x0D, 0x18, 9, 0x09]);
         out.extend_from_slice(b"a device");
         out.extend_from_slice(&[13, 0xFF, 0x4C, 0x00, 1, 2, 3, 4, 5, 6, 7, 8, 9, 0]);
@@ -63,13 +81,30 @@ fn event(out: &mut Vec<u8>, next: u64, crowd: u32) {
     }
 }
 
+/// Bonds with devices that may go by private addresses, each with a key of its own.
+fn store(bonds: u8) -> MemoryStore {
+    let bonds = (1..=bonds).map(|number| {
+        json!({
+            "address": format!("C6:05:04:03:02:{number:02X}/random"),
+            "ltk": format!("{number:02x}").repeat(16),
+            "irk": format!("{:02x}", 0x80 | number).repeat(16),
+            "key_size": 16,
+        })
+    });
+    let text = json!({"version": 1, "bonds": bonds.collect::<Vec<Value>>()}).to_string();
+    let store = MemoryStore::default();
+    store.save(OURS, text.as_bytes()).expect("it is kept");
+    store
+}
+
 struct Rig {
     dongle: Dongle,
     port: Arc<HciPort>,
 }
 
 impl Rig {
-    fn new() -> Self {
+    /// With so many bonds.
+    fn new(bonds: u8) -> Self {
         let (channel, port) = hci_transport::channel("bench", 64 * 1024);
         let port = Arc::new(port);
         let answering = Arc::clone(&port);
@@ -79,12 +114,14 @@ impl Rig {
                 answer(&answering, &packet);
             }
         });
-        let dongle = block_on(Dongle::on(channel).into_future()).expect("it opens");
+        let open = Dongle::on(channel).address(OURS).bond_store(store(bonds));
+        let dongle = block_on(open.into_future()).expect("it opens");
+        assert_eq!(dongle.bonds().len(), usize::from(bonds));
         Self { dongle, port }
     }
 
     /// How long so many rounds of reports take.
-    fn measure(&self, crowd: u32, rounds: u64) -> Duration {
+    fn measure(&self, crowd: u32, kind: u8, rounds: u64) -> Duration {
         let heard = Arc::new(AtomicU64::new(0));
         let counting = Arc::clone(&heard);
         let scan = self
@@ -102,7 +139,7 @@ impl Rig {
         let mut next = 0;
         let mut send = |until: u64| {
             while next < until {
-                event(&mut packet, next, crowd);
+                event(&mut packet, next, crowd, kind);
                 self.port
                     .deliver_blocking(&packet)
                     .expect("the host listens");
@@ -123,14 +160,18 @@ impl Rig {
 }
 
 fn reports(criterion: &mut Criterion) {
-    let rig = Rig::new();
     let mut group = criterion.benchmark_group("scan reports");
     group
         .sample_size(10)
         .throughput(Throughput::Elements(REPORTS));
-    for crowd in CROWDS {
-        group.bench_function(BenchmarkId::from_parameter(crowd), |bencher| {
-            bencher.iter_custom(|rounds| rig.measure(crowd, rounds));
+    for (crowd, kind, bonds) in CROWDS {
+        let rig = Rig::new(bonds);
+        let name = match kind {
+            PRIVATE => format!("{crowd} private, {bonds} bonds"),
+            _ => crowd.to_string(),
+        };
+        group.bench_function(name, |bencher| {
+            bencher.iter_custom(|rounds| rig.measure(crowd, kind, rounds));
         });
     }
     group.finish();
