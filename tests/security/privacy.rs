@@ -1,6 +1,7 @@
 //! A bonded device that goes by changing addresses is the same device: in a scan, in its filters,
 //! and to whoever connects to it. On controllers with a resolving list and without.
 
+use std::future::IntoFuture as _;
 use std::time::{Duration, Instant};
 
 use dongle::security::{BondStore as _, Key, Level, MemoryStore};
@@ -8,7 +9,7 @@ use dongle::{Address, Dongle, Error, Scan, ScanResult};
 use dongle_central::security::make_resolvable;
 use dongle_tests::bench::soon;
 use dongle_virtual::{Air, AirConfig, BeaconConfig, ControllerConfig};
-use futures_lite::future::poll_once;
+use futures_lite::future::{poll_once, zip};
 use serde_json::json;
 
 use crate::lock::{ADDRESS, Bench, connect, device};
@@ -32,7 +33,7 @@ fn bonded(config: ControllerConfig) -> Option<(Bench, Dongle)> {
     let channel = bench.air.controller(config);
     let dongle = soon(Dongle::on(channel).address(OURS)).expect("the dongle opens");
     bench.configure(json!({}));
-    let first = rotate(&mut bench);
+    let first = rotate(&mut bench.lock);
     let connection = soon(dongle.device(first).connect()).expect("the device is there");
     soon(connection.pair()).expect("it pairs");
     bench.lock.event("paired");
@@ -63,7 +64,7 @@ fn a_device_is_itself_in_a_scan_whatever_address_it_goes_by() {
         let mut once = dongle.scan().once().start().expect("it scans");
         let mut its = dongle.scan().address(ADDRESS).start().expect("it scans");
         for round in 0..2 {
-            let now = rotate(&mut bench);
+            let now = rotate(&mut bench.lock);
             for scan in [&mut all, &mut its] {
                 let found = heard(scan, |found| found.address() == now);
                 assert_eq!(found.identity(), Some(ADDRESS));
@@ -83,18 +84,50 @@ fn a_device_is_itself_in_a_scan_whatever_address_it_goes_by() {
 }
 
 #[test]
+fn however_it_is_called_a_device_has_one_connection() {
+    let Some((mut bench, dongle)) = bonded(ControllerConfig::default()) else {
+        return;
+    };
+    bench.lock.event("connected");
+    let now = rotate(&mut bench.lock);
+    let mut scan = dongle.scan().address(ADDRESS).start().expect("it scans");
+    let found = soon(scan.next()).expect("it scans").expect("no end");
+    drop(scan);
+    let (first, second) = soon(zip(
+        found.device().connect().into_future(),
+        dongle.device(now).connect().into_future(),
+    ));
+    let first = first.expect("the device is there");
+    let again = [device(&dongle), dongle.device(now), first.device()]
+        .map(|device| soon(device.connect()).expect("it is shared"));
+    let others = again.into_iter().chain(second.ok());
+    let others: Vec<_> = others.collect();
+    assert_eq!(others.len(), 4);
+    for connection in [&first].into_iter().chain(&others) {
+        assert_eq!(connection.device().address(), ADDRESS);
+        assert_eq!(connection.to_string(), ADDRESS.to_string());
+    }
+    soon(first.disconnect());
+    assert!(others.iter().all(|connection| !connection.is_connected()));
+    bench.lock.event("disconnected");
+    bench.lock.event("connected");
+    let more = bench.lock.pending();
+    assert!(more.iter().all(|event| event["event"] != "connected"));
+}
+
+#[test]
 fn a_device_that_changes_its_address_right_after_it_was_heard_is_connected_to_all_the_same() {
     for config in controllers() {
         let Some((mut bench, dongle)) = bonded(config) else {
             return;
         };
-        rotate(&mut bench);
+        rotate(&mut bench.lock);
         let mut scan = dongle.scan().address(ADDRESS).start().expect("it scans");
         let found = soon(scan.next()).expect("it scans").expect("no end");
         drop(scan);
         bench.tell("hide");
         let connecting = std::thread::spawn(move || soon(found.device().connect()));
-        let now = rotate(&mut bench);
+        let now = rotate(&mut bench.lock);
         let connection = connecting.join().expect("no panic");
         let connection = connection.expect("the device is there");
         assert_eq!(connection.security().level(), Level::Encrypted);
@@ -114,7 +147,7 @@ fn staying_connected_lasts_when_the_device_changes_its_address() {
         let connection = soon(connections.next()).expect("the device is there");
         assert_eq!(connection.security().level(), Level::Encrypted);
         // It goes by another address by the time the connection ends.
-        let now = rotate(&mut bench);
+        let now = rotate(&mut bench.lock);
         assert_ne!(before.replace(now), Some(now));
         soon(connection.disconnect());
         bench.lock.event("disconnected");
@@ -134,7 +167,7 @@ fn a_device_that_is_not_there_is_a_timeout_in_time() {
         assert!(matches!(late, Err(Error::Timeout)), "{late:?}");
         assert!((limit..2 * limit).contains(&begun.elapsed()));
     }
-    rotate(&mut bench);
+    rotate(&mut bench.lock);
     connect(&dongle);
 }
 
@@ -192,7 +225,7 @@ fn add(air: &Air, address: Address) {
 }
 
 /// One of the addresses that a key makes.
-fn made(irk: [u8; 16], number: u8) -> Address {
+pub fn made(irk: [u8; 16], number: u8) -> Address {
     let mut octets = make_resolvable(&Key::new(irk), [number, 0x55, 0xAA]);
     octets.reverse();
     Address::random(octets)

@@ -139,9 +139,12 @@ impl DeviceConnection {
         Self { held }
     }
 
-    /// The device at the other end.
+    /// The device at the other end. A bonded one is known by its identity address, whatever
+    /// address it went by when the connection was made.
     pub fn device(&self) -> Device {
-        Device::new(Arc::clone(&self.held.dongle), self.held.peer)
+        let dongle = &self.held.dongle;
+        let address = dongle.identity_of(self.held.peer);
+        Device::new(Arc::clone(dongle), address.unwrap_or(self.held.peer))
     }
 
     /// Whether it is still connected.
@@ -362,7 +365,7 @@ impl DeviceConnection {
 impl fmt::Display for DeviceConnection {
     /// The device's address.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(&self.held.peer, f)
+        fmt::Display::fmt(&self.device(), f)
     }
 }
 

@@ -14,7 +14,7 @@ use futures_lite::future::or;
 use crate::address::Address;
 use crate::connection::Held;
 use crate::device::{Connect, Device};
-use crate::dongle::Dongle;
+use crate::dongle::{Dongle, Inner};
 use crate::error::Error;
 use crate::links::SharedLinks;
 use crate::scan::{Scan, ScanBuilder};
@@ -27,7 +27,13 @@ impl Dongle {
     /// The address that a bonded device is known by, from any that it goes by; `None` if it is not
     /// a bonded device's.
     pub fn identity(&self, address: Address) -> Option<Address> {
-        self.inner().shared.security.bonds.identities().of(address)
+        self.inner().identity_of(address)
+    }
+}
+
+impl Inner {
+    pub(crate) fn identity_of(&self, address: Address) -> Option<Address> {
+        self.shared.security.bonds.identities().of(address)
     }
 }
 
