@@ -28,12 +28,7 @@ def parse_arguments():
     add('--peripherals', type=int, default=1, help='how many of them')
     add('--silent', action='store_true', help='do not advertise until told to')
     add('--interval', type=float, default=0.05, help='seconds between two beats')
-    add('--extended', action='store_true', help='have LE Extended Advertising')
-    add('--acl-buffers', type=int, default=8, help='LE ACL data packets it has room for')
-    add('--acl-length', type=int, default=27, help='bytes in an LE ACL data packet')
-    add('--acl-delay', type=float, default=0, help='seconds to hold each ACL data packet')
-    add('--no-address', action='store_true', help='have no public address')
-    add('--as-is', action='store_true', help="Bumble's controller without our repairs")
+    served.add_options(parser)
     add('--until-eof', action='store_true', help='end when standard input ends')
     add('--log', default='ERROR', help="Bumble's log level, on standard error")
     return parser.parse_args()
@@ -66,11 +61,7 @@ async def main(arguments):
         peripherals.append(peripheral)
 
     place = await served.serve(controller, arguments.transport, arguments.port)
-    if 'port' in place:
-        spec = f'tcp-client:127.0.0.1:{place["port"]}'
-    else:
-        spec = f'serial:{place["path"]}'
-    emit('ready', spec=spec, **place)
+    emit('ready', spec=served.spec(place), **place)
 
     async def advertise(on, peripheral=0):
         await peripherals[peripheral].advertise(on)

@@ -1,26 +1,33 @@
 #!/usr/bin/env python3
-"""Bumble as a peripheral that pairs, on a controller that somebody else serves.
+"""Bumble as a peripheral that pairs, on a controller that somebody else serves; or in the air of one
+of Bumble's that it serves to the other side.
 
     python security.py --transport tcp-client:127.0.0.1:9000
+    python security.py --serve tcp
+    {"event": "ready", "spec": "tcp-client:127.0.0.1:40123", ...}
 
 The test decides, by commands on standard input, how it pairs and what its person does.
 """
 
 import argparse
 import asyncio
+import contextlib
 import hashlib
 import logging
 
 from bumble import gatt, l2cap, smp
 from bumble.att import ATT_Error, ErrorCode
+from bumble.controller import Controller
 from bumble.core import UUID, AdvertisingData
 from bumble.device import Device, DeviceConfiguration
-from bumble.hci import Address
+from bumble.hci import Address, HCI_LE_Set_Random_Address_Command
 from bumble.host import Host
 from bumble.keys import MemoryKeyStore
 from bumble.pairing import PairingConfig, PairingDelegate
 from bumble.transport import open_transport
+from bumble.transport.common import AsyncPipeSink
 
+import served
 from events import emit, obey
 
 ADDRESS = 'F5:F4:F3:F2:F1:F0'
@@ -173,15 +180,29 @@ def services():
     ]
 
 
+@contextlib.asynccontextmanager
+async def reached(arguments):
+    """The host of the device's own controller, and where the other side finds its, if that is ours."""
+    if arguments.transport:
+        async with await open_transport(arguments.transport) as transport:
+            yield Host(transport.source, transport.sink), {}
+        return
+    other = served.make(arguments)
+    own = Controller('lock', link=other.link)
+    served.configure(own, arguments)
+    place = await served.serve(other, arguments.serve, 0)
+    yield Host(own, AsyncPipeSink(own)), {'spec': served.spec(place)}
+
+
 async def main(arguments):
-    async with await open_transport(arguments.transport) as transport:
+    async with reached(arguments) as (host, place):
         config = DeviceConfiguration(
             name='Bumble Lock',
             address=Address(ADDRESS),
             irk=IRK,
             le_privacy_enabled=arguments.private,
         )
-        device = Device(config=config, host=Host(transport.source, transport.sink))
+        device = Device(config=config, host=host)
         device.keystore = PeripheralKeyStore()
         server = Server(device)
         server.configure('none', True, False, True, 16, True)
@@ -192,7 +213,7 @@ async def main(arguments):
         )
         await device.power_on()
         await advertise(device)
-        emit('ready')
+        emit('ready', **place)
 
         async def configure(
             io='none', sc=True, mitm=False, bonding=True, key_size=16, accept=True
@@ -231,6 +252,10 @@ async def main(arguments):
         async def rotate():
             await hide()
             await device.update_rpa()
+            # Bumble has set the one before, which legacy advertising would use.
+            await device.send_sync_command(
+                HCI_LE_Set_Random_Address_Command(random_address=device.random_address)
+            )
             await advertise(device)
             return {'address': str(device.random_address)}
 
@@ -314,7 +339,10 @@ async def advertise(device):
 
 if __name__ == '__main__':
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument('--transport', required=True)
+    way = parser.add_mutually_exclusive_group(required=True)
+    way.add_argument('--transport', help='where its controller is')
+    way.add_argument('--serve', choices=['tcp', 'pty'], help='the other side its controller')
+    served.add_options(parser)
     parser.add_argument('--private', action='store_true', help='go by changing addresses')
     parser.add_argument('--log', default='ERROR')
     arguments = parser.parse_args()

@@ -17,6 +17,17 @@ from events import emit
 PUBLIC_ADDRESS = 'C0:FF:EE:00:00:01'
 
 
+def add_options(parser):
+    """What can be asked of a controller on the command line."""
+    add = parser.add_argument
+    add('--extended', action='store_true', help='have LE Extended Advertising')
+    add('--acl-buffers', type=int, default=8, help='LE ACL data packets it has room for')
+    add('--acl-length', type=int, default=27, help='bytes in an LE ACL data packet')
+    add('--acl-delay', type=float, default=0, help='seconds to hold each ACL data packet')
+    add('--no-address', action='store_true', help='have no public address')
+    add('--as-is', action='store_true', help="Bumble's controller without our repairs")
+
+
 def configure(controller, arguments):
     """Gives a controller the features and buffers that the command line asks for."""
     if not arguments.extended:
@@ -180,6 +191,13 @@ async def serve(controller, transport, tcp_port):
     )
     controller.server = server
     return {'port': server.sockets[0].getsockname()[1]}
+
+
+def spec(place):
+    """Where a controller is served, as `hci_transport::open` understands it."""
+    if 'port' in place:
+        return f'tcp-client:127.0.0.1:{place["port"]}'
+    return f'serial:{place["path"]}'
 
 
 class _TcpHost(StreamPacketSource):

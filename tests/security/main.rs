@@ -8,11 +8,13 @@ mod cache;
 mod channels;
 mod demand;
 mod faults;
+mod foreign;
 mod lock;
 mod own_address;
 mod pairing;
 mod privacy;
 mod private;
+mod resolved;
 mod sensor;
 #[allow(dead_code)]
 mod smp;

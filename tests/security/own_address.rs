@@ -5,7 +5,8 @@ use std::time::{Duration, Instant};
 
 use dongle::security::Level;
 use dongle::{Address, AddressKind, Dongle, Open};
-use dongle_tests::bench::soon;
+use dongle_tests::bench::{soon, until};
+use dongle_tests::bumble::Script;
 use dongle_virtual::ControllerConfig;
 use serde_json::json;
 
@@ -14,7 +15,7 @@ use crate::lock::{ADDRESS, Bench, connect, device};
 use crate::privacy::{OURS, controllers};
 
 /// The shortest there is.
-const INTERVAL: Duration = Duration::from_secs(1);
+pub const INTERVAL: Duration = Duration::from_secs(1);
 
 fn private(bench: &Bench, config: ControllerConfig) -> Open {
     Dongle::on(bench.air.controller(config)).privacy(true)
@@ -22,26 +23,26 @@ fn private(bench: &Bench, config: ControllerConfig) -> Open {
 
 /// Whom the device sees: the address that a connection came from, and whose it knows that to be.
 #[derive(Debug)]
-struct Seen {
-    from: Address,
-    known_as: Option<Address>,
+pub struct Seen {
+    pub from: Address,
+    pub known_as: Option<Address>,
 }
 
 /// Connects and disconnects; whom the device has seen.
-fn visit(bench: &mut Bench, dongle: &Dongle, level: Level) -> Seen {
+pub fn visit(lock: &mut Script, dongle: &Dongle, level: Level) -> Seen {
     let connection = connect(dongle);
-    let seen = seen(bench);
+    let seen = seen(lock);
     assert_eq!(connection.security().level(), level);
     soon(connection.disconnect());
-    bench.lock.event("disconnected");
+    lock.event("disconnected");
     seen
 }
 
 /// Visits until that is from another address.
-fn another(bench: &mut Bench, dongle: &Dongle, level: Level, before: Address) -> Seen {
+pub fn another(lock: &mut Script, dongle: &Dongle, level: Level, before: Address) -> Seen {
     let begun = Instant::now();
     loop {
-        let seen = visit(bench, dongle, level);
+        let seen = visit(lock, dongle, level);
         if seen.from != before {
             return seen;
         }
@@ -49,8 +50,8 @@ fn another(bench: &mut Bench, dongle: &Dongle, level: Level, before: Address) ->
     }
 }
 
-fn seen(bench: &mut Bench) -> Seen {
-    let event = bench.lock.event("connected");
+pub fn seen(lock: &mut Script) -> Seen {
+    let event = lock.event("connected");
     let address = |field: &str| -> Option<Address> {
         let text = event[field].as_str()?;
         let address = match text.strip_suffix("/P") {
@@ -72,13 +73,13 @@ fn seen(bench: &mut Bench) -> Seen {
     }
 }
 
-fn pair(bench: &mut Bench, dongle: &Dongle) {
+pub fn pair(lock: &mut Script, dongle: &Dongle) {
     let connection = connect(dongle);
-    assert_eq!(seen(bench).known_as, None, "a stranger");
+    assert_eq!(seen(lock).known_as, None, "a stranger");
     soon(connection.pair()).expect("it pairs");
-    bench.lock.event("paired");
+    lock.event("paired");
     soon(connection.disconnect());
-    bench.lock.event("disconnected");
+    lock.event("disconnected");
 }
 
 #[test]
@@ -104,14 +105,14 @@ fn only_a_bonded_device_knows_who_we_are() {
 
             // Each side counts with the address that the connection was made from, so that it must
             // not be the first.
-            let stranger = visit(&mut bench, &dongle, Level::None);
-            let other = another(&mut bench, &dongle, Level::None, stranger.from);
+            let stranger = visit(&mut bench.lock, &dongle, Level::None);
+            let other = another(&mut bench.lock, &dongle, Level::None, stranger.from);
             for stranger in [stranger, other] {
                 assert_eq!(stranger.from.kind(), AddressKind::ResolvablePrivate);
                 assert_eq!(stranger.known_as, None);
             }
-            pair(&mut bench, &dongle);
-            let friend = visit(&mut bench, &dongle, Level::Encrypted);
+            pair(&mut bench.lock, &dongle);
+            let friend = visit(&mut bench.lock, &dongle, Level::Encrypted);
             assert_eq!(friend.known_as, Some(ours));
         }
     }
@@ -126,13 +127,13 @@ fn our_address_changes_though_the_radio_is_never_free_and_a_bonded_device_knows_
         let (controller, channel) = bench.air.attach(config);
         let open = Dongle::on(channel).address(OURS).privacy(true);
         let dongle = soon(open.private_address_interval(INTERVAL)).expect("the dongle opens");
-        pair(&mut bench, &dongle);
+        pair(&mut bench.lock, &dongle);
         let absent = Address::random([0xC1, 9, 9, 9, 9, 9]);
         let _scan = dongle.scan().start().expect("it scans");
         let _waiting = dongle.device(absent).stay_connected();
-        let mut before = visit(&mut bench, &dongle, Level::Encrypted).from;
+        let mut before = visit(&mut bench.lock, &dongle, Level::Encrypted).from;
         for _ in 0..2 {
-            let now = another(&mut bench, &dongle, Level::Encrypted, before);
+            let now = another(&mut bench.lock, &dongle, Level::Encrypted, before);
             assert_eq!(now.from.kind(), AddressKind::ResolvablePrivate);
             assert_eq!(now.known_as, Some(OURS));
             before = now.from;
@@ -146,18 +147,29 @@ fn an_attempt_to_connect_goes_on_from_another_address() {
     let Some(mut bench) = Bench::start() else {
         return;
     };
-    let open = private(&bench, ControllerConfig::default());
+    let (controller, channel) = bench.air.attach(ControllerConfig::default());
+    let open = Dongle::on(channel).privacy(true);
     let dongle = soon(open.private_address_interval(INTERVAL)).expect("the dongle opens");
-    let before = visit(&mut bench, &dongle, Level::None).from;
     bench.tell("hide");
     let device = device(&dongle);
     let connecting = std::thread::spawn(move || soon(device.connect().no_timeout()));
-    std::thread::sleep(3 * INTERVAL);
+    soon(until("it looks for it", || controller.is_initiating()));
+    let before = controller.random_address().map(of);
+    soon(until("it looks for it from another address", || {
+        controller.is_initiating() && controller.random_address().map(of) != before
+    }));
     bench.tell("show");
     let connection = connecting.join().expect("no panic");
     let connection = connection.expect("the device is there");
-    assert_ne!(seen(&mut bench).from, before);
+    assert_ne!(Some(seen(&mut bench.lock).from), before);
     assert_eq!(connection.device().address(), ADDRESS);
+}
+
+/// The same address as the dongle knows it.
+fn of(address: dongle_virtual::Address) -> Address {
+    let mut octets = address.bytes;
+    octets.reverse();
+    Address::random(octets)
 }
 
 #[test]
@@ -171,12 +183,12 @@ fn the_key_lasts_as_long_as_the_bonds() {
         soon(open.bond_store(folder.store())).expect("the dongle opens")
     };
     let dongle = open(&bench);
-    pair(&mut bench, &dongle);
-    let before = visit(&mut bench, &dongle, Level::Encrypted);
+    pair(&mut bench.lock, &dongle);
+    let before = visit(&mut bench.lock, &dongle, Level::Encrypted);
     soon(dongle.close());
 
     let dongle = open(&bench);
-    let now = visit(&mut bench, &dongle, Level::Encrypted);
+    let now = visit(&mut bench.lock, &dongle, Level::Encrypted);
     assert_eq!(now.known_as, Some(OURS));
     assert_ne!(now.from, before.from);
     assert!(!format!("{dongle:?}").contains("irk"));

@@ -5,7 +5,9 @@ use bt_hci::transport::PacketKind;
 use super::Mux;
 use crate::security::Privacy;
 
-/// LE Enhanced Connection Complete (Core Vol 4 Part E, 7.7.65.10).
+/// LE Connection Complete and LE Enhanced Connection Complete (Core Vol 4 Part E, 7.7.65.1 and
+/// 7.7.65.10).
+const CONNECTION: u8 = 0x01;
 const ENHANCED_CONNECTION: u8 = 0x0A;
 
 impl<T, L, R, const BUFFER: usize> Mux<'_, T, L, R, BUFFER> {
@@ -42,7 +44,7 @@ impl<T, L, R, const BUFFER: usize> Mux<'_, T, L, R, BUFFER> {
         if let [
             0x3E,
             _,
-            ENHANCED_CONNECTION,
+            CONNECTION | ENHANCED_CONNECTION,
             _,
             _,
             _,

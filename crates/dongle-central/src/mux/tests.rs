@@ -380,17 +380,23 @@ fn a_controller_that_says_nothing_for_a_second_is_noticed_and_one_that_talks_is_
 
 #[test]
 fn a_command_that_can_be_done_without_is_answered_in_the_controllers_place() {
-    let mut bench = Bench::new();
-    let sent = Instant::from_secs(10);
-    bench
-        .state
-        .command_sent(&command(0x2032, &[7, 0, 0, 2, 2, 0, 0]), sent);
-    bench.state.handle_timeout(sent + Duration::from_secs(2));
-    assert_eq!(bench.state.failure(), None);
-    let stand_in = bench
-        .state
-        .poll_stand_in(&mut Context::from_waker(Waker::noop()));
-    assert_eq!(stand_in, Poll::Ready([0x0F, 4, 0x01, 1, 0x32, 0x20]));
+    for (opcode, parameters) in [
+        (0x2032, [7, 0, 0, 2, 2, 0, 0].as_slice()),
+        (0x041D, &[7, 0]),
+        (0x2028, &[1, 1, 2, 3, 4, 5, 0xC6]),
+    ] {
+        let mut bench = Bench::new();
+        let sent = Instant::from_secs(10);
+        let command = command(opcode, parameters);
+        bench.state.command_sent(&command, sent);
+        bench.state.handle_timeout(sent + Duration::from_secs(2));
+        assert_eq!(bench.state.failure(), None);
+        let stand_in = bench
+            .state
+            .poll_stand_in(&mut Context::from_waker(Waker::noop()));
+        let [low, high] = opcode.to_le_bytes();
+        assert_eq!(stand_in, Poll::Ready([0x0F, 4, 0x01, 1, low, high]));
+    }
 }
 
 #[test]

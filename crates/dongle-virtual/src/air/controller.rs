@@ -4,6 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use super::Air;
+use crate::Address;
 use crate::world::{ControllerId, ControllerStats, World};
 
 /// A controller on the air, seen from outside: its counts, and what can go wrong with it.
@@ -52,6 +53,11 @@ impl AirController {
     /// Whether it looks for a device to connect to.
     pub fn is_initiating(&self) -> bool {
         self.world(|world, _, id| world.is_initiating(id))
+    }
+
+    /// The random address that its host has given it.
+    pub fn random_address(&self) -> Option<Address> {
+        self.world(|world, _, id| world.random_address(id))
     }
 
     /// How likely a packet to or from it is lost: 0 never, 1 always.

@@ -47,6 +47,7 @@ use link::{Link, LinkId};
 use radio::Beacons;
 use timers::{Timer, Timers};
 
+use crate::Address;
 use crate::hci::indicator;
 
 /// A simulated radio world; see the [module](self).
@@ -226,6 +227,12 @@ impl World {
         self.controllers
             .get(&id)
             .is_some_and(|c| c.initiator.is_some())
+    }
+
+    /// The random address that this controller was given.
+    pub fn random_address(&self, id: ControllerId) -> Option<Address> {
+        let controller = self.controllers.get(&id)?;
+        controller.random_address.map(Address::random)
     }
 
     /// The handles of this controller's links.
