@@ -5,11 +5,6 @@ use bt_hci::transport::PacketKind;
 use super::Mux;
 use crate::security::Privacy;
 
-/// LE Connection Complete and LE Enhanced Connection Complete (Core Vol 4 Part E, 7.7.65.1 and
-/// 7.7.65.10).
-const CONNECTION: u8 = 0x01;
-const ENHANCED_CONNECTION: u8 = 0x0A;
-
 impl<T, L, R, const BUFFER: usize> Mux<'_, T, L, R, BUFFER> {
     /// Goes by the address of this, which the controller has to have.
     pub(crate) fn set_privacy(&self, privacy: Privacy) {
@@ -40,22 +35,6 @@ impl<T, L, R, const BUFFER: usize> Mux<'_, T, L, R, BUFFER> {
     pub(super) fn sign(&self, kind: PacketKind, buffer: &mut [u8], len: usize) -> usize {
         if kind != PacketKind::Event {
             return len;
-        }
-        if let [
-            0x3E,
-            _,
-            CONNECTION | ENHANCED_CONNECTION,
-            _,
-            _,
-            _,
-            _,
-            peer_kind @ 2..=3,
-            ..,
-        ] = buffer
-        {
-            // An identity that the controller has resolved: trouble-host waits for the same address
-            // as a public or random one.
-            *peer_kind &= 1;
         }
         match &*self.privacy.borrow() {
             Some(privacy) => privacy.sign(buffer, len),
