@@ -400,6 +400,10 @@ pub struct Serve {
     /// Everything as fast as both sides take it, instead of at real intervals.
     #[arg(long)]
     pub fast: bool,
+    /// A meter in the air, too, for `dongle bench`, and a controller and an air that hold up
+    /// neither side: --fast, 64 packets each way, longer queues.
+    #[arg(long, conflicts_with = "zephyr")]
+    pub bench: bool,
 }
 
 /// How a simulated lock is paired with.

@@ -103,6 +103,40 @@ fn a_controller_is_served_over_tcp() {
 
 #[cfg(unix)]
 #[test]
+fn a_meter_is_served_to_be_measured() {
+    let mut server = dongle(&["serve", "--bench"]).spawn().expect("a server");
+    let (lines, rest) = first_lines(&mut server, 3);
+    let spec = lines[0].strip_prefix("Serving ").expect("where").to_owned();
+    let meter = lines[2].strip_prefix("  a meter at ").expect("a meter");
+    let ran = run(&[
+        "bench",
+        meter,
+        "--dongle",
+        &spec,
+        "--write",
+        "fff2",
+        "--duration",
+        "1s",
+        "--timeout",
+        "25",
+        "--json",
+    ]);
+    common::interrupt(&server);
+    server.stdout = Some(rest.into_inner());
+    assert_eq!(finish(server).code, 0);
+    assert_eq!(ran.code, 0, "{ran:?}");
+    let report: serde_json::Value = serde_json::from_str(&ran.out).expect("JSON");
+    assert_eq!(report["read"]["octets"], 20, "{report}");
+    assert_eq!(report["mtu"], 247, "{report}");
+    for what in ["read", "notify", "write"] {
+        assert!(report[what]["count"].as_u64() > Some(1), "{report}");
+        assert!(report[what]["per_second"].as_f64() > Some(0.0), "{report}");
+    }
+    assert_eq!(report["notify"]["missed"], 0, "{report}");
+}
+
+#[cfg(unix)]
+#[test]
 fn a_controller_is_served_as_a_serial_port() {
     let path = std::env::temp_dir().join(format!("dongle-cli-{}", std::process::id()));
     serves(&[&format!("pty:{}", path.display()), "--fast"], SENSOR);

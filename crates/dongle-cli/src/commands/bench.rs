@@ -132,6 +132,8 @@ impl Run<'_> {
         };
         let timeout = self.session.request_timeout();
         let what = format!("Reading {}", find::titled(found.uuid()));
+        // The first may want to be paired for, and takes no part.
+        self.session.call(self.connection, found.read()).await?;
         let work = async {
             let began = Instant::now();
             let (mut times, mut octets) = (Vec::new(), 0);
@@ -170,7 +172,8 @@ impl Run<'_> {
         let timeout = self.session.request_timeout();
         let what = format!("Taking notifications of {}", find::titled(found.uuid()));
         let work = async {
-            let mut values = found.subscribe().notify().timeout(timeout).await?;
+            let subscribe = found.subscribe().notify();
+            let mut values = self.session.call(self.connection, subscribe).await?;
             let began = Instant::now();
             let (mut count, mut octets, mut missed) = (0, 0, 0);
             let mut first = None;
@@ -219,6 +222,9 @@ impl Run<'_> {
             )));
         }
         let value = vec![0; size];
+        let path = self.args.read.as_ref();
+        let readable = self.target(path, Properties::READ).await?;
+        let last = readable.unwrap_or_else(|| found.clone());
         let what = format!("Writing to {}", find::titled(found.uuid()));
         let work = async {
             let began = Instant::now();
@@ -226,6 +232,12 @@ impl Run<'_> {
             while began.elapsed() < self.args.duration || count == 0 {
                 found.write(&value).response(false).timeout(timeout).await?;
                 count += 1;
+            }
+            // A request goes out behind the commands before it: with its answer, whatever it says,
+            // they have arrived.
+            match self.session.call(self.connection, last.read()).await {
+                Err(error) if error.att().is_none() => return Err(error.into()),
+                _ => {}
             }
             let seconds = began.elapsed().as_secs_f64();
             Ok(Some(Flow::new(

@@ -4,7 +4,7 @@ use std::net::TcpListener;
 
 use dongle_virtual::{
     Address, Air, AirConfig, BeaconConfig, ControllerConfig, HeartRateConfig, HeartRateSensor,
-    Lock, LockConfig, LockPairing, serve,
+    Lock, LockConfig, LockPairing, Meter, serve,
 };
 
 use crate::args::{LockKind, Serve};
@@ -14,17 +14,15 @@ use crate::session::Interrupt;
 
 pub async fn run(interrupt: &Interrupt, args: &Serve) -> Result<(), Failure> {
     let out = Output::new(false);
-    let air = Air::with(if args.fast {
-        AirConfig::free_running()
-    } else {
-        AirConfig::paced()
-    });
+    let air = Air::with(air(args));
     let controller = match args.zephyr {
         true => ControllerConfig::zephyr_uart(),
+        false if args.bench => roomy(),
         false => ControllerConfig::default(),
     };
     let sensors: Vec<_> = (0..args.sensors).map(|n| sensor(&air, args, n)).collect();
     let lock = args.lock.map(|kind| lock(&air, kind));
+    let meter = args.bench.then(|| Meter::start(&air, controller.clone()));
     air.add_beacons((0..args.beacons).map(beacon));
 
     // What is served ends when this is dropped.
@@ -51,6 +49,9 @@ pub async fn run(interrupt: &Interrupt, args: &Serve) -> Result<(), Failure> {
     }
     if let Some((lock, how)) = &lock {
         out.line(format!("  a lock at {}, {how}", shown(lock.address())))?;
+    }
+    if let Some(meter) = &meter {
+        out.line(format!("  a meter at {}", shown(meter.address())))?;
     }
     if args.beacons > 0 {
         out.line(format!("  {} beacons", args.beacons))?;
@@ -95,6 +96,25 @@ fn pty(_: &str, _: &Air, _: ControllerConfig) -> Result<(String, Box<dyn Send>),
     Err(Failure::Unsupported(
         "there are no pseudo-terminals here; serve at tcp-server:".into(),
     ))
+}
+
+fn air(args: &Serve) -> AirConfig {
+    let mut config = match args.fast || args.bench {
+        true => AirConfig::free_running(),
+        false => AirConfig::paced(),
+    };
+    if args.bench {
+        config.queue_bytes = 64 * 1024;
+    }
+    config
+}
+
+/// A controller with room enough that the speed is not that of its buffers: 64 packets are as many
+/// as the host lets one connection use.
+fn roomy() -> ControllerConfig {
+    let mut config = ControllerConfig::default().with_acl(64, 251);
+    config.receive_buffers = 64;
+    config
 }
 
 fn sensor(air: &Air, args: &Serve, number: u16) -> HeartRateSensor {

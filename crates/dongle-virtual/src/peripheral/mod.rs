@@ -5,6 +5,7 @@ mod heart_rate;
 mod l2cap;
 #[cfg(feature = "security")]
 mod lock;
+mod meter;
 mod pool;
 mod presence;
 mod script;
@@ -21,6 +22,7 @@ pub use echo::Echo;
 pub use heart_rate::{HeartRateConfig, HeartRateSensor};
 #[cfg(feature = "security")]
 pub use lock::{Lock, LockConfig, LockPairing};
+pub use meter::Meter;
 pub use pool::{HeapPacket, HeapPool};
 pub use scripted::{NotConnected, PeerEvent, ScriptedConfig, ScriptedPeripheral};
 
