@@ -4,12 +4,13 @@ use std::fs;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use dongle::security::{FileStore, IoCapabilities, Level, SecurityError};
-use dongle::{Dongle, Error};
+use dongle::security::{BondStore as _, FileStore, IoCapabilities, Level, SecurityError};
+use dongle::{Address, Dongle, Error};
 use dongle_tests::bench::soon;
 use serde_json::json;
 
 use crate::lock::{ADDRESS, Bench, connect, device, person};
+use crate::smp::{Pairing, Peer, World};
 
 /// A folder that is gone after the test.
 pub struct Folder(PathBuf);
@@ -198,4 +199,69 @@ fn a_damaged_file_is_kept_aside_and_reported() {
     assert_eq!(dongle.bonds(), []);
     let aside = fs::read(path.with_extension("json.damaged-1")).expect("it is kept");
     assert_eq!(aside, &text[..text.len() / 2]);
+}
+
+/// Two controllers: what one is bonded with is nothing to the other.
+#[test]
+fn two_identities_in_one_folder_keep_their_bonds_apart() {
+    let folder = Folder::new();
+    let store = folder.store();
+    let [one, two] = [[0xC0, 0, 0, 0, 0, 1], [0xC0, 0, 0, 0, 0, 2]].map(Address::random);
+    let world = World::new();
+    let open = |own: Address| {
+        let (open, _controller) = world.dongle();
+        soon(open.address(own).bond_store(store.clone())).expect("the dongle opens")
+    };
+    let peers = [one, two].map(|own| {
+        let mut peer = Peer::at(&world, Address::random([0xF1, 0, 0, 0, 0, own.octets()[5]]));
+        let dongle = open(own);
+        let connection = soon(dongle.device(peer.address).connect()).expect("the peer is there");
+        peer.connected();
+        let pairing = std::thread::spawn(move || {
+            soon(connection.pair()).expect("it pairs");
+            soon(connection.disconnect());
+        });
+        Pairing::just_works(&mut peer);
+        pairing.join().expect("no panic");
+        soon(dongle.close());
+        peer.address
+    });
+    assert_ne!(store.path(one), store.path(two));
+    for (own, peer) in [one, two].into_iter().zip(peers) {
+        let dongle = open(own);
+        let bonds: Vec<_> = dongle.bonds().iter().map(|bond| bond.address).collect();
+        assert_eq!(bonds, [peer]);
+        assert_eq!(
+            dongle.forget(peers[0]).expect("it is kept"),
+            peer == peers[0]
+        );
+        soon(dongle.close());
+    }
+    let dongle = open(two);
+    assert_eq!(dongle.bonds().len(), 1);
+}
+
+/// Killed while it writes, a program leaves a file beside the whole one, written in part or not at
+/// all: the bonds are those from before, and can be written again.
+#[test]
+fn a_crash_while_writing_harms_nothing() {
+    let folder = Folder::new();
+    let store = folder.store();
+    let own = Address::random([0xC0, 0, 0, 0, 0, 1]);
+    store.save(own, b"before").expect("it is saved");
+    // That of a program with the same number, as in a container, and that of another.
+    let numbers = [std::process::id(), 1];
+    let left = numbers.map(|number| store.path(own).with_extension(format!("json.new-{number}")));
+    for text in ["", "aft"] {
+        for path in &left {
+            fs::write(path, text).expect("it can be written");
+        }
+        let loaded = store.load(own).expect("it is there");
+        assert_eq!(loaded.as_deref().map(Vec::as_slice), Some(&b"before"[..]));
+        store.save(own, b"after").expect("it is saved");
+        let loaded = store.load(own).expect("it is there");
+        assert_eq!(loaded.as_deref().map(Vec::as_slice), Some(&b"after"[..]));
+        assert!(!left[0].exists());
+        store.save(own, b"before").expect("it is saved");
+    }
 }

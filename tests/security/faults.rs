@@ -1,12 +1,15 @@
 //! Pairings that do not come to their end, at each of their steps, and controllers that can't
 //! encrypt.
 
+use std::future::IntoFuture as _;
 use std::thread::{self, JoinHandle};
+use std::time::Duration;
 
 use dongle::security::{IoCapabilities, Level, PairingFailure, Security, SecurityError};
-use dongle::{Address, DeviceConnection, Dongle, Error};
+use dongle::{Address, DeviceConnection, Dongle, Error, Reason};
 use dongle_tests::bench::soon;
 use dongle_virtual::AirController;
+use futures_lite::future::block_on;
 
 use crate::lock::person;
 use crate::smp::pairing::{LEGACY, SECURE, code};
@@ -43,6 +46,12 @@ fn connect(dongle: &Dongle, peer: &mut Peer) -> DeviceConnection {
 fn pair(connection: &DeviceConnection) -> JoinHandle<Result<Security, Error>> {
     let connection = connection.clone();
     thread::spawn(move || soon(connection.pair()))
+}
+
+/// However long that takes.
+fn connecting(dongle: &Dongle, peer: &Peer) -> JoinHandle<Result<DeviceConnection, Error>> {
+    let device = dongle.device(peer.address);
+    thread::spawn(move || block_on(device.connect().into_future()))
 }
 
 /// Takes a pairing by LE Secure Connections so many steps far.
@@ -264,6 +273,73 @@ fn a_controller_that_refuses_to_encrypt_says_so_and_the_next_attempt_works() {
     peer.connected();
     assert!(peer.encrypt(&key));
     let connection = connecting.join().expect("no panic").expect("it connects");
+    assert_eq!(connection.security().level(), Level::Encrypted);
+}
+
+/// A device that has the key and does not say so: the link layer gives it 40 s.
+#[test]
+fn a_device_that_never_answers_an_encryption_holds_nobody_up() {
+    let Two {
+        world: _world,
+        dongle,
+        mut peer,
+        ..
+    } = two();
+    let connection = connect(&dongle, &mut peer);
+    let pairing = pair(&connection);
+    Pairing::just_works(&mut peer);
+    pairing.join().expect("no panic").expect("it pairs");
+    soon(connection.disconnect());
+    peer.disconnected();
+
+    peer.advertise();
+    match block_on(dongle.device(peer.address).connect().into_future()).map(|_| ()) {
+        // LMP Response Timeout / LL Response Timeout.
+        Err(Error::Disconnected(Reason::Hci(0x22))) => {}
+        other => panic!("{other:?}"),
+    }
+}
+
+/// The link layer has its own limit, and ends the link (Core Vol 6 Part B, 5.2); this is about a
+/// controller that has none.
+#[test]
+fn a_controller_that_never_ends_an_encryption_holds_nobody_up() {
+    let Two {
+        world: _world,
+        dongle,
+        controller,
+        mut peer,
+    } = two();
+    let connection = connect(&dongle, &mut peer);
+    let pairing = pair(&connection);
+    let key = Pairing::just_works(&mut peer);
+    pairing.join().expect("no panic").expect("it pairs");
+    soon(connection.disconnect());
+    peer.disconnected();
+
+    // The next LE Enable Encryption has a Command Status, success, and nothing else.
+    controller.leave_unanswered(ENABLE_ENCRYPTION, true);
+    peer.advertise();
+    let attempt = connecting(&dongle, &peer);
+    peer.connected();
+    let [low, high] = ENABLE_ENCRYPTION.to_le_bytes();
+    while !attempt.is_finished() {
+        // Nothing here tells when the command has come; before it, this is not heard.
+        controller.inject(&[0x04, 0x0F, 4, 0, 1, low, high]);
+        thread::sleep(Duration::from_millis(100));
+    }
+    peer.disconnected();
+    match attempt.join().expect("no panic").map(|_| ()) {
+        Err(Error::Security(SecurityError::Timeout)) => {}
+        other => panic!("{other:?}"),
+    }
+
+    controller.leave_unanswered(ENABLE_ENCRYPTION, false);
+    peer.advertise();
+    let attempt = connecting(&dongle, &peer);
+    peer.connected();
+    assert!(peer.encrypt(&key));
+    let connection = attempt.join().expect("no panic").expect("it connects");
     assert_eq!(connection.security().level(), Level::Encrypted);
 }
 

@@ -48,6 +48,8 @@ pub struct Peer {
     channel: HciChannel,
     handle: u16,
     pub address: Address,
+    /// Who is connected.
+    pub central: Address,
     /// What came and was not asked for yet.
     frames: Vec<(u16, Vec<u8>)>,
     events: Vec<Vec<u8>>,
@@ -67,6 +69,7 @@ impl Peer {
             channel,
             handle: 0,
             address,
+            central: DONGLE,
             frames: Vec::new(),
             events: Vec::new(),
             partial: Vec::new(),
@@ -94,8 +97,31 @@ impl Peer {
 
     /// Waits for the central.
     pub fn connected(&mut self) {
-        self.handle = self.event(|event| match *event {
-            [0x3E, _, 0x01 | 0x0A, 0, low, high, ..] => Some(u16::from_le_bytes([low, high])),
+        (self.handle, self.central) = self.event(|event| match *event {
+            [
+                0x3E,
+                _,
+                0x01 | 0x0A,
+                0,
+                low,
+                high,
+                _,
+                kind,
+                f,
+                e,
+                d,
+                c,
+                b,
+                a,
+                ..,
+            ] => {
+                let octets = [a, b, c, d, e, f];
+                let central = match kind {
+                    0 => Address::public(octets),
+                    _ => Address::random(octets),
+                };
+                Some((u16::from_le_bytes([low, high]), central))
+            }
             _ => None,
         });
     }

@@ -2,7 +2,7 @@
 //! at any of them.
 
 use super::crypto::{self, Block, DeviceAddress, Pair, Point, c1, f4, f5, f6, g2, reversed, s1};
-use super::{DONGLE, Peer, device_address};
+use super::{Peer, device_address};
 
 /// Commands (Core Vol 3 Part H, 3.3).
 pub mod code {
@@ -202,7 +202,10 @@ impl<'p> Pairing<'p> {
     }
 
     fn addresses(&self) -> (DeviceAddress, DeviceAddress) {
-        (device_address(DONGLE), self.peer.device_address())
+        (
+            device_address(self.peer.central),
+            self.peer.device_address(),
+        )
     }
 }
 

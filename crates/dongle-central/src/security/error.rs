@@ -19,7 +19,7 @@ pub enum SecurityError {
     /// The device says that it is another, which there is a bond with. If it is the same one after
     /// all, and was reset: forget that bond first.
     IdentityTaken,
-    /// 30 s without an answer, of the peer or of the person. On this connection there can be no
+    /// 30 s without an answer, of the peer or of the person, or an encryption without end. On this connection there can be no
     /// other attempt (Core Vol 3 Part H, 3.4).
     Timeout,
     /// The link ended.
@@ -43,7 +43,7 @@ impl fmt::Display for SecurityError {
             Self::IdentityTaken => {
                 f.write_str("the device claims to be another, which there is a bond with")
             }
-            Self::Timeout => f.write_str("the pairing was not answered within 30 s"),
+            Self::Timeout => f.write_str("the pairing or the encryption was not answered in time"),
             Self::Disconnected(reason) => write!(f, "disconnected: {reason}"),
             Self::AlreadyPaired => f.write_str("paired on this connection, less safely than asked"),
             Self::Busy => f.write_str("another device is being paired"),

@@ -7,7 +7,7 @@ mod turn;
 use bt_hci::cmd::le::LeEnableEncryption;
 use bt_hci::param::ConnHandle;
 use bt_hci::transport::Transport;
-use embassy_time::Duration;
+use embassy_time::{Duration, Instant};
 use trouble_host::PacketPool;
 
 use super::{Central, Connection};
@@ -21,6 +21,10 @@ pub(super) use heard::Pairing;
 /// How long a pairing may stand still (Core Vol 3 Part H, 3.4), and a moment for trouble-host to
 /// see it, too.
 const PATIENCE: Duration = Duration::from_secs(31);
+
+/// How long an encryption may take: the link layer's own limit is 40 s (Core Vol 6 Part B, 5.2), and
+/// this is for controllers that don't keep it.
+const ENCRYPTION: Duration = Duration::from_secs(41);
 
 /// Status of encrypting with a key that the peer does not have: Authentication Failure, PIN or Key
 /// Missing, MIC Failure.
@@ -109,7 +113,8 @@ where
     ///
     /// # Errors
     /// [`SecurityError::BondLost`] if the peer does not have the key. If it has another one, its
-    /// controller ends the link, and the error is the same.
+    /// controller ends the link, and the error is the same. [`SecurityError::Timeout`] if the
+    /// controller tells of no end for 41 s; the link is ended then.
     pub async fn encrypt(&self, bond: &Bond) -> Result<Security, SecurityError> {
         let before = self.changes()?;
         let handle = ConnHandle::new(self.host.handle().raw());
@@ -117,7 +122,8 @@ where
         if self.central.tell(&command).await.is_err() {
             return Err(self.ended().unwrap_or(SecurityError::Host));
         }
-        match self.encryption_changed(before).await {
+        let until = Instant::now() + ENCRYPTION;
+        match self.encryption_changed(before, until).await {
             Ok(0) => Ok(self.protected(bond.security())),
             Ok(status) if KEY_MISSING.contains(&status) => Err(SecurityError::BondLost),
             Ok(status) => Err(SecurityError::Hci(status)),
@@ -126,7 +132,11 @@ where
             {
                 Err(SecurityError::BondLost)
             }
-            Err(e) => Err(e),
+            Err(e) => {
+                // What comes later must not be taken for another attempt's.
+                self.host.disconnect();
+                Err(e)
+            }
         }
     }
 
@@ -139,15 +149,16 @@ where
     }
 
     /// Waits for a change of the encryption; its status.
-    async fn encryption_changed(&self, before: u32) -> Result<u8, SecurityError> {
-        self.look_until(|_| {
+    async fn encryption_changed(&self, before: u32, until: Instant) -> Result<u8, SecurityError> {
+        self.look_until(|pairing| {
             let links = self.central.mux.links();
-            links
-                .with_link(self.id, |link| {
-                    (link.info.encryption_changes != before)
-                        .then_some(Ok(link.info.encryption_status))
-                })
-                .flatten()
+            let changed = links.with_link(self.id, |link| {
+                (link.info.encryption_changes != before).then_some(link.info.encryption_status)
+            });
+            match changed.flatten() {
+                Some(status) => Some(Ok(status)),
+                None => pairing.is_due(until).then_some(Err(SecurityError::Timeout)),
+            }
         })
         .await
     }
