@@ -1,8 +1,11 @@
 //! `dongle bench`: how fast a device is, and how fast we are.
 
+use std::future::IntoFuture as _;
 use std::time::{Duration, Instant};
 
+use async_io::Timer;
 use dongle::{Characteristic, DeviceConnection, Error, Notified, Properties};
+use futures_lite::future;
 use serde::Serialize;
 
 use crate::args::{Bench, Global};
@@ -178,12 +181,14 @@ impl Run<'_> {
             let (mut count, mut octets, mut missed) = (0, 0, 0);
             let mut first = None;
             let mut last = began;
-            loop {
-                let left = self.args.duration.saturating_sub(began.elapsed());
-                if left.is_zero() {
-                    break;
-                }
-                match values.notified().timeout(left).await {
+            // One timer for all, as one for each value would be measured with it.
+            let mut over = Timer::after(self.args.duration);
+            while began.elapsed() < self.args.duration {
+                let late = async {
+                    (&mut over).await;
+                    Err(Error::Timeout)
+                };
+                match future::or(values.notified().into_future(), late).await {
                     Ok(Notified::Value(value)) => {
                         count += 1;
                         octets += value.len() as u64;
