@@ -49,13 +49,15 @@ pub(crate) fn open(
 /// Opens libusb. The error's line lacks a name in front.
 fn context() -> Result<Context, Error> {
     Context::new().map_err(|error| {
+        // There libusb's own word for it is "Other error".
         let line = if cfg!(target_os = "linux") {
             "this machine has no USB bus (/dev/bus/usb), as is usual in a container or a virtual \
              machine; pass the device through to it (docker run --device=/dev/bus/usb)"
+                .to_owned()
         } else {
-            "USB can't be used on this machine"
+            format!("USB can't be used on this machine: {error}")
         };
-        Error::new(ErrorKind::NotFound, format!("{line}: {error}")).with_source(error)
+        Error::new(ErrorKind::NotFound, line).with_source(error)
     })
 }
 
