@@ -51,7 +51,7 @@ fn pair(connection: &DeviceConnection) -> JoinHandle<Result<Security, Error>> {
 /// However long that takes.
 fn connecting(dongle: &Dongle, peer: &Peer) -> JoinHandle<Result<DeviceConnection, Error>> {
     let device = dongle.device(peer.address);
-    thread::spawn(move || block_on(device.connect().into_future()))
+    thread::spawn(move || block_on(device.connect().no_timeout().into_future()))
 }
 
 /// Takes a pairing by LE Secure Connections so many steps far.
@@ -292,8 +292,16 @@ fn a_device_that_never_answers_an_encryption_holds_nobody_up() {
     soon(connection.disconnect());
     peer.disconnected();
 
+    // Who does not want to wait for that does not have to.
     peer.advertise();
-    match block_on(dongle.device(peer.address).connect().into_future()).map(|_| ()) {
+    let impatient = dongle.device(peer.address).connect();
+    let error = soon(impatient.timeout(Duration::from_secs(1))).expect_err("not encrypted");
+    assert!(error.is_timeout(), "{error}");
+    peer.disconnected();
+
+    peer.advertise();
+    let patient = dongle.device(peer.address).connect().no_timeout();
+    match block_on(patient.into_future()).map(|_| ()) {
         // LMP Response Timeout / LL Response Timeout.
         Err(Error::Disconnected(Reason::Hci(0x22))) => {}
         other => panic!("{other:?}"),

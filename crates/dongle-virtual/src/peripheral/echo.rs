@@ -51,7 +51,7 @@ impl Echo {
 
 async fn run(channel: HciChannel, address: Address) {
     let mut resources: HostResources<HeapPool, 1, 3> = HostResources::new();
-    let builder = trouble_host::new(HostController::new(channel), &mut resources);
+    let builder = trouble_host::new(presence::controller(channel), &mut resources);
     let builder = presence::addressed(builder, address).register_l2cap_spsm(Echo::SPSM);
     let stack = builder.build();
     presence::run(&stack, serve(&stack), NAME).await;

@@ -133,7 +133,7 @@ impl HeartRateSensor {
 }
 
 async fn run(channel: HciChannel, config: HeartRateConfig) {
-    let controller = HostController::new(channel);
+    let controller = presence::controller(channel);
     let mut resources: HostResources<HeapPool, 1, 2> = HostResources::new();
     let builder = trouble_host::new(controller, &mut resources);
     let stack = presence::addressed(builder, config.address).build();

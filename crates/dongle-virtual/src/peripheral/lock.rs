@@ -115,7 +115,7 @@ impl Lock {
 }
 
 async fn run(channel: HciChannel, config: LockConfig) {
-    let controller = HostController::new(channel);
+    let controller = presence::controller(channel);
     let mut resources: HostResources<HeapPool, 1, 2> = HostResources::new();
     let (capabilities, passkey) = match config.pairing {
         LockPairing::JustWorks => (IoCapabilities::NoInputNoOutput, None),

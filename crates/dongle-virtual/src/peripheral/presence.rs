@@ -1,7 +1,9 @@
 //! How a peripheral on trouble-host comes into the air, and advertises until somebody connects.
 
 use bt_hci::controller::ExternalController;
+use bt_hci::transport::{PacketToController, PacketToHost, Transport};
 use embassy_futures::select::{Either, select};
+use embassy_futures::yield_now;
 use hci_transport::HciChannel;
 use trouble_host::prelude::*;
 
@@ -11,7 +13,33 @@ use crate::world::ControllerConfig;
 use crate::{Address, AddressKind};
 
 /// The controller of a peripheral, as trouble-host sees it.
-pub(super) type HostController = ExternalController<HciChannel, 10>;
+pub(super) type HostController = ExternalController<OneByOne, 10>;
+
+/// A controller whose packets come one in each poll of the host. trouble-host's peripheral does not
+/// know a connection before that was accepted, and leaves a request for its key unanswered for good;
+/// what accepts it has its turn in between.
+pub(super) struct OneByOne(HciChannel);
+
+impl embedded_io::ErrorType for OneByOne {
+    type Error = hci_transport::Error;
+}
+
+impl Transport for OneByOne {
+    async fn read<'a, P: PacketToHost<'a>>(&self, rx: &'a mut [u8]) -> Result<P, Self::Error> {
+        yield_now().await;
+        self.0.read(rx).await
+    }
+
+    async fn write<P: PacketToController>(&self, packet: &P) -> Result<(), Self::Error> {
+        self.0.write(packet).await
+    }
+}
+
+/// The controller at the other end of this channel.
+pub(super) fn controller(channel: HciChannel) -> HostController {
+    ExternalController::new(OneByOne(channel))
+}
+
 /// What can end a peripheral.
 pub(super) type Failure = BleHostError<hci_transport::Error>;
 

@@ -49,7 +49,12 @@ impl<'c, 's, 'a> Host<'c, 's, 'a> {
                 connection.ask_features().await
             };
             let patience = self.deadlines.after(connection.patience());
-            Some(connection.answered(asked, patience).await)
+            let answered = connection.answered(asked, patience).await;
+            let protected = match answered {
+                Ok(()) => self.protect(&connection).await,
+                Err(_) => Ok(()),
+            };
+            Some((answered, protected))
         };
         let unwanted = async {
             self.connecting.unwanted(peer, &self.deadlines).await;
@@ -58,21 +63,19 @@ impl<'c, 's, 'a> Host<'c, 's, 'a> {
         let result = or(answered, unwanted).await;
         let mut held = None;
         match result {
-            Some(Ok(())) => match self.protect(&connection).await {
-                Ok(()) => {
-                    let database = Arc::clone(&database);
-                    held = self.connecting.established(number, peer, id, database);
-                }
-                Err(error) => self.connecting.refuse(peer, &error),
-            },
-            Some(Err(CentralError::Hci(status))) if is_worth_another_attempt(status) => {
+            Some((Ok(()), Ok(()))) => {
+                let database = Arc::clone(&database);
+                held = self.connecting.established(number, peer, id, database);
+            }
+            Some((Ok(()), Err(error))) => self.connecting.refuse(peer, &error),
+            Some((Err(CentralError::Hci(status)), _)) if is_worth_another_attempt(status) => {
                 log::debug!("{peer}: the connection failed to be established: trying again");
             }
-            Some(Err(CentralError::Hci(status))) => {
+            Some((Err(CentralError::Hci(status)), _)) => {
                 self.connecting
                     .refuse(peer, &Error::Disconnected(Reason::Hci(status)));
             }
-            Some(Err(error)) => self.connecting.refuse(peer, &error.into()),
+            Some((Err(error), _)) => self.connecting.refuse(peer, &error.into()),
             None => {}
         }
         if let Some(held) = held {
