@@ -10,10 +10,13 @@ use crate::{Error, ErrorKind, HciChannel, Limits, Snoop, Spec};
 
 /// How long a device or socket may take to open.
 pub(crate) const CONNECT: Duration = Duration::from_millis(2_500);
-/// A second HCI_Reset goes out if the first wasn't answered in this time.
-const RETRY: Duration = Duration::from_millis(700);
-/// After two resets, how long the second completion may follow the first.
+/// HCI_Reset goes out again if it wasn't answered in this time.
+const RETRY: Duration = Duration::from_millis(650);
+/// After several resets, how long a completion may follow the one before.
 const STRAGGLER: Duration = Duration::from_millis(100);
+/// What fills up any packet that was begun with, though its length be made of the first two resets
+/// (0x0C03 bytes at most). None of these bytes begins a packet itself.
+const FILLING: [u8; 3_100] = [0; 3_100];
 
 /// How to open a controller. The defaults are right for nearly everyone.
 ///
@@ -60,7 +63,8 @@ impl OpenOptions {
     }
 
     /// How long the controller has to answer HCI Reset; 2 s by default, in which the reset is sent
-    /// twice.
+    /// twice, and on a serial port a third time, for a controller that a program which was killed
+    /// has left in the middle of a packet.
     #[must_use]
     pub fn answer_within(mut self, time: Duration) -> Self {
         self.answer_within = time;
@@ -99,7 +103,8 @@ impl OpenOptions {
                     "check the baud rate ({baud}), that flow control is as the firmware expects \
                      ({flow}), or reset the board"
                 );
-                (wire, hint)
+                let channel = pump::start(&spec.place(), wire, self.capacity, self.limits)?;
+                return self.bring_up(channel, &hint, &FILLING);
             }
             Spec::ThreeWire { path, baud, rtscts } => {
                 let name = spec.place();
@@ -109,7 +114,7 @@ impl OpenOptions {
                     "check that its firmware speaks H5 (without h5 it is H4), the baud rate \
                      ({baud}), or reset the board"
                 );
-                return self.bring_up(channel, &hint);
+                return self.bring_up(channel, &hint, &[]);
             }
             Spec::TcpClient { host, port } => {
                 let wire = crate::tcp::connect(&spec.place(), host, *port)?;
@@ -126,7 +131,7 @@ impl OpenOptions {
             Spec::Usb(address) => {
                 let name = spec.place();
                 let (channel, hint) = open_usb(&name, address, self.capacity, self.limits)?;
-                return self.bring_up(channel, &hint);
+                return self.bring_up(channel, &hint, &[]);
             }
             // Taken apart above.
             Spec::Recorded { spec, .. } => return self.open(spec),
@@ -158,14 +163,20 @@ impl OpenOptions {
 
     fn start(&self, name: &str, wire: Wire, hint: &str) -> Result<HciChannel, Error> {
         let channel = pump::start(name, wire, self.capacity, self.limits)?;
-        self.bring_up(channel, hint)
+        self.bring_up(channel, hint, &[])
     }
 
-    fn bring_up(&self, channel: HciChannel, hint: &str) -> Result<HciChannel, Error> {
+    /// `filling` goes in front of the last reset where a controller may be in the middle of a packet.
+    fn bring_up(
+        &self,
+        channel: HciChannel,
+        hint: &str,
+        filling: &[u8],
+    ) -> Result<HciChannel, Error> {
         if let Some(snoop) = self.snoop.clone().or_else(Snoop::from_env) {
             channel.record(&snoop)?;
         }
-        reset(&channel, self.answer_within, hint)?;
+        reset(&channel, self.answer_within, hint, filling)?;
         Ok(channel)
     }
 }
@@ -237,10 +248,17 @@ fn open_usb(
 }
 
 /// Resets the controller and waits for the completion. The deframer throws away all before it.
-fn reset(channel: &HciChannel, answer_within: Duration, hint: &str) -> Result<(), Error> {
+fn reset(
+    channel: &HciChannel,
+    answer_within: Duration,
+    hint: &str,
+    filling: &[u8],
+) -> Result<(), Error> {
     let start = Instant::now();
     let deadline = start + answer_within;
-    let mut send_again = Some(start + RETRY.min(answer_within / 2));
+    let pause = RETRY.min(answer_within / 3);
+    let mut send_again = Some(start + pause);
+    let mut sent = 1;
     let mut packet = Vec::new();
     send_reset(channel)?;
     loop {
@@ -250,6 +268,16 @@ fn reset(channel: &HciChannel, answer_within: Duration, hint: &str) -> Result<()
         }
         if send_again.take_if(|at| now >= *at).is_some() {
             log::debug!("{}: no answer yet, resetting again", channel.name());
+            sent += 1;
+            if sent == 2 {
+                send_again = (!filling.is_empty()).then_some(now + pause);
+            } else {
+                // What goes beyond the packet looks like a lost step to the controller, and it then
+                // looks for a reset (Core Vol 4 Part A, 4).
+                channel
+                    .write_packet_timeout(filling, deadline - now)
+                    .map_err(|error| hung_up(channel, error))?;
+            }
             send_reset(channel)?;
         }
         let until = send_again
@@ -258,13 +286,13 @@ fn reset(channel: &HciChannel, answer_within: Duration, hint: &str) -> Result<()
         if !read(channel, &mut packet, until)? {
             continue;
         }
-        match (completion_of_reset(&packet), send_again) {
-            (Some(0), _) => break,
+        match completion_of_reset(&packet) {
+            Some(0) => break,
             // Some controllers refuse the first command while they boot.
-            (Some(status), Some(_)) => {
+            Some(status) if sent == 1 => {
                 log::debug!("{}: status {status:#04x} to HCI Reset", channel.name());
             }
-            (Some(status), None) => {
+            Some(status) => {
                 return Err(Error::new(
                     ErrorKind::Protocol,
                     format!(
@@ -274,18 +302,23 @@ fn reset(channel: &HciChannel, answer_within: Duration, hint: &str) -> Result<()
                     ),
                 ));
             }
-            (None, _) => {}
+            None => {}
         }
     }
-    if send_again.is_none() {
-        // The second reset will be completed too, and that completion answers no later command.
-        let until = Instant::now() + STRAGGLER;
-        while read(
+    // The other resets may be completed too, and such a completion answers no later command.
+    let mut to_come = sent - 1;
+    let mut until = Instant::now() + STRAGGLER;
+    while to_come > 0
+        && read(
             channel,
             &mut packet,
             until.saturating_duration_since(Instant::now()),
-        )? && completion_of_reset(&packet).is_none()
-        {}
+        )?
+    {
+        if completion_of_reset(&packet).is_some() {
+            to_come -= 1;
+            until = Instant::now() + STRAGGLER;
+        }
     }
     Ok(())
 }

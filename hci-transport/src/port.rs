@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use crate::Error;
 use crate::channel::{Closed, Shared};
+use crate::packet::kind_of;
 use crate::queue::{Packets, Stopped};
 use crate::ring::Ring;
 use crate::snoop;
@@ -262,12 +263,14 @@ impl HciPort {
         self.take_behind(ring, out);
     }
 
-    /// Takes the packet at the front to the end of `out`.
+    /// Takes the packet at the front to the end of `out`. It is recorded, unless it is what brings a
+    /// controller back into step.
     fn take_behind(&self, ring: &mut Ring, out: &mut Vec<u8>) {
         let start = out.len();
         ring.pop_into(out);
         if let Some(recorder) = self.shared.recorder.get()
             && let Some(packet) = out.get(start..)
+            && packet.first().copied().and_then(kind_of).is_some()
         {
             snoop::record(recorder, false, packet);
         }

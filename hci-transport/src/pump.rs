@@ -18,8 +18,8 @@ pub(crate) const CHUNK: usize = 16 * 1024;
 pub(crate) const GRACE: Duration = Duration::from_millis(500);
 /// How long a wire that can't be written to may still be read, to its end.
 pub(crate) const LINGER: Duration = Duration::from_millis(200);
-/// A controller doesn't pause for this long within a packet.
-const QUIET: Duration = Duration::from_secs(1);
+/// Neither a controller nor a host pauses for this long within a packet.
+pub(crate) const QUIET: Duration = Duration::from_secs(1);
 
 /// Two streams of bytes to and from a controller that speaks H4.
 ///

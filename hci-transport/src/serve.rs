@@ -3,9 +3,9 @@
 use std::io::{ErrorKind as IoErrorKind, Read, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use crate::pump::{CHUNK, is_passing};
+use crate::pump::{CHUNK, QUIET, is_passing};
 use crate::{Direction, Error, ErrorKind, H4Deframer, HciChannel, Limits};
 
 /// How soon one half notices that the other has ended.
@@ -75,10 +75,12 @@ enum End {
 fn from_host(mut reader: impl Read, channel: &HciChannel, over: &AtomicBool) -> Result<End, Error> {
     let mut deframer = H4Deframer::new(Direction::ToController, Limits::default());
     let mut chunk = vec![0; CHUNK];
+    let mut last_byte = Instant::now();
     while !over.load(Ordering::Acquire) {
         match reader.read(&mut chunk) {
             Ok(0) => return Ok(hung_up_unless(over)),
             Ok(count) => {
+                last_byte = Instant::now();
                 deframer.feed(chunk.get(..count).unwrap_or_default());
                 while let Some(packet) = deframer.next_packet() {
                     while !channel.write_packet_timeout(packet, TICK)? {
@@ -88,7 +90,12 @@ fn from_host(mut reader: impl Read, channel: &HciChannel, over: &AtomicBool) -> 
                     }
                 }
             }
-            Err(error) if is_passing(&error) => {}
+            Err(error) if is_passing(&error) => {
+                // At a terminal a host that was killed is followed by another.
+                if last_byte.elapsed() >= QUIET {
+                    deframer.doubt();
+                }
+            }
             Err(error) if hangs_up(error.kind()) => return Ok(hung_up_unless(over)),
             Err(error) => return Err(Error::from_wire(channel.name(), "reading the host", error)),
         }

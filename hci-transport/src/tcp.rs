@@ -112,9 +112,7 @@ fn resolve(name: &str, host: &str, port: u16) -> Result<Vec<SocketAddr>, Error> 
     }
 }
 
-/// HCI packets are small and wait for each other, so they aren't held back to be sent together. Of
-/// keep-alive the standard library knows nothing: a host that vanishes without a word is found out
-/// when the next command isn't answered.
+/// HCI packets are small and wait for each other, so they aren't held back to be sent together.
 fn wire(stream: TcpStream) -> io::Result<Wire> {
     stream.set_nodelay(true)?;
     #[cfg(not(unix))]

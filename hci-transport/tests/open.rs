@@ -5,14 +5,14 @@
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener};
-use std::os::unix::net::UnixListener;
+use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use hci_transport::packet::RESET;
+use hci_transport::packet::{self, RESET};
 use hci_transport::{
     Direction, Error, ErrorKind, H4Deframer, HciChannel, Limits, OpenOptions, Spec, Wire,
     bridge_controller, channel, open,
@@ -459,6 +459,54 @@ fn a_lost_reset_is_sent_again_and_a_second_completion_thrown_away() {
     }
 }
 
+/// A program that is killed while it writes leaves a controller waiting for the rest of a packet, into
+/// which a reset would fall, and no closing of the port tells the controller.
+#[test]
+fn a_controller_that_waits_for_the_rest_of_a_packet_is_brought_back_into_step() {
+    for there in [1, 5, 100] {
+        let (master, slave, spec) = pty();
+        let server = thread::spawn(move || by_the_length(master));
+        let mut killed = TTYPort::open(&serialport::new(slave.name().unwrap(), 115_200)).unwrap();
+        let data = [&[0x02, 0x40, 0x00, 0xfb, 0x00][..], &[0x01; 251]].concat();
+        killed.write_all(&data[..there]).unwrap();
+        drop(killed);
+        let channel = open(&spec).unwrap();
+        assert_usable(&channel);
+        drop((channel, slave));
+        server.join().unwrap();
+    }
+}
+
+/// A controller that goes by the lengths of packets alone, however long their rest is in coming, and
+/// passes over what begins none, as Zephyr's does.
+fn by_the_length(mut stream: TTYPort) {
+    let mut bytes = Vec::new();
+    loop {
+        let mut chunk = [0; 64];
+        match stream.read(&mut chunk) {
+            Ok(0) => return,
+            Ok(count) => bytes.extend_from_slice(&chunk[..count]),
+            Err(error) if error.kind() == std::io::ErrorKind::TimedOut => continue,
+            Err(_) => return,
+        }
+        loop {
+            let length = match bytes.first() {
+                Some(0x01 | 0x02) => packet::total_length(&bytes),
+                Some(_) => {
+                    bytes.remove(0);
+                    continue;
+                }
+                None => None,
+            };
+            let Some(length) = length.filter(|length| *length <= bytes.len()) else {
+                break;
+            };
+            let packet: Vec<_> = bytes.drain(..length).collect();
+            let _ = stream.write_all(&answer(&packet));
+        }
+    }
+}
+
 #[test]
 fn a_controller_that_refuses_the_reset_is_asked_again_and_then_an_error() {
     let refused: &[u8] = &[0x04, 0x0e, 0x04, 0x01, 0x03, 0x0c, 0x0c];
@@ -627,4 +675,29 @@ fn a_bridge_serves_one_host_after_another_until_the_controller_goes() {
     assert!(results[0].is_ok() && results[1].is_ok(), "{results:?}");
     let error = results[2].as_ref().unwrap_err();
     assert!(error.to_string().starts_with("simulated: "), "{error}");
+}
+
+/// The host that was killed while it wrote, seen from the controller's side.
+#[test]
+fn a_bridge_does_not_wait_for_ever_for_the_rest_of_a_packet() {
+    let (controllers, port) = channel("simulated", 4096);
+    let simulated = thread::spawn(move || {
+        let mut packet = Vec::new();
+        port.next_blocking(&mut packet, Some(MINUTE)).unwrap();
+        packet
+    });
+    let (mut host, end) = UnixStream::pair().unwrap();
+    end.set_read_timeout(Some(Duration::from_millis(50)))
+        .unwrap();
+    let served = thread::spawn(move || {
+        bridge_controller(end.try_clone().unwrap(), end, || (), &controllers)
+    });
+    host.write_all(&[0x02, 0x40, 0x00, 0xfb, 0x00, 1, 2, 3])
+        .unwrap();
+    thread::sleep(Duration::from_millis(1_500));
+    host.write_all(&RESET).unwrap();
+    assert_eq!(simulated.join().unwrap(), RESET);
+    drop(host);
+    // Either may be noticed first: that the host is gone, or the controller.
+    let _ = served.join().unwrap();
 }

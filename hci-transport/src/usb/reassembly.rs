@@ -81,9 +81,10 @@ impl Reassembly {
         }
     }
 
-    /// A transfer was lost: what it belonged to is too.
+    /// A transfer failed: a packet that is not whole yet may lack a part, and is lost. Between two
+    /// packets nothing is: an adapter sends again what wasn't acknowledged (USB 2.0, 8.6).
     pub(crate) fn skip(&mut self) {
-        if self.mode == Mode::InStep {
+        if self.mode == Mode::InStep && !self.buffer.is_empty() {
             self.lose_step(self.full);
         }
     }
@@ -270,5 +271,16 @@ mod tests {
         assert!(packets(&mut reassembly, &long[128..192]).is_empty());
         assert!(packets(&mut reassembly, &long[192..]).is_empty());
         assert_eq!(packets(&mut reassembly, &good), whole);
+    }
+
+    #[test]
+    fn a_transfer_that_failed_between_two_packets_costs_neither() {
+        let mut reassembly = events();
+        let event = [0x13, 0x05, 1, 0x40, 0, 1, 0];
+        let whole = vec![[&[0x04], &event[..]].concat()];
+        assert_eq!(packets(&mut reassembly, &event), whole);
+        reassembly.skip();
+        assert_eq!(packets(&mut reassembly, &event), whole);
+        assert_eq!(reassembly.take_discarded(), 0);
     }
 }
