@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use dongle::{Error, Uuid};
-use dongle_tests::bench::{soon, until};
+use dongle_tests::bench::soon;
 use dongle_virtual::AirConfig;
 use futures_lite::future::or;
 
@@ -35,7 +35,7 @@ fn a_disconnection_ends_whatever_is_going_on() {
                 }
             };
             let end = async {
-                until("a link", || peer.is_connected()).await;
+                world.knows(&peer, true).await;
                 embassy_time::Timer::after_micros(after).await;
                 if by_peer {
                     let _ = peer.disconnect(0x13);
@@ -47,6 +47,7 @@ fn a_disconnection_ends_whatever_is_going_on() {
             let error = soon(or(work, end)).unwrap_err();
             assert!(error.is_disconnected(), "after {after} us: {error}");
             soon(world.links(0));
+            soon(world.knows(&peer, false));
         }
         assert!(soon(device.connect()).unwrap().is_connected());
     }
@@ -60,11 +61,47 @@ fn an_unplugged_controller_ends_everything() {
     let mut scan = world.dongle.scan().start().unwrap();
     world.controller.unplug();
     soon(connection.disconnected());
-    while !matches!(soon(scan.next()), Err(Error::Transport(_))) {}
+    let end = loop {
+        match soon(scan.next()) {
+            Ok(Some(_)) => {}
+            end => break end,
+        }
+    };
+    assert!(matches!(end, Err(Error::Transport(_))), "{end:?}");
     let error = soon(world.dongle.device(address).connect()).unwrap_err();
     assert!(matches!(error, Error::Transport(_)), "{error}");
     assert!(matches!(
         soon(connection.rssi()).unwrap_err(),
         Error::Transport(_)
     ));
+}
+
+/// The command that meets the failure first tells the same as what only waits.
+#[test]
+fn whatever_was_under_way_says_that_the_controller_was_unplugged() {
+    for _ in 0..20 {
+        let world = World::new();
+        let (_peer, address) = world.peer(1);
+        let connection = soon(world.dongle.device(address).connect()).unwrap();
+        std::thread::scope(|scope| {
+            let rssi = scope.spawn(|| {
+                loop {
+                    if let Err(error) = soon(connection.rssi()) {
+                        break error;
+                    }
+                }
+            });
+            let find = scope.spawn(|| {
+                loop {
+                    if let Err(error) = soon(connection.service(Uuid::from_u16(0x1800))) {
+                        break error;
+                    }
+                }
+            });
+            world.controller.unplug();
+            for error in [rssi.join().unwrap(), find.join().unwrap()] {
+                assert!(matches!(error, Error::Transport(_)), "{error:?}");
+            }
+        });
+    }
 }

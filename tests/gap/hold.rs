@@ -185,7 +185,7 @@ fn both_sides_learn_why_it_ended() {
     );
     assert_eq!(event(), 0x15);
     let connection = soon(device.connect()).unwrap();
-    soon(until("the other side", || peer.is_connected()));
+    soon(world.knows(&peer, true));
     peer.disconnect(0x13).unwrap();
     assert_eq!(soon(connection.disconnected()), Reason::Hci(0x13));
     event();
@@ -234,7 +234,7 @@ fn work_ends_with_the_connection_whatever_it_waits_for() {
     let (peer, address) = world.peer(1);
     for budget in [None, Some(Duration::from_secs(60))] {
         let connection = soon(world.dongle.device(address).connect()).unwrap();
-        soon(until("the other side", || peer.is_connected()));
+        soon(world.knows(&peer, true));
         let never = std::future::pending::<Result<(), Error>>();
         thread::scope(|scope| {
             let work = scope.spawn(|| soon(connection.timeout(budget, never)));
@@ -251,6 +251,7 @@ fn work_ends_with_the_connection_whatever_it_waits_for() {
             error.unwrap_err(),
             Error::Disconnected(Reason::Hci(0x13))
         ));
+        soon(world.knows(&peer, false));
     }
 }
 

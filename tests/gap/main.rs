@@ -90,6 +90,11 @@ impl World {
         until("as many reports", || reports() >= before + count).await;
     }
 
+    /// Waits until the peer, which has a thread of its own, knows of its link too, or of its end.
+    pub async fn knows(&self, peer: &ScriptedPeripheral, connected: bool) {
+        until("the other side", || peer.is_connected() == connected).await;
+    }
+
     /// Waits until there are so many links in the controller.
     pub async fn links(&self, count: usize) {
         until("as many links", || self.controller.links().len() == count).await;

@@ -16,7 +16,7 @@ fn a_device_that_comes_and_goes_is_connected_to_each_time() {
     for _ in 0..3 {
         let (peer, _) = world.peer(1);
         let connection = soon(connections.next()).unwrap();
-        soon(until("the other side", || peer.is_connected()));
+        soon(world.knows(&peer, true));
         drop(peer);
         assert_eq!(soon(connection.disconnected()), Reason::Hci(0x08));
     }

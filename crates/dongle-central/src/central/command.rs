@@ -57,8 +57,8 @@ where
     /// Asks the controller something.
     pub(super) async fn ask<C: SyncCmd>(&self, command: &C) -> Result<C::Return, Error<T::Error>> {
         let returned = self.send(Command::new(command)).await?;
-        // What does not decode is no answer.
-        C::Return::from_hci_bytes_complete(&returned).map_err(|_| Error::Ended)
+        C::Return::from_hci_bytes_complete(&returned)
+            .map_err(|e| Error::Host(trouble_host::Error::HciDecode(e)))
     }
 
     /// Sends a command; what it returned.
@@ -75,8 +75,8 @@ where
     }
 }
 
-impl<E> From<cmd::Error<MuxError<E>>> for Error<E> {
-    fn from(error: cmd::Error<MuxError<E>>) -> Self {
+impl<E> From<cmd::Error<MuxError>> for Error<E> {
+    fn from(error: cmd::Error<MuxError>) -> Self {
         BleHostError::from(error).into()
     }
 }

@@ -16,18 +16,18 @@ use crate::links::Links;
 use crate::mux::{Mux, MuxError, ReportHandler, Sink};
 
 /// A controller behind a [`Mux`].
-pub struct Controller<'a, T, L, R, const BUFFER: usize> {
+pub struct Controller<'a, T: Transport, L, R, const BUFFER: usize> {
     mux: &'a Mux<'a, T, L, R, BUFFER>,
 }
 
-impl<'a, T, L, R, const BUFFER: usize> Controller<'a, T, L, R, BUFFER> {
+impl<'a, T: Transport, L, R, const BUFFER: usize> Controller<'a, T, L, R, BUFFER> {
     /// The controller behind `mux`.
     pub fn new(mux: &'a Mux<'a, T, L, R, BUFFER>) -> Self {
         Self { mux }
     }
 }
 
-impl<T, L, R, const BUFFER: usize> fmt::Debug for Controller<'_, T, L, R, BUFFER> {
+impl<T: Transport, L, R, const BUFFER: usize> fmt::Debug for Controller<'_, T, L, R, BUFFER> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Controller").finish_non_exhaustive()
     }
@@ -37,7 +37,7 @@ impl<T: Transport, L: Links, R: ReportHandler, const BUFFER: usize> Controller<'
 where
     T::Error: 'static,
 {
-    async fn write<P: PacketToController>(&self, packet: &P) -> Result<(), MuxError<T::Error>> {
+    async fn write<P: PacketToController>(&self, packet: &P) -> Result<(), MuxError> {
         let emit = |sink: &mut Sink| {
             let Ok(()) = packet.write_hci(sink);
         };
@@ -50,7 +50,7 @@ impl<T: Transport, L: Links, R: ReportHandler, const BUFFER: usize> embedded_io:
 where
     T::Error: 'static,
 {
-    type Error = MuxError<T::Error>;
+    type Error = MuxError;
 }
 
 impl<T: Transport, L: Links, R: ReportHandler, const BUFFER: usize> bt_hci::controller::Controller

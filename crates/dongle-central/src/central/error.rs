@@ -31,6 +31,16 @@ pub enum Error<E> {
     Ended,
 }
 
+impl<E> Error<E> {
+    /// Whether the whole host is at its end with it. Who runs [`Central::run`] hears the cause from
+    /// that; to others it may be no more than [`Error::Ended`].
+    ///
+    /// [`Central::run`]: super::Central::run
+    pub fn is_the_end(&self) -> bool {
+        matches!(self, Self::Transport(_) | Self::Controller(_) | Self::Ended)
+    }
+}
+
 impl<E: fmt::Display> fmt::Display for Error<E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -57,12 +67,13 @@ impl<E: core::error::Error + 'static> core::error::Error for Error<E> {
     }
 }
 
-impl<E> From<BleHostError<MuxError<E>>> for Error<E> {
-    fn from(error: BleHostError<MuxError<E>>) -> Self {
+impl<E> From<BleHostError<MuxError>> for Error<E> {
+    fn from(error: BleHostError<MuxError>) -> Self {
         match error {
-            BleHostError::Controller(MuxError::Transport(e)) => Self::Transport(e),
             BleHostError::Controller(MuxError::Controller(failure)) => Self::Controller(failure),
-            BleHostError::Controller(MuxError::Decode(_)) => Self::Ended,
+            BleHostError::Controller(MuxError::Decode(_)) => {
+                Self::Host(trouble_host::Error::InvalidValue)
+            }
             BleHostError::BleHost(trouble_host::Error::Hci(HciError::CONN_LIMIT_EXCEEDED)) => {
                 Self::ConnectionLimit
             }

@@ -44,7 +44,7 @@ pub use scan::{AcceptList, Phys, Scan, ScanConfig};
 pub use secure::SecureError;
 
 use crate::links::{LinkId, LinkPhase, Links, Reason};
-use crate::mux::{Mux, MuxError, ReportHandler};
+use crate::mux::{Mux, ReportHandler};
 use radio::Radio;
 
 /// trouble-host on a controller behind a mux.
@@ -157,19 +157,10 @@ where
         let host = async {
             match runner.run().await {
                 Ok(()) => Error::Ended,
-                Err(BleHostError::Controller(MuxError::Transport(e))) => Error::Transport(e),
-                Err(BleHostError::Controller(MuxError::Controller(f))) => Error::Controller(f),
-                Err(BleHostError::Controller(MuxError::Decode(_))) => Error::Ended,
-                Err(BleHostError::BleHost(e)) => Error::Host(e),
+                Err(e) => e.into(),
             }
         };
-        let att = async {
-            match self.mux.run().await {
-                MuxError::Transport(e) => Error::Transport(e),
-                MuxError::Controller(f) => Error::Controller(f),
-                MuxError::Decode(_) => Error::Ended,
-            }
-        };
+        let att = async { BleHostError::Controller(self.mux.run().await).into() };
         let gap = async {
             match self.learn().await {
                 Err(e) => e,
@@ -228,7 +219,7 @@ where
         .await;
         self.mux.links().close_all(Reason::ControllerFailed);
         self.radio.borrow_mut().end();
-        error
+        self.mux.take_cause().map_or(error, Error::Transport)
     }
 
     /// What the controller says about itself. Waits until it was asked.

@@ -134,7 +134,7 @@ where
         opcode: u16,
         emit: &dyn Fn(&mut Sink),
         out: &mut [u8],
-    ) -> Result<usize, cmd::Error<MuxError<T::Error>>> {
+    ) -> Result<usize, cmd::Error<MuxError>> {
         self.unless_failed(|commands, cx| commands.poll_begin(opcode, cx))
             .await?;
         let mut turn = Turn {
@@ -159,7 +159,7 @@ where
     async fn unless_failed<X>(
         &self,
         mut poll: impl FnMut(&mut Commands, &mut Context<'_>) -> Poll<X>,
-    ) -> Result<X, cmd::Error<MuxError<T::Error>>> {
+    ) -> Result<X, cmd::Error<MuxError>> {
         poll_fn(|cx| {
             if let Poll::Ready(failure) = self.poll_failure(cx) {
                 return Poll::Ready(Err(cmd::Error::Io(MuxError::Controller(failure))));

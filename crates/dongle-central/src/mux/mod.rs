@@ -64,13 +64,14 @@ const PACKETS_PER_TURN: u8 = 8;
 ///
 /// `BUFFER` bounds an HCI packet, in either direction, and an ATT PDU with its L2CAP header: 259 is
 /// enough for all commands and events, and for an ATT MTU of 247.
-#[derive(Debug)]
-pub struct Mux<'l, T, L, R = (), const BUFFER: usize = 259> {
+pub struct Mux<'l, T: Transport, L, R = (), const BUFFER: usize = 259> {
     transport: T,
     links: &'l L,
     reports: R,
     state: RefCell<MuxState>,
     commands: RefCell<Commands>,
+    /// What the transport said when it failed.
+    cause: Cell<Option<T::Error>>,
     /// The packet of trouble-host's that is being sent.
     outgoing: Mutex<NoopRawMutex, Outgoing<BUFFER>>,
     /// Who we are, while we go by private addresses.
@@ -81,46 +82,50 @@ pub struct Mux<'l, T, L, R = (), const BUFFER: usize = 259> {
 /// What ends the controller.
 #[derive(Debug)]
 #[non_exhaustive]
-pub enum MuxError<E> {
-    /// The transport failed.
-    Transport(E),
-    /// The controller failed.
+pub enum MuxError {
+    /// The controller failed. If it was the transport, [`Central::run`] has its error.
+    ///
+    /// [`Central::run`]: crate::central::Central::run
     Controller(Failure),
     /// A packet passed the checks and still did not decode; a defect of ours.
     Decode(ReadHciError<Infallible>),
 }
 
-impl<E: fmt::Display> fmt::Display for MuxError<E> {
+impl fmt::Display for MuxError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Transport(e) => fmt::Display::fmt(e, f),
             Self::Controller(failure) => fmt::Display::fmt(failure, f),
             Self::Decode(e) => write!(f, "undecodable packet: {e}"),
         }
     }
 }
 
-impl<E: core::error::Error + 'static> core::error::Error for MuxError<E> {
+impl core::error::Error for MuxError {
     fn source(&self) -> Option<&(dyn core::error::Error + 'static)> {
         match self {
-            Self::Transport(e) => Some(e),
             Self::Controller(failure) => Some(failure),
             Self::Decode(e) => Some(e),
         }
     }
 }
 
-impl<E: embedded_io::Error + 'static> embedded_io::Error for MuxError<E> {
+impl<T: Transport, L, R, const BUFFER: usize> fmt::Debug for Mux<'_, T, L, R, BUFFER> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Mux").finish_non_exhaustive()
+    }
+}
+
+impl embedded_io::Error for MuxError {
     fn kind(&self) -> embedded_io::ErrorKind {
         match self {
-            Self::Transport(e) => e.kind(),
+            Self::Controller(Failure::Transport) => embedded_io::ErrorKind::NotConnected,
             Self::Controller(_) => embedded_io::ErrorKind::TimedOut,
             Self::Decode(_) => embedded_io::ErrorKind::InvalidData,
         }
     }
 }
 
-impl<E> From<ReadHciError<Infallible>> for MuxError<E> {
+impl From<ReadHciError<Infallible>> for MuxError {
     fn from(error: ReadHciError<Infallible>) -> Self {
         Self::Decode(error)
     }
@@ -136,6 +141,7 @@ impl<'l, T: Transport, L: Links, R: ReportHandler, const BUFFER: usize> Mux<'l, 
             state: RefCell::new(MuxState::new()),
             commands: RefCell::new(Commands::new()),
             outgoing: Mutex::new(Outgoing::new()),
+            cause: Cell::new(None),
             #[cfg(feature = "security")]
             privacy: RefCell::new(None),
         }
@@ -275,11 +281,25 @@ impl<'l, T: Transport, L: Links, R: ReportHandler, const BUFFER: usize> Mux<'l, 
         self.links.close_all(Reason::ControllerFailed);
     }
 
+    /// Marks the controller failed since the transport did. The first error is kept for whoever
+    /// runs the host: the call that met it may have nobody to tell.
+    fn lose(&self, error: T::Error) -> MuxError {
+        let first = self.cause.take().unwrap_or(error);
+        self.cause.set(Some(first));
+        self.fail(Failure::Transport);
+        MuxError::Controller(Failure::Transport)
+    }
+
+    /// What the transport said when it failed, once.
+    pub(crate) fn take_cause(&self) -> Option<T::Error> {
+        self.cause.take()
+    }
+
     /// The next packet that is for trouble-host: its kind and length in `buffer`.
     pub(crate) async fn next_for_host(
         &self,
         buffer: &mut [u8],
-    ) -> Result<(PacketKind, usize), MuxError<T::Error>> {
+    ) -> Result<(PacketKind, usize), MuxError> {
         let taken = Cell::new(0);
         loop {
             let passed = self.state.borrow_mut().passed(self.links);
@@ -302,10 +322,7 @@ impl<'l, T: Transport, L: Links, R: ReportHandler, const BUFFER: usize> Mux<'l, 
             });
             let (kind, len) = match select(read, instead).await {
                 Either::First(Ok(packet)) => (packet.kind, packet.bytes.len()),
-                Either::First(Err(e)) => {
-                    self.fail(Failure::Transport);
-                    return Err(MuxError::Transport(e));
-                }
+                Either::First(Err(e)) => return Err(self.lose(e)),
                 Either::Second(Ok(status)) => {
                     self.commands.borrow_mut().take(&status);
                     continue;
@@ -343,7 +360,7 @@ impl<'l, T: Transport, L: Links, R: ReportHandler, const BUFFER: usize> Mux<'l, 
         &self,
         kind: PacketKind,
         emit: &dyn Fn(&mut Sink),
-    ) -> Result<(), MuxError<T::Error>> {
+    ) -> Result<(), MuxError> {
         let mut head = Head::default();
         emit(&mut head);
         if let Some(failure) = self.failure() {
@@ -407,17 +424,14 @@ impl<'l, T: Transport, L: Links, R: ReportHandler, const BUFFER: usize> Mux<'l, 
     }
 
     /// Sends the bytes of a packet.
-    async fn send(&self, kind: PacketKind, bytes: &[u8]) -> Result<(), MuxError<T::Error>> {
+    async fn send(&self, kind: PacketKind, bytes: &[u8]) -> Result<(), MuxError> {
         let sent = match kind {
             PacketKind::Cmd => self.transport.write(&Raw::<1>(bytes)).await,
             PacketKind::AclData => self.transport.write(&Raw::<2>(bytes)).await,
             PacketKind::SyncData => self.transport.write(&Raw::<3>(bytes)).await,
             PacketKind::IsoData | PacketKind::Event => self.transport.write(&Raw::<5>(bytes)).await,
         };
-        sent.map_err(|e| {
-            self.fail(Failure::Transport);
-            MuxError::Transport(e)
-        })
+        sent.map_err(|e| self.lose(e))
     }
 }
 

@@ -1,11 +1,11 @@
 //! Where packets pass that have to tell who we are: see [`Privacy`].
 
-use bt_hci::transport::PacketKind;
+use bt_hci::transport::{PacketKind, Transport};
 
 use super::Mux;
 use crate::security::Privacy;
 
-impl<T, L, R, const BUFFER: usize> Mux<'_, T, L, R, BUFFER> {
+impl<T: Transport, L, R, const BUFFER: usize> Mux<'_, T, L, R, BUFFER> {
     /// Goes by the address of this, which the controller has to have.
     pub(crate) fn set_privacy(&self, privacy: Privacy) {
         *self.privacy.borrow_mut() = Some(privacy);

@@ -29,7 +29,7 @@ where
     T::Error: 'static,
 {
     /// Serves the bearers of all links until the controller fails. One task has to run it.
-    pub async fn run(&self) -> MuxError<T::Error> {
+    pub async fn run(&self) -> MuxError {
         let mut rounds = Rounds {
             due: 0,
             timed: 0,
@@ -105,7 +105,7 @@ where
         rounds: &mut Rounds,
         frame: &mut [u8],
         mut now: Instant,
-    ) -> Result<(), MuxError<T::Error>> {
+    ) -> Result<(), MuxError> {
         let mut frames = 0;
         loop {
             let mut sent = false;
@@ -171,13 +171,13 @@ where
     }
 
     /// Sends the frame that was begun, cut to what the controller takes.
-    async fn send_frame(&self, handle: u16, frame: &[u8]) -> Result<(), MuxError<T::Error>> {
+    async fn send_frame(&self, handle: u16, frame: &[u8]) -> Result<(), MuxError> {
         let result = self.send_packets(handle, frame).await;
         self.state.borrow_mut().turns().end_att_frame();
         result
     }
 
-    async fn send_packets(&self, handle: u16, frame: &[u8]) -> Result<(), MuxError<T::Error>> {
+    async fn send_packets(&self, handle: u16, frame: &[u8]) -> Result<(), MuxError> {
         let packet_length = self.state.borrow().packet_length().max(1);
         let mut boundary = AclPacketBoundary::FirstNonFlushable;
         for data in frame.chunks(packet_length) {
@@ -195,10 +195,8 @@ where
             }
             let handle = ConnHandle::new(handle);
             let packet = AclPacket::new(handle, boundary, AclBroadcastFlag::PointToPoint, data);
-            if let Err(e) = self.transport.write(&packet).await {
-                self.fail(Failure::Transport);
-                return Err(MuxError::Transport(e));
-            }
+            let sent = self.transport.write(&packet).await;
+            sent.map_err(|e| self.lose(e))?;
             boundary = AclPacketBoundary::Continuing;
         }
         Ok(())

@@ -5,6 +5,7 @@ use std::future::pending;
 use std::sync::atomic::Ordering;
 
 use dongle_central::links::{LinkId, Links as _, Reason};
+use dongle_central::mux::MuxError;
 use embassy_time::Duration;
 use futures_lite::StreamExt as _;
 use futures_lite::future::or;
@@ -45,7 +46,7 @@ impl<'c, 's, 'a> Host<'c, 's, 'a> {
                 .links()
                 .with_link(id, |link| link.info.reason());
             let reason = reason.flatten().unwrap_or(Reason::Unknown);
-            let _ = reply.send(Err(Error::Disconnected(reason)));
+            self.tell(reply, Err(Error::Disconnected(reason))).await;
             return;
         };
         let config = L2capChannelConfig {
@@ -67,7 +68,7 @@ impl<'c, 's, 'a> Host<'c, 's, 'a> {
         let (channel, cid) = match or(opened, gone).await {
             Ok(opened) => opened,
             Err(error) => {
-                let _ = reply.send(Err(error));
+                self.tell(reply, Err(error)).await;
                 return;
             }
         };
@@ -208,9 +209,7 @@ impl Drop for Listening<'_, '_, '_, '_> {
     }
 }
 
-type ControllerError = dongle_central::mux::MuxError<hci_transport::Error>;
-
-fn explain(error: BleHostError<ControllerError>) -> Error {
+fn explain(error: BleHostError<MuxError>) -> Error {
     match error {
         BleHostError::BleHost(HostError::L2capConnectError(code)) => {
             Error::L2cap(L2capRefusal(code as u16))

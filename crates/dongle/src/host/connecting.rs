@@ -304,9 +304,7 @@ impl Connecting {
                 pause.await;
             }
             // The whole host ends with it, and says why.
-            Central::Transport(_) | Central::Controller(_) | Central::Ended => {
-                std::future::pending().await
-            }
+            error if error.is_the_end() => std::future::pending().await,
             error => {
                 let error = Error::from(error);
                 for peer in &group.peers {

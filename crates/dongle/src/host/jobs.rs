@@ -1,6 +1,6 @@
 //! What is done for handles beside holding a connection: commands to the controller, one by one.
 
-use std::future::poll_fn;
+use std::future::{pending, poll_fn};
 use std::task::Poll;
 
 use bt_hci::param::{DisconnectReason, PhyKind};
@@ -77,23 +77,34 @@ impl<'c, 's, 'a> Host<'c, 's, 'a> {
             Query::Rssi(id, reply) => {
                 let _turn = self.commands.lock().await;
                 let result = self.central.rssi(id).await;
-                let _ = reply.send(result.map_err(|error| self.explain(id, error)));
+                let result = result.map_err(|error| self.explain(id, error));
+                self.tell(reply, result).await;
             }
             Query::TxPower(id, reply) => {
                 let _turn = self.commands.lock().await;
                 let result = self.central.tx_power(id).await;
-                let _ = reply.send(result.map_err(|error| self.explain(id, error)));
+                let result = result.map_err(|error| self.explain(id, error));
+                self.tell(reply, result).await;
             }
             Query::Secure(request) => self.secure(request).await,
             Query::LocalOob(reply) => _ = reply.send(self.central.local_oob()),
             Query::Channel(request) => self.channel(request).await,
             Query::Version(id, reply) => {
-                let _ = reply.send(self.version(id).await);
+                self.tell(reply, self.version(id).await).await;
             }
             Query::Update(id, parameters, reply) => {
-                let _ = reply.send(self.update(id, &parameters).await);
+                self.tell(reply, self.update(id, &parameters).await).await;
             }
         }
+    }
+
+    /// Answers whoever asked; or not, if the controller has failed: then the end of the host does,
+    /// which knows why.
+    pub(super) async fn tell<T>(&self, reply: Reply<T>, result: Result<T, Error>) {
+        if result.is_err() && self.central.mux().failure().is_some() {
+            pending().await
+        }
+        let _ = reply.send(result);
     }
 
     async fn version(&self, id: LinkId) -> Result<RemoteVersion, Error> {

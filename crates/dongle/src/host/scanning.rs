@@ -7,7 +7,7 @@ use std::future::poll_fn;
 use std::sync::Arc;
 use std::task::{Poll, Waker};
 
-use dongle_central::central::{AcceptList, Phys, Scan, ScanConfig};
+use dongle_central::central::{AcceptList, Error as CentralError, Phys, Scan, ScanConfig};
 use dongle_central::mux::{Report, ReportHandler};
 use embassy_time::{Instant, Timer};
 use futures_lite::future::or;
@@ -131,7 +131,12 @@ impl Scanning {
     }
 
     /// The controller refuses. What it was not asked before is at fault, if there is any.
-    fn refused(&self, error: &Error) {
+    fn refused(&self, error: CentralError<hci_transport::Error>) {
+        // Whoever ends the host tells all scans why.
+        if error.is_the_end() {
+            return;
+        }
+        let error = &Error::from(error);
         let new = self.state.borrow().scans.iter().any(|scan| !scan.proven);
         self.end_those(Some(error), |scan| !new || !scan.proven);
     }
@@ -142,7 +147,7 @@ impl Scanning {
         loop {
             let refusal = async {
                 match &scan {
-                    Some((_, running)) => Some(Error::from(running.refused().await)),
+                    Some((_, running)) => Some(running.refused().await),
                     None => std::future::pending().await,
                 }
             };
@@ -152,7 +157,7 @@ impl Scanning {
             };
             if let Some(error) = or(news, refusal).await {
                 scan = None;
-                self.refused(&error);
+                self.refused(error);
                 continue;
             }
             let Some(config) = self.state.borrow().config(&self.identities) else {
@@ -175,7 +180,7 @@ impl Scanning {
                 }
                 Err(error) => {
                     scan = None;
-                    self.refused(&error.into());
+                    self.refused(error);
                 }
             }
         }

@@ -39,7 +39,7 @@ impl<'c, 's, 'a> Host<'c, 's, 'a> {
                 .into())
             }
         };
-        let _ = reply.send(result);
+        self.tell(reply, result).await;
     }
 
     /// Encrypts a new connection, if there is a bond with the device.
