@@ -245,7 +245,7 @@ impl HciChannel {
         if self.shared.recorder.get().is_some() {
             return Ok(());
         }
-        let recorder = snoop.start().map_err(|error| error.in_front(self.name()))?;
+        let recorder = snoop.start()?;
         let recorder = Arc::new(Mutex::new(recorder));
         if self.shared.recorder.set(Arc::clone(&recorder)).is_ok() {
             self.shared.to_host.record_to(recorder);

@@ -26,7 +26,7 @@ pub enum ErrorKind {
     Protocol,
     /// Any other failure of the operating system.
     Io,
-    /// The line that names the controller can't be read.
+    /// The line that names the controller can't be read, or a capture can't be made where it says.
     InvalidSpec,
 }
 

@@ -155,10 +155,10 @@ fn an_older_capture_is_replaced_and_another_file_left_alone() {
 fn a_file_that_can_not_be_written_is_told() {
     let (channel, _port) = channel("recorded", 4096);
     let error = channel.record(&Snoop::to("/nowhere/at/all")).unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::NotFound);
+    assert_eq!(error.kind(), ErrorKind::InvalidSpec);
     let said = error.to_string();
     assert!(
-        said.starts_with("recorded: the capture /nowhere/at/all can't be written"),
+        said.starts_with("the capture /nowhere/at/all can't be written"),
         "{said}"
     );
 }

@@ -96,6 +96,13 @@ pub struct Global {
     )]
     pub folder: Option<PathBuf>,
 
+    /// Go by changing addresses: only devices that are bonded know that they are this dongle's.
+    ///
+    /// Decide before devices are bonded: one that was bonded otherwise does not know the dongle by
+    /// them. The key that makes them is kept with the bonds.
+    #[arg(long, global = true, env = "DONGLE_PRIVACY", hide_env_values = true)]
+    pub privacy: bool,
+
     /// Tell what happens below, on standard error; twice or three times for more.
     #[arg(short, long, global = true, action = clap::ArgAction::Count)]
     pub verbose: u8,
@@ -305,6 +312,10 @@ pub struct Pair {
         value_parser = clap::value_parser!(u8).range(7..=16)
     )]
     pub min_key_size: u8,
+    /// Write our own out of band data there, for the device; - for standard output. Pairing begins
+    /// once you say that the device has it: with Enter, or with the device's, where --oob is -.
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub our_oob: Option<PathBuf>,
     /// Do not keep the bond.
     #[arg(long)]
     pub no_bond: bool,
@@ -382,7 +393,7 @@ pub struct Serve {
     /// Where: tcp-server:HOST:PORT (port 0: any that is free), or pty:PATH, as a serial port.
     #[arg(default_value = "tcp-server:127.0.0.1:0", value_name = "WHERE")]
     pub place: String,
-    /// A lock, too, and how it is paired with.
+    /// A lock, too, and how it is paired with: passkey if nothing else is said.
     #[arg(long, value_name = "HOW", num_args = 0..=1, require_equals = true, default_missing_value = "passkey")]
     pub lock: Option<LockKind>,
     /// How many heart-rate sensors are in the air.
@@ -415,6 +426,8 @@ pub enum LockKind {
     Compare,
     /// By whoever comes first.
     JustWorks,
+    /// Out of band: by what is on its tag, which is printed.
+    Oob,
 }
 
 /// Print a completion script for a shell.
@@ -472,7 +485,7 @@ pub struct Pairing {
     )]
     pub passkey: Option<Secret<Passkey>>,
     /// Out of band data of the device: a temporary key, or AD structures as a tag has them, in
-    /// hexadecimal; @FILE for those in a file.
+    /// hexadecimal; @FILE for those in a file, - for a line of standard input.
     #[arg(long, value_name = "DATA", help_heading = "Pairing")]
     pub oob: Option<Secret<Oob>>,
     /// Take the number that the device shows for the same, unseen. Anybody may be in between.

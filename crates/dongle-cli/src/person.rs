@@ -5,7 +5,7 @@ use std::io::{self, IsTerminal as _, Write as _};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use dongle::Address;
-use dongle::security::{Answer, IoCapabilities, OutOfBand, PairingAgent, Passkey};
+use dongle::security::{Answer, IoCapabilities, OobData, OutOfBand, PairingAgent, Passkey};
 
 use crate::args::{Claim, Pairing};
 use crate::failure::Failure;
@@ -40,10 +40,33 @@ pub fn is_there() -> bool {
     io::stdin().is_terminal() && io::stderr().is_terminal()
 }
 
+/// A line of standard input, or nothing at its end. In a terminal it is asked for.
+async fn line(question: &str) -> Result<String, Failure> {
+    if is_there() {
+        let mark = Style::of(&io::stderr()).accent("?");
+        PENDING.store(true, Ordering::SeqCst);
+        eprint!("{mark} {question} ");
+    }
+    // On a thread of its own: Ctrl-C is heard meanwhile.
+    let (told, line) = async_channel::bounded(1);
+    std::thread::spawn(move || {
+        let mut line = String::new();
+        let read = io::stdin().read_line(&mut line);
+        // Nobody waits for it after Ctrl-C.
+        let _ = told.send_blocking(read.map(|_| line));
+    });
+    let line = line.recv().await.map_err(|_| Failure::Interrupted)?;
+    PENDING.store(false, Ordering::SeqCst);
+    line.map_err(Failure::io("standard input"))
+}
+
 /// Answers while a device is paired.
 pub struct Person {
     passkey: Option<Passkey>,
+    /// Of the device.
     oob: Option<Oob>,
+    /// Ours, which the device has.
+    ours: Option<OobData>,
     yes: bool,
     claim: Option<Claim>,
     on_demand: bool,
@@ -57,6 +80,7 @@ impl Person {
         Ok(Self {
             passkey: Secret::of(options.passkey.as_ref(), "--passkey")?,
             oob: Secret::of(options.oob.as_ref(), "--oob")?,
+            ours: None,
             yes: options.yes,
             claim: options.claim,
             on_demand: !options.no_pair && (is_there() || options.is_something()),
@@ -69,6 +93,26 @@ impl Person {
     /// says how.
     pub fn pairs_on_demand(&self) -> bool {
         self.on_demand
+    }
+
+    /// The device is given our data, and this waits until it has it. Then nothing is left to be
+    /// read of the device's.
+    pub async fn gives(&mut self, ours: OobData) -> Result<(), Failure> {
+        self.ours = Some(ours);
+        match self.oob {
+            Some(Oob::Later) => self.reads_oob().await,
+            _ => line("Enter when the device has it:").await.map(drop),
+        }
+    }
+
+    /// Takes the device's data from standard input, if it is to come from there.
+    pub async fn reads_oob(&mut self) -> Result<(), Failure> {
+        if let Some(Oob::Later) = self.oob {
+            let written = line("Out of band data of the device:").await?;
+            let wrong = |why| Failure::Usage(format!("--oob: {why}"));
+            self.oob = Some(Oob::written(&written).map_err(wrong)?);
+        }
+        Ok(())
     }
 
     /// What it is about, one question, and its answer; `None`: none.
@@ -144,7 +188,7 @@ impl PairingAgent for Person {
     }
 
     fn has_out_of_band(&self, _: Address) -> bool {
-        self.oob.is_some()
+        matches!(self.oob, Some(Oob::Data(_)))
     }
 
     fn display(&self, peer: Address, passkey: Passkey) -> Answer<'_, ()> {
@@ -170,7 +214,21 @@ impl PairingAgent for Person {
     }
 
     fn out_of_band(&self, _: Address) -> Answer<'_, Option<OutOfBand>> {
-        Box::pin(async { self.oob.as_ref().map(|oob| oob.data()) })
+        let data = match (&self.oob, &self.ours) {
+            (Some(Oob::Data(OutOfBand::SecureConnections { peer, .. })), ours) => {
+                Some(OutOfBand::SecureConnections {
+                    peer: peer.clone(),
+                    local: ours.clone(),
+                })
+            }
+            (Some(Oob::Data(key)), _) => Some(key.clone()),
+            (_, Some(ours)) => Some(OutOfBand::SecureConnections {
+                peer: None,
+                local: Some(ours.clone()),
+            }),
+            (_, None) => None,
+        };
+        Box::pin(async { data })
     }
 }
 
@@ -220,6 +278,7 @@ mod tests {
             let person = Person {
                 passkey: passkey.and_then(Passkey::new),
                 oob: None,
+                ours: None,
                 yes,
                 claim: None,
                 on_demand: false,

@@ -70,9 +70,16 @@ impl<'a> Session<'a> {
             interrupt.pressed().await;
             Err(Failure::Interrupted)
         };
-        let mut open = Dongle::open(&global.dongle).pair_on_demand(false);
+        let mut open = Dongle::open(&global.dongle)
+            .pair_on_demand(false)
+            .privacy(global.privacy);
         if let Some(link) = link {
-            let person = Person::new(&link.pairing)?;
+            let mut person = Person::new(&link.pairing)?;
+            future::or(person.reads_oob(), async {
+                interrupt.pressed().await;
+                Err(Failure::Interrupted)
+            })
+            .await?;
             open = open.pair_on_demand(person.pairs_on_demand()).agent(person);
         }
         if let Some(folder) = &global.folder {

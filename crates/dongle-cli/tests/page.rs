@@ -7,8 +7,15 @@
 mod common;
 
 use std::net::TcpListener;
+use std::os::unix::process::CommandExt as _;
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+/// What takes longer hangs.
+const LIMIT: Duration = Duration::from_secs(120);
+/// How long what was told to end may take to do so.
+const GRACE: Duration = Duration::from_secs(10);
 
 /// A command of the page, and the lines that it prints.
 struct Step {
@@ -91,6 +98,39 @@ fn are_as(lines: &[&str], patterns: &[String]) -> bool {
     }
 }
 
+/// What a script prints. Whatever it starts ends with it.
+fn printed(script: &str, path: &str, home: &Path) -> String {
+    let mut command = Command::new("sh");
+    command
+        .args(["-c", script])
+        .env("PATH", path)
+        .env("HOME", home)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .process_group(0);
+    for variable in common::VARIABLES {
+        command.env_remove(variable);
+    }
+    let mut shell = command.spawn().expect("a shell");
+    let output = common::drain(shell.stdout.take());
+    let group = format!("-{}", shell.id());
+    common::wait_for(&mut shell, LIMIT);
+    let end = |signal| {
+        let kill = Command::new("kill").args([signal, "--", &group]).output();
+        kill.expect("kill").status.success()
+    };
+    // What has ended in order meanwhile is gone.
+    let began = Instant::now();
+    while end("-0") && began.elapsed() < GRACE {
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    let left = end("-KILL");
+    let output = output.expect("a pipe").join().expect("a reader");
+    let output = String::from_utf8(output).expect("text");
+    assert!(!left, "something goes on behind\n{script}\n{output}");
+    output
+}
+
 fn free_port() -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     listener.local_addr().expect("an address").port()
@@ -115,18 +155,7 @@ fn the_commands_of_the_page_print_what_it_says() {
         // Its files go into a folder of its own, and its port may be taken.
         let port = free_port().to_string();
         let own = |text: &str| text.replace("/tmp", &here).replace("9000", &port);
-        let shell = Command::new("sh")
-            .args(["-c", &own(&script(&block))])
-            .env("PATH", &path)
-            .env("HOME", &home)
-            .env_remove("DONGLE")
-            .env_remove("DONGLE_FOLDER")
-            .env_remove("DONGLE_PASSKEY")
-            .env_remove("RUST_LOG")
-            .stdin(Stdio::null())
-            .output()
-            .expect("a shell");
-        let output = String::from_utf8(shell.stdout).expect("text");
+        let output = printed(&own(&script(&block)), &path, &home);
         for (number, step) in block.iter().enumerate() {
             let (begin, end) = (format!("### {number}\n"), format!("### {}\n", number + 1));
             let printed = output.split(&begin).nth(1).unwrap_or_default();

@@ -6,12 +6,13 @@
 
 mod common;
 
-use std::path::PathBuf;
 use std::time::Duration;
 
 use common::terminal::Terminal;
-use common::{LOCK, NOBODY, PASSKEY, World};
-use dongle_virtual::LockPairing;
+use common::{Folder, LOCK, NOBODY, PASSKEY, SENSOR, World, give, said_out};
+use dongle_virtual::{
+    Address, BeaconConfig, LockPairing, PeerEvent, ScriptedConfig, ScriptedPeripheral,
+};
 
 const NOT_FOUND: i32 = 3;
 const REFUSED: i32 = 6;
@@ -19,26 +20,6 @@ const SAFEST: &str = "encrypted and authenticated by LE Secure Connections";
 
 fn locked() -> World {
     World::with_lock(LockPairing::Passkey(123_456))
-}
-
-/// A folder for the bonds of one test.
-struct Folder(PathBuf);
-
-impl Folder {
-    fn new(name: &str) -> Self {
-        let name = format!("dongle-cli-{name}-{}", std::process::id());
-        Self(std::env::temp_dir().join(name))
-    }
-
-    fn path(&self) -> &str {
-        self.0.to_str().expect("a path")
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.0);
-    }
 }
 
 #[test]
@@ -209,14 +190,7 @@ fn bonds_that_can_not_be_read_are_put_aside_and_told() {
     let run = |args: &[&str]| world.run(&[args, &["--folder", folder.path()]].concat());
     let ran = run(&["pair", LOCK, "--passkey", PASSKEY]);
     assert_eq!(ran.code, 0, "{ran:?}");
-    let file = std::fs::read_dir(&folder.0)
-        .expect("a folder")
-        .filter_map(|entry| Some(entry.ok()?.path()))
-        .find(|path| {
-            path.extension()
-                .is_some_and(|extension| extension == "json")
-        })
-        .expect("a file of bonds");
+    let file = folder.bonds();
     std::fs::write(&file, "rubbish").expect("a file");
     let ran = run(&["bonds"]);
     assert_eq!(ran.code, 0, "{ran:?}");
@@ -224,6 +198,168 @@ fn bonds_that_can_not_be_read_are_put_aside_and_told() {
         ran.err.contains("warning:") && ran.err.contains("kept as"),
         "{ran:?}"
     );
+}
+
+/// What is on the lock's tag, in hexadecimal.
+fn tag_of(world: &World) -> String {
+    let lock = world.lock.as_ref().expect("a lock");
+    let tag = lock.tag().expect("it has a tag");
+    tag.iter().map(|octet| format!("{octet:02x}")).collect()
+}
+
+fn octets(hex: &str) -> Vec<u8> {
+    let octet = |at| u8::from_str_radix(&hex[at..at + 2], 16).expect("hexadecimal");
+    (0..hex.len()).step_by(2).map(octet).collect()
+}
+
+#[test]
+fn what_is_on_the_tag_of_a_device_authenticates_it() {
+    let world = World::with_lock(LockPairing::OutOfBand);
+    let tag = tag_of(&world);
+    let pair = ["pair", LOCK, "--authenticated", "--oob"];
+    let out = world.out(&[&pair[..], &[&tag]].concat());
+    assert!(out.contains(SAFEST), "{out}");
+    // Where a program writes it.
+    let mut child = world.command(&[&pair[..], &["-"]].concat());
+    let child = give(&mut child, &format!("{tag}\n"));
+    let ran = common::finish(child);
+    assert!(ran.code == 0 && ran.out.contains(SAFEST), "{ran:?}");
+    // Whoever asks for a value may bring it along.
+    let write = ["write", LOCK, "boolean", "01", "--oob", &tag];
+    assert_eq!(world.run(&write).code, 0);
+
+    let another = tag.replace('0', "1");
+    let ran = world.run(&[&pair[..], &[&another]].concat());
+    assert_eq!(ran.code, REFUSED, "{ran:?}");
+    let ran = world.run(&["pair", LOCK, "--authenticated"]);
+    assert_eq!(ran.code, REFUSED, "without it, nothing does: {ran:?}");
+}
+
+#[test]
+fn our_data_that_a_device_was_given_authenticates_us() {
+    for both in [false, true] {
+        let world = World::with_lock(LockPairing::OutOfBand);
+        let mut pair = vec!["pair", LOCK, "--authenticated", "--our-oob", "-", "--json"];
+        if both {
+            pair.extend(["--oob", "-"]);
+        }
+        let mut command = world.command(&pair);
+        command.stdin(std::process::Stdio::piped());
+        let mut child = command.spawn().expect("the tool starts");
+        let ours: serde_json::Value = serde_json::from_str(&said_out(&mut child)).expect("JSON");
+        let ours = octets(ours["our_oob"].as_str().expect("hexadecimal"));
+        let lock = world.lock.as_ref().expect("a lock");
+        assert!(lock.read_tag(&ours));
+        // The device has it: now ours may go on.
+        let line = if both { tag_of(&world) } else { String::new() };
+        common::tell(&mut child, &format!("{line}\n"));
+        let ran = common::finish(child);
+        assert_eq!(ran.code, 0, "{ran:?}");
+        let paired: serde_json::Value = serde_json::from_str(&ran.out).expect("JSON");
+        assert_eq!(paired["authenticated"], true);
+        assert_eq!(paired["secure_connections"], true);
+    }
+}
+
+#[test]
+fn our_data_goes_to_a_file_of_ours_and_enter_says_that_the_device_has_it() {
+    let world = World::with_lock(LockPairing::OutOfBand);
+    let folder = Folder::new("our-oob");
+    std::fs::create_dir_all(&folder.0).expect("a folder");
+    let file = folder.0.join("tag.txt");
+    let path = file.to_str().expect("a path");
+    let mut terminal = Terminal::start(world.command(&["pair", LOCK, "--our-oob", path]));
+    terminal.wait_for("Enter when the device has it:");
+    let ours = std::fs::read_to_string(&file).expect("it is written");
+    let lock = world.lock.as_ref().expect("a lock");
+    assert!(lock.read_tag(&octets(ours.trim())));
+    use std::os::unix::fs::PermissionsExt as _;
+    let mode = file.metadata().expect("a file").permissions().mode();
+    assert_eq!(mode & 0o077, 0, "whoever has it could take our place");
+    terminal.enter("");
+    terminal.wait_for(SAFEST);
+    assert_eq!(terminal.end().0, 0);
+
+    let nowhere = world.run(&["pair", LOCK, "--our-oob", "/nowhere/at/all"]);
+    assert_eq!(nowhere.code, NOT_FOUND, "{nowhere:?}");
+    assert!(nowhere.err.contains("/nowhere/at/all"), "{nowhere:?}");
+}
+
+#[test]
+fn a_bonded_device_is_known_by_any_address_it_goes_by() {
+    let world = locked();
+    let folder = Folder::new("identity");
+    let run = |args: &[&str]| world.run(&[args, &["--folder", folder.path()]].concat());
+    let ran = run(&["pair", LOCK, "--passkey", PASSKEY]);
+    assert_eq!(ran.code, 0, "{ran:?}");
+    // Its key is that of the specification's own example (Core Vol 3 Part H, Appendix D.7), least
+    // significant octet first.
+    let file = folder.bonds();
+    let kept = std::fs::read_to_string(&file).expect("a file");
+    let mut kept: serde_json::Value = serde_json::from_str(&kept).expect("JSON");
+    kept["bonds"][0]["irk"] = "9b7d390aa610103405adc857a33402ec".into();
+    std::fs::write(&file, kept.to_string()).expect("a file");
+    let private = Address::random([0xAA, 0xFB, 0x0D, 0x94, 0x81, 0x70]);
+    let beacon = BeaconConfig::new(private, vec![2, 1, 6]);
+    world.air.add_beacons([beacon]);
+
+    let ran = run(&["scan", "--timeout", "2", "--address", LOCK]);
+    assert_eq!(ran.code, 0, "{ran:?}");
+    let found: Vec<serde_json::Value> = ran
+        .out
+        .lines()
+        .map(|line| serde_json::from_str(line).expect("JSON"))
+        .collect();
+    assert!(found.iter().all(|line| line["identity"] == LOCK), "{ran:?}");
+    let goes_by = "70:81:94:0D:FB:AA/random";
+    assert!(
+        found.iter().any(|line| line["address"] == goes_by),
+        "{ran:?}"
+    );
+    // A stranger has none.
+    let ran = run(&["scan", "--once", "--timeout", "1", "--address", SENSOR]);
+    assert!(
+        !ran.out.is_empty() && !ran.out.contains("identity"),
+        "{ran:?}"
+    );
+
+    let scan = ["scan", "--folder", folder.path(), "--address", LOCK];
+    let mut terminal = Terminal::of_size(world.command(&scan), 120, 24);
+    let screen = terminal.wait_for("bonded, goes by 70:81:94:0D:FB:AA/random");
+    assert!(screen.contains(LOCK), "{screen}");
+    terminal.interrupt();
+    assert_eq!(terminal.end().0, 0);
+}
+
+#[test]
+fn privacy_hides_our_own_address() {
+    let world = World::new();
+    let folder = Folder::new("privacy");
+    let seen = |privacy: &[&str]| {
+        let device =
+            ScriptedPeripheral::start(&world.air, ScriptedConfig::default(), |_| Vec::new());
+        let read = ["read", "D1:ED:97:21:5C:01", "2a19", "--timeout", "1"];
+        let place = ["--folder", folder.path()];
+        let ran = world.run(&[&read[..], &place, privacy].concat());
+        match device.next_event(Duration::from_secs(10)) {
+            Some(PeerEvent::Connected { central }) => central,
+            other => panic!("{other:?}, {ran:?}"),
+        }
+    };
+    let plain = seen(&[]);
+    let (private, another) = (seen(&["--privacy"]), seen(&["--privacy"]));
+    // Resolvable (Core Vol 6 Part B, 1.3.2.2).
+    assert_eq!(private.bytes[5] >> 6, 0b01, "{private:?}");
+    assert!(private != plain && private != another);
+    let bonds = world.run(&["bonds", "--privacy", "--folder", folder.path()]);
+    let own = format!("{plain}");
+    assert!(bonds.out.contains(&own), "it is still the same: {bonds:?}");
+
+    // Devices that got a key which is lost would never know us again.
+    let nowhere = ["--folder", "/proc/no-such-folder"];
+    let lost = world.run(&[&["scan", "--once", "--privacy"][..], &nowhere].concat());
+    assert_eq!(lost.code, 1, "{lost:?}");
+    assert!(lost.err.contains("no-such-folder"), "{lost:?}");
 }
 
 #[test]

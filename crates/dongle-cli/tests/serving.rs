@@ -75,6 +75,36 @@ fn the_traffic_of_a_command_is_recorded() {
     assert_eq!(run(&["capture", &path, "read", "nonsense", "2a19"]).code, 2);
 }
 
+#[test]
+fn a_capture_that_can_not_be_made_is_told_by_its_name() {
+    let named = "the capture /nowhere/at/all can't be written";
+    let mut by_variable = dongle(&["read", SENSOR, "2a19"]);
+    by_variable.env("DONGLE_SNOOP", "/nowhere/at/all");
+    let by_variable = finish(by_variable.spawn().expect("the tool starts"));
+    for (ran, told) in [
+        (
+            run(&["capture", "/nowhere/at/all", "read", SENSOR, "2a19"]),
+            named,
+        ),
+        (
+            by_variable,
+            "/nowhere/at/all of DONGLE_SNOOP can't be written",
+        ),
+        (
+            run(&["capture", env!("CARGO_MANIFEST_PATH"), "scan"]),
+            "of another kind already",
+        ),
+    ] {
+        assert_eq!(ran.code, 2, "{ran:?}");
+        let said = ran.err.strip_prefix("error: the capture ");
+        assert!(
+            said.is_some() && ran.err.contains(told),
+            "{told:?} in {ran:?}"
+        );
+        assert!(!ran.err.contains("Recorded"), "{ran:?}");
+    }
+}
+
 #[cfg(unix)]
 fn serves(args: &[&str], seen: &str) {
     let mut server = dongle(&[&["serve"][..], args].concat())

@@ -41,7 +41,8 @@ pub enum Error {
     ChannelDataLost,
     /// The connection was not made as safe as it has to be.
     Security(SecurityError),
-    /// The connection is safe, but the bond could not be kept for the next one.
+    /// The connection is safe, but the bond could not be kept for the next one; or the key of our
+    /// own private addresses could not.
     BondStore(String),
     /// A value is not what it was to be read as.
     InvalidValue(InvalidValue),
@@ -205,7 +206,7 @@ impl fmt::Display for Error {
             }
             Self::InvalidValue(error) => fmt::Display::fmt(error, f),
             Self::InvalidUuid(error) => fmt::Display::fmt(error, f),
-            Self::BondStore(why) => write!(f, "the bond could not be kept: {why}"),
+            Self::BondStore(why) => write!(f, "bonds could not be kept: {why}"),
             Self::ConnectionLimit => f.write_str("no more connections are possible; end one first"),
             Self::SubscriptionLimit => {
                 f.write_str("no more subscriptions are possible on this connection; drop one first")

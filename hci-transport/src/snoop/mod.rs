@@ -37,6 +37,8 @@ pub const SNOOP_VARIABLE: &str = "DONGLE_SNOOP";
 pub struct Snoop {
     path: PathBuf,
     keys: bool,
+    /// It is the environment's wish, which its reader may have forgotten.
+    from_env: bool,
 }
 
 impl Snoop {
@@ -49,6 +51,7 @@ impl Snoop {
         Self {
             path: path.into(),
             keys: false,
+            from_env: false,
         }
     }
 
@@ -66,7 +69,10 @@ impl Snoop {
             Some(path) => (path, true),
             None => (value.as_str(), false),
         };
-        (!path.is_empty()).then(|| Self::to(path).keys(keys))
+        (!path.is_empty()).then(|| Self {
+            from_env: true,
+            ..Self::to(path).keys(keys)
+        })
     }
 
     /// The file.
@@ -81,7 +87,7 @@ impl Snoop {
 
     /// Opens the file.
     pub(crate) fn start(&self) -> Result<Recorder, Error> {
-        let file = open(&self.path)?;
+        let file = self.open()?;
         Ok(Recorder {
             path: self.path.clone(),
             redaction: (!self.keys).then(Redaction::default),
@@ -94,53 +100,54 @@ impl Snoop {
 /// Captures that this program began.
 static BEGUN: LazyLock<Mutex<HashSet<PathBuf>>> = LazyLock::new(Mutex::default);
 
-fn open(path: &Path) -> Result<File, Error> {
-    let failed = |error: std::io::Error| {
-        let kind = match error.kind() {
-            std::io::ErrorKind::PermissionDenied => ErrorKind::PermissionDenied,
-            std::io::ErrorKind::NotFound => ErrorKind::NotFound,
-            _ => ErrorKind::Io,
+impl Snoop {
+    fn open(&self) -> Result<File, Error> {
+        let path = self.path.as_path();
+        let failed = |error: std::io::Error| {
+            let why =
+                format!("can't be written: {error}; name a file in a folder that you may write to");
+            let kind = match error.kind() {
+                std::io::ErrorKind::PermissionDenied => ErrorKind::PermissionDenied,
+                _ => ErrorKind::InvalidSpec,
+            };
+            self.error(kind, &why).with_source(error)
         };
-        Error::new(
-            kind,
-            format!(
-                "the capture {} can't be written: {error}; name a file in a folder that you may \
-                 write to",
-                path.display()
-            ),
-        )
-        .with_source(error)
-    };
-    let mut begun = BEGUN.lock().unwrap_or_else(PoisonError::into_inner);
-    let mut options = OpenOptions::new();
-    let mut file = options
-        .read(true)
-        .append(true)
-        .create(true)
-        .open(path)
-        .map_err(failed)?;
-    let place = path.canonicalize().map_err(failed)?;
-    let mut head = [0; format::HEADER.len()];
-    let length = file.metadata().map_err(failed)?.len();
-    // A pipe has no length and can't be read back; that is fine.
-    let is_capture = length > 0 && file.read_exact(&mut head).is_ok() && head == format::HEADER;
-    if length > 0 && !is_capture {
-        return Err(Error::new(
-            ErrorKind::Io,
-            format!(
-                "the capture {} is a file of another kind already; name another, or remove it",
-                path.display()
-            ),
-        ));
-    }
-    if !begun.contains(&place) || !is_capture {
-        if length > 0 {
-            file.set_len(0).map_err(failed)?;
+        let mut begun = BEGUN.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut options = OpenOptions::new();
+        let mut file = options
+            .read(true)
+            .append(true)
+            .create(true)
+            .open(path)
+            .map_err(failed)?;
+        let place = path.canonicalize().map_err(failed)?;
+        let mut head = [0; format::HEADER.len()];
+        let length = file.metadata().map_err(failed)?.len();
+        // A pipe has no length and can't be read back; that is fine.
+        let is_capture = length > 0 && file.read_exact(&mut head).is_ok() && head == format::HEADER;
+        if length > 0 && !is_capture {
+            let why = "is a file of another kind already; name another, or remove it";
+            return Err(self.error(ErrorKind::InvalidSpec, why));
         }
-        file.write_all(&format::HEADER).map_err(failed)?;
-        begun.insert(place);
+        if !begun.contains(&place) || !is_capture {
+            if length > 0 {
+                file.set_len(0).map_err(failed)?;
+            }
+            file.write_all(&format::HEADER).map_err(failed)?;
+            begun.insert(place);
+        }
+        Ok(file)
     }
-    Ok(file)
+
+    /// What is wrong with it. It is the file's fault, and no controller's.
+    fn error(&self, kind: ErrorKind, why: &str) -> Error {
+        let file = self.path.display();
+        let wish = match self.from_env {
+            true => format!(" of {SNOOP_VARIABLE}"),
+            false => String::new(),
+        };
+        Error::new(kind, format!("the capture {file}{wish} {why}"))
+    }
 }
 
 /// A capture that is being made.

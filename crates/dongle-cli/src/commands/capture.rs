@@ -1,7 +1,9 @@
 //! `dongle capture`: another command, with its traffic recorded.
 
 use std::ffi::OsString;
+use std::fs;
 use std::path::Path;
+use std::time::SystemTime;
 
 use clap::Parser as _;
 use hci_transport::Spec;
@@ -36,18 +38,28 @@ pub async fn run(global: &Global, interrupt: &Interrupt, args: &Capture) -> Resu
     let timeout = inner.global.timeout.or(global.timeout);
     let verbose = inner.global.verbose.max(global.verbose);
     let folder = inner.global.folder.take().or_else(|| global.folder.clone());
+    let privacy = inner.global.privacy || global.privacy;
     let dongle = recorded(&global.dongle, &args.file)?;
     inner.global = Global {
         dongle,
         timeout,
         folder,
+        privacy,
         verbose,
     };
+    let before = state(&args.file);
     let result = super::run(&inner, interrupt).await;
-    if args.file.exists() {
+    // Another file may be there, or a capture from before.
+    if state(&args.file) != before {
         eprintln!("Recorded in {}", args.file.display());
     }
     result
+}
+
+/// What changes when a file is written to; `None`: there is none.
+fn state(file: &Path) -> Option<(u64, Option<SystemTime>)> {
+    let data = fs::metadata(file).ok()?;
+    Some((data.len(), data.modified().ok()))
 }
 
 /// The line that names the dongle, with a recorder in it.

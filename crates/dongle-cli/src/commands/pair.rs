@@ -1,6 +1,7 @@
 //! `dongle pair`: a device paired with, and the bond kept.
 
 use std::future::IntoFuture as _;
+use std::path::Path;
 
 use dongle::security::Security;
 use dongle::{Address, Error};
@@ -8,7 +9,9 @@ use serde::Serialize;
 
 use crate::args::{Global, Pair};
 use crate::failure::Failure;
+use crate::oob;
 use crate::output::Output;
+use crate::person::Person;
 use crate::progress::Progress;
 use crate::session::{Interrupt, Session};
 
@@ -36,16 +39,38 @@ impl Safe {
     }
 }
 
+/// What the device is to be given by another way.
+#[derive(Debug, Serialize)]
+struct Ours<'a> {
+    our_oob: &'a str,
+}
+
 pub async fn run(global: &Global, interrupt: &Interrupt, args: &Pair) -> Result<(), Failure> {
     let out = Output::new(args.json);
-    Session::run_interruptibly(global, interrupt, Some(&args.link), async |session| {
+    let mut person = Person::new(&args.link.pairing)?;
+    // Who answers is known only when our data was given.
+    Session::run_interruptibly(global, interrupt, None, async |session| {
         let address = args.device.address;
         if args.again && !session.dongle.forget(address)? {
             log::info!("there is no bond with {address} to forget");
         }
+        match &args.our_oob {
+            Some(file) => {
+                let ours = session.dongle.local_oob().await?;
+                let tag = oob::tag(session.dongle.address(), &ours);
+                match file == Path::new("-") {
+                    true if out.json => out.object(&Ours { our_oob: &tag })?,
+                    true => out.line(&tag)?,
+                    false => oob::save(file, &tag)?,
+                }
+                person.gives(ours).await?;
+            }
+            None => person.reads_oob().await?,
+        }
         let connection = session.connect(address, &args.link).await?;
         let mut pair = connection
             .pair()
+            .agent(person)
             .min_key_size(args.min_key_size)
             .bond(!args.no_bond);
         if args.authenticated {

@@ -117,6 +117,9 @@ struct Line {
     missed: u64,
     address: String,
     address_type: &'static str,
+    /// Of a device there is a bond with.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    identity: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     rssi: Option<i8>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -189,6 +192,7 @@ impl Line {
             } else {
                 "public"
             },
+            identity: found.identity().map(|identity| identity.to_string()),
             rssi: found.rssi(),
             name: found.name(),
             connectable: found.is_connectable(),
@@ -315,14 +319,14 @@ impl Table {
         let heard = Instant::now();
         let rssi = f64::from(found.rssi().unwrap_or(-127));
         self.missed += found.missed();
-        match self.rows.get_mut(&found.address()) {
+        match self.rows.get_mut(&known_as(&found)) {
             Some(row) => {
                 row.rssi += (rssi - row.rssi) * 0.3;
                 (row.found, row.heard, row.times) = (found, heard, row.times + 1);
             }
             None => {
                 self.rows.insert(
-                    found.address(),
+                    known_as(&found),
                     Row {
                         found,
                         rssi,
@@ -338,7 +342,7 @@ impl Table {
         let mut rows: Vec<_> = self.rows.values().collect();
         rows.sort_by(|a, b| {
             let nearest = (b.rssi.round() as i32).cmp(&(a.rssi.round() as i32));
-            nearest.then_with(|| a.found.address().cmp(&b.found.address()))
+            nearest.then_with(|| known_as(&a.found).cmp(&known_as(&b.found)))
         });
         let names = rows
             .iter()
@@ -348,7 +352,7 @@ impl Table {
         let name = names.clamp(4, (columns / 3).max(4));
         let address = rows
             .iter()
-            .map(|row| shown(row.found.address()).len())
+            .map(|row| known_as(&row.found).to_string().len())
             .max()
             .unwrap_or(17);
         let head = format!(
@@ -398,7 +402,7 @@ impl Row {
         }
         let line = format!(
             "{}  {rssi:>4} {bars}  {}  {}",
-            pad(&shown(self.found.address()), address),
+            pad(&known_as(&self.found).to_string(), address),
             pad(&self.name(), name),
             style.dim(what)
         );
@@ -412,6 +416,13 @@ impl Row {
     /// What it says about itself, in a few words.
     fn what(&self) -> String {
         let mut words = Vec::new();
+        if let Some(identity) = self.found.identity() {
+            let address = self.found.address();
+            words.push(match address == identity {
+                true => "bonded".into(),
+                false => format!("bonded, goes by {address}"),
+            });
+        }
         let appearance = self
             .found
             .appearance()
@@ -441,11 +452,7 @@ impl Row {
     }
 }
 
-/// The address so that it can be typed again: with its kind where that can't be seen.
-fn shown(address: Address) -> String {
-    let plain = address.to_string();
-    match plain.parse::<Address>() {
-        Ok(parsed) if parsed == address => plain,
-        _ => format!("{address:#}"),
-    }
+/// What to type to get at it: for a bonded device its identity, whatever address it goes by.
+fn known_as(found: &ScanResult) -> Address {
+    found.identity().unwrap_or(found.address())
 }

@@ -11,6 +11,7 @@ use crate::args::{LockKind, Serve};
 use crate::failure::Failure;
 use crate::output::Output;
 use crate::session::Interrupt;
+use crate::value::hex;
 
 pub async fn run(interrupt: &Interrupt, args: &Serve) -> Result<(), Failure> {
     let out = Output::new(false);
@@ -49,6 +50,9 @@ pub async fn run(interrupt: &Interrupt, args: &Serve) -> Result<(), Failure> {
     }
     if let Some((lock, how)) = &lock {
         out.line(format!("  a lock at {}, {how}", shown(lock.address())))?;
+        if let Some(tag) = lock.tag() {
+            out.line(hex(&tag))?;
+        }
     }
     if let Some(meter) = &meter {
         out.line(format!("  a meter at {}", shown(meter.address())))?;
@@ -136,6 +140,7 @@ fn lock(air: &Air, kind: LockKind) -> (Lock, &'static str) {
         LockKind::Passkey => (LockPairing::Passkey(123_456), "with passkey 123456"),
         LockKind::Compare => (LockPairing::Compare, "which has numbers compared"),
         LockKind::JustWorks => (LockPairing::JustWorks, "which lets anybody pair"),
+        LockKind::Oob => (LockPairing::OutOfBand, "which has this on a tag:"),
     };
     (
         Lock::start(air, LockConfig::default().with_pairing(pairing)),

@@ -1,8 +1,9 @@
 //! The tool as its users run it, on a simulated world that the test holds in its hand.
 #![allow(dead_code, reason = "each test file uses its own part of this")]
 
-use std::io::{BufRead as _, BufReader};
+use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::TcpListener;
+use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -22,6 +23,17 @@ pub const LOCK: &str = "D0:18:4C:4F:43:4B";
 pub const PASSKEY: &str = "123456";
 /// Where nobody is.
 pub const NOBODY: &str = "C0:FF:EE:C0:FF:EE";
+/// Variables of the user's that would change what the tool does.
+pub const VARIABLES: [&str; 8] = [
+    "DONGLE",
+    "DONGLE_FOLDER",
+    "DONGLE_PASSKEY",
+    "DONGLE_PRIVACY",
+    "DONGLE_SNOOP",
+    "NO_COLOR",
+    "RUST_LOG",
+    "XDG_DATA_HOME",
+];
 /// What takes longer hangs.
 const LIMIT: Duration = Duration::from_secs(30);
 
@@ -31,6 +43,34 @@ pub struct World {
     pub sensor: HeartRateSensor,
     pub lock: Option<Lock>,
     server: TcpServer,
+}
+
+/// A folder of one test, for bonds and other files.
+pub struct Folder(pub PathBuf);
+
+impl Folder {
+    pub fn new(name: &str) -> Self {
+        let name = format!("dongle-cli-{name}-{}", std::process::id());
+        Self(std::env::temp_dir().join(name))
+    }
+
+    pub fn path(&self) -> &str {
+        self.0.to_str().expect("a path")
+    }
+
+    /// The file of bonds in it.
+    pub fn bonds(&self) -> PathBuf {
+        let entries = std::fs::read_dir(&self.0).expect("a folder");
+        let mut paths = entries.filter_map(|entry| Some(entry.ok()?.path()));
+        let is_json = |path: &PathBuf| path.extension().is_some_and(|ext| ext == "json");
+        paths.find(is_json).expect("a file of bonds")
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
 }
 
 /// What a run of the tool came to.
@@ -118,13 +158,15 @@ impl World {
 /// The tool, without a world.
 pub fn dongle(args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_dongle"));
+    for variable in VARIABLES {
+        command.env_remove(variable);
+    }
     command
         .args(args)
-        .env_remove("DONGLE")
-        .env_remove("DONGLE_FOLDER")
-        .env_remove("DONGLE_PASSKEY")
-        .env_remove("RUST_LOG")
-        .env_remove("NO_COLOR")
+        // The user's data folder is nobody's here.
+        .env("XDG_DATA_HOME", "/nonexistent")
+        .env("HOME", "/nonexistent")
+        .env("LOCALAPPDATA", "/nonexistent")
         .env("TERM", "xterm")
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
@@ -134,6 +176,27 @@ pub fn dongle(args: &[&str]) -> Command {
 
 pub fn run(args: &[&str]) -> Ran {
     finish(dongle(args).spawn().expect("the tool starts"))
+}
+
+/// Starts it with this on its standard input.
+pub fn give(command: &mut Command, text: &str) -> Child {
+    let child = command.stdin(Stdio::piped()).spawn();
+    let mut child = child.expect("the tool starts");
+    tell(&mut child, text);
+    child
+}
+
+/// Writes to its standard input, and that is all there is.
+pub fn tell(child: &mut Child, text: &str) {
+    let mut stdin = child.stdin.take().expect("a pipe");
+    stdin.write_all(text.as_bytes()).expect("a reader");
+}
+
+/// The first line that it prints.
+pub fn said_out(child: &mut Child) -> String {
+    let (mut lines, rest) = first_lines(child, 1);
+    child.stdout = Some(rest.into_inner());
+    lines.remove(0)
 }
 
 /// Waits for its end, but not for ever.
@@ -155,20 +218,24 @@ pub fn finish(mut child: Child) -> Ran {
 }
 
 pub fn wait(child: &mut Child) -> i32 {
+    wait_for(child, LIMIT)
+}
+
+pub fn wait_for(child: &mut Child, limit: Duration) -> i32 {
     let began = Instant::now();
     loop {
         if let Some(status) = child.try_wait().expect("a child") {
             return status.code().unwrap_or(-1);
         }
-        if began.elapsed() > LIMIT {
+        if began.elapsed() > limit {
             let _ = child.kill();
-            panic!("the tool does not end");
+            panic!("it does not end");
         }
         std::thread::sleep(Duration::from_millis(5));
     }
 }
 
-fn drain<R: std::io::Read + Send + 'static>(
+pub fn drain<R: std::io::Read + Send + 'static>(
     pipe: Option<R>,
 ) -> Option<std::thread::JoinHandle<Vec<u8>>> {
     pipe.map(|mut pipe| {

@@ -1,13 +1,18 @@
 //! A door lock that wants to be paired with, on trouble-host's peripheral role: something to write
 //! to, to read long values from, and to try pairing with.
 
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+
+use bt_hci::cmd::info::ReadBdAddr;
 use embassy_sync::blocking_mutex::raw::NoopRawMutex;
+use futures_lite::future::block_on;
 use hci_transport::HciChannel;
+use trouble_host::OobData;
 use trouble_host::prelude::*;
 
-use super::Worker;
 use super::pool::HeapPool;
 use super::presence::{self, Failure, HostController};
+use super::{Worker, tag};
 use crate::Address;
 use crate::air::{Air, AirController};
 use crate::world::ControllerConfig;
@@ -32,6 +37,8 @@ pub enum LockPairing {
     Passkey(u32),
     /// It shows a number, to be compared, and takes it for the same at once.
     Compare,
+    /// By data that goes another way, in one direction or both: [`Lock::tag`], [`Lock::read_tag`].
+    OutOfBand,
 }
 
 /// What a [`Lock`] is like.
@@ -73,6 +80,9 @@ impl LockConfig {
     }
 }
 
+/// What the lock has of the central by another way.
+type Read = Arc<Mutex<Option<OobData>>>;
+
 /// A door lock in the air; dropping it takes it out.
 ///
 /// | service | characteristic | |
@@ -86,6 +96,9 @@ impl LockConfig {
 pub struct Lock {
     address: Address,
     controller: AirController,
+    written: async_channel::Receiver<Vec<u8>>,
+    tag: OnceLock<Option<Vec<u8>>>,
+    read: Read,
     _worker: Worker,
 }
 
@@ -95,10 +108,19 @@ impl Lock {
         let address = config.address;
         let (controller, channel) =
             presence::attach(air, &config.controller, &config.name, address);
-        let worker = Worker::start("lock", move || run(channel, config));
+        let (write, written) = async_channel::bounded(1);
+        let read = Read::default();
+        let tags = Tags {
+            write,
+            read: Arc::clone(&read),
+        };
+        let worker = Worker::start("lock", move || run(channel, config, tags));
         Self {
             address,
             controller,
+            written,
+            tag: OnceLock::new(),
+            read,
             _worker: worker,
         }
     }
@@ -108,17 +130,39 @@ impl Lock {
         self.address
     }
 
+    /// What is on the tag at its case, if it pairs by that: AD structures with its random and its
+    /// confirm value. Waits until the lock is up.
+    pub fn tag(&self) -> Option<Vec<u8>> {
+        let written = || block_on(self.written.recv()).ok();
+        self.tag.get_or_init(written).clone()
+    }
+
+    /// Has it read such a tag of the central; whether it is one. It counts from the next connection
+    /// on.
+    pub fn read_tag(&self, tag: &[u8]) -> bool {
+        let data = tag::read(tag);
+        let is_tag = data.is_some();
+        *self.read.lock().unwrap_or_else(PoisonError::into_inner) = data;
+        is_tag
+    }
+
     /// Its controller, to look into and to break.
     pub fn controller(&self) -> &AirController {
         &self.controller
     }
 }
 
-async fn run(channel: HciChannel, config: LockConfig) {
+/// The lock's side of what goes another way.
+struct Tags {
+    write: async_channel::Sender<Vec<u8>>,
+    read: Read,
+}
+
+async fn run(channel: HciChannel, config: LockConfig, tags: Tags) {
     let controller = presence::controller(channel);
     let mut resources: HostResources<HeapPool, 1, 2> = HostResources::new();
     let (capabilities, passkey) = match config.pairing {
-        LockPairing::JustWorks => (IoCapabilities::NoInputNoOutput, None),
+        LockPairing::JustWorks | LockPairing::OutOfBand => (IoCapabilities::NoInputNoOutput, None),
         LockPairing::Passkey(passkey) => (IoCapabilities::DisplayOnly, Some(passkey % 1_000_000)),
         LockPairing::Compare => (IoCapabilities::DisplayYesNo, None),
     };
@@ -126,12 +170,49 @@ async fn run(channel: HciChannel, config: LockConfig) {
         .set_io_capabilities(capabilities)
         .set_passkey(passkey);
     let stack = presence::addressed(builder, config.address).build();
-    presence::run(&stack, serve(stack.peripheral(), &config), &config.name).await;
+    let serve = async {
+        let other_way = match config.pairing {
+            LockPairing::OutOfBand => Some(OtherWay::new(&stack, tags).await?),
+            _ => {
+                // Who asks for the tag is told that there is none.
+                drop(tags);
+                None
+            }
+        };
+        serve(stack.peripheral(), &config, other_way.as_ref()).await
+    };
+    presence::run(&stack, serve, &config.name).await;
+}
+
+/// What goes another way than the air.
+struct OtherWay {
+    ours: OobData,
+    read: Read,
+}
+
+impl OtherWay {
+    async fn new(stack: &Stack<'_, HostController, HeapPool>, tags: Tags) -> Result<Self, Failure> {
+        // The host makes its key when it starts; a command is answered after that.
+        stack.command(ReadBdAddr::new()).await?;
+        let ours = stack.get_local_oob_data();
+        // There is room for it.
+        let _ = tags.write.try_send(tag::write(&ours));
+        Ok(Self {
+            ours,
+            read: tags.read,
+        })
+    }
+
+    /// What was read of the central.
+    fn theirs(&self) -> Option<OobData> {
+        *self.read.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 async fn serve(
     mut peripheral: Peripheral<'_, HostController, HeapPool>,
     config: &LockConfig,
+    other_way: Option<&OtherWay>,
 ) -> Result<(), Failure> {
     let (mut owner, mut mail) = ([0; LONGEST], [0; LONGEST]);
     let (table, bolt) = services(config, &mut owner, &mut mail);
@@ -141,13 +222,21 @@ async fn serve(
         let connection =
             presence::next_central(&mut peripheral, &advertised, &[], &config.name).await?;
         connection.set_bondable(true)?;
+        if let Some(way) = other_way {
+            connection.set_oob_available(way.theirs().is_some())?;
+        }
         let connection = connection.with_attribute_server(&server)?;
-        answer(&connection, &bolt, &config.name).await;
+        answer(&connection, &bolt, other_way, &config.name).await;
     }
 }
 
 /// Answers a client until it has gone.
-async fn answer(connection: &Connected<'_, '_>, bolt: &Characteristic<u8>, name: &str) {
+async fn answer(
+    connection: &Connected<'_, '_>,
+    bolt: &Characteristic<u8>,
+    other_way: Option<&OtherWay>,
+    name: &str,
+) {
     loop {
         let event = match connection.next().await {
             GattConnectionEvent::Disconnected { reason } => {
@@ -157,6 +246,16 @@ async fn answer(connection: &Connected<'_, '_>, bolt: &Characteristic<u8>, name:
             GattConnectionEvent::PassKeyConfirm(_) => {
                 if let Err(error) = connection.pass_key_confirm() {
                     log::debug!("{name}: not confirmed: {error:?}");
+                }
+                continue;
+            }
+            GattConnectionEvent::OobRequest => {
+                let (ours, theirs) = match other_way {
+                    Some(way) => (way.ours, way.theirs().unwrap_or(tag::NOTHING)),
+                    None => (tag::NOTHING, tag::NOTHING),
+                };
+                if let Err(error) = connection.provide_oob_data(ours, theirs) {
+                    log::debug!("{name}: not paired out of band: {error:?}");
                 }
                 continue;
             }
@@ -188,7 +287,9 @@ fn services<'v>(
     // What Just Works comes to is not authenticated (Core Vol 3 Part H, 2.3.5.1).
     let paired = match config.pairing {
         LockPairing::JustWorks => PermissionLevel::EncryptionRequired,
-        LockPairing::Passkey(_) | LockPairing::Compare => PermissionLevel::AuthenticationRequired,
+        LockPairing::Passkey(_) | LockPairing::Compare | LockPairing::OutOfBand => {
+            PermissionLevel::AuthenticationRequired
+        }
     };
     let value = |text: &str| {
         let mut value = heapless::Vec::<u8, LONGEST>::new();

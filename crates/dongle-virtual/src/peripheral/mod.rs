@@ -10,6 +10,8 @@ mod pool;
 mod presence;
 mod script;
 mod scripted;
+#[cfg(feature = "security")]
+mod tag;
 mod waveform;
 
 use std::fmt;

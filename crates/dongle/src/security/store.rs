@@ -54,8 +54,10 @@ impl BondStore for FileStore {
     }
 
     fn save(&self, own: Address, text: &[u8]) -> io::Result<()> {
-        make_folder(&self.folder)?;
-        write_whole(&self.path(own), text)
+        let path = self.path(own);
+        let saved = make_folder(&self.folder).and_then(|()| write_whole(&path, text));
+        // Only its reader knows whether another folder is better.
+        saved.map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", path.display())))
     }
 
     fn set_aside(&self, own: Address) -> io::Result<String> {
