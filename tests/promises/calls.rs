@@ -191,3 +191,31 @@ fn an_unplugged_controller_ends_every_call_at_once() {
         assert!(bench.dongle.scan().start().is_err());
     });
 }
+
+#[test]
+fn a_value_is_read_whole_while_the_mtu_is_exchanged() {
+    let bench = Bench::new();
+    bench.server.service(0xFFF0);
+    bench.server.characteristic(0xFFF1, 0x02, &[7; 300]);
+    soon(async {
+        let connection = bench.connect().await;
+        let long = connection.characteristic(0xFFF0, 0xFFF1).await.unwrap();
+        let exchange = connection.exchange_mtu(247).into_future();
+        let (mtu, value) = zip(exchange, long.read().into_future()).await;
+        assert_eq!(mtu.unwrap(), 247);
+        assert_eq!(value.unwrap(), [7; 300]);
+    });
+}
+
+#[test]
+fn a_timeout_longer_than_any_clock_is_none() {
+    let bench = Bench::new();
+    two_values(&bench);
+    soon(async {
+        let connection = bench.connect().await;
+        let found = connection.characteristic(0xFFF0, 0xFFF1);
+        let first = found.timeout(Duration::MAX).await.unwrap();
+        let read = first.read().timeout(Duration::MAX).await.unwrap();
+        assert_eq!(read, b"first");
+    });
+}

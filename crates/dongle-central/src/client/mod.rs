@@ -142,7 +142,7 @@ impl<L: Links + Clone> Client<L> {
 
     /// Reads a value of any length into `out` (4.8.1, 4.8.3, 4.12.1, 4.12.2); its length.
     ///
-    /// `buffer` holds a response: as long as the MTU.
+    /// `buffer` holds a response: as long as the MTU may come to be, until it is settled.
     pub async fn read(
         &self,
         handle: AttributeHandle,
@@ -283,7 +283,9 @@ impl<L: Links + Clone> Client<L> {
     }
 
     fn deadline(&self) -> Option<Instant> {
-        self.timeout.map(|timeout| Instant::now() + timeout)
+        // One that no clock can tell is none.
+        self.timeout
+            .and_then(|timeout| Instant::now().checked_add(timeout))
     }
 
     /// Uses the link; an error if its place belongs to another connection by now.

@@ -3,6 +3,7 @@
 use embassy_time::Instant;
 
 use super::{Client, Error};
+use crate::att::Mtu;
 use crate::gatt::Procedure;
 use crate::links::Links;
 
@@ -97,11 +98,18 @@ impl<L: Links + Clone, P: Procedure, B: AsRef<[u8]> + AsMut<[u8]>> Run<L, P, B> 
             deadline,
             ..
         } = self;
-        let mut request = |mtu, out: &mut [u8]| procedure.request(mtu, out);
+        let mut before = Mtu::DEFAULT;
+        let mut request = |mtu, out: &mut [u8]| {
+            before = mtu;
+            procedure.request(mtu, out)
+        };
         let exchange = client.exchange(*deadline, &mut request, buffer.as_mut());
         let Some(len) = exchange.await? else {
             return Ok(None);
         };
+        if len > before.size() {
+            procedure.mtu_grew(client.mtu());
+        }
         procedure.response(buffer.as_ref().get(..len).unwrap_or_default())?;
         Ok(Some(len))
     }

@@ -10,6 +10,7 @@ use std::vec::Vec;
 use embassy_sync::blocking_mutex::raw::NoopRawMutex;
 
 use super::*;
+use crate::gatt::Misbehaviour;
 use crate::links::{Address, ConnectionParameters, StaticLinks};
 
 type Places = StaticLinks<NoopRawMutex, 2, 66, 2, 2, 100>;
@@ -380,4 +381,74 @@ fn a_value_longer_than_the_buffer_is_an_error_and_not_cut() {
         poll(&mut pin!(subscription.notified(&mut out))),
         Poll::Ready(Err(error.into()))
     );
+}
+
+#[test]
+fn a_timeout_without_end_is_none() {
+    let links = Places::new();
+    let client = connect(&links).timeout(Duration::MAX);
+    let (mut buffer, mut out) = ([0; 65], [0; 512]);
+    let mut read = pin!(client.read(handle(1), &mut buffer, &mut out));
+    assert!(poll(&mut read).is_pending());
+    assert_eq!(sent(&links), [0x0A, 1, 0]);
+    receive(&links, &[0x0B, 11]);
+    assert_eq!(poll(&mut read), Poll::Ready(Ok(1)));
+}
+
+#[test]
+fn a_read_that_the_mtu_grows_under_gets_all_of_its_value() {
+    let value = [7; 100];
+    // Our own exchange goes out before the read, or the peer asks while the read is on its way; the
+    // server then answers as it could before, or as it can now.
+    for (ours, first) in [(true, 22), (true, 64), (true, 40), (false, 22), (false, 64)] {
+        let links = Places::new();
+        let client = connect(&links);
+        let (mut buffer, mut out) = ([0; 65], [0; 512]);
+        {
+            let mut exchange = pin!(client.exchange_mtu(65));
+            if ours {
+                assert!(poll(&mut exchange).is_pending());
+            }
+            let mut read = pin!(client.read(handle(1), &mut buffer, &mut out));
+            assert!(poll(&mut read).is_pending());
+            if ours {
+                assert_eq!(sent(&links), [0x02, 65, 0]);
+                receive(&links, &[0x03, 65, 0]);
+                assert_eq!(sent(&links), [0x0A, 1, 0]);
+            } else {
+                assert_eq!(sent(&links), [0x0A, 1, 0]);
+                receive(&links, &[0x02, 65, 0]);
+                assert_eq!(sent(&links), [0x03, 65, 0]);
+            }
+            receive(&links, &[&[0x0B], &value[..first]].concat());
+            let length = loop {
+                if let Poll::Ready(length) = poll(&mut read) {
+                    break length;
+                }
+                let request = sent(&links);
+                let [0x0C, 1, 0, offset, 0] = request[..] else {
+                    panic!("{request:?}")
+                };
+                let rest = &value[usize::from(offset)..];
+                receive(&links, &[&[0x0D], &rest[..rest.len().min(64)]].concat());
+            };
+            let expected = if first == 40 { 40 } else { 100 };
+            assert_eq!(length, Ok(expected), "{first} of them at first");
+        }
+        assert_eq!(out[..40], value[..40]);
+    }
+}
+
+#[test]
+fn an_answer_longer_than_the_mtu_is_refused_though_it_has_grown() {
+    let links = Places::new();
+    let client = connect(&links);
+    let (mut buffer, mut out) = ([0; 65], [0; 512]);
+    let mut read = pin!(client.read(handle(1), &mut buffer, &mut out));
+    assert!(poll(&mut read).is_pending());
+    assert_eq!(sent(&links), [0x0A, 1, 0]);
+    receive(&links, &[0x02, 50, 0]);
+    receive(&links, &[&[0x0B], &[7; 50][..]].concat());
+    let error = Misbehaviour::ValueTooLong(50).into();
+    assert_eq!(poll(&mut read), Poll::Ready(Err(Error::Procedure(error))));
 }

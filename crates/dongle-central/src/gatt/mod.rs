@@ -80,6 +80,13 @@ pub trait Procedure: Send {
     /// Judges the response, or Error Response, to the request just made.
     fn response(&mut self, pdu: &[u8]) -> Result<(), ProcedureError>;
 
+    /// The response, which comes next, is longer than the MTU was when it was asked for: that has
+    /// grown to this since. The request waited behind an MTU exchange, or the peer asked for our MTU
+    /// meanwhile (Part F 3.4.2.2).
+    fn mtu_grew(&mut self, mtu: Mtu) {
+        let _ = mtu;
+    }
+
     /// The next item in the response just accepted, which is given again; `None` when there are no
     /// more in it.
     fn next_item<'p>(&mut self, pdu: &'p [u8]) -> Option<Self::Item<'p>>;

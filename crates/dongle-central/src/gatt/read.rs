@@ -70,6 +70,10 @@ impl Procedure for ReadLong {
         self.step == Step::Done
     }
 
+    fn mtu_grew(&mut self, mtu: Mtu) {
+        self.full = mtu.max_read();
+    }
+
     fn response(&mut self, pdu: &[u8]) -> Result<(), ProcedureError> {
         self.fresh = false;
         let value = match (accepted(pdu), self.step) {

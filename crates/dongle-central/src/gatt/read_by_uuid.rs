@@ -53,6 +53,10 @@ impl Procedure for ReadByUuid {
         self.sweep.rest().is_none()
     }
 
+    fn mtu_grew(&mut self, mtu: Mtu) {
+        self.full = mtu.max_read_by_type();
+    }
+
     fn response(&mut self, pdu: &[u8]) -> Result<(), ProcedureError> {
         self.entries = Entries::default();
         let response = if self.begun {

@@ -49,6 +49,10 @@ impl Procedure for ReadMultiple<'_> {
         self.asked
     }
 
+    fn mtu_grew(&mut self, mtu: Mtu) {
+        self.full = mtu.max_read();
+    }
+
     fn response(&mut self, pdu: &[u8]) -> Result<(), ProcedureError> {
         match accepted(pdu)? {
             Response::ReadMultiple { values } if values.len() > self.full => {
@@ -142,6 +146,10 @@ impl Procedure for ReadMultipleVariable<'_> {
 
     fn is_over(&self) -> bool {
         self.rest.is_empty()
+    }
+
+    fn mtu_grew(&mut self, mtu: Mtu) {
+        self.mtu = mtu;
     }
 
     fn response(&mut self, pdu: &[u8]) -> Result<(), ProcedureError> {

@@ -6,7 +6,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use dongle_central::att::{AttributeHandle, MAX_VALUE_LENGTH, Uuid};
+use dongle_central::att::{AttributeHandle, MAX_VALUE_LENGTH, Mtu, Uuid};
 use dongle_central::bearer::ValueKind;
 use dongle_central::gatt::{self, ClientConfiguration, Properties, WriteMode, uuids};
 
@@ -175,7 +175,8 @@ pub(crate) async fn read_value(
     let read = || async {
         let client = held.client(timeout);
         let mut value = vec![0; MAX_VALUE_LENGTH];
-        let mut response = vec![0; client.mtu().size()];
+        // The MTU may grow before the answer comes.
+        let mut response = vec![0; Mtu::MAX.size()];
         let len = client.read(place.handle, &mut response, &mut value).await;
         value.truncate(len.map_err(|e| held.explain(e))?);
         Ok(value)
