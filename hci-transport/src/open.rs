@@ -262,6 +262,29 @@ fn reset(
     let mut packet = Vec::new();
     send_reset(channel)?;
     loop {
+        // However late this thread has its turn, the answer counts if it is there by then.
+        let until = send_again
+            .unwrap_or(deadline)
+            .saturating_duration_since(Instant::now());
+        let came = read(channel, &mut packet, until)?;
+        match came.then(|| completion_of_reset(&packet)).flatten() {
+            Some(0) => break,
+            // Some controllers refuse the first command while they boot.
+            Some(status) if sent == 1 => {
+                log::debug!("{}: status {status:#04x} to HCI Reset", channel.name());
+            }
+            Some(status) => {
+                return Err(Error::new(
+                    ErrorKind::Protocol,
+                    format!(
+                        "controller at {} refused HCI Reset with status {status:#04x}; reset the \
+                         board or restart the controller",
+                        channel.name()
+                    ),
+                ));
+            }
+            None => {}
+        }
         let now = Instant::now();
         if now >= deadline {
             return Err(no_answer(channel, answer_within, hint));
@@ -279,30 +302,6 @@ fn reset(
                     .map_err(|error| hung_up(channel, error))?;
             }
             send_reset(channel)?;
-        }
-        let until = send_again
-            .unwrap_or(deadline)
-            .saturating_duration_since(now);
-        if !read(channel, &mut packet, until)? {
-            continue;
-        }
-        match completion_of_reset(&packet) {
-            Some(0) => break,
-            // Some controllers refuse the first command while they boot.
-            Some(status) if sent == 1 => {
-                log::debug!("{}: status {status:#04x} to HCI Reset", channel.name());
-            }
-            Some(status) => {
-                return Err(Error::new(
-                    ErrorKind::Protocol,
-                    format!(
-                        "controller at {} refused HCI Reset with status {status:#04x}; reset the \
-                         board or restart the controller",
-                        channel.name()
-                    ),
-                ));
-            }
-            None => {}
         }
     }
     // The other resets may be completed too, and such a completion answers no later command.
@@ -384,4 +383,22 @@ pub(crate) fn within<T: Send + 'static>(
         });
     spawned.ok()?;
     finished.recv_timeout(timeout).ok()
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::channel;
+
+    const RESET_DONE: &[u8] = &[0x04, 0x0e, 0x04, 0x01, 0x03, 0x0c, 0x00];
+
+    #[test]
+    fn an_answer_that_is_there_counts_though_nobody_looked_in_time() {
+        let (channel, port) = channel("late", 4096);
+        port.try_deliver(RESET_DONE).unwrap();
+        reset(&channel, Duration::ZERO, "", &[]).unwrap();
+        let error = reset(&channel, Duration::ZERO, "", &[]).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::NoAnswer);
+    }
 }
