@@ -1,11 +1,13 @@
 //! L2CAP channels, opened by either side.
 
-use std::thread;
+use std::future::IntoFuture as _;
+use std::sync::mpsc;
+use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use dongle::{DeviceConnection, Error, L2capChannel, L2capRefusal};
 use dongle_tests::bench::soon;
-use futures_lite::future::{block_on, zip};
+use futures_lite::future::{block_on, poll_once, zip};
 use futures_lite::{AsyncReadExt as _, AsyncWriteExt as _};
 use serde_json::json;
 
@@ -25,6 +27,27 @@ fn started() -> Option<(Bench, dongle::Dongle, DeviceConnection)> {
     let dongle = soon(bench.dongle()).expect("the dongle opens");
     let connection = connect(&dongle);
     Some((bench, dongle, connection))
+}
+
+/// Waits for a channel that the device opens. By the time this returns, the device may.
+fn accepting(connection: &DeviceConnection) -> JoinHandle<L2capChannel> {
+    let (listening, listens) = mpsc::channel();
+    let connection = connection.clone();
+    let accepting = thread::spawn(move || {
+        soon(async {
+            let mut accept = connection.l2cap_accept(SPSM).into_future();
+            assert!(
+                poll_once(&mut accept).await.is_none(),
+                "nobody has opened one"
+            );
+            // The host thread begins what it is asked for in turn: what listens does by now.
+            connection.rssi().await.expect("it is connected");
+            listening.send(()).expect("the test waits for it");
+            accept.await.expect("it opens")
+        })
+    });
+    listens.recv().expect("it listens");
+    accepting
 }
 
 fn pattern(length: usize) -> Vec<u8> {
@@ -54,19 +77,15 @@ fn a_megabyte_comes_in_at_a_reader_that_takes_its_time() {
     let Some((mut bench, _dongle, connection)) = started() else {
         return;
     };
-    let accepting = thread::spawn({
-        let connection = connection.clone();
-        move || soon(connection.l2cap_accept(SPSM))
-    });
+    let accepting = accepting(&connection);
     let reading = thread::spawn(move || {
-        let mut channel = accepting.join().expect("no panic").expect("it opens");
+        let mut channel = accepting.join().expect("it opens");
         let mut data = Vec::new();
         // Nothing is read: the credits run out, and nothing is lost.
         thread::sleep(Duration::from_millis(300));
         block_on(channel.read_to_end(&mut data)).expect("it is read");
         data
     });
-    thread::sleep(Duration::from_millis(100));
     bench
         .lock
         .command(&json!({"do": "l2cap_open", "psm": SPSM, "length": MEGABYTE}));
@@ -80,12 +99,9 @@ fn a_reader_that_is_slower_than_the_device_all_the_way_loses_nothing() {
         return;
     };
     const LENGTH: usize = 300_000;
-    let accepting = thread::spawn({
-        let connection = connection.clone();
-        move || soon(connection.l2cap_accept(SPSM))
-    });
+    let accepting = accepting(&connection);
     let reading = thread::spawn(move || {
-        let mut channel = accepting.join().expect("no panic").expect("it opens");
+        let mut channel = accepting.join().expect("it opens");
         let mut data = Vec::new();
         while let Some(unit) = received(&mut channel) {
             data.extend(unit);
@@ -93,7 +109,6 @@ fn a_reader_that_is_slower_than_the_device_all_the_way_loses_nothing() {
         }
         data
     });
-    thread::sleep(Duration::from_millis(100));
     bench
         .lock
         .command(&json!({"do": "l2cap_open", "psm": SPSM, "length": LENGTH}));
@@ -180,15 +195,11 @@ fn frames_that_make_no_sense_do_no_harm() {
     let Some((mut bench, dongle, connection)) = started() else {
         return;
     };
-    let accepting = thread::spawn({
-        let connection = connection.clone();
-        move || soon(connection.l2cap_accept(SPSM))
-    });
-    thread::sleep(Duration::from_millis(100));
+    let accepting = accepting(&connection);
     bench
         .lock
         .command(&json!({"do": "l2cap_malformed", "psm": SPSM}));
-    let mut channel = accepting.join().expect("no panic").expect("it opens");
+    let mut channel = accepting.join().expect("it opens");
     let end = soon(channel.receive());
     assert!(
         matches!(end, Ok(None) | Err(Error::ChannelDataLost)),
@@ -275,6 +286,7 @@ fn a_writer_is_told_of_a_connection_that_ends_in_the_middle() {
         let data = pattern(64 * MEGABYTE);
         block_on(channel.write_all(&data))
     });
+    // It has some of it out by then, and most of it not.
     thread::sleep(Duration::from_millis(100));
     assert!(!writing.is_finished());
     bench.tell("disconnect");
