@@ -11,8 +11,13 @@ use futures_lite::future::{block_on, or};
 
 use crate::peer::Server;
 
-/// No wait in a test takes longer: what has not happened by then has failed.
-pub const PATIENCE: Duration = Duration::from_secs(20);
+/// No wait in a test takes longer: what has not happened by then has failed. It tells a wait from a
+/// hang and nothing else, so that it suits a machine that is ten times as slow as any.
+pub const PATIENCE: Duration = Duration::from_secs(60);
+/// What comes at once, or within the few seconds that are said, comes within this where others have the
+/// processor meanwhile. What takes its time though it should not comes later: the shortest limit that
+/// would end it in its stead is that of an ATT transaction, 30 s.
+pub const STALL: Duration = Duration::from_secs(20);
 
 /// A dongle, its controller, and the peer.
 pub struct Bench {

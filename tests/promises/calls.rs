@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use dongle::Error;
-use dongle_tests::bench::{Bench, in_time, soon, until};
+use dongle_tests::bench::{Bench, STALL, in_time, soon, until};
 use futures_lite::future::{or, poll_once, zip};
 use std::future::IntoFuture;
 use std::pin::pin;
@@ -179,7 +179,8 @@ fn an_unplugged_controller_ends_every_call_at_once() {
         let ((read, notified), _) = zip(calls, unplug).await;
         assert!(read.unwrap_err().is_disconnected());
         assert!(notified.unwrap_err().is_disconnected());
-        assert!(begun.elapsed() < Duration::from_secs(1));
+        // Nobody answers any more, and that would be the end of them after 30 s.
+        assert!(begun.elapsed() < STALL);
         assert!(
             bench
                 .dongle

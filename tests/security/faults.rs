@@ -1,7 +1,6 @@
 //! Pairings that do not come to their end, at each of their steps, and controllers that can't
 //! encrypt.
 
-use std::future::IntoFuture as _;
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
@@ -9,7 +8,6 @@ use dongle::security::{IoCapabilities, Level, PairingFailure, Security, Security
 use dongle::{Address, DeviceConnection, Dongle, Error, Reason};
 use dongle_tests::bench::soon;
 use dongle_virtual::AirController;
-use futures_lite::future::block_on;
 
 use crate::lock::person;
 use crate::smp::pairing::{LEGACY, SECURE, code};
@@ -48,10 +46,9 @@ fn pair(connection: &DeviceConnection) -> JoinHandle<Result<Security, Error>> {
     thread::spawn(move || soon(connection.pair()))
 }
 
-/// However long that takes.
 fn connecting(dongle: &Dongle, peer: &Peer) -> JoinHandle<Result<DeviceConnection, Error>> {
     let device = dongle.device(peer.address);
-    thread::spawn(move || block_on(device.connect().no_timeout().into_future()))
+    thread::spawn(move || soon(device.connect().no_timeout()))
 }
 
 /// Takes a pairing by LE Secure Connections so many steps far.
@@ -301,7 +298,7 @@ fn a_device_that_never_answers_an_encryption_holds_nobody_up() {
 
     peer.advertise();
     let patient = dongle.device(peer.address).connect().no_timeout();
-    match block_on(patient.into_future()).map(|_| ()) {
+    match soon(patient).map(|_| ()) {
         // LMP Response Timeout / LL Response Timeout.
         Err(Error::Disconnected(Reason::Hci(0x22))) => {}
         other => panic!("{other:?}"),
@@ -332,7 +329,8 @@ fn a_controller_that_never_ends_an_encryption_holds_nobody_up() {
     peer.connected();
     let [low, high] = ENABLE_ENCRYPTION.to_le_bytes();
     while !attempt.is_finished() {
-        // Nothing here tells when the command has come; before it, this is not heard.
+        // Nothing here tells when the command has come; before it, this is not heard, so it comes
+        // again and again.
         controller.inject(&[0x04, 0x0F, 4, 0, 1, low, high]);
         thread::sleep(Duration::from_millis(100));
     }

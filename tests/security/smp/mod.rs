@@ -7,6 +7,7 @@ pub mod pairing;
 use std::time::{Duration, Instant};
 
 use dongle::{Address, Dongle, Open};
+use dongle_tests::bench::PATIENCE;
 use dongle_tests::peer::Server;
 use dongle_virtual::{Air, AirConfig, AirController, ControllerConfig};
 use hci_transport::HciChannel;
@@ -14,7 +15,6 @@ use hci_transport::HciChannel;
 use crypto::{Block, DeviceAddress};
 pub use pairing::Pairing;
 
-const PATIENCE: Duration = Duration::from_secs(10);
 const CID_ATT: u16 = 4;
 const CID_SMP: u16 = 6;
 

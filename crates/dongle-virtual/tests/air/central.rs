@@ -1,6 +1,7 @@
 //! A central on trouble-host, for tests that want a host that nobody here wrote.
 
 use std::future::Future;
+use std::time::{Duration, Instant};
 
 use bt_hci::controller::ExternalController;
 use dongle_virtual::peripheral::HeapPool;
@@ -9,6 +10,9 @@ use embassy_futures::select::{Either, select};
 use futures_lite::future;
 use hci_transport::HciChannel;
 use trouble_host::prelude::*;
+
+/// No wait in a test takes longer: what has not happened by then has failed.
+const MINUTE: Duration = Duration::from_secs(60);
 
 pub type HostController = ExternalController<HciChannel, 10>;
 pub type HostStack<'r> = Stack<'r, HostController, HeapPool>;
@@ -36,10 +40,20 @@ pub fn with_host<R>(
 /// Like the usual one, but no test waits for ever.
 pub fn block_on<R>(body: impl Future<Output = R>) -> R {
     let late = async {
-        embassy_time::Timer::after_secs(60).await;
+        embassy_time::Timer::after_secs(MINUTE.as_secs()).await;
         panic!("a minute has passed");
     };
     future::block_on(future::or(body, late))
+}
+
+/// Waits until a condition holds that nothing announces; panics if that takes a minute.
+#[track_caller]
+pub fn until(what: &str, mut condition: impl FnMut() -> bool) {
+    let begun = Instant::now();
+    while !condition() {
+        assert!(begun.elapsed() < MINUTE, "not within a minute: {what}");
+        std::thread::sleep(Duration::from_millis(2));
+    }
 }
 
 /// Connects to a peripheral by its address, by the legacy or the extended commands.

@@ -7,7 +7,7 @@ use dongle_virtual::{Air, AirConfig, ControllerConfig, HeartRateConfig, HeartRat
 use embassy_futures::select::{Either, select};
 use trouble_host::prelude::*;
 
-use super::central::{HostController, HostStack, connect, with_host};
+use super::central::{HostController, HostStack, connect, until, with_host};
 use super::host::Host;
 
 const HRM: Uuid = Uuid::new_short(0x180D);
@@ -149,13 +149,7 @@ fn dropping_it_takes_it_out_of_the_air() {
     let sensor = HeartRateSensor::start(&air, HeartRateConfig::named("gone"));
     assert!(air.find("gone").is_some());
     drop(sensor);
-    for _ in 0..500 {
-        if air.find("gone").is_none() {
-            return;
-        }
-        std::thread::sleep(Duration::from_millis(2));
-    }
-    panic!("still there");
+    until("it has gone", || air.find("gone").is_none());
 }
 
 #[test]

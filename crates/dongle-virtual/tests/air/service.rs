@@ -7,6 +7,8 @@ use std::time::Duration;
 use dongle_virtual::serve::{serve_pty, serve_tcp};
 use dongle_virtual::{Air, ControllerConfig};
 
+use super::central::until;
+
 const RESET: [u8; 4] = [1, 3, 0x0C, 0];
 const RESET_DONE: [u8; 7] = [4, 0x0E, 4, 1, 3, 0x0C, 0];
 
@@ -19,13 +21,7 @@ fn resets(mut reader: impl Read, mut writer: impl Write) {
 
 /// Controllers leave the air once its thread has noticed that their channels are closed.
 fn all_gone(air: &Air) {
-    for _ in 0..4000 {
-        if air.controllers().is_empty() {
-            return;
-        }
-        std::thread::sleep(Duration::from_millis(5));
-    }
-    panic!("still there: {air:?}");
+    until("all have gone", || air.controllers().is_empty());
 }
 
 #[test]
