@@ -5,9 +5,8 @@ use hci_transport::HciChannel;
 use trouble_host::connection::ConnectionEvent;
 use trouble_host::prelude::*;
 
-use super::Worker;
 use super::pool::HeapPool;
-use super::presence::{self, Failure, HostController};
+use super::presence::{self, Failure, HostController, Presence};
 use crate::Address;
 use crate::air::{Air, AirController};
 use crate::world::ControllerConfig;
@@ -23,10 +22,7 @@ const MTU: u16 = 1000;
 /// It has no attributes at all: only an L2CAP channel, one at a time, on which each unit that comes
 /// is sent back. On a free-running air one may come before it listens, and finds no room.
 #[derive(Debug)]
-pub struct Echo {
-    controller: AirController,
-    _worker: Worker,
-}
+pub struct Echo(Presence);
 
 impl Echo {
     /// The number (SPSM) of its channel.
@@ -34,18 +30,26 @@ impl Echo {
 
     /// Puts an echo into the air, which advertises from this address as "Dongle Echo".
     pub fn start(air: &Air, address: Address) -> Self {
-        let (controller, channel) =
-            presence::attach(air, &ControllerConfig::legacy(), NAME, address);
-        let worker = Worker::start("echo", move || run(channel, address));
-        Self {
-            controller,
-            _worker: worker,
-        }
+        let body = move |channel| run(channel, address);
+        let controller = ControllerConfig::legacy();
+        Self(Presence::start(
+            air,
+            &controller,
+            NAME,
+            address,
+            "echo",
+            body,
+        ))
+    }
+
+    /// The address it advertises from.
+    pub fn address(&self) -> Address {
+        self.0.address()
     }
 
     /// Its controller, to look into and to break.
     pub fn controller(&self) -> &AirController {
-        &self.controller
+        self.0.controller()
     }
 }
 
@@ -59,8 +63,7 @@ async fn run(channel: HciChannel, address: Address) {
 
 async fn serve(stack: &HostStack<'_>) -> Result<(), Failure> {
     let mut peripheral = stack.peripheral();
-    let mut advertised = vec![2, 0x01, 0x06, NAME.len() as u8 + 1, 0x09];
-    advertised.extend_from_slice(NAME.as_bytes());
+    let advertised = presence::flags_and_name(NAME);
     loop {
         let connection = presence::next_central(&mut peripheral, &advertised, &[], NAME).await?;
         select(gone(&connection), channels(stack, &connection)).await;

@@ -11,9 +11,8 @@ use embassy_time::Timer;
 use hci_transport::HciChannel;
 use trouble_host::prelude::*;
 
-use super::Worker;
 use super::pool::HeapPool;
-use super::presence::{self, Failure, HostController};
+use super::presence::{self, Failure, HostController, Presence};
 use super::waveform::Heart;
 use crate::Address;
 use crate::air::{Air, AirController};
@@ -101,34 +100,26 @@ impl HeartRateConfig {
 /// It advertises, serves one client at a time (Heart Rate, Battery, Device Information), and
 /// advertises again once the client has gone.
 #[derive(Debug)]
-pub struct HeartRateSensor {
-    address: Address,
-    controller: AirController,
-    _worker: Worker,
-}
+pub struct HeartRateSensor(Presence);
 
 impl HeartRateSensor {
     /// Puts a sensor into the air.
     pub fn start(air: &Air, config: HeartRateConfig) -> Self {
-        let address = config.address;
-        let (controller, channel) =
-            presence::attach(air, &config.controller, &config.name, address);
-        let worker = Worker::start("heart-rate", move || run(channel, config));
-        Self {
-            address,
-            controller,
-            _worker: worker,
-        }
+        let of = config.clone();
+        let body = move |channel| run(channel, of);
+        let HeartRateConfig { name, address, .. } = &config;
+        let presence = Presence::start(air, &config.controller, name, *address, "heart-rate", body);
+        Self(presence)
     }
 
     /// The address it advertises from.
     pub fn address(&self) -> Address {
-        self.address
+        self.0.address()
     }
 
     /// Its controller, to look into and to break.
     pub fn controller(&self) -> &AirController {
-        &self.controller
+        self.0.controller()
     }
 }
 
@@ -340,27 +331,14 @@ fn services<'v>(
 
 /// Advertising data and scan response: a name that fits goes into the first.
 fn advertisement(name: &str) -> (Vec<u8>, Vec<u8>) {
-    const COMPLETE_NAME: u8 = 0x09;
-    const SHORTENED_NAME: u8 = 0x08;
     let mut data = vec![2, 0x01, 0x06];
     data.extend_from_slice(&[5, 0x03]);
     data.extend_from_slice(&HEART_RATE_SERVICE.to_le_bytes());
     data.extend_from_slice(&BATTERY_SERVICE.to_le_bytes());
 
-    let mut shown = name.len().min(29);
-    while !name.is_char_boundary(shown) {
-        shown -= 1;
+    let mut named = presence::name_element(name, 29);
+    if data.len() + named.len() <= 31 {
+        data.append(&mut named);
     }
-    let kind = if shown == name.len() {
-        COMPLETE_NAME
-    } else {
-        SHORTENED_NAME
-    };
-    let mut structure = vec![shown as u8 + 1, kind];
-    structure.extend_from_slice(&name.as_bytes()[..shown]);
-    if data.len() + structure.len() <= 31 {
-        data.extend_from_slice(&structure);
-        structure.clear();
-    }
-    (data, structure)
+    (data, named)
 }

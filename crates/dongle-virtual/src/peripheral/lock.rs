@@ -11,8 +11,8 @@ use trouble_host::OobData;
 use trouble_host::prelude::*;
 
 use super::pool::HeapPool;
-use super::presence::{self, Failure, HostController};
-use super::{Worker, tag};
+use super::presence::{self, Failure, HostController, Presence};
+use super::tag;
 use crate::Address;
 use crate::air::{Air, AirController};
 use crate::world::ControllerConfig;
@@ -94,40 +94,35 @@ type Read = Arc<Mutex<Option<OobData>>>;
 /// It serves one client at a time, and keeps bonds until it is dropped.
 #[derive(Debug)]
 pub struct Lock {
-    address: Address,
-    controller: AirController,
+    presence: Presence,
     written: async_channel::Receiver<Vec<u8>>,
     tag: OnceLock<Option<Vec<u8>>>,
     read: Read,
-    _worker: Worker,
 }
 
 impl Lock {
     /// Puts a lock into the air.
     pub fn start(air: &Air, config: LockConfig) -> Self {
-        let address = config.address;
-        let (controller, channel) =
-            presence::attach(air, &config.controller, &config.name, address);
         let (write, written) = async_channel::bounded(1);
         let read = Read::default();
         let tags = Tags {
             write,
             read: Arc::clone(&read),
         };
-        let worker = Worker::start("lock", move || run(channel, config, tags));
+        let of = config.clone();
+        let body = move |channel| run(channel, of, tags);
+        let LockConfig { name, address, .. } = &config;
         Self {
-            address,
-            controller,
+            presence: Presence::start(air, &config.controller, name, *address, "lock", body),
             written,
             tag: OnceLock::new(),
             read,
-            _worker: worker,
         }
     }
 
     /// The address it advertises from.
     pub fn address(&self) -> Address {
-        self.address
+        self.presence.address()
     }
 
     /// What is on the tag at its case, if it pairs by that: AD structures with its random and its
@@ -148,7 +143,7 @@ impl Lock {
 
     /// Its controller, to look into and to break.
     pub fn controller(&self) -> &AirController {
-        &self.controller
+        self.presence.controller()
     }
 }
 
@@ -353,18 +348,8 @@ fn services<'v>(
 
 /// Flags, appearance, and as much of the name as fits.
 fn advertisement(name: &str) -> Vec<u8> {
-    const COMPLETE_NAME: u8 = 0x09;
-    const SHORTENED_NAME: u8 = 0x08;
-    let mut shown = name.len().min(22);
-    while !name.is_char_boundary(shown) {
-        shown -= 1;
-    }
-    let kind = match shown == name.len() {
-        true => COMPLETE_NAME,
-        false => SHORTENED_NAME,
-    };
     let [low, high] = APPEARANCE_DOOR_LOCK;
-    let mut data = vec![2, 0x01, 0x06, 3, 0x19, low, high, shown as u8 + 1, kind];
-    data.extend_from_slice(&name.as_bytes()[..shown]);
+    let mut data = vec![2, 0x01, 0x06, 3, 0x19, low, high];
+    data.extend(presence::name_element(name, 22));
     data
 }

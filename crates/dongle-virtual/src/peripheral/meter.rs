@@ -1,10 +1,12 @@
 //! A peripheral that costs next to nothing, so that what is measured against it is the central.
 
+use super::presence;
 use super::scripted::{ScriptedConfig, ScriptedPeripheral};
 use crate::Address;
 use crate::air::Air;
 use crate::world::ControllerConfig;
 
+const NAME: &str = "Dongle Meter";
 /// The value that it serves and, behind their number, the rest of its notifications.
 const VALUE: [u8; 20] = [7; 20];
 /// Characteristic declarations: handle, properties, handle of the value, UUID (Core Vol 3 Part G,
@@ -41,13 +43,10 @@ impl Meter {
     /// Puts a meter on a controller of this kind into the air, which advertises as "Dongle Meter"
     /// from D0:18:4D:45:54:52.
     pub fn start(air: &Air, controller: ControllerConfig) -> Self {
-        let name = b"Dongle Meter";
-        let mut data = vec![2, 0x01, 0x06, name.len() as u8 + 1, 0x09];
-        data.extend_from_slice(name);
         let config = ScriptedConfig::default()
             .with_address(Address::random([0x52, 0x54, 0x45, 0x4D, 0x18, 0xD0]))
-            .with_data(data)
-            .with_controller(controller.named("Dongle Meter"));
+            .with_data(presence::flags_and_name(NAME))
+            .with_controller(controller.named(NAME));
         Self {
             peripheral: ScriptedPeripheral::start(air, config, answers),
         }

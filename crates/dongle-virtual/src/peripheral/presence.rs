@@ -1,4 +1,5 @@
-//! How a peripheral on trouble-host comes into the air, and advertises until somebody connects.
+//! How a peripheral comes into the air and stays there; and, on trouble-host, how it advertises until
+//! somebody connects.
 
 use bt_hci::controller::ExternalController;
 use bt_hci::transport::{PacketToController, PacketToHost, Transport};
@@ -7,6 +8,7 @@ use embassy_futures::yield_now;
 use hci_transport::HciChannel;
 use trouble_host::prelude::*;
 
+use super::Worker;
 use super::pool::HeapPool;
 use crate::air::{Air, AirController};
 use crate::world::ControllerConfig;
@@ -40,22 +42,71 @@ pub(super) fn controller(channel: HciChannel) -> HostController {
     ExternalController::new(OneByOne(channel))
 }
 
+/// A peripheral in the air: where it is, its controller, and its thread. Dropping it takes it out.
+#[derive(Debug)]
+pub(super) struct Presence {
+    address: Address,
+    controller: AirController,
+    _worker: Worker,
+}
+
+impl Presence {
+    /// Puts a controller of this kind into the air, with this name and address, and runs what `body`
+    /// makes of its channel on a thread called `thread`.
+    pub(super) fn start<F: Future<Output = ()>>(
+        air: &Air,
+        controller: &ControllerConfig,
+        name: &str,
+        address: Address,
+        thread: &str,
+        body: impl FnOnce(HciChannel) -> F + Send + 'static,
+    ) -> Self {
+        let mut controller = controller.clone().named(name);
+        if address.kind == AddressKind::Public {
+            controller.public_address = address.bytes;
+        }
+        let (controller, channel) = air.attach(controller);
+        Self {
+            address,
+            controller,
+            _worker: Worker::start(thread, move || body(channel)),
+        }
+    }
+
+    pub(super) fn address(&self) -> Address {
+        self.address
+    }
+
+    pub(super) fn controller(&self) -> &AirController {
+        &self.controller
+    }
+}
+
+/// A name as an element of advertising data, of which at most so many octets are the name (Core
+/// Specification Supplement, Part A, 1.2).
+pub(super) fn name_element(name: &str, most: usize) -> Vec<u8> {
+    const SHORTENED_NAME: u8 = 0x08;
+    const COMPLETE_NAME: u8 = 0x09;
+    let mut shown = name.len().min(most);
+    while !name.is_char_boundary(shown) {
+        shown -= 1;
+    }
+    let kind = match shown == name.len() {
+        true => COMPLETE_NAME,
+        false => SHORTENED_NAME,
+    };
+    let mut element = vec![shown as u8 + 1, kind];
+    element.extend_from_slice(&name.as_bytes()[..shown]);
+    element
+}
+
+/// Flags (LE General Discoverable Mode, BR/EDR Not Supported), and a name that is not too long.
+pub(super) fn flags_and_name(name: &str) -> Vec<u8> {
+    [&[2, 0x01, 0x06][..], &name_element(name, 26)].concat()
+}
+
 /// What can end a peripheral.
 pub(super) type Failure = BleHostError<hci_transport::Error>;
-
-/// Puts the controller of a peripheral with this name and address into the air.
-pub(super) fn attach(
-    air: &Air,
-    controller: &ControllerConfig,
-    name: &str,
-    address: Address,
-) -> (AirController, HciChannel) {
-    let mut controller = controller.clone().named(name);
-    if address.kind == AddressKind::Public {
-        controller.public_address = address.bytes;
-    }
-    air.attach(controller)
-}
 
 /// Has the host go by this address. A public one it learns from its controller.
 pub(super) fn addressed<'s>(

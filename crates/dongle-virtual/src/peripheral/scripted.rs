@@ -10,11 +10,12 @@ use async_channel::{Receiver, Sender};
 use embassy_time::Timer;
 use futures_lite::future;
 
+use super::l2cap;
+use super::presence::{self, Presence};
 use super::script::{Order, Script, Seen};
-use super::{Worker, l2cap};
+use crate::Address;
 use crate::air::{Air, AirController};
 use crate::world::ControllerConfig;
-use crate::{Address, AddressKind};
 
 /// What a [`ScriptedPeripheral`] is like.
 #[derive(Debug, Clone)]
@@ -36,12 +37,9 @@ pub struct ScriptedConfig {
 
 impl Default for ScriptedConfig {
     fn default() -> Self {
-        let mut data = vec![2, 0x01, 0x06];
-        data.extend_from_slice(&[9, 0x09]);
-        data.extend_from_slice(b"Scripted");
         Self {
             address: Address::random([0x01, 0x5C, 0x21, 0x97, 0xED, 0xD1]),
-            data,
+            data: presence::flags_and_name("Scripted"),
             scan_response: Vec::new(),
             long_term_key: None,
             data_length: 27,
@@ -121,12 +119,10 @@ impl std::error::Error for NotConnected {}
 /// [`send`]: ScriptedPeripheral::send
 #[derive(Debug)]
 pub struct ScriptedPeripheral {
-    address: Address,
-    controller: AirController,
+    presence: Presence,
     orders: Sender<(u64, Order)>,
     events: Receiver<PeerEvent>,
     seen: Arc<Seen>,
-    _worker: Worker,
 }
 
 impl ScriptedPeripheral {
@@ -135,46 +131,34 @@ impl ScriptedPeripheral {
     where
         H: FnMut(&[u8]) -> Vec<Vec<u8>> + Send + 'static,
     {
-        let mut of_controller = config.controller.clone();
-        if config.address.kind == AddressKind::Public {
-            of_controller.public_address = config.address.bytes;
-        }
-        let address = config.address;
-        let (controller, channel) = air.attach(of_controller);
         let (orders, ordered) = async_channel::bounded(16);
         let (happened, events) = async_channel::unbounded();
         let seen = Arc::<Seen>::default();
-        let script = Script::new(
-            channel,
-            config,
-            handler,
-            ordered,
-            happened,
-            Arc::clone(&seen),
-        );
-        let worker = Worker::start("scripted", move || async move {
+        let (of, sees) = (config.clone(), Arc::clone(&seen));
+        let body = move |channel| async move {
+            let script = Script::new(channel, of, handler, ordered, happened, sees);
             if let Err(error) = script.run().await {
                 log::debug!("scripted peripheral: {error}");
             }
-        });
+        };
+        let (controller, address) = (&config.controller, config.address);
+        let name = controller.name.as_str();
         Self {
-            address,
-            controller,
+            presence: Presence::start(air, controller, name, address, "scripted", body),
             orders,
             events,
             seen,
-            _worker: worker,
         }
     }
 
     /// The address it advertises from.
     pub fn address(&self) -> Address {
-        self.address
+        self.presence.address()
     }
 
     /// Its controller, to look into and to break.
     pub fn controller(&self) -> &AirController {
-        &self.controller
+        self.presence.controller()
     }
 
     /// Whether a central is connected.
