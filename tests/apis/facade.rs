@@ -6,7 +6,7 @@ use dongle::{
     Characteristic, DeviceConnection, Dongle, Error, Notified, Reason, Subscription, Uuid,
 };
 use dongle_tests::bench::soon;
-use dongle_virtual::{Air, AirConfig, ControllerConfig, ScriptedConfig, ScriptedPeripheral};
+use dongle_virtual::{Air, AirConfig, ControllerConfig};
 
 use super::{Api, End, Heard, Peer};
 
@@ -15,17 +15,7 @@ pub struct Facade(DeviceConnection);
 /// Runs a scenario on a connection.
 pub fn run(scenario: impl AsyncFnOnce(&Facade, &Peer)) {
     let air = Air::with(AirConfig::free_running());
-    let (server, first, second) = Peer::database();
-    let answering = server.clone();
-    let peripheral = ScriptedPeripheral::start(&air, ScriptedConfig::default(), move |pdu| {
-        answering.handle(pdu)
-    });
-    let peer = Peer {
-        peripheral,
-        server,
-        first,
-        second,
-    };
+    let peer = Peer::start(&air);
     let (_controller, channel) = air.attach(ControllerConfig::default());
     let dongle = soon(Dongle::on(channel)).unwrap();
     let mut address = peer.peripheral.address().bytes;

@@ -12,7 +12,7 @@ use dongle_central::links::{Address, Reason, StaticLinks};
 use dongle_central::mux::Mux;
 use dongle_tests::bench::{PATIENCE, soon};
 use dongle_virtual::peripheral::HeapPool;
-use dongle_virtual::{Air, AirConfig, ControllerConfig, ScriptedConfig, ScriptedPeripheral};
+use dongle_virtual::{Air, AirConfig, ControllerConfig};
 use embassy_sync::blocking_mutex::raw::CriticalSectionRawMutex;
 use embassy_time::Instant;
 use futures_lite::future::or;
@@ -33,17 +33,7 @@ pub struct Firmware<'l>(Client<&'l Links>);
 /// Runs a scenario on a connection.
 pub fn run(scenario: impl AsyncFnOnce(&Firmware<'_>, &Peer)) {
     let air = Air::with(AirConfig::free_running());
-    let (server, first, second) = Peer::database();
-    let answering = server.clone();
-    let peripheral = ScriptedPeripheral::start(&air, ScriptedConfig::default(), move |pdu| {
-        answering.handle(pdu)
-    });
-    let peer = Peer {
-        peripheral,
-        server,
-        first,
-        second,
-    };
+    let peer = Peer::start(&air);
     let (_controller, channel) = air.attach(ControllerConfig::default());
     let links = Links::new();
     let mux: Mux<'_, HciChannel, Links> = Mux::new(channel, &links, ());

@@ -10,7 +10,7 @@ use std::time::Duration;
 use dongle::{AttError, Reason};
 use dongle_tests::bench::until;
 use dongle_tests::peer::{Server, indication, notification};
-use dongle_virtual::ScriptedPeripheral;
+use dongle_virtual::{Air, ScriptedConfig, ScriptedPeripheral};
 use futures_lite::future::{or, poll_once, zip};
 
 const SERVICE: u16 = 0xFFF0;
@@ -63,14 +63,23 @@ struct Peer {
 }
 
 impl Peer {
-    fn database() -> (Server, u16, u16) {
+    fn start(air: &Air) -> Self {
         let server = Server::new(247);
         server.service(SERVICE);
         let first = server.characteristic(FIRST, 0x1A, b"first");
         server.descriptor(0x2902, &[0, 0]);
         let second = server.characteristic(SECOND, 0x22, b"second");
         server.descriptor(0x2902, &[0, 0]);
-        (server, first, second)
+        let answering = server.clone();
+        let peripheral = ScriptedPeripheral::start(air, ScriptedConfig::default(), move |pdu| {
+            answering.handle(pdu)
+        });
+        Self {
+            peripheral,
+            server,
+            first,
+            second,
+        }
     }
 
     async fn notify(&self, number: u32) {
