@@ -5,7 +5,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use dongle::{Error, Farewell, Phys, Reason};
-use dongle_tests::bench::soon;
+use dongle_tests::bench::{STALL, soon};
 use dongle_virtual::{AirConfig, ControllerConfig};
 use futures_lite::future::{self, or, poll_once, zip};
 
@@ -50,7 +50,7 @@ fn a_device_that_is_not_there_is_given_up_in_time_and_the_next_connects() {
             let error = soon(world.dongle.device(nobody(1)).connect().timeout(SHORT)).unwrap_err();
             assert!(matches!(error, Error::Timeout), "{error}");
             let took = begun.elapsed();
-            assert!(took >= SHORT && took < SHORT * 4, "{took:?}");
+            assert!((SHORT..SHORT + STALL).contains(&took), "{took:?}");
             let connection = soon(world.dongle.device(address).connect()).unwrap();
             soon(connection.disconnect());
         }
@@ -111,7 +111,7 @@ fn two_callers_share_an_attempt_and_each_has_its_own_timeout() {
     let device = world.dongle.device(dongle_address(9));
     let begun = Instant::now();
     let impatient = device.connect().timeout(SHORT);
-    let patient = device.connect().timeout(Duration::from_secs(10));
+    let patient = device.connect().timeout(2 * STALL);
     let (told, telling) = mpsc::channel();
     thread::scope(|scope| {
         scope.spawn(move || {
@@ -121,7 +121,7 @@ fn two_callers_share_an_attempt_and_each_has_its_own_timeout() {
         let patient = scope.spawn(|| soon(patient));
         let (error, took) = telling.recv().unwrap();
         assert!(matches!(error, Error::Timeout));
-        assert!(took < SHORT * 4, "{took:?}");
+        assert!(took < SHORT + STALL, "{took:?}");
         let (_peer, _) = world.peer(9);
         assert!(patient.join().unwrap().unwrap().is_connected());
     });
@@ -152,7 +152,7 @@ fn trying_again_ends_with_the_timeout() {
         .connect()
         .timeout(Duration::from_secs(1));
     assert!(matches!(soon(connect).unwrap_err(), Error::Timeout));
-    assert!(begun.elapsed() < Duration::from_secs(3));
+    assert!(begun.elapsed() < STALL);
     world.controller.fail_establishment(0);
     assert!(
         soon(world.dongle.device(address).connect())
@@ -166,7 +166,7 @@ fn those_who_are_not_there_do_not_hold_up_those_who_are() {
     let world = World::new();
     let (_peer, address) = world.peer(1);
     let absent: Vec<_> = (0..5)
-        .map(|n| world.dongle.device(nobody(n)).connect())
+        .map(|n| world.dongle.device(nobody(n)).connect().no_timeout())
         .collect();
     let mut absent: Vec<_> = absent.into_iter().map(IntoFuture::into_future).collect();
     soon(async {
@@ -175,16 +175,10 @@ fn those_who_are_not_there_do_not_hold_up_those_who_are() {
         }
     });
     soon(world.initiating());
-    let begun = Instant::now();
     assert!(
         soon(world.dongle.device(address).connect())
             .unwrap()
             .is_connected()
-    );
-    assert!(
-        begun.elapsed() < Duration::from_secs(1),
-        "{:?}",
-        begun.elapsed()
     );
     // In another way than the others, it takes its turn.
     let (_peer, address) = world.peer(2);
@@ -195,11 +189,6 @@ fn those_who_are_not_there_do_not_hold_up_those_who_are() {
         .latency(4)
         .supervision_timeout(Duration::from_secs(6));
     assert!(soon(connect).unwrap().is_connected());
-    assert!(
-        begun.elapsed() < Duration::from_secs(5),
-        "{:?}",
-        begun.elapsed()
-    );
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::thread::{self, sleep};
 use std::time::{Duration, Instant};
 
 use dongle::{Error, Farewell, Phy, Reason, Uuid};
-use dongle_tests::bench::{soon, until};
+use dongle_tests::bench::{STALL, soon, until};
 use dongle_virtual::{AirConfig, ControllerConfig, PeerEvent};
 
 use crate::raw::Raw;
@@ -106,6 +106,7 @@ fn longer_packets_and_2m_are_asked_for_where_both_sides_can() {
     }));
     soon(connection.disconnect());
     let connection = soon(world.dongle.device(address).connect().tune(false)).unwrap();
+    // Time to ask, if it did.
     sleep(100 * MILLI);
     assert_eq!(connection.phy(), Some((Phy::OneM, Phy::OneM)));
     assert_eq!(connection.data_length(), Some((27, 27)));
@@ -217,7 +218,7 @@ fn work_ends_at_its_budget_and_the_connection_stays() {
     let error = soon(connection.timeout(Some(100 * MILLI), never)).unwrap_err();
     assert!(matches!(error, Error::Timeout));
     let took = begun.elapsed();
-    assert!(took >= 100 * MILLI && took < 1000 * MILLI, "{took:?}");
+    assert!((100 * MILLI..STALL).contains(&took), "{took:?}");
     let work = async { connection.service(Uuid::from_u16(0x180D)).await };
     assert!(soon(connection.timeout(Some(Duration::from_secs(5)), work)).is_ok());
     let work = async { Ok(7) };
@@ -238,6 +239,7 @@ fn work_ends_with_the_connection_whatever_it_waits_for() {
         let never = std::future::pending::<Result<(), Error>>();
         thread::scope(|scope| {
             let work = scope.spawn(|| soon(connection.timeout(budget, never)));
+            // Time to begin; what begins later ends in the same way.
             sleep(50 * MILLI);
             peer.disconnect(0x13).unwrap();
             let error = work.join().unwrap().unwrap_err();
@@ -295,9 +297,10 @@ fn an_idle_connection_notices_a_frozen_controller() {
     let world = World::new();
     let (_peer, address) = world.peer(1);
     let connection = soon(world.dongle.device(address).connect()).unwrap();
+    // Nothing is under way any more that would notice.
     sleep(300 * MILLI);
     world.controller.freeze();
     let begun = Instant::now();
     assert_eq!(soon(connection.disconnected()), Reason::ControllerFailed);
-    assert!(begun.elapsed() < Duration::from_secs(5));
+    assert!(begun.elapsed() < STALL);
 }

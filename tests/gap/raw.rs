@@ -1,8 +1,7 @@
 //! A peripheral whose HCI packets a test writes itself.
 
-use std::time::Duration;
-
 use dongle::Address;
+use dongle_tests::bench::PATIENCE;
 use dongle_virtual::ControllerConfig;
 use hci_transport::HciChannel;
 
@@ -12,8 +11,6 @@ pub struct Raw {
     channel: HciChannel,
     pub address: Address,
 }
-
-const PATIENCE: Duration = Duration::from_secs(10);
 
 impl Raw {
     pub fn new(world: &World, number: u32) -> Self {

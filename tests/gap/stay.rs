@@ -52,6 +52,7 @@ fn dropped_it_ends_and_what_it_gave_stays() {
     let mut connections = world.dongle.device(address).stay_connected();
     let connection = soon(connections.next()).unwrap();
     drop(connections);
+    // Time to end it, and then to look for another, if it did.
     sleep(Duration::from_millis(100));
     assert!(connection.is_connected());
     soon(connection.disconnect());
