@@ -35,11 +35,7 @@ async fn run() -> Result<()> {
         }
     }
     let nearest = nearest.ok_or("nothing that can be connected to")?;
-    println!(
-        "{} {}",
-        nearest.address(),
-        nearest.name().unwrap_or_default()
-    );
+    println!("{nearest}");
 
     let connection = nearest.device().connect().await?;
     connection.exchange_mtu(517).await?;

@@ -50,7 +50,8 @@ async fn watch(dongle: &Dongle, count: u64) -> Result<()> {
     let rssi = sensor
         .rssi()
         .map_or("unknown strength".into(), |rssi| format!("{rssi} dBm"));
-    println!("Found      {name}, {}, {rssi}", sensor.address());
+    // Quoted: a device may call itself anything, also what a terminal acts on.
+    println!("Found      {name:?}, {}, {rssi}", sensor.address());
 
     let connection = sensor.device().connect().await?;
     let mtu = connection.exchange_mtu(247).await?;

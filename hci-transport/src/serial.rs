@@ -102,12 +102,18 @@ fn explain(name: &str, path: &str, baud: u32, error: serialport::Error) -> Error
             ErrorKind::Unsupported,
             format!("{name}: the port can't do {baud} baud ({description}); try 115200 or 1000000"),
         ),
-        // ENXIO and ENODEV: there is a name, and nothing behind it. ENOTTY: it is something else.
+        // ENXIO and ENODEV: there is a name, and nothing behind it. ENOTTY and EISDIR: it is
+        // something else.
         _ if description.starts_with("No such device") => not_found(name),
-        _ if description.contains("Inappropriate ioctl") || description.contains("typewriter") => (
-            ErrorKind::NotFound,
-            format!("{name}: not a serial port; {}", the_ports_there_are()),
-        ),
+        _ if ["Inappropriate ioctl", "typewriter", "Is a directory"]
+            .iter()
+            .any(|other| description.contains(other)) =>
+        {
+            (
+                ErrorKind::NotFound,
+                format!("{name}: not a serial port; {}", the_ports_there_are()),
+            )
+        }
         _ => (
             ErrorKind::Io,
             format!(

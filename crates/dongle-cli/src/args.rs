@@ -80,7 +80,14 @@ pub struct Global {
     ///
     /// For connecting and for each request after that, 10 s if nothing else is said; for `scan`,
     /// how long it lasts; for `notify`, how long to wait for each value.
-    #[arg(short, long, global = true, value_name = "TIME", value_parser = parse_duration)]
+    #[arg(
+        short,
+        long,
+        global = true,
+        value_name = "TIME",
+        allow_negative_numbers = true,
+        value_parser = parse_duration
+    )]
     pub timeout: Option<Duration>,
 
     /// Where the dongle's address and its bonds are kept, instead of the user's data folder.

@@ -53,8 +53,10 @@ pub fn parse_duration(text: &str) -> Result<Duration, String> {
     };
     let number: f64 = digits.trim().parse().map_err(|_| explain())?;
     match Duration::try_from_secs_f64(number * unit) {
-        Ok(duration) if !duration.is_zero() => Ok(duration),
-        _ => Err(explain()),
+        Ok(duration) if duration.is_zero() => Err("there is nothing to be done in no time".into()),
+        Ok(duration) => Ok(duration),
+        Err(_) if number > 0.0 => Err(format!("{text:?} is too long")),
+        Err(_) => Err(explain()),
     }
 }
 

@@ -40,6 +40,8 @@ pub enum Failure {
     Silence(String),
     /// What was asked for does not exist.
     NotFound(String),
+    /// A value is not what it was to be read as.
+    Misfit(String),
     /// The command line makes no sense, in a way that the parser could not see.
     Usage(String),
     /// There is no bond to forget.
@@ -69,7 +71,7 @@ impl Failure {
             },
             Self::BrokenPipe => 0,
             Self::Interrupted => INTERRUPTED,
-            Self::Unsupported(_) => OTHER,
+            Self::Unsupported(_) | Self::Misfit(_) => OTHER,
         }
     }
 
@@ -84,6 +86,7 @@ impl Failure {
                 Some("`dongle inspect ADDRESS` shows what the device has.")
             }
             Self::NoBond(_) => Some("`dongle bonds` shows those there are."),
+            Self::Misfit(_) => Some("`--as hex` shows it as it is."),
             Self::Dongle(Error::Security(SecurityError::BondLost)) => {
                 Some("That it is still the same device, only you can know: `dongle pair --again`.")
             }
@@ -138,6 +141,7 @@ impl fmt::Display for Failure {
             Self::NoBond(address) => write!(f, "there is no bond with {address}"),
             Self::Silence(what)
             | Self::NotFound(what)
+            | Self::Misfit(what)
             | Self::Usage(what)
             | Self::Unsupported(what) => f.write_str(what),
             Self::Io(what, error) => write!(f, "{what}: {error}"),

@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use crate::failure::Failure;
 use crate::style::Style;
+use crate::value::acts;
 
 /// Standard output. A reader who has gone is an error like any other: a device is still to be
 /// disconnected.
@@ -36,16 +37,29 @@ impl Output {
 
     /// One object in one line.
     pub fn object(&self, object: &impl Serialize) -> Result<(), Failure> {
-        self.line(serde_json::to_string(object)?)
+        self.line(escaped(&serde_json::to_string(object)?))
     }
 
     /// One object to be looked at: over several lines in a terminal.
     pub fn document(&self, object: &impl Serialize) -> Result<(), Failure> {
-        self.line(match self.terminal {
-            true => serde_json::to_string_pretty(object)?,
-            false => serde_json::to_string(object)?,
-        })
+        match self.terminal {
+            true => self.line(escaped(&serde_json::to_string_pretty(object)?)),
+            false => self.object(object),
+        }
     }
+}
+
+/// JSON may have characters as they are that a terminal acts on; escaped, they mean the same to who
+/// parses it. All of them are in strings but the ends of lines.
+fn escaped(json: &str) -> String {
+    let mut escaped = String::with_capacity(json.len());
+    for c in json.chars() {
+        match c {
+            c if c != '\n' && acts(c) => escaped.push_str(&format!("\\u{:04x}", u32::from(c))),
+            c => escaped.push(c),
+        }
+    }
+    escaped
 }
 
 /// Ready once nobody reads standard output any more, where that can be known: a pipe whose reader

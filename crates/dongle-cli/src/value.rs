@@ -122,6 +122,24 @@ pub fn text(octets: &[u8]) -> Option<&str> {
     (!text.is_empty() && text.chars().all(printable)).then_some(text)
 }
 
+/// What a device calls itself, for one line of a terminal: nothing in it that acts on the terminal,
+/// or turns the order of what stands around it.
+pub fn tame(name: &str) -> String {
+    name.chars()
+        .map(|c| if acts(c) { '\u{FFFD}' } else { c })
+        .collect()
+}
+
+/// Whether a character does something instead of being seen: controls, separators of lines, marks
+/// and overrides of direction.
+pub fn acts(c: char) -> bool {
+    let turns = matches!(
+        c,
+        '\u{061C}' | '\u{200E}' | '\u{200F}' | '\u{2028}'..='\u{202E}'
+    );
+    c.is_control() || turns || matches!(c, '\u{2066}'..='\u{2069}' | '\u{FEFF}')
+}
+
 /// A number is often a letter, too; several letters are text, and what has to be some is.
 fn is_text(uuid: Uuid, octets: &[u8]) -> bool {
     octets.len() > 1 || known::is_text(uuid)
@@ -161,11 +179,31 @@ pub fn shown(format: Format, uuid: Uuid, octets: &[u8]) -> String {
     if let Some(meaning) = meaning(format, uuid, octets) {
         return meaning.text;
     }
+    if octets.is_empty() {
+        return "(empty)".into();
+    }
+    if let Some(wrong) = misfit(format, octets) {
+        return wrong;
+    }
     match text(octets) {
         Some(text) if format == Format::Auto && is_text(uuid, octets) => format!("{text:?}"),
-        _ if octets.is_empty() => "(empty)".into(),
         _ => spaced(octets),
     }
+}
+
+/// What is wrong where octets are not the number they are to be read as. Its digits alone would be
+/// taken for it.
+pub fn misfit(format: Format, octets: &[u8]) -> Option<String> {
+    let number = !matches!(format, Format::Auto | Format::Hex | Format::Text);
+    let fits = meaning(format, Uuid::from_u128(0), octets).is_some();
+    (number && !fits).then(|| {
+        let name = format.to_possible_value();
+        let name = name.as_ref().map_or("a number", |name| name.get_name());
+        match spaced(octets) {
+            none if none.is_empty() => format!("not {name}: it is empty"),
+            octets => format!("not {name}: octets {octets}"),
+        }
+    })
 }
 
 /// A value from the command line.
@@ -246,7 +284,27 @@ mod tests {
         assert_eq!(shown(Format::Auto, unknown, &[]), "(empty)");
         assert_eq!(shown(Format::Auto, unknown, &[0x1B, 0x5B]), "1b 5b");
         assert_eq!(shown(Format::U16, unknown, &[2, 1]), "258");
-        assert_eq!(shown(Format::U16, unknown, &[2]), "02", "not a u16");
+        assert_eq!(shown(Format::U16, unknown, &[2]), "not u16: octets 02");
         assert_eq!(shown(Format::Text, unknown, &[0x1B, 0x5B]), "\\u{1b}[");
+    }
+
+    #[test]
+    fn a_name_does_nothing_to_a_terminal() {
+        for name in [
+            "\x1B[2J",
+            "a\rb",
+            "\u{9B}31m",
+            "\u{202E}evil",
+            "\u{2028}",
+            "\x7F",
+        ] {
+            let tamed = tame(name);
+            assert!(!tamed.contains(acts), "{tamed:?}");
+            assert_eq!(tamed.chars().count(), name.chars().count());
+        }
+        // Marks and joiners are part of what is seen.
+        for name in ["Cafe\u{301}", "👩\u{200D}🚀", "心臓計"] {
+            assert_eq!(tame(name), name);
+        }
     }
 }

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use common::{LOCK, NOBODY, SENSOR, World, finish, first_lines, run};
 use dongle_virtual::{LockPairing, PeerEvent, ScriptedConfig, ScriptedPeripheral};
 
+const OTHER: i32 = 1;
 const USAGE: i32 = 2;
 const NOT_FOUND: i32 = 3;
 const TIMEOUT: i32 = 4;
@@ -29,83 +30,84 @@ fn fails(ran: &common::Ran, code: i32, told: &str) {
 
 #[test]
 fn a_command_line_without_sense_is_refused_at_once() {
-    fails(
-        &run(&["read", "nonsense", "2a19"]),
-        USAGE,
-        "not a device address",
-    );
-    fails(&run(&["read", SENSOR, "nonsense"]), USAGE, "neither a UUID");
-    fails(&run(&["read", SENSOR, "@0"]), USAGE, "not a handle");
-    fails(
-        &run(&["write", SENSOR, "2a39", "xyz"]),
-        USAGE,
-        "not hexadecimal",
-    );
-    fails(
-        &run(&["write", SENSOR, "2a39", "300", "--as", "u8"]),
-        USAGE,
-        "not u8",
-    );
-    fails(&run(&["scan", "--timeout", "soon"]), USAGE, "not a time");
-    fails(&run(&["scan", "--dongle", "nonsense"]), USAGE, "nonsense");
-    fails(&run(&["serve", "nowhere"]), USAGE, "tcp-server:");
-    fails(&run(&["nonsense"]), USAGE, "unrecognized subcommand");
     let long = "00".repeat(513);
-    fails(
-        &run(&["write", SENSOR, "2a39", &long]),
-        USAGE,
-        "at most 512",
-    );
+    for (args, told) in [
+        (&["read", "nonsense", "2a19"][..], "not a device address"),
+        (&["read", SENSOR, "nonsense"], "neither a UUID"),
+        (&["read", SENSOR, "@0"], "not a handle"),
+        (&["write", SENSOR, "2a39", "xyz"], "not hexadecimal"),
+        (&["write", SENSOR, "2a39", "300", "--as", "u8"], "not u8"),
+        (&["write", SENSOR, "2a39", &long], "at most 512"),
+        (&["scan", "--timeout", "soon"], "not a time"),
+        (&["scan", "--timeout", "0"], "no time"),
+        (&["scan", "--timeout", "-1"], "not a time"),
+        (&["scan", "--timeout", "1e30"], "too long"),
+        (&["scan", "--dongle", "nonsense"], "nonsense"),
+        (&["serve", "nowhere"], "tcp-server:"),
+        (&["serve", "tcp-server:"], "tcp-server:HOST:PORT"),
+        (&["serve", "tcp-server:localhost"], "tcp-server:HOST:PORT"),
+        (&["nonsense"], "unrecognized subcommand"),
+    ] {
+        fails(&run(args), USAGE, told);
+    }
 }
 
 #[test]
 fn a_dongle_that_is_not_there_is_not_found() {
-    fails(
-        &run(&["scan", "--dongle", "tcp-client:127.0.0.1:1"]),
-        NOT_FOUND,
-        "127.0.0.1:1",
-    );
-    fails(
-        &run(&["scan", "--dongle", "serial:/dev/no-such-port"]),
-        NOT_FOUND,
-        "no-such-port",
-    );
+    for (spec, told) in [
+        ("tcp-client:127.0.0.1:1", "127.0.0.1:1"),
+        ("serial:/dev/no-such-port", "no-such-port"),
+        #[cfg(target_os = "linux")]
+        ("serial:/dev", "not a serial port"),
+    ] {
+        fails(&run(&["scan", "--dongle", spec]), NOT_FOUND, told);
+    }
 }
 
 #[test]
 fn what_the_device_does_not_have_is_not_found() {
     let world = World::new();
+    for (args, told) in [
+        (&["read", SENSOR, "2a6e"][..], "Temperature (0x2A6E)"),
+        (&["read", SENSOR, "1809/2a6e"], "service Health Thermometer"),
+        (&["read", SENSOR, "180d/2a6e"], "characteristic Temperature"),
+        (&["read", SENSOR, "@60000"], "handle 60000"),
+        (&["notify", SENSOR, "2a6e"], "Temperature"),
+        (
+            &["read", SENSOR, "2a37", "--descriptor", "2901"],
+            "Characteristic User Description",
+        ),
+    ] {
+        fails(&world.run(args), NOT_FOUND, told);
+    }
+}
+
+#[test]
+fn a_value_that_is_no_such_number_is_not_taken_for_one() {
+    let world = World::new();
+    let level = ["read", SENSOR, "2a19", "--as", "u16"];
+    fails(&world.run(&level), OTHER, "not u16: octets 57");
     fails(
-        &world.run(&["read", SENSOR, "2a6e"]),
-        NOT_FOUND,
-        "Temperature (0x2A6E)",
+        &world.run(&[&level[..], &["--json"]].concat()),
+        OTHER,
+        "not u16",
     );
-    fails(
-        &world.run(&["read", SENSOR, "1809/2a6e"]),
-        NOT_FOUND,
-        "service Health Thermometer",
-    );
-    fails(
-        &world.run(&["read", SENSOR, "180d/2a6e"]),
-        NOT_FOUND,
-        "characteristic Temperature",
-    );
-    fails(
-        &world.run(&["read", SENSOR, "@60000"]),
-        NOT_FOUND,
-        "handle 60000",
-    );
-    fails(
-        &world.run(&["notify", SENSOR, "2a6e"]),
-        NOT_FOUND,
-        "Temperature",
-    );
-    let descriptor = ["read", SENSOR, "2a37", "--descriptor", "2901"];
-    fails(
-        &world.run(&descriptor),
-        NOT_FOUND,
-        "Characteristic User Description",
-    );
+    let values = world.out(&["notify", SENSOR, "2a37", "--count", "1", "--as", "u64"]);
+    assert!(values.contains("not u64: octets"), "{values}");
+}
+
+#[test]
+fn a_place_that_is_taken_is_not_served_at() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let place = format!("tcp-server:{}", listener.local_addr().expect("a port"));
+    fails(&run(&["serve", &place]), REFUSED, "choose another port");
+    #[cfg(unix)]
+    for (place, code, told) in [
+        ("pty:/dev/null", OTHER, "nothing is yet"),
+        ("pty:/nowhere/at/all", NOT_FOUND, "a folder that is there"),
+    ] {
+        fails(&run(&["serve", place]), code, told);
+    }
 }
 
 #[test]
@@ -142,26 +144,14 @@ fn a_device_that_falls_silent_is_a_timeout() {
 #[test]
 fn what_the_device_refuses_is_refused() {
     let world = World::new();
-    fails(
-        &world.run(&["read", SENSOR, "2a39"]),
-        REFUSED,
-        "Read Not Permitted",
-    );
-    fails(
-        &world.run(&["write", SENSOR, "2a39", "02"]),
-        REFUSED,
-        "0x80",
-    );
-    fails(
-        &world.run(&["write", SENSOR, "2a37", "02"]),
-        REFUSED,
-        "can not be written",
-    );
-    fails(
-        &world.run(&["notify", SENSOR, "2a38"]),
-        REFUSED,
-        "does not send",
-    );
+    for (args, told) in [
+        (&["read", SENSOR, "2a39"][..], "Read Not Permitted"),
+        (&["write", SENSOR, "2a39", "02"], "0x80"),
+        (&["write", SENSOR, "2a37", "02"], "can not be written"),
+        (&["notify", SENSOR, "2a38"], "does not send"),
+    ] {
+        fails(&world.run(args), REFUSED, told);
+    }
 }
 
 #[test]

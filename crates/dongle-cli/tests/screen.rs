@@ -28,6 +28,59 @@ fn plain(screen: &str) -> String {
     plain
 }
 
+#[test]
+fn a_name_can_not_act_on_the_terminal() {
+    let world = World::new();
+    // Clears the screen; one octet that begins a sequence, as UTF-8; turns what follows; rubbish.
+    let name = "\x1B[2J\u{9B}31m\u{202E}\r\nevil".as_bytes();
+    let name = [name, &[0xFF, 0xFE]].concat();
+    let data = [&[1 + name.len() as u8, 0x09][..], &name].concat();
+    let address = Address::random([1, 0, 0, 0xBE, 0xAC, 0xC0]);
+    world.air.add_beacons([BeaconConfig::new(address, data)]);
+    let acts = |c: char| (c.is_control() && c != '\n') || c == '\u{202E}';
+
+    let args = ["scan", "--once", "--timeout", "1", "--name", "evil"];
+    let json = world.out(&args);
+    assert!(!json.contains(acts), "{json:?}");
+    let line: serde_json::Value = serde_json::from_str(&json).expect("JSON");
+    let told = line["name"].as_str().expect("a name");
+    assert_eq!(told, String::from_utf8_lossy(&name), "it is all there");
+
+    let (code, screen) = Terminal::start(world.command(&args)).end();
+    assert_eq!(code, 0, "{screen}");
+    assert!(
+        screen.contains("evil") && !screen.contains("\x1B[2J"),
+        "{screen:?}"
+    );
+    assert!(!screen.contains(['\u{9B}', '\u{202E}']), "{screen:?}");
+    // In its row, and in one.
+    let plain = plain(&screen);
+    let row = plain.lines().rfind(|line| line.contains("evil"));
+    assert!(
+        row.is_some_and(|row| row.starts_with("C0:AC:BE")),
+        "{plain}"
+    );
+}
+
+#[test]
+fn what_is_shown_until_ctrl_c_ends_without_a_word_of_it() {
+    let world = World::new();
+    for (args, shown) in [
+        (&["scan"][..], "1 device through"),
+        (&["scan", "--name", "nobody"], "Nothing heard through"),
+        (&["notify", SENSOR, "2a37"], "values in"),
+    ] {
+        let mut terminal = Terminal::start(world.command(args));
+        terminal.wait_for(shown);
+        terminal.interrupt();
+        let (code, rest) = terminal.end();
+        assert_eq!(code, 0, "{rest}");
+        let rest = plain(&rest);
+        let last = rest.trim_end().lines().last().unwrap_or_default();
+        assert!(last.ends_with(" s.") && !last.contains("Ctrl-C"), "{rest}");
+    }
+}
+
 fn beacons(count: u8) -> impl Iterator<Item = BeaconConfig> {
     (0..count).map(|number| {
         let address = Address::random([number, 0, 0, 0xBE, 0xAC, 0xC0]);

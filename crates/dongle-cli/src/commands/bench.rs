@@ -223,7 +223,7 @@ impl Run<'_> {
         let size = self.args.size.unwrap_or(most);
         if size > most {
             return Err(Failure::Usage(format!(
-                "--size {size}: {most} octets fit a packet"
+                "--size {size}: at most {most} octets fit a packet"
             )));
         }
         let value = vec![0; size];

@@ -16,6 +16,11 @@ struct Line {
     private: bool,
 }
 
+#[derive(Debug, Serialize)]
+struct Forgotten {
+    forgotten: String,
+}
+
 pub async fn run(global: &Global, interrupt: &Interrupt, args: &Bonds) -> Result<(), Failure> {
     let out = Output::new(args.json);
     Session::run_interruptibly(global, interrupt, None, async |session| {
@@ -25,7 +30,9 @@ pub async fn run(global: &Global, interrupt: &Interrupt, args: &Bonds) -> Result
             .map_or_else(String::new, |own| format!(" as {own:#}"));
         if let Some(address) = args.forget {
             return match session.dongle.forget(address)? {
-                true if out.json => Ok(()),
+                true if out.json => out.object(&Forgotten {
+                    forgotten: address.to_string(),
+                }),
                 true => out.line(format!("Forgot the bond with {address}.")),
                 false => Err(Failure::NoBond(address)),
             };

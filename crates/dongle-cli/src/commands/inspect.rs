@@ -239,7 +239,7 @@ fn tree(out: &Output, device: &Device) -> Vec<String> {
     let style = out.style;
     let mut title = style.bold(&device.address);
     if let Some(name) = &device.name {
-        title += &format!("  {}", style.bold(name));
+        title += &format!("  {}", style.bold(value::tame(name)));
     }
     let mut link = format!("MTU {}", device.mtu);
     if let Some(interval) = device.interval_ms {

@@ -7,6 +7,7 @@ use crate::args::List;
 use crate::failure::Failure;
 use crate::output::Output;
 use crate::screen::{pad, width};
+use crate::value::tame;
 
 /// A controller, or what may be one.
 #[derive(Debug, Default, Serialize)]
@@ -33,7 +34,7 @@ impl From<Candidate> for Found {
     fn from(candidate: Candidate) -> Self {
         let dongle = candidate.spec.to_string();
         let line = candidate.to_string();
-        let about = line.strip_prefix(&dongle).unwrap_or(&line).trim().into();
+        let about = tame(line.strip_prefix(&dongle).unwrap_or(&line).trim());
         let (vendor, product) = candidate.usb_id;
         Self {
             dongle,

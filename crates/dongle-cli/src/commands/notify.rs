@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant, SystemTime};
 
-use dongle::{Error, Notified, Uuid};
+use dongle::{Error, Notified, Subscription, Uuid};
 use futures_lite::future;
 use serde::Serialize;
 
@@ -24,16 +24,21 @@ const ROWS: usize = 6;
 pub async fn run(global: &Global, interrupt: &Interrupt, args: &Notify) -> Result<(), Failure> {
     let out = Output::new(args.json);
     Session::run(global, interrupt, Some(&args.link), async |session| {
-        let interrupted = async {
+        // It has no other end: to be told to stop is how it ends.
+        let pressed = async {
             session.interrupt.pressed().await;
-            Ok(())
+            Ok(None)
         };
-        future::or(interrupted, watch(session, args, &out)).await
+        let subscribing = async { subscribed(session, args).await.map(Some) };
+        match future::or(pressed, subscribing).await? {
+            Some((uuid, values)) => watch(session, args, uuid, values, &out).await,
+            None => Ok(()),
+        }
     })
     .await
 }
 
-async fn watch(session: &Session<'_>, args: &Notify, out: &Output) -> Result<(), Failure> {
+async fn subscribed(session: &Session<'_>, args: &Notify) -> Result<(Uuid, Subscription), Failure> {
     let timeout = session.request_timeout();
     let connection = session.connect(args.device.address, &args.link).await?;
     let found = find::characteristic(&connection, &args.path.path, timeout).await?;
@@ -41,15 +46,34 @@ async fn watch(session: &Session<'_>, args: &Notify, out: &Output) -> Result<(),
     if args.indicate {
         subscribe = subscribe.indicate();
     }
-    let mut values = session.call(&connection, subscribe).await?;
-    let mut view = View::new(found.uuid(), args, out);
+    let values = session.call(&connection, subscribe).await?;
+    Ok((found.uuid(), values))
+}
+
+async fn watch(
+    session: &Session<'_>,
+    args: &Notify,
+    uuid: Uuid,
+    mut values: Subscription,
+    out: &Output,
+) -> Result<(), Failure> {
+    let mut view = View::new(uuid, args, out);
     view.begin()?;
     let mut left = args.count;
     while left != Some(0) {
+        let pressed = async {
+            session.interrupt.pressed().await;
+            None
+        };
         // What is there already is taken without a look at the clock.
-        let next = match session.global.timeout {
-            Some(patience) => values.notified().timeout(patience).await,
-            None => values.notified().await,
+        let next = async {
+            Some(match session.global.timeout {
+                Some(patience) => values.notified().timeout(patience).await,
+                None => values.notified().await,
+            })
+        };
+        let Some(next) = future::or(pressed, next).await else {
+            return view.end();
         };
         let next = next.map_err(|error| match error {
             Error::Timeout => Failure::Silence(match view.count {
@@ -71,7 +95,10 @@ async fn watch(session: &Session<'_>, args: &Notify, out: &Output) -> Result<(),
         }
     }
     view.end()?;
-    let stopping = values.unsubscribe().timeout(timeout).await;
+    let stopping = values
+        .unsubscribe()
+        .timeout(session.request_timeout())
+        .await;
     Ok(stopping?)
 }
 

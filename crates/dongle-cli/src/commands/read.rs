@@ -48,6 +48,9 @@ pub async fn run(global: &Global, interrupt: &Interrupt, args: &Read) -> Result<
             stdout.write_all(&octets)?;
             return Ok(stdout.flush()?);
         }
+        if let Some(wrong) = value::misfit(args.format, &octets) {
+            return Err(Failure::Misfit(wrong));
+        }
         if out.json {
             return out.object(&Value {
                 address: args.device.address.to_string(),

@@ -14,10 +14,10 @@ use crate::clock::rfc3339;
 use crate::failure::Failure;
 use crate::find;
 use crate::output::Output;
-use crate::screen::{Screen, pad};
+use crate::screen::{Screen, fit, pad, width};
 use crate::session::{Interrupt, Session};
 use crate::style::Style;
-use crate::value::{hex, number_json};
+use crate::value::{hex, number_json, tame};
 
 /// How long a scan lasts that nobody looks at.
 const UNWATCHED: Duration = Duration::from_secs(10);
@@ -263,12 +263,12 @@ async fn table(session: &Session<'_>, args: &Scan, out: &Output) -> Result<(), F
                 Ok(Event::Frame)
             };
             let found = async { Ok::<_, Failure>(Event::Found(scan.next().await?)) };
-            future::or(pressed, future::or(tick, found)).await?
+            future::or(pressed, future::or(tick, found)).await
         };
         let elapsed = began.elapsed().as_secs();
         match event {
-            Event::Found(Some(found)) => table.take(found),
-            Event::Frame => {
+            Ok(Event::Found(Some(found))) => table.take(found),
+            Ok(Event::Frame) => {
                 let (columns, rows) = Screen::size();
                 let mut drawn = table.drawn(out.style, columns, rows.saturating_sub(3));
                 let ending = match session.global.timeout {
@@ -281,13 +281,13 @@ async fn table(session: &Session<'_>, args: &Scan, out: &Output) -> Result<(), F
                 drawn.push(out.style.dim(note));
                 screen.draw(&[], &drawn)?;
             }
-            Event::Found(None) | Event::Pressed => {
+            ended => {
                 // The last word: all of them, without the note.
                 let columns = Screen::size().0;
                 let drawn = table.drawn(out.style, columns, usize::MAX);
                 screen.draw(&drawn, &[])?;
                 out.line(out.style.dim(format!("{}, {elapsed} s.", table.count())))?;
-                return Ok(());
+                return ended.map(drop);
             }
         }
     }
@@ -305,7 +305,7 @@ fn through(dongle: &str) -> &str {
 impl Table {
     fn count(&self) -> String {
         let devices = match self.rows.len() {
-            0 => "Nothing heard yet".into(),
+            0 => "Nothing heard".into(),
             1 => "1 device".into(),
             n => format!("{n} devices"),
         };
@@ -344,11 +344,7 @@ impl Table {
             let nearest = (b.rssi.round() as i32).cmp(&(a.rssi.round() as i32));
             nearest.then_with(|| known_as(&a.found).cmp(&known_as(&b.found)))
         });
-        let names = rows
-            .iter()
-            .map(|row| row.name().chars().count())
-            .max()
-            .unwrap_or(0);
+        let names = rows.iter().map(|row| width(&row.name())).max().unwrap_or(0);
         let name = names.clamp(4, (columns / 3).max(4));
         let address = rows
             .iter()
@@ -361,7 +357,7 @@ impl Table {
             pad("RSSI", 10),
             pad("NAME", name)
         );
-        let mut lines = vec![style.bold(crate::screen::fit(&head, columns))];
+        let mut lines = vec![style.bold(fit(&head, columns))];
         let room = most.saturating_sub(1);
         let shown = if rows.len() > room {
             room.saturating_sub(1)
@@ -369,10 +365,7 @@ impl Table {
             rows.len()
         };
         for row in rows.iter().take(shown) {
-            lines.push(crate::screen::fit(
-                &row.drawn(style, address, name),
-                columns,
-            ));
+            lines.push(fit(&row.drawn(style, address, name), columns));
         }
         if shown < rows.len() {
             lines.push(style.dim(format!("… and {} more, further away", rows.len() - shown)));
@@ -383,8 +376,7 @@ impl Table {
 
 impl Row {
     fn name(&self) -> String {
-        let name = self.found.name().unwrap_or_default();
-        name.chars().filter(|c| !c.is_control()).collect()
+        tame(&self.found.name().unwrap_or_default())
     }
 
     fn drawn(&self, style: Style, address: usize, name: usize) -> String {

@@ -1,5 +1,6 @@
 //! `dongle serve`: a simulated controller for another program.
 
+use std::io;
 use std::net::TcpListener;
 
 use dongle_virtual::{
@@ -32,7 +33,7 @@ pub async fn run(interrupt: &Interrupt, args: &Serve) -> Result<(), Failure> {
     match place(&args.place)? {
         Place::Tcp(address) => {
             let what = args.place.as_str();
-            let listener = TcpListener::bind(address).map_err(Failure::io(what))?;
+            let listener = TcpListener::bind(address).map_err(|error| taken(what, error))?;
             let server = serve::serve_tcp(listener, &air, controller).map_err(Failure::io(what))?;
             spec = format!("tcp-client:{}", server.local_addr());
             _server = Box::new(server);
@@ -77,12 +78,34 @@ enum Place<'a> {
 
 fn place(text: &str) -> Result<Place<'_>, Failure> {
     match text.split_once(':') {
-        Some(("tcp-server", address)) => Ok(Place::Tcp(address)),
+        Some(("tcp-server", address)) if is_address(address) => Ok(Place::Tcp(address)),
         Some(("pty", path)) if !path.is_empty() => Ok(Place::Pty(path)),
         _ => Err(Failure::Usage(format!(
             "{text:?} is not a place to serve at; write tcp-server:HOST:PORT or pty:PATH"
         ))),
     }
+}
+
+/// `HOST:PORT`.
+fn is_address(text: &str) -> bool {
+    let parts = text.rsplit_once(':');
+    parts.is_some_and(|(host, port)| !host.is_empty() && port.parse::<u16>().is_ok())
+}
+
+/// Why it can't be served at a port, and what helps.
+fn taken(place: &str, error: io::Error) -> Failure {
+    let cure = match error.kind() {
+        io::ErrorKind::AddrInUse => "; choose another port, or 0 for any that is free",
+        io::ErrorKind::PermissionDenied => "; choose a port from 1024 on",
+        io::ErrorKind::AddrNotAvailable => "; 127.0.0.1 is this machine, 0.0.0.0 all its addresses",
+        _ => "",
+    };
+    refused(place, cure, &error)
+}
+
+fn refused(place: &str, cure: &str, error: &io::Error) -> Failure {
+    let error = io::Error::new(error.kind(), format!("{error}{cure}"));
+    Failure::Io(format!("can't serve at {place}"), error)
 }
 
 #[cfg(unix)]
@@ -91,7 +114,14 @@ fn pty(
     air: &Air,
     controller: ControllerConfig,
 ) -> Result<(String, Box<dyn Send>), Failure> {
-    let server = serve::serve_pty(path, air, controller).map_err(Failure::io(path))?;
+    let server = serve::serve_pty(path, air, controller).map_err(|error| {
+        let cure = match error.kind() {
+            io::ErrorKind::AlreadyExists => "; name a path where nothing is yet",
+            io::ErrorKind::NotFound => "; name a path in a folder that is there",
+            _ => "",
+        };
+        refused(&format!("pty:{path}"), cure, &error)
+    })?;
     Ok((format!("serial:{path}"), Box::new(server)))
 }
 
