@@ -1,6 +1,6 @@
 //! Advertising data as a whole: its structures in order, and the questions a scanner asks of it.
 
-use super::element::{Flags, ManufacturerData, ServiceData};
+use super::element::{Flags, ManufacturerData, ServiceData, offered};
 use super::{AdElement, AdType, Name};
 use crate::att::Uuid;
 
@@ -74,12 +74,10 @@ impl<'a> AdvertisingData<'a> {
 
     /// The services the device offers, of all lists, complete or not.
     pub fn services(&self) -> impl Iterator<Item = Uuid> + Clone + use<'a> {
-        self.elements()
-            .filter_map(|element| match element {
-                AdElement::Services { uuids, .. } => Some(uuids),
-                _ => None,
-            })
-            .flat_map(|uuids| uuids.iter())
+        // Not by way of `elements`, which know far more than is asked for here.
+        self.structures()
+            .filter_map(offered)
+            .flat_map(|(uuids, _)| uuids.iter())
     }
 
     /// Whether the device offers this service.

@@ -80,13 +80,25 @@ impl<'a> From<AdStructure<'a>> for AdElement<'a> {
     }
 }
 
-fn element<'a>(AdStructure { ad_type, data }: AdStructure<'a>) -> Option<AdElement<'a>> {
-    let services = |width, complete| {
-        Some(AdElement::Services {
-            uuids: UuidList::new(width, data),
-            complete,
-        })
+/// The services that a structure says the device offers, and whether these are all of their width.
+pub(super) fn offered(structure: AdStructure<'_>) -> Option<(UuidList<'_>, bool)> {
+    let (width, complete) = match structure.ad_type {
+        AdType::INCOMPLETE_SERVICES_16 => (2, false),
+        AdType::COMPLETE_SERVICES_16 => (2, true),
+        AdType::INCOMPLETE_SERVICES_32 => (4, false),
+        AdType::COMPLETE_SERVICES_32 => (4, true),
+        AdType::INCOMPLETE_SERVICES_128 => (16, false),
+        AdType::COMPLETE_SERVICES_128 => (16, true),
+        _ => return None,
     };
+    Some((UuidList::new(width, structure.data), complete))
+}
+
+fn element(structure: AdStructure<'_>) -> Option<AdElement<'_>> {
+    if let Some((uuids, complete)) = offered(structure) {
+        return Some(AdElement::Services { uuids, complete });
+    }
+    let AdStructure { ad_type, data } = structure;
     let solicited = |width| Some(AdElement::SolicitedServices(UuidList::new(width, data)));
     Some(match ad_type {
         // Trailing octets of zero may be left out, down to none (1.3).
@@ -94,12 +106,6 @@ fn element<'a>(AdStructure { ad_type, data }: AdStructure<'a>) -> Option<AdEleme
             let bits = data.first().copied().unwrap_or(0);
             AdElement::Flags(Flags::from_bits_retain(bits))
         }
-        AdType::INCOMPLETE_SERVICES_16 => return services(2, false),
-        AdType::COMPLETE_SERVICES_16 => return services(2, true),
-        AdType::INCOMPLETE_SERVICES_32 => return services(4, false),
-        AdType::COMPLETE_SERVICES_32 => return services(4, true),
-        AdType::INCOMPLETE_SERVICES_128 => return services(16, false),
-        AdType::COMPLETE_SERVICES_128 => return services(16, true),
         AdType::SOLICITED_SERVICES_16 => return solicited(2),
         AdType::SOLICITED_SERVICES_32 => return solicited(4),
         AdType::SOLICITED_SERVICES_128 => return solicited(16),

@@ -187,11 +187,10 @@ impl<L: Links + Clone> Client<L> {
     /// Writes a value of up to MTU - 3 octets and waits for the response (4.9.3, 4.12.3).
     pub async fn write(&self, handle: AttributeHandle, value: &[u8]) -> Result<(), Error> {
         let mut procedure = Write::new(handle, value);
-        let mut request = |mtu, out: &mut [u8]| procedure.request(mtu, out);
         let mut response = [0; Mtu::DEFAULT.size()];
-        let exchange = self.exchange(self.deadline(), &mut request, &mut response);
-        let len = exchange.await?.unwrap_or(0);
-        Ok(procedure.response(response.get(..len).unwrap_or_default())?)
+        self.step(self.deadline(), &mut procedure, &mut response)
+            .await
+            .map(drop)
     }
 
     /// Writes a value of up to MTU - 3 octets without response (4.9.1). Returns when it is queued;

@@ -4,7 +4,7 @@ use embassy_time::Instant;
 
 use super::{Client, Error};
 use crate::att::Mtu;
-use crate::gatt::Procedure;
+use crate::gatt::{Procedure, ProcedureError};
 use crate::links::Links;
 
 /// A procedure at work. Its results come one by one; between two of them anything else may be
@@ -82,35 +82,59 @@ impl<L: Links + Clone, P: Procedure, B: AsRef<[u8]> + AsMut<[u8]>> Run<L, P, B> 
         if self.over || self.procedure.is_over() {
             return Ok(false);
         }
-        let result = self.exchange().await;
+        let (steps, buffer) = (&mut self.procedure, self.buffer.as_mut());
+        let result = self.client.step(self.deadline, steps, buffer).await;
         match result {
             Ok(Some(len)) => self.len = len,
             Ok(None) | Err(_) => self.over = true,
         }
         result.map(|len| len.is_some())
     }
+}
 
-    async fn exchange(&mut self) -> Result<Option<usize>, Error> {
-        let Self {
-            client,
-            procedure,
-            buffer,
-            deadline,
-            ..
-        } = self;
+/// A procedure without its results. Not a type of its own for each, so that what makes its requests
+/// is there once.
+pub(super) trait Steps: Send {
+    fn request(&mut self, mtu: Mtu, out: &mut [u8]) -> Result<Option<usize>, ProcedureError>;
+    fn mtu_grew(&mut self, mtu: Mtu);
+    fn response(&mut self, pdu: &[u8]) -> Result<(), ProcedureError>;
+}
+
+impl<P: Procedure> Steps for P {
+    fn request(&mut self, mtu: Mtu, out: &mut [u8]) -> Result<Option<usize>, ProcedureError> {
+        Procedure::request(self, mtu, out)
+    }
+
+    fn mtu_grew(&mut self, mtu: Mtu) {
+        Procedure::mtu_grew(self, mtu);
+    }
+
+    fn response(&mut self, pdu: &[u8]) -> Result<(), ProcedureError> {
+        Procedure::response(self, pdu)
+    }
+}
+
+impl<L: Links + Clone> Client<L> {
+    /// Makes a procedure's next request and has it judge the response: its length in `buffer`.
+    /// `None`: there was no request.
+    pub(super) async fn step(
+        &self,
+        deadline: Option<Instant>,
+        steps: &mut dyn Steps,
+        buffer: &mut [u8],
+    ) -> Result<Option<usize>, Error> {
         let mut before = Mtu::DEFAULT;
         let mut request = |mtu, out: &mut [u8]| {
             before = mtu;
-            procedure.request(mtu, out)
+            steps.request(mtu, out)
         };
-        let exchange = client.exchange(*deadline, &mut request, buffer.as_mut());
-        let Some(len) = exchange.await? else {
+        let Some(len) = self.exchange(deadline, &mut request, buffer).await? else {
             return Ok(None);
         };
         if len > before.size() {
-            procedure.mtu_grew(client.mtu());
+            steps.mtu_grew(self.mtu());
         }
-        procedure.response(buffer.as_ref().get(..len).unwrap_or_default())?;
+        steps.response(buffer.get(..len).unwrap_or_default())?;
         Ok(Some(len))
     }
 }
