@@ -1,6 +1,7 @@
 //! What the facade costs: the same bytes over TCP, moved by it and by a bare loop.
 //!
-//! `cargo bench -p dongle-tests --bench facade`
+//! `cargo bench -p dongle-tests --bench facade`; behind `--`, the names of what alone is to be
+//! measured: `simulated`, `bytes`, `read`, `write`, `notify`, `timeout`, `idle`.
 #![allow(missing_docs, clippy::expect_used)]
 
 mod bare;
@@ -11,7 +12,7 @@ use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use dongle::{Address, Characteristic, DeviceConnection, Dongle, Notified, Uuid};
+use dongle::{Address, Characteristic, DeviceConnection, Dongle, Notified, Subscription, Uuid};
 use futures_lite::future::block_on;
 
 /// What this program is to be, when it starts itself.
@@ -32,10 +33,25 @@ fn main() {
             play(role);
         }
         Err(_) => {
-            measure("dongle-virtual's controller", "simulated");
-            measure("a controller that is nothing but its bytes", "bytes");
+            if wanted(&["simulated", "bytes"], "simulated") {
+                measure("dongle-virtual's controller", "simulated");
+            }
+            if wanted(&["simulated", "bytes"], "bytes") {
+                measure("a controller that is nothing but its bytes", "bytes");
+            }
         }
     }
+}
+
+/// Whether `one` of several things is to be done: if it was named, or none was.
+fn wanted(several: &[&str], one: &str) -> bool {
+    let mut named = std::env::args().filter(|name| several.contains(&name.as_str()));
+    let all = named.next().is_none();
+    all || std::env::args().any(|name| name == one)
+}
+
+fn measured(one: &str) -> bool {
+    wanted(&["read", "write", "notify", "timeout", "idle"], one)
 }
 
 fn play(role: &str) {
@@ -123,79 +139,99 @@ fn measure(what: &str, role: &str) {
     };
 
     let mut wire = bare::Wire::connect(port, simulated::PEERS[1]).expect("it connects");
-    let (bare, ours) = rates(
-        READS,
-        || wire.read(READS),
-        || {
-            block_on(async {
-                for _ in 0..READS {
-                    assert_eq!(value.read().await.expect("a value").len(), 20);
-                }
-            });
-        },
-    );
-    line("  read", (bare, ours));
-    println!(
-        "{:<24} {:>10.1} us {:>10.1} us {:>8.2}",
-        "    round trip",
-        1e6 / bare,
-        1e6 / ours,
-        bare / ours
-    );
-
-    let flow = rates(
-        COMMANDS,
-        || wire.write(COMMANDS),
-        || {
-            block_on(async {
-                for _ in 0..COMMANDS {
-                    value.write(&[9; 20]).response(false).await.expect("queued");
-                }
-                // Answered behind all of them.
-                value.read().await.expect("a value");
-            });
-        },
-    );
-    line("  write without response", flow);
-
-    let mut values = block_on(value.subscribe().into_future()).expect("a subscription");
-    let mut missed = 0;
-    let flow = rates(
-        NOTIFICATIONS,
-        || wire.notified(NOTIFICATIONS),
-        || {
-            block_on(async {
-                let count = NOTIFICATIONS.to_le_bytes();
-                value.write(&count).response(true).await.expect("written");
-                let mut expected = 0;
-                while expected < NOTIFICATIONS {
-                    match values.notified().await.expect("connected") {
-                        Notified::Value(value) => {
-                            let number = value.first_chunk().expect("a number");
-                            assert_eq!(u32::from_le_bytes(*number), expected);
-                            expected += 1;
-                        }
-                        Notified::Missed(count) => {
-                            missed += count;
-                            expected += count;
-                        }
+    if measured("read") {
+        let (bare, ours) = rates(
+            READS,
+            || wire.read(READS),
+            || {
+                block_on(async {
+                    for _ in 0..READS {
+                        assert_eq!(value.read().await.expect("a value").len(), 20);
                     }
-                }
-            });
-        },
-    );
-    line("  notification", flow);
-    println!(
-        "    missed of {}: {missed}",
-        NOTIFICATIONS as usize * ROUNDS
-    );
-    if missed > 0 {
-        println!("    the rate counts what was missed, and is worth nothing");
+                });
+            },
+        );
+        line("  read", (bare, ours));
+        println!(
+            "{:<24} {:>10.1} us {:>10.1} us {:>8.2}",
+            "    round trip",
+            1e6 / bare,
+            1e6 / ours,
+            bare / ours
+        );
+    }
+    if measured("write") {
+        let flow = rates(
+            COMMANDS,
+            || wire.write(COMMANDS),
+            || {
+                block_on(async {
+                    for _ in 0..COMMANDS {
+                        value.write(&[9; 20]).response(false).await.expect("queued");
+                    }
+                    // Answered behind all of them.
+                    value.read().await.expect("a value");
+                });
+            },
+        );
+        line("  write without response", flow);
+    }
+    let mut values = block_on(value.subscribe().into_future()).expect("a subscription");
+    let timeouts = [("notify", None), ("timeout", Some(Duration::from_secs(10)))];
+    for (_, timeout) in timeouts.into_iter().filter(|(name, _)| measured(name)) {
+        let mut missed = 0;
+        let flow = rates(
+            NOTIFICATIONS,
+            || wire.notified(NOTIFICATIONS),
+            || missed += block_on(notified(&value, &mut values, timeout)),
+        );
+        match timeout {
+            None => line("  notification", flow),
+            Some(_) => line("    each with a timeout", flow),
+        }
+        println!(
+            "    missed of {}: {missed}",
+            NOTIFICATIONS as usize * ROUNDS
+        );
+        if missed > 0 {
+            println!("    the rate counts what was missed, and is worth nothing");
+        }
     }
     drop(connection);
 
-    let (_idle, line) = start(&port.to_string());
-    println!("  {line}");
+    if measured("idle") {
+        let (_idle, line) = start(&port.to_string());
+        println!("  {line}");
+    }
+}
+
+/// Has many notifications sent, and reads them, in order; how many were missed.
+async fn notified(
+    value: &Characteristic,
+    values: &mut Subscription,
+    timeout: Option<Duration>,
+) -> u32 {
+    let count = NOTIFICATIONS.to_le_bytes();
+    value.write(&count).response(true).await.expect("written");
+    let (mut expected, mut missed) = (0, 0);
+    while expected < NOTIFICATIONS {
+        let next = match timeout {
+            None => values.notified(),
+            Some(timeout) => values.notified().timeout(timeout),
+        };
+        match next.await.expect("connected") {
+            Notified::Value(value) => {
+                let number = value.first_chunk().expect("a number");
+                assert_eq!(u32::from_le_bytes(*number), expected);
+                expected += 1;
+            }
+            Notified::Missed(count) => {
+                missed += count;
+                expected += count;
+            }
+        }
+    }
+    missed
 }
 
 fn timed(work: impl FnOnce()) -> Duration {

@@ -3,6 +3,10 @@
 //! (Core Vol 4 Part E, 4.1.) At most as many packets are on their way as the controller has
 //! buffers. For each connection a queue remembers whose packet each was, because the controller
 //! only says how many are done.
+//!
+//! A connection that has taken all it may of many buffers *rests*: its bearer begins no frame before a
+//! quarter of them are done, so that packets go out, and the host wakes, for many at a time and not
+//! for each. What is left in the controller keeps the radio busy meanwhile.
 
 use heapless::Vec;
 
@@ -10,6 +14,8 @@ use crate::links::MAX_LINKS;
 
 /// Packets that one connection may have in the controller at a time: the bits of a word.
 const MOST_PER_LINK: u8 = u64::BITS as u8;
+/// Packets of a connection in the controller from which on it may rest.
+const MANY: u8 = 16;
 
 /// Who sent a packet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,6 +33,17 @@ struct Outstanding {
     /// Bit `i` set: the packet `i` places behind the oldest is trouble-host's.
     hosts: u64,
     count: u8,
+    /// It rests while more packets than this are in the controller.
+    rests_above: u8,
+}
+
+impl Outstanding {
+    /// Ends its rest, if it is long enough.
+    fn has_rested(&mut self) {
+        if self.count <= self.rests_above {
+            self.rests_above = u8::MAX;
+        }
+    }
 }
 
 /// The credits.
@@ -83,6 +100,7 @@ impl Credits {
             handle,
             hosts: 0,
             count: 0,
+            rests_above: u8::MAX,
         });
     }
 
@@ -99,13 +117,28 @@ impl Credits {
         self.links.iter().any(|l| l.handle == handle)
     }
 
+    /// Whether there is any connection.
+    pub fn any_connected(&self) -> bool {
+        !self.links.is_empty()
+    }
+
     /// Whether a packet could be sent now.
     pub fn available(&self, handle: u16) -> bool {
-        self.used < self.total
-            && self
-                .links
-                .iter()
-                .any(|l| l.handle == handle && l.count < MOST_PER_LINK)
+        self.spare(handle) > 0
+    }
+
+    /// How many packets could be sent now.
+    pub fn spare(&self, handle: u16) -> usize {
+        let link = self.links.iter().find(|l| l.handle == handle);
+        let most = link.map_or(0, |l| MOST_PER_LINK - l.count);
+        usize::from(u16::from(most).min(self.total.saturating_sub(self.used)))
+    }
+
+    /// Whether a connection waits for more packets to be done than one.
+    pub fn rests(&self, handle: u16) -> bool {
+        self.links
+            .iter()
+            .any(|l| l.handle == handle && l.count > l.rests_above)
     }
 
     /// Takes a credit for a packet; false if there is none.
@@ -123,6 +156,10 @@ impl Credits {
         link.count += 1;
         self.used += 1;
         self.most_used = self.most_used.max(self.used);
+        let last = self.used == self.total || link.count == MOST_PER_LINK;
+        if last && link.count >= MANY {
+            link.rests_above = link.count - link.count / 4;
+        }
         true
     }
 
@@ -133,6 +170,7 @@ impl Credits {
         {
             link.count -= 1;
             link.hosts &= !(1 << link.count);
+            link.has_rested();
             self.used = self.used.saturating_sub(1);
         }
     }
@@ -151,6 +189,7 @@ impl Credits {
         let hosts = (link.hosts & mask).count_ones() as u16;
         link.hosts = link.hosts.checked_shr(u32::from(count)).unwrap_or(0);
         link.count -= count as u8;
+        link.has_rested();
         self.used = self.used.saturating_sub(count);
         hosts
     }
@@ -241,6 +280,44 @@ mod tests {
         assert_eq!(credits.in_use().0, 1);
         assert!(credits.take(1, Owner::Att));
         assert_eq!(credits.completed(1, 2), 0, "both are the bearer's");
+    }
+
+    #[test]
+    fn a_connection_that_took_all_of_many_buffers_rests_until_a_quarter_is_done() {
+        let mut credits = credits(32);
+        for _ in 0..32 {
+            assert!(!credits.rests(1));
+            assert!(credits.take(1, Owner::Att));
+        }
+        credits.completed(1, 7);
+        assert!(credits.rests(1) && !credits.rests(2));
+        assert!(credits.take(1, Owner::Host), "trouble-host's do not wait");
+        credits.completed(1, 1);
+        assert!(credits.rests(1));
+        credits.completed(1, 1);
+        assert!(!credits.rests(1));
+        assert!(credits.take(1, Owner::Att) && !credits.rests(1));
+    }
+
+    #[test]
+    fn a_connection_with_few_packets_does_not_rest_for_those_of_another() {
+        let mut credits = credits(32);
+        for _ in 0..31 {
+            assert!(credits.take(1, Owner::Att));
+        }
+        assert!(credits.take(2, Owner::Att));
+        credits.completed(2, 1);
+        assert!(!credits.rests(2) && credits.available(2));
+    }
+
+    #[test]
+    fn of_few_buffers_each_is_used_at_once() {
+        let mut credits = credits(8);
+        for _ in 0..8 {
+            assert!(credits.take(1, Owner::Att));
+        }
+        credits.completed(1, 1);
+        assert!(!credits.rests(1) && credits.available(1));
     }
 
     #[test]

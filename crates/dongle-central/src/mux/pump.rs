@@ -15,6 +15,9 @@ use super::{Failure, Mux, MuxError, PACKETS_PER_TURN, ReportHandler};
 use crate::bearer::{Bearer, Output};
 use crate::links::{LinkId, LinkPhase, Links, MAX_LINKS, Reason};
 
+/// From a buffer of this size on, several frames are written at a time.
+const BATCHED: usize = 1024;
+
 /// What the pump knows of each link.
 struct Rounds {
     /// Links to look at, one bit each.
@@ -111,20 +114,21 @@ where
             let mut sent = false;
             let answer = self.state.borrow_mut().next_answer(now);
             if let Some((handle, frame)) = answer {
-                self.state.borrow_mut().turns().begin_att_frame(handle);
                 self.send_frame(handle, &frame).await?;
                 sent = true;
             }
             for index in bits(rounds.due) {
                 let overdue = rounds.is_overdue(index, now);
-                let turn = self.take_turn(index, overdue, frame, now);
+                let alone = rounds.due.is_power_of_two();
+                let turn = self.take_turn(index, overdue, alone, frame, now);
                 rounds.set(index, &turn);
-                if let Some(len) = turn.frame {
-                    self.send_frame(turn.handle, frame.get(..len).unwrap_or_default())
-                        .await?;
+                let mut rest = frame.get(..turn.len).unwrap_or_default();
+                while let Some((frame, behind)) = split_frame(rest) {
+                    self.send_frame(turn.handle, frame).await?;
                     self.state.borrow_mut().count_sent();
                     sent = true;
                     frames += 1;
+                    rest = behind;
                 }
             }
             if !sent {
@@ -138,8 +142,16 @@ where
         }
     }
 
-    /// Tells a link the time if that is what it waits for, and has it write one PDU to `frame` if it has one and may send it.
-    fn take_turn(&self, index: usize, overdue: bool, frame: &mut [u8], now: Instant) -> Turn {
+    /// Tells a link the time if that is what it waits for, and has it write a frame to `out` if it has
+    /// one and may send it; or several, if nobody else waits.
+    fn take_turn(
+        &self,
+        index: usize,
+        overdue: bool,
+        alone: bool,
+        out: &mut [u8],
+        now: Instant,
+    ) -> Turn {
         let turn = self.links.with(index, |link| {
             if link.info.phase() != LinkPhase::Open {
                 return Turn::NONE;
@@ -157,8 +169,12 @@ where
             } else if let Some(output) = link.bearer.next_output() {
                 let mut state = self.state.borrow_mut();
                 if state.turns().att_may_begin(turn.handle, now) {
-                    state.turns().begin_att_frame(turn.handle);
-                    turn.frame = Some(write_frame(&mut link.bearer, output, now, frame));
+                    turn.len = write_frame(&mut link.bearer, output, now, out);
+                    if alone && BUFFER >= BATCHED {
+                        let longest = L2CAP_HEADER + link.bearer.mtu().size();
+                        let spare = state.turns().spare(turn.handle, longest);
+                        turn.len += write_commands(&mut link.bearer, spare, now, out, turn.len);
+                    }
                     turn.has_output = link.bearer.has_output();
                 } else {
                     turn.has_output = true;
@@ -170,8 +186,9 @@ where
         turn.unwrap_or(Turn::NONE)
     }
 
-    /// Sends the frame that was begun, cut to what the controller takes.
+    /// Sends a frame, cut to what the controller takes.
     async fn send_frame(&self, handle: u16, frame: &[u8]) -> Result<(), MuxError> {
+        self.state.borrow_mut().turns().begin_att_frame(handle);
         let result = self.send_packets(handle, frame).await;
         self.state.borrow_mut().turns().end_att_frame();
         result
@@ -206,8 +223,8 @@ where
 /// What a link does when it is due, and has to do afterwards.
 struct Turn {
     handle: u16,
-    /// The length of the frame that is to be sent.
-    frame: Option<usize>,
+    /// The length of the frames that are to be sent.
+    len: usize,
     /// Whether there is more to be sent, some time.
     has_output: bool,
     deadline: Option<Instant>,
@@ -216,7 +233,7 @@ struct Turn {
 impl Turn {
     const NONE: Self = Self {
         handle: 0,
-        frame: None,
+        len: 0,
         has_output: false,
         deadline: None,
     };
@@ -231,6 +248,37 @@ fn write_frame(bearer: &mut Bearer<'_>, output: Output, now: Instant, frame: &mu
         *to = from;
     }
     header.len() + len
+}
+
+/// Writes the commands that are next behind the frame in `out`, which has `at` octets: as many as the
+/// link has buffers to spare besides that frame's, so that whoever queues them meets the lock of the
+/// link less often. The octets that were added.
+fn write_commands(
+    bearer: &mut Bearer<'_>,
+    spare: usize,
+    now: Instant,
+    out: &mut [u8],
+    at: usize,
+) -> usize {
+    let longest = L2CAP_HEADER + bearer.mtu().size();
+    let mut len = 0;
+    for _ in 1..spare.min(usize::from(PACKETS_PER_TURN)) {
+        let room = out.get_mut(at + len..).unwrap_or_default();
+        match bearer.next_output() {
+            Some(Output::Command) if room.len() >= longest => {
+                len += write_frame(bearer, Output::Command, now, room);
+            }
+            _ => break,
+        }
+    }
+    len
+}
+
+/// The frame in front, with its header, and what is behind it.
+fn split_frame(frames: &[u8]) -> Option<(&[u8], &[u8])> {
+    let [low, high, ..] = frames else { return None };
+    let len = L2CAP_HEADER + usize::from(u16::from_le_bytes([*low, *high]));
+    frames.split_at_checked(len)
 }
 
 impl Rounds {

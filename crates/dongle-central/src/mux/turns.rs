@@ -91,13 +91,28 @@ impl Turns {
     /// The controller is done with the `count` oldest packets of a connection; how many of them
     /// were trouble-host's. Waking those who wait is the next step, [`Turns::wake_waiting`].
     pub fn completed(&mut self, handle: u16, count: u16) -> u16 {
-        self.credits.completed(handle, count)
+        let rested = self.credits.rests(handle);
+        let hosts = self.credits.completed(handle, count);
+        if rested && !self.credits.rests(handle) {
+            self.att_waits = true;
+        }
+        hosts
     }
 
     /// A packet of trouble-host did not go to the controller after all.
     pub fn give_back(&mut self, handle: u16) {
         self.credits.give_back(handle);
         self.wake();
+    }
+
+    /// Whether there is any connection.
+    pub fn any_connected(&self) -> bool {
+        self.credits.any_connected()
+    }
+
+    /// Packets that are in the controller.
+    pub fn in_flight(&self) -> u16 {
+        self.credits.in_use().0
     }
 
     /// Packets that were in the controller at a time, at most.
@@ -193,12 +208,24 @@ impl Turns {
             self.att_waits = self.credits.is_connected(handle);
             return false;
         }
+        if self.credits.rests(handle) {
+            // It is woken when that is over, and keeps nobody waiting until then.
+            return false;
+        }
         if self.host_waits && self.last == Owner::Att {
             self.offer_turn(Owner::Host);
             self.att_waits = true;
             return false;
         }
         true
+    }
+
+    /// How many frames of up to `longest` octets a connection could send now, each in one packet.
+    pub fn spare(&self, handle: u16, longest: usize) -> usize {
+        match longest <= self.packet_length() {
+            true => self.credits.spare(handle),
+            false => 0,
+        }
     }
 
     /// A bearer begins a frame. Each of its packets waits for its credit by
