@@ -1,11 +1,13 @@
 //! Values: all of them, in order, or a word about those that are missing.
 
-use std::time::Duration;
+use std::future::IntoFuture as _;
+use std::time::{Duration, Instant};
 
 use dongle::Notified;
 use dongle_tests::bench::{Bench, soon, until};
 use dongle_tests::peer::{indication, notification};
 use dongle_virtual::{ControllerConfig, ScriptedConfig};
+use futures_lite::future::zip;
 
 fn number(value: &Notified) -> u32 {
     match value {
@@ -94,6 +96,36 @@ fn two_subscribers_each_get_every_value() {
         }
         for i in 0..100 {
             assert_eq!(number(&second.notified().await.unwrap()), i);
+        }
+    });
+}
+
+#[test]
+fn a_timeout_on_each_value_ends_in_time_whatever_was_waited_for_before() {
+    let bench = Bench::new();
+    soon(async {
+        let (_connection, measurement) = bench.measurement().await;
+        let mut values = measurement.subscribe().await.unwrap();
+        for i in 0..1_000_u32 {
+            let value = notification(bench.measurement, &i.to_le_bytes());
+            // Each is waited for before it is sent, or is there already.
+            let waiting = values.notified().timeout(Duration::from_secs(60));
+            let sent = async { bench.peer.send(&value).unwrap() };
+            let next = match i % 2 {
+                0 => zip(waiting.into_future(), sent).await.0,
+                _ => {
+                    sent.await;
+                    waiting.await
+                }
+            };
+            assert_eq!(number(&next.unwrap()), i);
+        }
+        for timeout in [100, 50, 100].map(Duration::from_millis) {
+            let begun = Instant::now();
+            let late = values.notified().timeout(timeout).await.unwrap_err();
+            let took = begun.elapsed();
+            assert!(late.is_timeout(), "{late}");
+            assert!(took >= timeout && took < timeout * 10, "{took:?}");
         }
     });
 }

@@ -274,6 +274,26 @@ fn a_deadline_rings_so_that_it_is_waited_for() {
 }
 
 #[test]
+fn a_deadline_that_is_not_the_next_rings_nobody_and_those_that_passed_by_leave_nothing() {
+    let links = Places::new();
+    let client = connect(&links).timeout(MINUTE);
+    let mut subscription = client
+        .subscribe(handle(3), ValueKind::Notification)
+        .unwrap();
+    let mut out = [0; 20];
+    assert!(poll(&mut pin!(subscription.notified(&mut out))).is_pending());
+    assert!(rung(&links));
+    for _ in 0..100 {
+        assert!(poll(&mut pin!(subscription.notified(&mut out))).is_pending());
+        assert!(!rung(&links), "the first is due before");
+    }
+    let timeout = || links.with(0, |link| link.bearer.poll_timeout()).flatten();
+    assert!(timeout().is_some());
+    pass(&links, MINUTE * 2);
+    assert_eq!(timeout(), None);
+}
+
+#[test]
 fn every_call_ends_with_the_link_and_tells_its_reason() {
     let links = Places::new();
     let client = connect(&links);

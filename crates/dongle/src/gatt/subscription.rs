@@ -71,8 +71,19 @@ impl Subscription {
     /// has ended and all values are read.
     pub fn notified(&mut self) -> Call<'_, Notified> {
         Call::new(move |timeout: Option<Duration>| {
-            let deadline = deadline(timeout);
-            std::future::poll_fn(move |cx| self.poll(cx, deadline))
+            let mut until = None;
+            std::future::poll_fn(move |cx| {
+                let heard = self.poll(cx, until.flatten());
+                if heard.is_ready() || until.is_some() {
+                    return heard;
+                }
+                // What is there already costs no look at the clock.
+                until = Some(deadline(timeout));
+                match until.flatten() {
+                    None => heard,
+                    until => self.poll(cx, until),
+                }
+            })
         })
     }
 
