@@ -272,6 +272,11 @@ impl<'a> Bearer<'a> {
         self.next_output().is_some()
     }
 
+    /// Whether a response is waited for, or something waits to be sent.
+    pub fn waits(&self) -> bool {
+        self.state.in_flight.is_some() || self.has_output()
+    }
+
     /// Whether an indication waits to be confirmed by the next PDU that goes out.
     #[inline]
     pub fn owes_confirmation(&self) -> bool {

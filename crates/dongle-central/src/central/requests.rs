@@ -13,7 +13,7 @@ use trouble_host::PacketPool;
 
 use super::{Central, Error};
 use crate::links::Links;
-use crate::mux::{ParameterRequest, ReportHandler};
+use crate::mux::{Lull, ParameterRequest, ReportHandler};
 
 impl<'s, 'a: 's, T, L, P, R, const BUFFER: usize> Central<'s, 'a, T, L, P, R, BUFFER>
 where
@@ -85,14 +85,15 @@ where
         }
     }
 
-    /// Asks something of a controller that has said nothing for a while though it was expected to,
-    /// so that one that hangs is found out.
+    /// Asks something of a controller that has said nothing for a while, so that one that hangs is
+    /// found out: soon if somebody waits for it, else some time.
     pub(super) async fn watch(&self) -> Error<T::Error> {
         loop {
-            poll_fn(|cx| self.mux.poll_silence(cx)).await;
-            let links = self.mux.links();
-            let waiting = self.radio.borrow().is_in_use();
-            if waiting || (0..links.capacity()).any(|i| links.open_at(i).is_some()) {
+            let lull = poll_fn(|cx| self.mux.poll_silence(cx)).await;
+            // A long one is only told while there are connections.
+            let asks =
+                lull == Lull::Long || self.radio.borrow().is_in_use() || self.mux.is_waited_for();
+            if asks {
                 // Whatever it answers: that it does is enough.
                 let _ = self.tell(&ReadBdAddr::new()).await;
             }

@@ -48,7 +48,7 @@ pub use reassembly::Reassembly;
 pub use report::{Report, ReportHandler};
 pub use request::{ParameterRequest, Wish};
 pub use sdus::{CLOSING, Sdus};
-pub use state::{Attempt, Failure, Inbound, MuxCounters, MuxState};
+pub use state::{Attempt, Failure, Inbound, Lull, MuxCounters, MuxState};
 pub use turns::Turns;
 
 use crate::links::{Link, LinkId, Links, Reason};
@@ -197,9 +197,17 @@ impl<'l, T: Transport, L: Links, R: ReportHandler, const BUFFER: usize> Mux<'l, 
         self.state.borrow_mut().turns().pump_is_due()
     }
 
-    /// Waits until the controller has said nothing for a second.
-    pub(crate) fn poll_silence(&self, cx: &mut Context<'_>) -> Poll<()> {
+    /// Waits until the controller has said nothing for a while.
+    pub(crate) fn poll_silence(&self, cx: &mut Context<'_>) -> Poll<Lull> {
         self.state.borrow_mut().poll_silence(cx)
+    }
+
+    /// Whether anybody waits for something that has to come through the controller: a packet's
+    /// completion, or a response. Values that may come or not are not such.
+    pub(crate) fn is_waited_for(&self) -> bool {
+        self.state.borrow().owes_completion()
+            || (0..self.links.capacity())
+                .any(|index| self.links.with(index, |link| link.bearer.waits()) == Some(true))
     }
 
     /// Waits for a peer that asks for connection parameters. Each has to be answered.
@@ -393,7 +401,10 @@ impl<'l, T: Transport, L: Links, R: ReportHandler, const BUFFER: usize> Mux<'l, 
                         .poll_host_turn(&head, Instant::now(), cx)
                 });
                 match select(turn, self.failed()).await {
-                    Either::First(true) => unsent.what = Some(Claim::Credit(head.handle())),
+                    Either::First(true) => {
+                        unsent.what = Some(Claim::Credit(head.handle()));
+                        self.state.borrow_mut().packet_sent(Instant::now());
+                    }
                     // The connection is gone; so would the packet be.
                     Either::First(false) => return Ok(()),
                     Either::Second(failure) => return Err(MuxError::Controller(failure)),

@@ -134,6 +134,7 @@ where
             if !sent {
                 return Ok(());
             }
+            self.state.borrow_mut().listen(now);
             if rounds.due != 0 && frames >= PACKETS_PER_TURN {
                 frames = 0;
                 yield_now().await;

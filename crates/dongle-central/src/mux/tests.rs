@@ -11,7 +11,7 @@ use embedded_io::Write as _;
 
 use super::packet::Head;
 use super::report::Report;
-use super::state::{Attempt, Failure, Inbound, MuxState};
+use super::state::{Attempt, Failure, Inbound, Lull, MuxState};
 use crate::links::{LinkPhase, Links, Reason, StaticLinks};
 
 type TestLinks = StaticLinks<NoopRawMutex, 4, 64, 2, 2, 256>;
@@ -358,24 +358,52 @@ fn a_command_that_is_answered_does_not() {
     assert_eq!(bench.state.failure(), None);
 }
 
+fn silence(bench: &mut Bench) -> Option<Lull> {
+    let cx = &mut Context::from_waker(Waker::noop());
+    match bench.state.poll_silence(cx) {
+        Poll::Ready(silence) => Some(silence),
+        Poll::Pending => None,
+    }
+}
+
 #[test]
 fn a_controller_that_says_nothing_for_a_second_is_noticed_and_one_that_talks_is_not() {
     let mut bench = Bench::new();
-    let silent = |bench: &mut Bench| {
-        let cx = &mut Context::from_waker(Waker::noop());
-        bench.state.poll_silence(cx).is_ready()
-    };
     let second = Duration::from_secs(1);
     let sent = Instant::from_secs(10);
     bench.state.command_sent(&command(0x1009, &[]), sent);
     bench.event(&[0x0E, 10, 1, 0x09, 0x10, 0, 1, 2, 3, 4, 5, 6]);
     assert_eq!(bench.state.deadline(), Some(sent + second));
     bench.state.handle_timeout(sent + second);
-    assert!(!silent(&mut bench), "it has answered");
+    assert_eq!(silence(&mut bench), None, "it has answered");
     assert_eq!(bench.state.deadline(), Some(sent + second * 2));
     bench.state.handle_timeout(sent + second * 2);
-    assert!(silent(&mut bench));
-    assert!(!silent(&mut bench), "that is told once");
+    assert_eq!(silence(&mut bench), Some(Lull::Short));
+    assert_eq!(silence(&mut bench), None, "that is told once");
+    assert_eq!(bench.state.deadline(), None, "there is no connection");
+}
+
+#[test]
+fn a_connection_at_rest_is_listened_to_every_ten_seconds_and_what_is_sent_every_second() {
+    let mut bench = Bench::connected(4);
+    let (second, ten) = (Duration::from_secs(1), Duration::from_secs(10));
+    let sent = Instant::from_secs(10);
+    bench.state.listen(sent);
+    bench.state.handle_timeout(sent + second);
+    assert_eq!(silence(&mut bench), Some(Lull::Short));
+    let rest = sent + second + ten;
+    assert_eq!(bench.state.deadline(), Some(rest));
+    bench.state.handle_timeout(rest);
+    assert_eq!(silence(&mut bench), Some(Lull::Long));
+    assert_eq!(bench.state.deadline(), Some(rest + ten));
+    bench.state.listen(rest);
+    assert_eq!(bench.state.deadline(), Some(rest + second));
+    bench.state.listen(rest + second);
+    assert_eq!(
+        bench.state.deadline(),
+        Some(rest + second),
+        "first things first"
+    );
 }
 
 #[test]

@@ -49,7 +49,28 @@ impl fmt::Display for Failure {
 impl core::error::Error for Failure {}
 
 /// How long a controller may say nothing before it is asked something, if it is to be heard of.
-pub(super) const SILENCE: Duration = Duration::from_secs(1);
+const SILENCE: Duration = Duration::from_secs(1);
+/// The same while nobody waits for it: so seldom that a host at rest hardly ever wakes.
+const REST: Duration = Duration::from_secs(10);
+
+/// How long a controller has said nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Lull {
+    /// For a second since something was sent to it, or heard of it.
+    Short,
+    /// For ten seconds more, while there were connections.
+    Long,
+}
+
+/// When to see whether packets were received.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Listening {
+    at: Instant,
+    /// How many there were when this began.
+    heard: u32,
+    /// What it is if there are no more by then.
+    silence: Lull,
+}
 
 impl MuxState {
     /// Why the controller failed, if it did.
@@ -81,16 +102,62 @@ impl MuxState {
         }
     }
 
-    /// Waits until the controller has said nothing for `SILENCE`.
+    /// Waits until the controller has said nothing for a while.
     #[inline]
-    pub fn poll_silence(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        match core::mem::take(&mut self.silent) {
-            true => Poll::Ready(()),
-            false => {
+    pub fn poll_silence(&mut self, cx: &mut Context<'_>) -> Poll<Lull> {
+        match self.silence.take() {
+            Some(silence) => Poll::Ready(silence),
+            None => {
                 self.silence_watcher.register(cx.waker());
                 Poll::Pending
             }
         }
+    }
+
+    /// Something goes to the controller, of which it should be heard soon. Whether that moves
+    /// [`MuxState::deadline`].
+    pub fn listen(&mut self, now: Instant) -> bool {
+        let at = now + SILENCE;
+        let sooner = self.listening.is_none_or(|listening| listening.at > at);
+        if sooner {
+            self.listening = Some(Listening {
+                at,
+                heard: self.counters.received,
+                silence: Lull::Short,
+            });
+        }
+        sooner
+    }
+
+    /// A packet of trouble-host's goes to the controller.
+    pub fn packet_sent(&mut self, now: Instant) {
+        if self.listen(now) {
+            self.turns.wake_pump();
+        }
+    }
+
+    /// Whether the controller has packets that it has to tell the end of.
+    pub fn owes_completion(&self) -> bool {
+        self.turns.in_flight() > 0
+    }
+
+    fn judge_silence(&mut self, now: Instant) {
+        let Some(listening) = self.listening.filter(|listening| listening.at <= now) else {
+            return;
+        };
+        self.listening = None;
+        let heard = self.counters.received;
+        if heard != listening.heard {
+            self.listen(now);
+            return;
+        }
+        // Without a connection, there is nothing to be heard before something is sent again.
+        if self.turns.any_connected() {
+            let (at, silence) = (now + REST, Lull::Long);
+            self.listening = Some(Listening { at, heard, silence });
+        }
+        self.silence = Some(listening.silence);
+        self.silence_watcher.wake();
     }
 
     /// When [`MuxState::handle_timeout`] wants to be called.
@@ -100,23 +167,14 @@ impl MuxState {
             .deadline()
             .into_iter()
             .chain(self.turns.deadline())
-            .chain(self.listening.map(|(at, _)| at))
+            .chain(self.listening.map(|listening| listening.at))
             .min()
     }
 
     /// Fails the controller if it owes an answer for too long, unless the link can do without it.
     pub fn handle_timeout(&mut self, now: Instant) {
         self.turns.expire(now);
-        if let Some((at, heard)) = self.listening
-            && at <= now
-        {
-            let received = self.counters.received;
-            self.listening = Some((now + SILENCE, received));
-            if received == heard {
-                self.silent = true;
-                self.silence_watcher.wake();
-            }
-        }
+        self.judge_silence(now);
         while let Some(opcode) = self.watchdog.overdue(now) {
             self.watchdog.answered(opcode);
             if is_dispensable(opcode) && self.unanswered.push_back(opcode).is_ok() {

@@ -9,7 +9,7 @@ use embassy_sync::waitqueue::{MultiWakerRegistration, WakerRegistration};
 use embassy_time::Instant;
 use heapless::{Deque, Vec};
 
-pub use failure::Failure;
+pub use failure::{Failure, Lull};
 pub use inbound::Inbound;
 
 use super::events;
@@ -19,7 +19,7 @@ use super::sdus::CLOSING;
 use super::turns::Turns;
 use super::watchdog::Watchdog;
 use crate::links::{LinkId, MAX_LINKS};
-use failure::SILENCE;
+use failure::Listening;
 
 /// Requests for connection parameters, and answers to them, that may wait at a time.
 const REQUESTS: usize = 2 * MAX_LINKS;
@@ -77,9 +77,10 @@ pub struct MuxState {
     longest_frame: u16,
     scan_turned_off: bool,
     counters: MuxCounters,
-    /// When to see whether packets were received since, and how many there were then.
-    listening: Option<(Instant, u32)>,
-    silent: bool,
+    /// What is listened for, while there is something to be heard.
+    listening: Option<Listening>,
+    /// The silence that is still to be told.
+    silence: Option<Lull>,
     silence_watcher: WakerRegistration,
     failure_watchers: MultiWakerRegistration<8>,
     doom_watcher: WakerRegistration,
@@ -117,7 +118,7 @@ impl MuxState {
                 overflows: 0,
             },
             listening: None,
-            silent: false,
+            silence: None,
             silence_watcher: WakerRegistration::new(),
             failure_watchers: MultiWakerRegistration::new(),
             doom_watcher: WakerRegistration::new(),
@@ -252,8 +253,7 @@ impl MuxState {
             self.encrypting = Some(head.connection());
         }
         self.watchdog.sent(head.opcode(), now);
-        let received = self.counters.received;
-        self.listening.get_or_insert((now + SILENCE, received));
+        self.listen(now);
         self.turns.wake_pump();
     }
 
