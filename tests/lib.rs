@@ -8,3 +8,4 @@ pub mod bumble;
 pub mod example;
 pub mod peer;
 pub mod sensor;
+pub mod stream;

@@ -26,6 +26,7 @@ mod heart_rate {
     use dongle::{Dongle, Error, Uuid};
     use dongle_tests::bumble::{self, Wire};
     use dongle_tests::sensor::{self, beats, measurement};
+    use dongle_tests::stream::Stream;
     use dongle_virtual::{Air, ControllerConfig, HeartRateConfig, HeartRateSensor};
     use futures_lite::future::block_on;
     use hci_transport::{ErrorKind, HciChannel};
@@ -41,6 +42,10 @@ mod heart_rate {
         ),
         ("many_values_come_through_usb_and_none_is_lost", burst),
         ("unplugging_ends_a_read_that_waits", unplug_during_a_read),
+        (
+            "a_stream_through_usb_ends_with_all_that_came_and_begins_again",
+            unplug_amid_a_stream,
+        ),
         (
             "an_adapter_that_is_plugged_in_again_is_opened_again",
             plug_in_again,
@@ -129,6 +134,21 @@ mod heart_rate {
                 .await
                 .unwrap();
             beats(&dongle, 1).await;
+        });
+    }
+
+    fn unplug_amid_a_stream() {
+        let stream = Stream::default();
+        let device = adapter(stream.air.controller(ControllerConfig::default()));
+        block_on(async {
+            let dongle = open().await.unwrap();
+            stream.is_cut(&dongle, || device.unplug()).await;
+
+            let again = usbfs::plug_in(Config::default());
+            again.attach(stream.air.controller(ControllerConfig::default()));
+            let reopening = dongle.reopen().unwrap();
+            let dongle = reopening.retry(Duration::from_millis(50)).await.unwrap();
+            stream.is_cut(&dongle, || again.unplug()).await;
         });
     }
 

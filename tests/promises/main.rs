@@ -5,4 +5,5 @@ mod credits;
 mod hostile;
 mod opening;
 mod reopening;
+mod unplugging;
 mod values;
