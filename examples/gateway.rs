@@ -39,8 +39,10 @@ async fn gateway(dongle: &Dongle, count: u64) -> Result<(), Error> {
             let (sensor, done) = (found.device(), done.clone());
             println!("{sensor} found");
             std::thread::spawn(move || {
-                let result = block_on(follow(&sensor, count));
-                println!("{sensor} is over: {result:?}");
+                match block_on(follow(&sensor, count)) {
+                    Ok(()) => println!("{sensor} has told enough"),
+                    Err(error) => println!("{sensor} is given up: {error}"),
+                }
                 let _ = done.unbounded_send(());
             });
         }

@@ -64,8 +64,9 @@ pub struct Args {
 pub struct Global {
     /// Which dongle.
     ///
-    /// serial:PATH[,BAUD][,rtscts], usb:INDEX, usb:VENDOR:PRODUCT, tcp-client:HOST:PORT,
-    /// unix-client:PATH, or virtual, the simulated one.
+    /// serial:PATH[,BAUD][,rtscts][,h5], usb:INDEX, usb:VENDOR:PRODUCT, tcp-client:HOST:PORT,
+    /// unix-client:PATH, hci-user:INDEX; auto, the only one that is plugged in; or virtual, the
+    /// simulated one.
     #[arg(
         short,
         long,
@@ -92,8 +93,8 @@ pub struct Global {
 
     /// Where the dongle's address and its bonds are kept, instead of the user's data folder.
     ///
-    /// A controller at a port of this machine or at a pseudo-terminal keeps none without it; the
-    /// simulated one keeps none at all.
+    /// One that is served on this machine, at tcp-client:127.0.0.1:PORT or a pseudo-terminal, keeps
+    /// nothing without it; the simulated one keeps nothing at all.
     #[arg(
         long,
         global = true,
@@ -305,7 +306,7 @@ pub struct Notify {
 pub struct Pair {
     #[command(flatten)]
     pub device: Target,
-    /// Only with somebody making sure of the device: by passkey, comparison or out of band data.
+    /// Only if somebody makes sure that it is the device: by passkey, comparison or out of band data.
     #[arg(long)]
     pub authenticated: bool,
     /// Only by LE Secure Connections: whoever listens to a legacy pairing has its key.

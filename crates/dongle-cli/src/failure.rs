@@ -22,7 +22,7 @@ pub const EXIT_CODES: &str = "\
 Exit codes:
     0  done
     1  anything not below
-    2  the command line makes no sense
+    2  the command line makes no sense, or names a capture that can't be made
     3  not found: no such dongle, or the device has no such service or characteristic
     4  timed out: the device is not there, or did not answer
     5  disconnected: the device or the dongle was lost
