@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
+use dongle::Notified;
 use dongle_tests::bench::{Bench, soon, until};
+use dongle_tests::peer::notification;
 
 #[test]
 fn the_peers_own_mtu_request_and_discovery_are_answered() {
@@ -130,5 +132,38 @@ fn a_hardware_error_ends_everything_with_a_word_about_it() {
             "{failed}"
         );
         assert!(measurement.read().await.unwrap_err().is_disconnected());
+    });
+}
+
+/// The channel of signalling commands, and one to end a channel (Core Vol 3 Part A, 4.6).
+#[test]
+fn a_peer_that_closes_channels_that_are_not_open_does_no_harm() {
+    let bench = Bench::new();
+    soon(async {
+        let (connection, measurement) = bench.measurement().await;
+        for cid in [0, 1, 0x3F, 0x40, 0x41, 0xFFFF_u16] {
+            let [low, high] = cid.to_le_bytes();
+            for code in [0x06, 0x07] {
+                let command = [code, 1, 4, 0, low, high, low, high];
+                bench.peer.send_frame(0x0005, &command).unwrap();
+            }
+            // Data for nobody; two commands in one frame; one in parts.
+            if cid >= 0x40 {
+                bench.peer.send_frame(cid, &[1, 0, 7]).unwrap();
+            }
+            let two = [6, 1, 4, 0, low, high, low, high].repeat(2);
+            bench.peer.send_frame(0x0005, &two).unwrap();
+            let first = [8, 0, 5, 0, 6, 1];
+            bench.peer.send_fragment(true, &first).unwrap();
+            let rest = [4, 0, low, high, low, high];
+            bench.peer.send_fragment(false, &rest).unwrap();
+        }
+        let mut values = measurement.subscribe().await.unwrap();
+        let value = notification(bench.measurement, b"still here");
+        bench.peer.send_async(&value).await.unwrap();
+        let heard = values.notified().await.unwrap();
+        assert_eq!(heard, Notified::Value(b"still here".to_vec()));
+        assert!(connection.is_connected());
+        assert!(bench.dongle.failure().is_none());
     });
 }

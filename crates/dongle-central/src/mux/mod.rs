@@ -192,6 +192,11 @@ impl<'l, T: Transport, L: Links, R: ReportHandler, const BUFFER: usize> Mux<'l, 
         self.state.borrow_mut().poll_doomed(cx)
     }
 
+    /// The HCI handle of a link that the controller still has, though it may have ended here.
+    pub(crate) fn handle_of(&self, id: LinkId) -> Option<u16> {
+        self.state.borrow().handle_of(id)
+    }
+
     /// Whether [`Mux::run`] has something to do since it was polled last.
     pub(crate) fn is_due(&self) -> bool {
         self.state.borrow_mut().turns().pump_is_due()
@@ -394,6 +399,7 @@ impl<'l, T: Transport, L: Links, R: ReportHandler, const BUFFER: usize> Mux<'l, 
                         });
                     }
                 }
+                unsent.what = Some(Claim::Turn(head.handle()));
                 let turn = poll_fn(|cx| {
                     self.state
                         .borrow_mut()
@@ -419,7 +425,11 @@ impl<'l, T: Transport, L: Links, R: ReportHandler, const BUFFER: usize> Mux<'l, 
             let frame = outgoing.bytes_mut().get_mut(4..).unwrap_or_default();
             if let Some(id) = self.links.find(head.handle()) {
                 let see = |link: &mut Link<'_>| link.info.sdus.outbound(frame);
-                self.links.with_link(id, see);
+                if let Some(cid) = self.links.with_link(id, see).flatten() {
+                    for index in (0..self.links.capacity()).filter(|index| *index != id.index()) {
+                        self.links.with(index, |link| link.info.sdus.forget(cid));
+                    }
+                }
             }
         }
         #[cfg(feature = "security")]
@@ -456,6 +466,8 @@ struct Unsent<'m> {
 enum Claim {
     /// An answer to this command.
     Command(u16),
+    /// The next buffer of the controller, for a packet of this connection.
+    Turn(u16),
     /// A buffer of the controller, for a packet of this connection.
     Credit(u16),
 }
@@ -464,6 +476,7 @@ impl Drop for Unsent<'_> {
     fn drop(&mut self) {
         match self.what.take() {
             Some(Claim::Command(opcode)) => self.state.borrow_mut().command_given_up(opcode),
+            Some(Claim::Turn(handle)) => self.state.borrow_mut().turns().host_gave_up(handle),
             Some(Claim::Credit(handle)) => self.state.borrow_mut().turns().give_back(handle),
             None => {}
         }

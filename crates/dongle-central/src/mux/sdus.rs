@@ -1,7 +1,8 @@
 //! Where each L2CAP channel of a connection is in its service data units (Core Vol 3 Part A,
-//! 3.4.3), for three faults of trouble-host: it panics on the first frame of a unit that is too
-//! short to tell its length, it throws away what was received and not read yet when the peer closes
-//! the channel, and it gives credits for what was received, read or not, until its queue overflows.
+//! 3.4.3), for faults of trouble-host: it panics on the first frame of a unit that is too short to
+//! tell its length, and on the closing of a channel that is not open; it takes any connection's word
+//! and data for any channel; it throws away what was received and not read yet when the peer closes
+//! the channel; and it gives credits for what was received, read or not, until its queue overflows.
 
 use heapless::Vec;
 use trouble_host::config::L2CAP_RX_QUEUE_SIZE;
@@ -13,9 +14,12 @@ const FIRST_DYNAMIC: u16 = 0x0040;
 /// The signalling channel, and commands on it.
 pub(super) const CID_SIGNALLING: u16 = 0x0005;
 const DISCONNECTION_REQUEST: u8 = 0x06;
+const DISCONNECTION_RESPONSE: u8 = 0x07;
 const CONNECTION_REQUEST: u8 = 0x14;
 const CONNECTION_RESPONSE: u8 = 0x15;
 const FLOW_CONTROL_CREDIT: u8 = 0x16;
+/// No channel has this number: there are not so many.
+const NOBODYS: [u8; 2] = [0xFF; 2];
 /// A Disconnection Request in one ACL packet.
 pub const CLOSING: usize = 16;
 
@@ -64,6 +68,8 @@ struct Channel {
     /// Somebody reads the channel to its end: the peer's closing of it waits for that.
     kept: bool,
     closing: Option<[u8; CLOSING]>,
+    /// The peer has sent more than it had credits for: it is we who close the channel.
+    overrun: bool,
 }
 
 /// Frames that came and were not read.
@@ -110,20 +116,22 @@ impl Sdus {
     };
 
     /// Sees a frame on the signalling channel to the peer, L2CAP header first, and corrects the
-    /// credits in it (Core Vol 3 Part A, 4.22 to 4.24).
-    pub fn outbound(&mut self, frame: &mut [u8]) {
+    /// credits in it (Core Vol 3 Part A, 4.22 to 4.24). The channel that it gives out, if it does:
+    /// one that is no other connection's any more.
+    pub fn outbound(&mut self, frame: &mut [u8]) -> Option<u16> {
+        if let [_, _, _, _, DISCONNECTION_RESPONSE, ..] = *frame {
+            self.close_overrun(frame);
+            return None;
+        }
         let (cid, credits, most) = match *frame {
             [_, _, _, _, CONNECTION_REQUEST, _, _, _, _, _, c0, c1, ..] => ([c0, c1], 16, None),
             [_, _, _, _, CONNECTION_RESPONSE, _, _, _, c0, c1, ..] => ([c0, c1], 14, None),
             [_, _, _, _, FLOW_CONTROL_CREDIT, _, _, _, c0, c1, ..] => {
                 let cid = u16::from_le_bytes([c0, c1]);
                 let kept = self.channels.iter_mut().find(|c| c.cid == cid && c.kept);
-                let Some(channel) = kept else {
-                    return;
-                };
-                ([c0, c1], 10, Some(channel.unread.pop_unit()))
+                ([c0, c1], 10, Some(kept?.unread.pop_unit()))
             }
-            _ => return,
+            _ => return None,
         };
         let place = frame.get_mut(credits..);
         if let Some(credits) = place.and_then(|rest| rest.first_chunk_mut()) {
@@ -131,27 +139,86 @@ impl Sdus {
             *credits = given.to_le_bytes();
         }
         let cid = u16::from_le_bytes(cid);
-        if most.is_none() && cid >= FIRST_DYNAMIC {
-            self.last = cid;
-            self.channels.retain(|channel| channel.cid != cid);
+        if most.is_some() || cid < FIRST_DYNAMIC {
+            return None;
+        }
+        self.last = cid;
+        self.forget(cid);
+        // With more channels than that, none can be kept track of.
+        let _ = self.channels.push(Channel::new(cid));
+        Some(cid)
+    }
+
+    /// A channel is another connection's from now on.
+    pub fn forget(&mut self, cid: u16) {
+        self.channels.retain(|channel| channel.cid != cid);
+    }
+
+    /// trouble-host believes that the peer closes a channel which the peer has overrun: makes its
+    /// response the request that the peer has to see (10.1).
+    fn close_overrun(&mut self, frame: &mut [u8]) {
+        if let [_, _, _, _, code, _, _, _, d0, d1, s0, s1] = frame
+            && let Some(channel) = self.channel(u16::from_le_bytes([*d0, *d1]))
+            && core::mem::take(&mut channel.overrun)
+        {
+            *code = DISCONNECTION_REQUEST;
+            core::mem::swap(d0, s0);
+            core::mem::swap(d1, s1);
         }
     }
 
-    /// Whether the first fragment of a frame, L2CAP header first, may pass.
-    pub fn may_pass(&mut self, frame: &[u8]) -> bool {
+    /// Has a frame from the peer, L2CAP header first, close no channel but those of this connection.
+    /// trouble-host refuses what names another one then.
+    pub fn correct(&self, frame: &mut [u8]) {
+        let cid = match frame {
+            [_, _, 5, 0, DISCONNECTION_REQUEST, _, _, _, d0, d1, ..] => [d0, d1],
+            [
+                _,
+                _,
+                5,
+                0,
+                DISCONNECTION_RESPONSE,
+                _,
+                _,
+                _,
+                _,
+                _,
+                s0,
+                s1,
+                ..,
+            ] => [s0, s1],
+            _ => return,
+        };
+        let named = u16::from_le_bytes([*cid[0], *cid[1]]);
+        if !self.channels.iter().any(|channel| channel.cid == named) {
+            for (to, from) in cid.into_iter().zip(NOBODYS) {
+                *to = from;
+            }
+        }
+    }
+
+    /// Whether the first fragment of a frame on this connection, L2CAP header first, may pass.
+    pub fn may_pass(&mut self, handle: u16, frame: &[u8]) -> bool {
         let Some((&[l0, l1, c0, c1], payload)) = frame.split_first_chunk() else {
             return false;
         };
         let (len, cid) = (u16::from_le_bytes([l0, l1]), u16::from_le_bytes([c0, c1]));
         if cid < FIRST_DYNAMIC {
-            return true;
+            return cid != CID_SIGNALLING || is_one_command(len, payload);
         }
+        let is_full = self.channels.is_full();
         let Some(channel) = self.channel(cid) else {
-            // With more channels than that, none can be kept track of.
-            return payload.len() >= 2;
+            // Another connection's, or nobody's; or one too many to be kept track of.
+            return is_full && payload.len() >= 2;
         };
         if channel.kept && channel.unread.is_full() {
-            // The peer has no credit for it.
+            // The peer has no credit for it: the channel is to be closed (10.1), and whoever reads it
+            // never comes to the end of what was sent.
+            if channel.closing.is_none() {
+                channel.units = channel.units.wrapping_add(1);
+                channel.closing = Some(closing(handle, cid));
+                channel.overrun = true;
+            }
             return false;
         }
         if channel.left > 0 {
@@ -227,23 +294,44 @@ impl Sdus {
     }
 
     fn channel(&mut self, cid: u16) -> Option<&mut Channel> {
-        let index = match self.channels.iter().position(|channel| channel.cid == cid) {
-            Some(index) => index,
-            None => {
-                let channel = Channel {
-                    cid,
-                    left: 0,
-                    units: 0,
-                    unread: Unread::NONE,
-                    kept: false,
-                    closing: None,
-                };
-                self.channels.push(channel).ok()?;
-                self.channels.len() - 1
-            }
-        };
-        self.channels.get_mut(index)
+        self.channels.iter_mut().find(|channel| channel.cid == cid)
     }
+}
+
+impl Channel {
+    const fn new(cid: u16) -> Self {
+        Self {
+            cid,
+            left: 0,
+            units: 0,
+            unread: Unread::NONE,
+            kept: false,
+            closing: None,
+            overrun: false,
+        }
+    }
+}
+
+/// Whether a first fragment on the signalling channel is one command, whole. More than one is not
+/// allowed on LE links (4), and the shortest packet holds any; of one in parts, the parts to come would
+/// not be looked at.
+fn is_one_command(len: u16, payload: &[u8]) -> bool {
+    match *payload {
+        [_, _, l0, l1, ref parameters @ ..] => {
+            payload.len() == usize::from(len)
+                && parameters.len() == usize::from(u16::from_le_bytes([l0, l1]))
+        }
+        _ => false,
+    }
+}
+
+/// A Disconnection Request for a channel of ours, as if it came from the peer of this connection.
+fn closing(handle: u16, cid: u16) -> [u8; CLOSING] {
+    let ([h0, h1], [c0, c1]) = ((handle & 0x0FFF | 0x2000).to_le_bytes(), cid.to_le_bytes());
+    let (signalling, code) = (CID_SIGNALLING as u8, DISCONNECTION_REQUEST);
+    [
+        h0, h1, 12, 0, 8, 0, signalling, 0, code, 0xFF, 4, 0, c0, c1, 0, 0,
+    ]
 }
 
 #[cfg(test)]
@@ -254,6 +342,83 @@ mod tests {
         14, 0, 5, 0, 0x14, 1, 10, 0, 0x80, 0, 0x40, 0, 0, 1, 0, 1, 1, 0,
     ];
     const CLOSE: [u8; CLOSING] = [1, 0x20, 12, 0, 8, 0, 5, 0, 6, 9, 4, 0, 0x40, 0, 0x41, 0];
+
+    /// With channel 0x40 open.
+    fn opened() -> Sdus {
+        let mut sdus = Sdus::NONE;
+        assert_eq!(sdus.outbound(&mut REQUEST.clone()), Some(0x40));
+        sdus
+    }
+
+    #[test]
+    fn nobody_is_heard_on_a_channel_that_is_not_his() {
+        let mut sdus = Sdus::NONE;
+        assert!(!sdus.may_pass(1, &[2, 0, 0x40, 0, 0, 0]));
+        let mut sdus = opened();
+        assert!(sdus.may_pass(1, &[2, 0, 0x40, 0, 0, 0]));
+        assert!(!sdus.may_pass(1, &[2, 0, 0x41, 0, 0, 0]));
+        // It was closed, and given to another connection.
+        sdus.forget(0x40);
+        assert!(!sdus.may_pass(1, &[2, 0, 0x40, 0, 0, 0]));
+    }
+
+    #[test]
+    fn nobody_closes_a_channel_that_is_not_his() {
+        let request = |cid| [8, 0, 5, 0, 0x06, 1, 4, 0, cid, 0, 0x41, 0];
+        let response = |cid| [8, 0, 5, 0, 0x07, 1, 4, 0, 0x41, 0, cid, 0];
+        let sdus = opened();
+        for cid in [0, 0x40, 0x41] {
+            for (frame, at) in [(request(cid), 8), (response(cid), 10)] {
+                let (mut corrected, mut expected) = (frame, frame);
+                sdus.correct(&mut corrected);
+                if cid != 0x40 {
+                    expected[at..at + 2].copy_from_slice(&NOBODYS);
+                }
+                assert_eq!(corrected, expected);
+            }
+        }
+    }
+
+    #[test]
+    fn a_signalling_frame_is_one_command_and_whole() {
+        let mut sdus = Sdus::NONE;
+        let one = [8, 0, 5, 0, 0x06, 1, 4, 0, 0, 0, 0, 0];
+        assert!(sdus.may_pass(1, &one));
+        for len in 0..one.len() {
+            assert!(!sdus.may_pass(1, &one[..len]), "cut at {len}");
+        }
+        let empty = [4, 0, 5, 0, 0x01, 1, 0, 0];
+        assert!(sdus.may_pass(1, &empty));
+        let mut two = [&[12, 0, 5, 0], &empty[4..], &one[4..]].concat();
+        assert!(!sdus.may_pass(1, &two));
+        two[0] = 4;
+        assert!(!sdus.may_pass(1, &two), "longer than it says");
+    }
+
+    #[test]
+    fn a_channel_that_the_peer_overruns_is_closed_and_its_end_is_not_that_of_the_data() {
+        let mut sdus = opened();
+        assert_eq!(sdus.keep(), Some(0x40));
+        for _ in 0..WINDOW {
+            assert!(sdus.may_pass(7, &[2, 0, 0x40, 0, 0, 0]));
+        }
+        assert!(!sdus.is_closing(0x40));
+        assert!(!sdus.may_pass(7, &[2, 0, 0x40, 0, 0, 0]));
+        assert!(sdus.is_closing(0x40));
+        assert_eq!(sdus.release(0x40, u32::from(WINDOW)), None);
+        let closing = sdus.let_go(0x40);
+        let request = [7, 0x20, 12, 0, 8, 0, 5, 0, 6, 0xFF, 4, 0, 0x40, 0, 0, 0];
+        assert_eq!(closing, Some(request));
+        // trouble-host answers what the peer never asked.
+        let mut frame = [8, 0, 5, 0, 7, 0xFF, 4, 0, 0x40, 0, 0x41, 0];
+        assert_eq!(sdus.outbound(&mut frame), None);
+        assert_eq!(frame, [8, 0, 5, 0, 6, 0xFF, 4, 0, 0x41, 0, 0x40, 0]);
+        // Any other answer is the peer's to have.
+        let answer = [8, 0, 5, 0, 7, 9, 4, 0, 0x40, 0, 0x41, 0];
+        let mut frame = answer;
+        assert_eq!(sdus.outbound(&mut frame), None);
+        assert_eq!(frame, answer);
+    }
 
     #[test]
     fn the_frames_that_a_peer_takes_are_bounded() {
@@ -281,29 +446,29 @@ mod tests {
 
     #[test]
     fn a_first_frame_has_to_tell_its_length() {
-        let mut sdus = Sdus::NONE;
-        assert!(!sdus.may_pass(&[0, 0, 0x40, 0]));
-        assert!(!sdus.may_pass(&[1, 0, 0x40, 0, 9]));
-        assert!(!sdus.may_pass(&[5, 0, 0x40, 0, 9]));
-        assert!(sdus.may_pass(&[2, 0, 0x40, 0, 0, 0]));
-        assert!(sdus.may_pass(&[1, 0, 4, 0, 9]));
+        let mut sdus = opened();
+        assert!(!sdus.may_pass(1, &[0, 0, 0x40, 0]));
+        assert!(!sdus.may_pass(1, &[1, 0, 0x40, 0, 9]));
+        assert!(!sdus.may_pass(1, &[5, 0, 0x40, 0, 9]));
+        assert!(sdus.may_pass(1, &[2, 0, 0x40, 0, 0, 0]));
+        assert!(sdus.may_pass(1, &[1, 0, 4, 0, 9]));
     }
 
     #[test]
     fn one_octet_may_end_a_unit() {
-        let mut sdus = Sdus::NONE;
-        assert!(sdus.may_pass(&[4, 0, 0x40, 0, 3, 0, 1, 2]));
-        assert!(!sdus.may_pass(&[1, 0, 0x41, 0, 3]));
-        assert!(sdus.may_pass(&[1, 0, 0x40, 0, 3]));
-        assert!(!sdus.may_pass(&[1, 0, 0x40, 0, 3]));
+        let mut sdus = opened();
+        assert!(sdus.may_pass(1, &[4, 0, 0x40, 0, 3, 0, 1, 2]));
+        assert!(!sdus.may_pass(1, &[1, 0, 0x41, 0, 3]));
+        assert!(sdus.may_pass(1, &[1, 0, 0x40, 0, 3]));
+        assert!(!sdus.may_pass(1, &[1, 0, 0x40, 0, 3]));
     }
 
     #[test]
     fn a_channel_that_ended_in_the_middle_leaves_nothing_behind() {
-        let mut sdus = Sdus::NONE;
-        assert!(sdus.may_pass(&[4, 0, 0x40, 0, 30, 0, 1, 2]));
+        let mut sdus = opened();
+        assert!(sdus.may_pass(1, &[4, 0, 0x40, 0, 30, 0, 1, 2]));
         sdus.outbound(&mut REQUEST.clone());
-        assert!(!sdus.may_pass(&[1, 0, 0x40, 0, 3]));
+        assert!(!sdus.may_pass(1, &[1, 0, 0x40, 0, 3]));
     }
 
     #[test]
@@ -311,7 +476,7 @@ mod tests {
         let mut sdus = Sdus::NONE;
         assert!(!sdus.holds(&CLOSE));
         sdus.outbound(&mut REQUEST.clone());
-        assert!(sdus.may_pass(&[4, 0, 0x40, 0, 2, 0, 1, 2]));
+        assert!(sdus.may_pass(1, &[4, 0, 0x40, 0, 2, 0, 1, 2]));
         assert_eq!(sdus.keep(), Some(0x40));
         assert!(sdus.holds(&CLOSE));
         assert_eq!(sdus.release(0x40, 0), None);
@@ -353,14 +518,14 @@ mod tests {
         let mut sdus = Sdus::NONE;
         sdus.outbound(&mut REQUEST.clone());
         // A unit of two frames, one of one, and the beginning of a third.
-        assert!(sdus.may_pass(&[4, 0, 0x40, 0, 4, 0, 1, 2]));
+        assert!(sdus.may_pass(1, &[4, 0, 0x40, 0, 4, 0, 1, 2]));
         assert_eq!(sdus.keep(), Some(0x40));
-        assert!(sdus.may_pass(&[2, 0, 0x40, 0, 3, 4]));
-        assert!(sdus.may_pass(&[3, 0, 0x40, 0, 1, 0, 1]));
-        assert!(sdus.may_pass(&[4, 0, 0x40, 0, 4, 0, 1, 2]));
+        assert!(sdus.may_pass(1, &[2, 0, 0x40, 0, 3, 4]));
+        assert!(sdus.may_pass(1, &[3, 0, 0x40, 0, 1, 0, 1]));
+        assert!(sdus.may_pass(1, &[4, 0, 0x40, 0, 4, 0, 1, 2]));
         assert_eq!(given(&mut sdus, 4), 2);
         assert_eq!(given(&mut sdus, 0), 1);
-        assert!(sdus.may_pass(&[2, 0, 0x40, 0, 3, 4]));
+        assert!(sdus.may_pass(1, &[2, 0, 0x40, 0, 3, 4]));
         assert_eq!(given(&mut sdus, 1), 2);
     }
 
@@ -368,15 +533,15 @@ mod tests {
     fn a_peer_that_has_no_credit_is_not_heard() {
         let mut sdus = Sdus::NONE;
         sdus.outbound(&mut REQUEST.clone());
-        assert!(sdus.may_pass(&[2, 0, 0x40, 0, 0, 0]));
+        assert!(sdus.may_pass(1, &[2, 0, 0x40, 0, 0, 0]));
         assert_eq!(sdus.keep(), Some(0x40));
         for _ in 1..WINDOW {
-            assert!(sdus.may_pass(&[2, 0, 0x40, 0, 0, 0]));
+            assert!(sdus.may_pass(1, &[2, 0, 0x40, 0, 0, 0]));
         }
-        assert!(!sdus.may_pass(&[2, 0, 0x40, 0, 0, 0]));
+        assert!(!sdus.may_pass(1, &[2, 0, 0x40, 0, 0, 0]));
         assert_eq!(given(&mut sdus, WINDOW), 1);
-        assert!(sdus.may_pass(&[2, 0, 0x40, 0, 0, 0]));
-        assert!(!sdus.may_pass(&[2, 0, 0x40, 0, 0, 0]));
+        assert!(sdus.may_pass(1, &[2, 0, 0x40, 0, 0, 0]));
+        assert!(!sdus.may_pass(1, &[2, 0, 0x40, 0, 0, 0]));
     }
 
     #[test]
@@ -384,7 +549,7 @@ mod tests {
         let mut sdus = Sdus::NONE;
         sdus.outbound(&mut REQUEST.clone());
         for _ in 0..200 {
-            assert!(sdus.may_pass(&[2, 0, 0x40, 0, 0, 0]));
+            assert!(sdus.may_pass(1, &[2, 0, 0x40, 0, 0, 0]));
         }
         assert_eq!(given(&mut sdus, 200), 200);
     }

@@ -198,6 +198,25 @@ fn a_frame_that_trouble_host_gives_up_does_not_hold_up_the_bearers_for_ever() {
 }
 
 #[test]
+fn a_frame_that_waits_for_a_buffer_is_not_given_up_however_long_the_link_stands_still() {
+    let mut bench = Bench::connected(1);
+    assert!(bench.host_sends(true, 56, 27));
+    assert!(!bench.host_sends(false, 56, 27), "no buffer");
+    let later = Instant::from_secs(3);
+    assert!(!bench.state.turns().att_may_begin(7, later));
+    bench.state.handle_timeout(later);
+    // The peer is heard again.
+    bench.event(&[0x13, 5, 1, 7, 0, 1, 0]);
+    assert!(!bench.state.turns().att_may_begin(7, later));
+    assert!(bench.host_sends(false, 56, 27));
+    // Now its writer has gone.
+    assert!(!bench.host_sends(false, 56, 6), "no buffer");
+    bench.state.turns().host_gave_up(7);
+    bench.event(&[0x13, 5, 1, 7, 0, 1, 0]);
+    assert!(bench.state.turns().att_may_begin(7, later));
+}
+
+#[test]
 fn with_one_buffer_both_sides_have_their_turn() {
     let mut bench = Bench::connected(1);
     let mut sent = Vec::new();
@@ -228,6 +247,39 @@ fn a_side_that_lost_interest_does_not_hold_up_the_other() {
     // Its future was dropped meanwhile; it is let go first once, and never again.
     assert!(!bench.att_sends());
     assert!(bench.att_sends());
+}
+
+#[test]
+fn a_peer_has_no_say_on_the_channels_of_another() {
+    let mut bench = Bench::connected(2);
+    let mut other = CONNECTED;
+    other[4] = 8;
+    assert!(bench.event(&other).is_some());
+    // trouble-host asks the first for a channel.
+    let id = bench.links.find(7).unwrap();
+    let mut request = [
+        14, 0, 5, 0, 0x14, 1, 10, 0, 0x80, 0, 0x40, 0, 0, 1, 0, 1, 1, 0,
+    ];
+    bench
+        .links
+        .with_link(id, |link| link.info.sdus.outbound(&mut request));
+    let data = [0, 0x20, 6, 0, 2, 0, 0x40, 0, 0, 0];
+    let close = [0, 0x20, 12, 0, 8, 0, 5, 0, 6, 1, 4, 0, 0x40, 0, 0x41, 0];
+    let from = |peer: u8, packet: &[u8]| [&[peer], &packet[1..]].concat();
+    assert!(
+        bench
+            .inbound(PacketKind::AclData, &from(7, &data))
+            .is_some()
+    );
+    assert_eq!(bench.inbound(PacketKind::AclData, &from(8, &data)), None);
+    let passed = bench
+        .inbound(PacketKind::AclData, &from(8, &close))
+        .unwrap();
+    assert_eq!(passed[12..14], [0xFF, 0xFF], "no channel of his");
+    let passed = bench
+        .inbound(PacketKind::AclData, &from(7, &close))
+        .unwrap();
+    assert_eq!(passed, from(7, &close));
 }
 
 #[test]
@@ -447,7 +499,7 @@ fn an_att_pdu_in_many_packets_reaches_the_bearer_once() {
     assert_eq!(answer.flatten(), Some(3));
     assert_eq!(out[0], 0x03);
     // Other channels pass through as they are.
-    let signal = [7, 0x20, 6, 0, 2, 0, 0x40, 0, 1, 2];
+    let signal = [7, 0x20, 8, 0, 4, 0, 5, 0, 1, 1, 0, 0];
     assert_eq!(
         bench.inbound(PacketKind::AclData, &signal),
         Some(signal.to_vec())

@@ -22,6 +22,8 @@ struct HostFrame {
     handle: u16,
     left: usize,
     since: Instant,
+    /// Its next packet waits for a buffer: it will be gone on with.
+    waits: bool,
 }
 
 /// The turns.
@@ -122,17 +124,24 @@ impl Turns {
 
     /// When a frame that trouble-host does not go on with is given up, if a bearer waits for that.
     pub fn deadline(&self) -> Option<Instant> {
-        let stalled = self
-            .host_frames
-            .iter()
-            .map(|f| f.since + STALLED_FRAME)
-            .min();
+        let left_alone = self.host_frames.iter().filter(|f| !f.waits);
+        let stalled = left_alone.map(|f| f.since + STALLED_FRAME).min();
         stalled.filter(|_| self.att_waits)
     }
 
     /// Gives up the frames that trouble-host does not go on with.
     pub fn expire(&mut self, now: Instant) {
-        self.host_frames.retain(|f| f.since + STALLED_FRAME > now);
+        self.host_frames
+            .retain(|f| f.waits || f.since + STALLED_FRAME > now);
+    }
+
+    /// trouble-host does not wait for a packet's turn any more, on this connection.
+    pub fn host_gave_up(&mut self, handle: u16) {
+        for frame in self.host_frames.iter_mut().filter(|f| f.handle == handle) {
+            frame.waits = false;
+        }
+        // When the frame is given up has to be looked at again.
+        self.wake_pump();
     }
 
     /// Has both sides look again.
@@ -193,6 +202,11 @@ impl Turns {
         }
         if !self.credits.take(handle, Owner::Host) {
             self.host_waits = true;
+            if head.continues()
+                && let Some(frame) = self.host_frames.iter_mut().find(|f| f.handle == handle)
+            {
+                frame.waits = true;
+            }
             return Poll::Pending;
         }
         self.host_waits = false;
@@ -293,6 +307,7 @@ impl Turns {
                 handle,
                 left,
                 since,
+                waits: false,
             });
         }
         if self.att_waits {

@@ -51,9 +51,11 @@ fn holds(id: LinkId, packet: &[u8], links: &impl Links) -> bool {
 /// not see is thrown away.
 fn may_pass(id: LinkId, frame: &[u8], links: &impl Links) -> bool {
     let judged = links.with_link(id, |link| {
-        let pass = link.info.sdus.may_pass(frame);
+        let pass = link.info.sdus.may_pass(link.info.handle, frame);
         if !pass {
             link.info.reassembly.skip();
+            // A channel that the peer has overrun is to be closed.
+            link.bearer.changed();
         }
         pass
     });
@@ -176,14 +178,21 @@ impl MuxState {
             }
             Step::Foreign if first && holds(id, packet, links) => Inbound::Taken,
             Step::Foreign if first && !may_pass(id, data, links) => {
-                self.dropped("a frame of a channel that does not tell its length", packet)
+                self.dropped("a frame that its channel can not take", packet)
             }
             Step::Foreign => match request::parse(handle, data).filter(|_| first) {
                 Some(request) => {
                     self.ask(request);
                     Inbound::Taken
                 }
-                None => Inbound::ForHost(packet.len()),
+                None => {
+                    if let Some((_, frame)) = packet.split_first_chunk_mut::<4>()
+                        && first
+                    {
+                        links.with_link(id, |link| link.info.sdus.correct(frame));
+                    }
+                    Inbound::ForHost(packet.len())
+                }
             },
             Step::More => Inbound::Taken,
             Step::Dropped(what) => self.dropped(what, packet),
@@ -409,6 +418,12 @@ impl MuxState {
             .iter()
             .find(|(h, _)| *h == handle)
             .map(|(_, id)| *id)
+    }
+
+    /// The handle of a connection that has not ended in the controller.
+    pub fn handle_of(&self, id: LinkId) -> Option<u16> {
+        let of = |(handle, link): &(u16, LinkId)| (*link == id).then_some(*handle);
+        self.links.iter().find_map(of)
     }
 
     /// A connection is over, and all that was kept for it.
