@@ -1,21 +1,22 @@
 //! `dongle-central` as firmware uses it: static memory, one thread, and nothing in between.
 
+use std::pin::pin;
 use std::time::Duration;
 
-use dongle_central::att::{HandleRange, Uuid};
+use dongle_central::att::{AttributeHandle, HandleRange, Uuid};
 use dongle_central::bearer::ValueKind;
-use dongle_central::central::{Central, ConnectConfig, Controller};
+use dongle_central::central::{Central, ConnectConfig, Controller, ScanConfig};
 use dongle_central::client::{Client, Error, Notified, Subscription};
 use dongle_central::gatt::uuids::CLIENT_CONFIGURATION;
 use dongle_central::gatt::{Characteristic, ClientConfiguration, Properties};
-use dongle_central::links::{Address, Reason, StaticLinks};
+use dongle_central::links::{Address, Links as _, Reason, StaticLinks};
 use dongle_central::mux::Mux;
-use dongle_tests::bench::{PATIENCE, soon};
+use dongle_tests::bench::{PATIENCE, soon, until};
 use dongle_virtual::peripheral::HeapPool;
 use dongle_virtual::{Air, AirConfig, ControllerConfig};
 use embassy_sync::blocking_mutex::raw::CriticalSectionRawMutex;
 use embassy_time::Instant;
-use futures_lite::future::or;
+use futures_lite::future::{or, zip};
 use hci_transport::HciChannel;
 use trouble_host::HostResources;
 
@@ -32,6 +33,21 @@ pub struct Firmware<'l>(Client<&'l Links>);
 
 /// Runs a scenario on a connection.
 pub fn run(scenario: impl AsyncFnOnce(&Firmware<'_>, &Peer)) {
+    on_central(async |central, _, peer| {
+        let connection = central
+            .connect(peer_address(peer), &ConnectConfig::default(), soon_enough())
+            .await
+            .unwrap();
+        let client = connection.client();
+        client.exchange_mtu(MTU).await.unwrap();
+        scenario(&Firmware(client), peer).await;
+    });
+}
+
+type HostCentral<'s, 'a> = Central<'s, 'a, HciChannel, Links, HeapPool>;
+
+/// Runs some work beside everything that has to run.
+fn on_central(work: impl AsyncFnOnce(&HostCentral<'_, '_>, &Links, &Peer)) {
     let air = Air::with(AirConfig::free_running());
     let peer = Peer::start(&air);
     let (_controller, channel) = air.attach(ControllerConfig::default());
@@ -42,20 +58,59 @@ pub fn run(scenario: impl AsyncFnOnce(&Firmware<'_>, &Peer)) {
         .set_random_address(Address::random([6, 5, 4, 3, 2, 0xC1]))
         .build();
     let central = Central::new(&mux, &stack);
-    let work = async {
-        let address = Address::random(peer.peripheral.address().bytes);
-        let deadline = Instant::now() + PATIENCE.try_into().unwrap();
-        let config = ConnectConfig::default();
-        let connecting = central.connect(address, &config, Some(deadline));
-        let connection = connecting.await.unwrap();
-        let client = connection.client();
-        client.exchange_mtu(MTU).await.unwrap();
-        scenario(&Firmware(client), &peer).await;
-    };
-    soon(or(work, async {
+    soon(or(work(&central, &links, &peer), async {
         let ended = central.run().await;
         panic!("the central ended: {ended}");
     }));
+}
+
+fn peer_address(peer: &Peer) -> Address {
+    Address::random(peer.peripheral.address().bytes)
+}
+
+fn soon_enough() -> Option<Instant> {
+    Some(Instant::now() + PATIENCE.try_into().unwrap())
+}
+
+#[test]
+fn a_link_that_a_request_had_no_response_on_is_ended_though_it_is_held() {
+    on_central(async |central, links, peer| {
+        let connection = central
+            .connect(peer_address(peer), &ConnectConfig::default(), soon_enough())
+            .await
+            .unwrap();
+        peer.server.be_silent(true);
+        let firmware = Firmware(connection.client());
+        let asked = peer.peripheral.received();
+        let handle = AttributeHandle::new(peer.first).unwrap();
+        let mut write = pin!(firmware.0.write(handle, b"x"));
+        let out = until("the request is out", || peer.peripheral.received() > asked);
+        or(async { _ = write.as_mut().await }, out).await;
+        // As if 30 s had passed.
+        let late = Instant::now() + embassy_time::Duration::from_secs(31);
+        links.with(0, |link| link.bearer.handle_timeout(late));
+        links.doorbell().ring(0);
+        let error = write.await.unwrap_err();
+        assert_eq!(error, Error::Disconnected(Reason::TransactionTimeout));
+        until("the peer sees its end", || !peer.peripheral.is_connected()).await;
+        assert_eq!(connection.disconnected().await, Reason::TransactionTimeout);
+    });
+}
+
+#[test]
+fn a_scan_whose_place_another_takes_at_once_does_not_wait_for_ever() {
+    on_central(async |central, _, _| {
+        let (first, second) = (
+            central.scan(ScanConfig::default()),
+            central.scan(ScanConfig {
+                active: true,
+                ..ScanConfig::default()
+            }),
+        );
+        let (first, second) = zip(first, second).await;
+        assert!(!first.unwrap().is_running());
+        assert!(second.unwrap().is_running());
+    });
 }
 
 fn end(error: Error) -> End {

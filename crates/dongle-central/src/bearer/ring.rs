@@ -231,6 +231,14 @@ impl Ring<'_> {
 }
 
 #[cfg(test)]
+impl Cursor {
+    /// How many records it is behind another.
+    pub(super) fn after_how_many(self, other: Cursor) -> u32 {
+        self.number.wrapping_sub(other.number)
+    }
+}
+
+#[cfg(test)]
 impl RingState {
     /// An empty ring that has seen so many records.
     pub(super) fn empty_at(number: u32) -> Self {

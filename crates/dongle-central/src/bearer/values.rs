@@ -238,6 +238,8 @@ impl Bearer<'_> {
                 if subscriber.has_yet_to_read(oldest.tag, ValueKind::Notification, oldest.cursor) {
                     subscriber.pending = subscriber.pending.saturating_sub(1);
                     subscriber.missed = subscriber.missed.saturating_add(1);
+                    // One that is never read would be overtaken by the numbers of the records.
+                    subscriber.cursor = Ring::after(&oldest);
                     counters.missed = counters.missed.wrapping_add(1);
                 }
             }
@@ -349,5 +351,13 @@ fn announce(subscribers: &mut [Subscriber], handle: u16, kind: ValueKind, place:
         }
         subscriber.pending = subscriber.pending.saturating_add(1);
         subscriber.wake();
+    }
+}
+
+#[cfg(test)]
+impl Subscriber {
+    /// How many records it is behind the oldest that is left.
+    pub(super) fn lag(&self, oldest: Cursor) -> u32 {
+        oldest.after_how_many(self.cursor)
     }
 }

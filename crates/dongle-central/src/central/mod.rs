@@ -352,13 +352,14 @@ where
         }
     }
 
-    /// Ends a link, whether anybody holds it or not.
+    /// Ends a link, whether anybody holds it or not, and whether its bearer has ended or not.
     async fn disconnect(&self, id: LinkId) {
-        if let Err(e) = self
-            .disconnect_for(id, DisconnectReason::RemoteUserTerminatedConn)
-            .await
-        {
-            debug!("disconnecting: {:?}", e);
+        if let Some(handle) = self.mux.handle_of(id) {
+            let reason = DisconnectReason::RemoteUserTerminatedConn;
+            let command = Disconnect::new(ConnHandle::new(handle), reason);
+            if let Err(e) = self.tell(&command).await {
+                debug!("disconnecting: {:?}", e);
+            }
         }
     }
 

@@ -91,9 +91,14 @@ impl Radio {
         self.scanning || self.busy
     }
 
+    /// Whether that scan is the one that is wanted.
+    pub(super) fn wants(&self, number: u32) -> bool {
+        self.wanted.as_ref().is_some_and(|(_, n)| *n == number)
+    }
+
     /// Whether that scan may run now.
     pub(super) fn may_scan(&self, number: u32) -> bool {
-        self.connecting == 0 && self.wanted.as_ref().is_some_and(|(_, n)| *n == number)
+        self.connecting == 0 && self.wants(number)
     }
 
     /// Whether another address is due.

@@ -122,7 +122,7 @@ where
     R: ReportHandler,
 {
     /// Starts to scan. There is one scan at a time: a new one takes the place of the last.
-    /// Reports go to the mux's handler until the result is dropped.
+    /// Reports go to the mux's handler until the result is dropped, or replaced so.
     ///
     /// # Errors
     /// [`Error::Hci`] with the controller's status if it refuses.
@@ -141,6 +141,8 @@ where
             match radio.refused {
                 _ if radio.ended => Poll::Ready(Err(Error::Ended)),
                 Some((n, status)) if n == number => Poll::Ready(Err(Error::Hci(status))),
+                // Another has taken its place already.
+                _ if !radio.wants(number) => Poll::Ready(Ok(())),
                 // A scan that waits for an attempt to connect has begun, too.
                 _ if radio.is_scanning(number) || radio.connecting > 0 => Poll::Ready(Ok(())),
                 _ => {

@@ -187,6 +187,24 @@ fn a_reader_who_was_idle_for_ages_hears_the_next_value() {
 }
 
 #[test]
+fn a_reader_who_never_reads_is_not_overtaken_by_the_count_of_values() {
+    let mut rig = Rig::with_queues(100, 100);
+    let idle = rig.subscribe(3, Notification);
+    for number in 0..50 {
+        notify(&mut rig, 3, &[number; 10]);
+    }
+    // Behind by 2^31 of them, it would count as ahead.
+    let oldest = Ring {
+        state: &mut rig.state.notifications,
+        bytes: &mut rig.notifications,
+    }
+    .start();
+    assert_eq!(rig.subscribers[0].lag(oldest), 0);
+    assert_eq!(rig.next(idle), Poll::Ready(Ok(Heard::Missed(43))));
+    assert_eq!(rig.next(idle), value(&[43; 10]));
+}
+
+#[test]
 fn places_for_subscriptions_are_bounded_and_given_back() {
     let mut rig = Rig::new();
     let handle = AttributeHandle::new(3).unwrap();
