@@ -52,7 +52,7 @@ fn connecting(dongle: &Dongle, peer: &Peer) -> JoinHandle<Result<DeviceConnectio
 }
 
 /// Takes a pairing by LE Secure Connections so many steps far.
-fn secure(peer: &mut Peer, steps: usize) {
+pub fn secure(peer: &mut Peer, steps: usize) {
     if steps == 0 {
         return;
     }

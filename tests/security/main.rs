@@ -7,6 +7,7 @@ mod bonds;
 mod cache;
 mod channels;
 mod demand;
+mod dropped;
 mod faults;
 mod foreign;
 mod lock;
