@@ -1,10 +1,11 @@
 //! What lasts from one connection to the next.
 
-use std::fs;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
+use std::{fs, io};
 
-use dongle::security::{BondStore as _, FileStore, IoCapabilities, Level, SecurityError};
+use dongle::security::{BondStore, FileStore, IoCapabilities, Level, SecurityError, Zeroizing};
 use dongle::{Address, Dongle, Error};
 use dongle_tests::bench::soon;
 use serde_json::json;
@@ -264,4 +265,48 @@ fn a_crash_while_writing_harms_nothing() {
         assert!(!left[0].exists());
         store.save(own, b"before").expect("it is saved");
     }
+}
+
+/// Bonds that can't be read at the moment, or not by this program, are somebody's all the same.
+#[test]
+fn a_store_that_can_not_be_read_is_not_written_over() {
+    #[derive(Default)]
+    struct Broken(Arc<AtomicUsize>);
+
+    impl BondStore for Broken {
+        fn load(&self, _: Address) -> io::Result<Option<Zeroizing<Vec<u8>>>> {
+            Err(io::Error::other("no such luck"))
+        }
+
+        fn save(&self, _: Address, _: &[u8]) -> io::Result<()> {
+            self.0.fetch_add(1, Ordering::SeqCst);
+            Ok(())
+        }
+
+        fn set_aside(&self, _: Address) -> io::Result<String> {
+            Err(io::Error::other("no such luck"))
+        }
+    }
+
+    let world = World::new();
+    let (open, _controller) = world.dongle();
+    let saved = Arc::new(AtomicUsize::new(0));
+    let dongle = soon(open.bond_store(Broken(saved.clone()))).expect("the dongle opens");
+    let problem = dongle.bond_store_problem().expect("it is reported");
+    assert!(problem.contains("no such luck"), "{problem}");
+    let mut peer = Peer::new(&world);
+    let connection = soon(dongle.device(peer.address).connect()).expect("the peer is there");
+    peer.connected();
+    let pairing = std::thread::spawn({
+        let connection = connection.clone();
+        move || soon(connection.pair())
+    });
+    Pairing::just_works(&mut peer);
+    let error = pairing
+        .join()
+        .expect("no panic")
+        .expect_err("it is not kept");
+    assert!(matches!(error, Error::BondStore(_)), "{error}");
+    assert_eq!(connection.security().level(), Level::Encrypted);
+    assert_eq!(saved.load(Ordering::SeqCst), 0);
 }

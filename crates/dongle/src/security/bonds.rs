@@ -25,6 +25,9 @@ struct State {
     own: Option<Address>,
     document: Document,
     problem: Option<String>,
+    /// There may be bonds in the store that could neither be read nor put aside: they are not written
+    /// over.
+    keeps_out: bool,
     /// Bonds that were numbered.
     numbered: u64,
 }
@@ -68,11 +71,15 @@ impl Bonds {
                 Err(why) => Some(match self.store.set_aside(own) {
                     Ok(place) => format!("the bonds can't be read ({why}); kept as {place}"),
                     Err(error) => {
+                        state.keeps_out = true;
                         format!("the bonds can't be read ({why}), nor put aside: {error}")
                     }
                 }),
             },
-            Err(error) => Some(format!("the bonds can't be read: {error}")),
+            Err(error) => {
+                state.keeps_out = true;
+                Some(format!("the bonds can't be read: {error}"))
+            }
         };
         if let Some(problem) = &problem {
             log::warn!("{problem}");
@@ -221,6 +228,10 @@ impl Bonds {
     fn keep(&self, state: &State) -> Result<(), Error> {
         self.identify(state);
         let Some(own) = state.own else { return Ok(()) };
+        if state.keeps_out {
+            let problem = state.problem.clone().unwrap_or_default();
+            return Err(Error::BondStore(format!("not written over: {problem}")));
+        }
         let kept = self.store.save(own, &state.document.write());
         kept.map_err(|error| Error::BondStore(error.to_string()))
     }
