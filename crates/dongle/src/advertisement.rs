@@ -253,6 +253,11 @@ impl Heard {
         }
     }
 
+    /// Whether more of an advertisement has to come.
+    pub(crate) fn has_fragments(&self) -> bool {
+        !self.partial.is_empty()
+    }
+
     /// Bytes of data it holds.
     pub(crate) fn size(&self) -> usize {
         self.advertisement.data.len() + self.advertisement.response.len() + self.partial.len()

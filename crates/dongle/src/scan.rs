@@ -46,17 +46,15 @@ pub(crate) struct Filter {
 
 impl Filter {
     /// Whether a report may matter, before anything is made of it.
-    pub(crate) fn admits(
-        &self,
-        identity: Option<Address>,
-        address: Address,
-        rssi: Option<i8>,
-    ) -> bool {
+    pub(crate) fn admits(&self, identity: Option<Address>, address: Address) -> bool {
         let wanted = |address| self.addresses.contains(&address);
-        (self.addresses.is_empty() || wanted(address) || identity.is_some_and(wanted))
-            && self
-                .least_rssi
-                .is_none_or(|least| rssi.is_some_and(|rssi| rssi >= least))
+        self.addresses.is_empty() || wanted(address) || identity.is_some_and(wanted)
+    }
+
+    /// Whether a report was received strongly enough.
+    pub(crate) fn hears(&self, rssi: Option<i8>) -> bool {
+        self.least_rssi
+            .is_none_or(|least| rssi.is_some_and(|rssi| rssi >= least))
     }
 
     /// Whether an advertisement is told of.
@@ -343,6 +341,14 @@ impl ScanQueue {
 
     fn lock(&self) -> MutexGuard<'_, Queue> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+impl ScanQueue {
+    /// What was told so far.
+    pub(crate) fn take_all(&self) -> Vec<Advertisement> {
+        self.lock().found.drain(..).collect()
     }
 }
 

@@ -302,7 +302,15 @@ impl Running {
             queue,
             ..
         } = &self.request;
-        if !filter.admits(identity, address, report.rssi) {
+        if !filter.admits(identity, address) {
+            return;
+        }
+        // Each fragment has a strength of its own: left out, it would be missing in the middle. It is
+        // the last one's that counts.
+        let is_fragment =
+            || report.more_follows || self.memory.has_fragments(identity, address, report);
+        let is_heard = filter.hears(report.rssi);
+        if !is_heard && !is_fragment() {
             return;
         }
         let (heard, update) = self.memory.take(identity, address, report, *remember);
@@ -312,7 +320,7 @@ impl Running {
             (Mode::OnChange, update) => update == Update::Changed,
             (Mode::Once, update) => update == Update::Changed && !heard.told,
         };
-        if worth && filter.accepts(heard.advertisement()) {
+        if worth && is_heard && filter.accepts(heard.advertisement()) {
             heard.told = true;
             queue.push(heard.advertisement().clone());
         }
@@ -320,6 +328,17 @@ impl Running {
 }
 
 impl Memory {
+    /// Whether fragments of an advertisement are there that this report goes on with.
+    fn has_fragments(
+        &self,
+        identity: Option<Address>,
+        address: Address,
+        report: &Report<'_>,
+    ) -> bool {
+        let key = (identity.unwrap_or(address), report.sid);
+        !report.legacy && self.devices.get(&key).is_some_and(Heard::has_fragments)
+    }
+
     /// Takes a report. What that costs does not depend on how many devices there are.
     fn take(
         &mut self,
@@ -432,6 +451,47 @@ mod tests {
         assert_eq!(take(after, &second), Update::Changed);
         assert_eq!(take(after, &second), Update::Same);
         assert_eq!(memory.devices.len(), 1);
+    }
+
+    #[test]
+    fn a_fragment_that_was_received_weakly_is_no_hole_in_the_data() {
+        let queue = Arc::new(ScanQueue::default());
+        let mut filter = Filter::default();
+        filter.least_rssi = Some(-72);
+        let mut running = Running {
+            request: ScanRequest {
+                id: 1,
+                config: ScanConfig::default(),
+                deadline: None,
+                mode: Mode::OnChange,
+                filter,
+                remember: 10,
+                queue: Arc::clone(&queue),
+            },
+            proven: false,
+            memory: Memory::default(),
+        };
+        let mut hear = |data, more_follows, rssi| {
+            let (address, report) = report(1, data);
+            let report = Report {
+                more_follows,
+                rssi: Some(rssi),
+                legacy: false,
+                sid: Some(1),
+                ..report
+            };
+            running.take(None, address, &report);
+            queue.take_all()
+        };
+        assert_eq!(hear(b"\x07\x09ab", true, -70).len(), 0);
+        assert_eq!(hear(b"cd", true, -75).len(), 0);
+        let told = hear(b"ef", false, -70);
+        assert_eq!(told.len(), 1);
+        assert_eq!(told[0].name().as_deref(), Some("abcdef"));
+        // As a whole, it is as strong as its end.
+        assert_eq!(hear(b"\x03\x09", true, -70).len(), 0);
+        assert_eq!(hear(b"xy", false, -75).len(), 0);
+        assert_eq!(hear(b"\x03\x09zz", false, -75).len(), 0);
     }
 
     #[test]
