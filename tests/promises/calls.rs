@@ -220,3 +220,18 @@ fn a_timeout_longer_than_any_clock_is_none() {
         assert_eq!(read, b"first");
     });
 }
+
+#[test]
+fn a_discovery_that_is_not_polled_any_more_holds_up_no_other() {
+    let bench = Bench::new();
+    two_values(&bench);
+    soon(async {
+        let connection = bench.connect().await;
+        let mut left_alone = pin!(connection.characteristic(0xFFF0, 0xFFF1).into_future());
+        assert!(poll_once(left_alone.as_mut()).await.is_none());
+        let second = connection.characteristic(0xFFF0, 0xFFF2).await.unwrap();
+        assert_eq!(second.read().await.unwrap(), b"second");
+        let first = left_alone.await.unwrap();
+        assert_eq!(first.read().await.unwrap(), b"first");
+    });
+}

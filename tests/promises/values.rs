@@ -204,3 +204,67 @@ fn a_caller_in_a_tight_loop_of_writes_without_response_is_slowed_and_loses_nothi
         }
     });
 }
+
+/// What the device was told last to do with the measurement, as far as it was told.
+fn configured(bench: &Bench) -> Vec<u8> {
+    bench.server.value(bench.measurement + 1)
+}
+
+#[test]
+fn a_subscription_made_while_another_ends_hears_its_values() {
+    let bench = Bench::new();
+    soon(async {
+        let (_connection, measurement) = bench.measurement().await;
+        let first = measurement.subscribe().await.unwrap();
+        let ending = first.unsubscribe().into_future();
+        let (ended, second) = zip(ending, measurement.subscribe().into_future()).await;
+        ended.unwrap();
+        let mut second = second.unwrap();
+        assert_eq!(configured(&bench), [1, 0]);
+        let value = notification(bench.measurement, b"heard");
+        bench.peer.send_async(&value).await.unwrap();
+        let heard = second.notified().await.unwrap();
+        assert_eq!(heard, Notified::Value(b"heard".to_vec()));
+        second.unsubscribe().await.unwrap();
+        assert_eq!(configured(&bench), [0, 0]);
+    });
+}
+
+#[test]
+fn an_end_that_was_given_up_does_not_leave_the_next_subscription_deaf() {
+    let bench = Bench::new();
+    soon(async {
+        let (_connection, measurement) = bench.measurement().await;
+        let first = measurement.subscribe().await.unwrap();
+        bench.server.be_silent(true);
+        let given_up = first.unsubscribe().timeout(Duration::from_millis(20));
+        assert!(given_up.await.unwrap_err().is_timeout());
+        bench.server.be_silent(false);
+        // It has arrived, and is answered late.
+        bench.server.set_value(bench.measurement + 1, &[0, 0]);
+        bench.peer.send(&[0x13]).unwrap();
+        let _second = measurement.subscribe().await.unwrap();
+        assert_eq!(configured(&bench), [1, 0]);
+    });
+}
+
+#[test]
+fn notified_and_indicated_at_the_same_time_both_are_heard() {
+    let bench = Bench::new();
+    bench.server.service(0xFFF0);
+    let both = bench.server.characteristic(0xFFF1, 0x30, b"");
+    let configuration = bench.server.descriptor(0x2902, &[0, 0]);
+    soon(async {
+        let connection = bench.connect().await;
+        let value = connection.characteristic(0xFFF0, 0xFFF1).await.unwrap();
+        let (notified, indicated) = (value.subscribe().notify(), value.subscribe().indicate());
+        let (notified, indicated) = zip(notified.into_future(), indicated.into_future()).await;
+        let (mut notified, mut indicated) = (notified.unwrap(), indicated.unwrap());
+        assert_eq!(bench.server.value(configuration), [3, 0]);
+        bench.peer.send(&notification(both, b"n")).unwrap();
+        bench.peer.send(&indication(both, b"i")).unwrap();
+        let heard = |value: &[u8]| Notified::Value(value.to_vec());
+        assert_eq!(notified.notified().await.unwrap(), heard(b"n"));
+        assert_eq!(indicated.notified().await.unwrap(), heard(b"i"));
+    });
+}

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use dongle_central::att::{AttributeHandle, Mtu, Uuid};
 use dongle_central::bearer::ValueKind;
 use dongle_central::client::Client;
-use dongle_central::gatt::uuids;
+use dongle_central::gatt::{ClientConfiguration, uuids};
 use dongle_central::links::{LinkId, LinkInfo, LinkPhase, Links as _, Reason};
 use futures_channel::mpsc;
 
@@ -97,12 +97,16 @@ impl Held {
         self.dongle.shared.explain(error)
     }
 
-    /// How many subscriptions there are to a value.
-    pub(crate) fn subscriptions(&self, value: AttributeHandle, kind: ValueKind) -> usize {
-        let links = &self.dongle.shared.links;
-        links
-            .with_link(self.id, |link| link.bearer.subscriptions_to(value, kind))
-            .unwrap_or(0)
+    /// The ways in which there are subscriptions to a value.
+    pub(crate) fn subscribed(&self, value: AttributeHandle) -> ClientConfiguration {
+        let mut wanted = ClientConfiguration::empty();
+        self.dongle.shared.links.with_link(self.id, |link| {
+            let any = |kind| link.bearer.subscriptions_to(value, kind) > 0;
+            let (notified, indicated) = (any(ValueKind::Notification), any(ValueKind::Indication));
+            wanted.set(ClientConfiguration::NOTIFICATIONS, notified);
+            wanted.set(ClientConfiguration::INDICATIONS, indicated);
+        });
+        wanted
     }
 
     pub(crate) fn info<R>(&self, f: impl FnOnce(&LinkInfo) -> R) -> Option<R> {

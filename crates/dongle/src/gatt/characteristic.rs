@@ -203,6 +203,27 @@ pub(crate) async fn write_value(
     held.at(&[place], timeout, write).await
 }
 
+/// Has the device send a value in the ways there are subscriptions to, and in no other.
+pub(crate) async fn configure(
+    held: &Held,
+    place: Place,
+    value: AttributeHandle,
+    timeout: Option<Duration>,
+) -> Result<(), Error> {
+    let write = || async {
+        // Reckoned as the request is made: requests arrive in the order they were made in, so the
+        // last of several at a time has it right, whichever of them end or are given up.
+        let wanted = held.subscribed(value);
+        let time = held.database.configuring(value);
+        let client = held.client(timeout);
+        let written = client.write(place.handle, &wanted.to_le_bytes()).await;
+        written.map_err(|e| held.explain(e))?;
+        held.database.configured(value, time, wanted);
+        Ok(())
+    };
+    held.at(&[place], timeout, write).await
+}
+
 /// A write in the making; await it.
 #[derive(Debug)]
 #[must_use = "nothing is written before this is awaited"]
@@ -322,19 +343,10 @@ impl<'a> Subscribe<'a> {
             Some(known) => known,
             None => self.find_configuration().await?,
         };
-        if !configuration.written.contains(wanted) {
-            let written = configuration.written | wanted;
-            let bits = written.to_le_bytes();
-            write_value(held, configuration.place, &bits, self.timeout).await?;
-            held.database.configured(
-                value,
-                Configuration {
-                    written,
-                    ..configuration
-                },
-            );
+        if !configuration.written.is_some_and(|w| w.contains(wanted)) {
+            configure(held, configuration.place, value, self.timeout).await?;
         }
-        Ok(Subscription::new(Arc::clone(held), values, value, kind))
+        Ok(Subscription::new(Arc::clone(held), values, value))
     }
 
     /// Finds the descriptor that has to be written. It is looked for once in a connection.
@@ -345,20 +357,15 @@ impl<'a> Subscribe<'a> {
             .find_descriptor(uuid, self.timeout)
             .await?;
         let (found, age) = found.ok_or(Error::NotFound(Wanted::Descriptor(uuid)))?;
-        let configuration = Configuration {
-            place: Place {
-                handle: found.handle,
-                sign: Sign::Type(uuid),
-                age,
-            },
-            written: ClientConfiguration::empty(),
+        let place = Place {
+            handle: found.handle,
+            sign: Sign::Type(uuid),
+            age,
         };
         let value = self.characteristic.characteristic.value_handle;
-        self.characteristic
-            .held
-            .database
-            .configured(value, configuration);
-        Ok(configuration)
+        let database = &self.characteristic.held.database;
+        database.learn_configuration(value, place);
+        Ok(Configuration::at(place))
     }
 
     pub(crate) fn maybe(mut self, timeout: Option<Duration>) -> Self {

@@ -8,9 +8,11 @@ use dongle_central::att::{AttributeHandle, HandleRange};
 use dongle_central::bearer::ValueKind;
 use dongle_central::client::{Client, Error, Notified, Subscription};
 use dongle_central::gatt::{ClientConfiguration, changed_services};
-use futures_util::lock::{Mutex as AsyncMutex, MutexGuard as AsyncGuard};
+use futures_util::FutureExt as _;
+use futures_util::future::{Shared, WeakShared};
 
 use super::cache::{Attributes, Cached, Hash, MOST_ATTRIBUTES, Place, Sign};
+use crate::call::Boxed;
 use crate::links::SharedLinks;
 
 /// Changes that are told apart: what is older than those counts as changed.
@@ -61,6 +63,9 @@ pub(crate) enum Trust {
     Each,
 }
 
+/// What finds out what may be used.
+pub(crate) type Settling = Boxed<'static, Result<(), crate::error::Error>>;
+
 /// How an attribute stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Standing {
@@ -75,8 +80,8 @@ pub(crate) enum Standing {
 #[derive(Default)]
 pub(crate) struct Database {
     state: Mutex<State>,
-    /// Whose turn it is to find out what may be used.
-    settling: AsyncMutex<()>,
+    /// How it is found out what may be used, while that is under way.
+    settling: Mutex<Option<WeakShared<Settling>>>,
     /// Whose turn it is to keep it: the last to come has the newest.
     saving: Mutex<()>,
 }
@@ -122,8 +127,21 @@ struct State {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Configuration {
     pub(crate) place: Place,
-    /// What was written to it last.
-    pub(crate) written: ClientConfiguration,
+    /// What the device has there; `None` while something is on its way to it, and where nobody knows.
+    pub(crate) written: Option<ClientConfiguration>,
+    /// How many times it was written.
+    writes: u64,
+}
+
+impl Configuration {
+    /// Of which nothing is known yet.
+    pub(crate) fn at(place: Place) -> Self {
+        Self {
+            place,
+            written: None,
+            writes: 0,
+        }
+    }
 }
 
 impl Database {
@@ -208,9 +226,18 @@ impl Database {
         self.state().is_told()
     }
 
-    /// Waits for the turn to settle what may be used.
-    pub(crate) async fn settling(&self) -> AsyncGuard<'_, ()> {
-        self.settling.lock().await
+    /// The attempt to settle what may be used that is under way, or a new one.
+    pub(crate) fn settling(&self, begin: impl FnOnce() -> Settling) -> Shared<Settling> {
+        let mut settling = self.settling.lock().unwrap_or_else(PoisonError::into_inner);
+        let under_way = settling.as_ref().and_then(WeakShared::upgrade);
+        match under_way.filter(|attempt| attempt.peek().is_none()) {
+            Some(attempt) => attempt,
+            None => {
+                let attempt = begin().shared();
+                *settling = attempt.downgrade();
+                attempt
+            }
+        }
     }
 
     pub(crate) fn is_settled(&self, basis: Basis) -> bool {
@@ -299,8 +326,33 @@ impl Database {
         self.heard().configurations.get(&value).copied()
     }
 
-    pub(crate) fn configured(&self, value: AttributeHandle, configuration: Configuration) {
-        self.state().configurations.insert(value, configuration);
+    /// Where the configuration of a value was found.
+    pub(crate) fn learn_configuration(&self, value: AttributeHandle, place: Place) {
+        let mut state = self.state();
+        state
+            .configurations
+            .entry(value)
+            .or_insert(Configuration::at(place));
+    }
+
+    /// A configuration is about to be written; the number of this time.
+    pub(crate) fn configuring(&self, value: AttributeHandle) -> u64 {
+        let mut state = self.state();
+        let configuration = state.configurations.get_mut(&value);
+        configuration.map_or(0, |configuration| {
+            configuration.written = None;
+            configuration.writes += 1;
+            configuration.writes
+        })
+    }
+
+    /// It was written, that time. Where it was written again since, that is what counts.
+    pub(crate) fn configured(&self, value: AttributeHandle, time: u64, as_: ClientConfiguration) {
+        let mut state = self.state();
+        let configuration = state.configurations.get_mut(&value);
+        if let Some(configuration) = configuration.filter(|c| c.writes == time) {
+            configuration.written = Some(as_);
+        }
     }
 
     /// Waits for the loss of something that may have been kept: the sooner it is lost there, too,

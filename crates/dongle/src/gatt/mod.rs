@@ -16,7 +16,7 @@ pub(crate) use cache::Place;
 use cache::{Discovery, Question};
 pub use changes::ServiceChanges;
 pub use characteristic::{Characteristic, Subscribe, Write};
-pub(crate) use characteristic::{read_value, write_value};
+pub(crate) use characteristic::{configure, read_value, write_value};
 pub(crate) use database::{Age, Basis, Configuration, Database, Era, Settled, Standing, Trust};
 pub use descriptor::Descriptor;
 pub use service::Service;

@@ -7,15 +7,13 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use dongle_central::att::AttributeHandle;
-use dongle_central::bearer::ValueKind;
 use dongle_central::client;
-use dongle_central::gatt::ClientConfiguration;
 use futures_core::Stream;
 
 use crate::call::Call;
 use crate::connection::Held;
 use crate::error::Error;
-use crate::gatt::{Configuration, write_value};
+use crate::gatt::configure;
 use crate::host::deadline;
 use crate::links::SharedLinks;
 use crate::values::FromValue;
@@ -31,7 +29,6 @@ pub struct Subscription {
     held: Arc<Held>,
     values: client::Subscription<SharedLinks>,
     value: AttributeHandle,
-    kind: ValueKind,
     buffer: Box<[u8; LONGEST]>,
     /// Whether the stream has told of the end.
     over: bool,
@@ -51,13 +48,11 @@ impl Subscription {
         held: Arc<Held>,
         values: client::Subscription<SharedLinks>,
         value: AttributeHandle,
-        kind: ValueKind,
     ) -> Self {
         Self {
             held,
             values,
             value,
-            kind,
             buffer: Box::new([0; LONGEST]),
             over: false,
         }
@@ -133,31 +128,15 @@ impl Subscription {
                 held,
                 values,
                 value,
-                kind,
                 ..
             } = self;
             drop(values);
-            let Some(configuration) = held.database.configuration(value) else {
-                return Ok(());
-            };
-            if held.subscriptions(value, kind) > 0 {
-                return Ok(());
+            match held.database.configuration(value) {
+                Some(known) if known.written != Some(held.subscribed(value)) => {
+                    configure(&held, known.place, value, timeout).await
+                }
+                _ => Ok(()),
             }
-            let written = configuration.written
-                - match kind {
-                    ValueKind::Notification => ClientConfiguration::NOTIFICATIONS,
-                    ValueKind::Indication => ClientConfiguration::INDICATIONS,
-                };
-            let bits = written.to_le_bytes();
-            write_value(&held, configuration.place, &bits, timeout).await?;
-            held.database.configured(
-                value,
-                Configuration {
-                    written,
-                    ..configuration
-                },
-            );
-            Ok(())
         })
     }
 

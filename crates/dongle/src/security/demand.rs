@@ -1,26 +1,59 @@
 //! Security on demand: a call that the device refuses for lack of it pairs, once, and is repeated.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use dongle_central::att::ErrorCode;
 use dongle_central::security::{Requirements, Security};
 use embassy_time::Instant;
-use futures_util::lock::Mutex;
+use futures_util::FutureExt as _;
+use futures_util::future::{Shared, WeakShared};
 
 use super::agent::PairingAgent;
+use crate::call::Boxed;
 use crate::connection::Held;
 use crate::error::Error;
 use crate::l2cap::L2capRefusal;
 
-/// The attempts of one connection to become safer, one after another.
+/// The attempts of one connection to become safer, one after another. Whoever waits for one takes it
+/// further, so that a call that is not polled any more holds up no other.
 #[derive(Default)]
-pub(crate) struct Demand(Mutex<Option<Failure>>);
+pub(crate) struct Demand(Mutex<State>);
 
-/// The last attempt, if it failed.
+#[derive(Default)]
+struct State {
+    under_way: Option<WeakShared<Securing>>,
+    /// The last attempt that a call has caused, if it failed.
+    failure: Option<Failure>,
+}
+
+/// An attempt.
+pub(super) type Securing = Boxed<'static, Result<Security, Error>>;
+
 struct Failure {
     at: Instant,
     error: Error,
+}
+
+/// Whose attempt it is that is waited for.
+enum Attempt {
+    Ours(Shared<Securing>),
+    Anothers(Shared<Securing>),
+}
+
+impl State {
+    /// The attempt that is under way, or the one that is begun.
+    fn attempt(&mut self, begin: impl FnOnce() -> Securing) -> Attempt {
+        let under_way = self.under_way.as_ref().and_then(WeakShared::upgrade);
+        match under_way.filter(|attempt| attempt.peek().is_none()) {
+            Some(attempt) => Attempt::Anothers(attempt),
+            None => {
+                let attempt = begin().shared();
+                self.under_way = attempt.downgrade();
+                Attempt::Ours(attempt)
+            }
+        }
+    }
 }
 
 impl Held {
@@ -57,27 +90,50 @@ impl Held {
         wanted: Requirements,
         agent: Arc<dyn PairingAgent>,
     ) -> Result<Security, Error> {
-        let _turn = self.demand.0.lock().await;
-        self.secure_now(wanted, agent).await
+        loop {
+            let begin = || self.secure_now(wanted, Arc::clone(&agent));
+            let attempt = self.demand().attempt(begin);
+            match attempt {
+                Attempt::Ours(attempt) => return attempt.await,
+                Attempt::Anothers(attempt) => _ = attempt.await,
+            }
+        }
     }
 
     async fn raise(&self, refused: &Error, began: Instant) -> Result<(), Error> {
-        let mut last = self.demand.0.lock().await;
-        if let Some(failure) = last.as_ref().filter(|failure| failure.at >= began) {
-            return Err(failure.error.clone());
+        loop {
+            let attempt = {
+                let mut state = self.demand();
+                if let Some(failure) = state.failure.as_ref().filter(|f| f.at >= began) {
+                    return Err(failure.error.clone());
+                }
+                let Some(wanted) = self.lacking(refused) else {
+                    // Another call has seen to it.
+                    return Ok(());
+                };
+                state.attempt(|| {
+                    log::debug!("{}: {refused}; pairing", self.peer());
+                    let agent = Arc::clone(&self.dongle.shared.security.agent);
+                    self.secure_now(wanted, agent)
+                })
+            };
+            match attempt {
+                Attempt::Ours(attempt) => {
+                    let secured = attempt.await;
+                    self.demand().failure = secured.as_ref().err().map(|error| Failure {
+                        at: Instant::now(),
+                        error: error.clone(),
+                    });
+                    return secured.map(|_| ());
+                }
+                Attempt::Anothers(attempt) => _ = attempt.await,
+            }
         }
-        let Some(wanted) = self.lacking(refused) else {
-            // Another call has seen to it.
-            return Ok(());
-        };
-        log::debug!("{}: {refused}; pairing", self.peer());
-        let agent = Arc::clone(&self.dongle.shared.security.agent);
-        let secured = self.secure_now(wanted, agent).await;
-        *last = secured.as_ref().err().map(|error| Failure {
-            at: Instant::now(),
-            error: error.clone(),
-        });
-        secured.map(|_| ())
+    }
+
+    fn demand(&self) -> MutexGuard<'_, State> {
+        let Demand(state) = &self.demand;
+        state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// What a connection has to come to for a call that was refused; `None`: that would not help.

@@ -151,25 +151,27 @@ impl DeviceConnection {
 
 impl Held {
     /// Has the host thread make the connection as safe as wanted.
-    pub(super) async fn secure_now(
+    pub(super) fn secure_now(
         &self,
         wanted: Requirements,
         agent: Arc<dyn PairingAgent>,
-    ) -> Result<Security, Error> {
-        let asked = Asked {
-            agent,
-            peer: self.peer(),
-        };
-        let (reply, result) = oneshot::channel();
-        let request = SecureRequest {
-            id: self.id,
-            wanted,
-            asked,
-            reply,
-        };
-        self.dongle
-            .command(Command::Query(Query::Secure(request)))?;
-        result.await.unwrap_or_else(|_| Err(self.gone()))
+    ) -> Boxed<'static, Result<Security, Error>> {
+        let (dongle, id, peer) = (Arc::clone(&self.dongle), self.id, self.peer());
+        let asked = Asked { agent, peer };
+        Box::pin(async move {
+            let (reply, result) = oneshot::channel();
+            let request = SecureRequest {
+                id,
+                wanted,
+                asked,
+                reply,
+            };
+            dongle.command(Command::Query(Query::Secure(request)))?;
+            match result.await {
+                Ok(secured) => secured,
+                Err(_) => Err(dongle.shared.wait_for_end().await),
+            }
+        })
     }
 
     /// Gives up waiting for something after a time.

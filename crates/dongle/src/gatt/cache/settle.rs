@@ -22,7 +22,8 @@ use crate::security::Context;
 const TRIES: usize = 3;
 
 impl Held {
-    /// Sees to it that what is known may be used. Calls at the same time do it once.
+    /// Sees to it that what is known may be used. Calls at the same time do it once: together, so that
+    /// one that is not polled any more holds up none of the others.
     ///
     /// It makes discoveries of its own, and each of those would settle what may be used: so what
     /// it returns has to have a name.
@@ -37,7 +38,19 @@ impl Held {
     }
 
     async fn settled(self: &Arc<Self>) -> Result<(), Error> {
-        let _turn = self.database.settling().await;
+        let begin = || -> Boxed<'static, _> {
+            let held = Arc::clone(self);
+            Box::pin(async move { held.find_out().await })
+        };
+        self.database.settling(begin).await?;
+        // What was under way may have begun on another basis.
+        match self.database.is_settled(self.basis()) {
+            true => Ok(()),
+            false => self.database.settling(begin).await,
+        }
+    }
+
+    async fn find_out(self: &Arc<Self>) -> Result<(), Error> {
         let basis = self.basis();
         if self.database.is_settled(basis) {
             return Ok(());
