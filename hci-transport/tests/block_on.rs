@@ -21,6 +21,9 @@ const RESET_DONE: &[u8] = &[0x04, 0x0e, 0x04, 0x01, 0x03, 0x0c, 0x00];
 const SET_EVENT_MASK: &[u8] = &[0x01, 0x01, 0x0c, 0x08, 0, 0, 0, 0, 0, 0, 0, 0];
 const MASK_DONE: &[u8] = &[0x04, 0x0e, 0x04, 0x01, 0x01, 0x0c, 0x00];
 
+/// What ends soon has ended by then, however slow the machine is; what does not end takes longer.
+const STALL: Duration = Duration::from_secs(20);
+
 /// A controller on TCP: it completes a reset, and then `then` has the stream.
 fn controller(then: impl FnOnce(TcpStream) + Send + 'static) -> (Spec, thread::JoinHandle<()>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -132,7 +135,7 @@ fn a_future_that_does_not_read_holds_the_controller_back_and_loses_nothing() {
         }
     });
     let channel = open(&spec).unwrap();
-    // As many as the sockets hold: then no more.
+    // As many as the sockets hold: then no more, for a while.
     let mut before = usize::MAX;
     channel.block_on(poll_fn(|cx| {
         let now = sent.load(Ordering::SeqCst);
@@ -173,7 +176,7 @@ fn a_controller_that_hangs_up_ends_a_future_that_waits_for_it() {
         channel.read_packet(&mut packet).await.unwrap_err()
     });
     assert_eq!(error.kind(), ErrorKind::Disconnected);
-    assert!(began.elapsed() < Duration::from_secs(1));
+    assert!(began.elapsed() < STALL);
     // A future goes on without the wire.
     let error = channel.block_on(channel.write_packet(SET_EVENT_MASK));
     assert_eq!(error.unwrap_err().kind(), ErrorKind::Disconnected);
@@ -207,7 +210,7 @@ fn a_controller_that_takes_nothing_holds_up_neither_the_future_nor_the_end() {
     });
     let began = Instant::now();
     drop(channel);
-    assert!(began.elapsed() < Duration::from_secs(1));
+    assert!(began.elapsed() < STALL);
     drop(release);
     server.join().unwrap();
 }

@@ -401,7 +401,7 @@ fn both_ends_may_be_shared_between_threads() {
     block_on(sendable(channel.write_packet(RESET_DONE))).unwrap();
 }
 
-/// Not a benchmark: a bound so low that only a mistake in the design misses it.
+/// Not a benchmark: a bound so low that only a mistake in the design misses it, on the slowest machine.
 #[test]
 fn many_small_packets_cross_in_little_time() {
     const COUNT: u32 = 200_000;
@@ -424,6 +424,6 @@ fn many_small_packets_cross_in_little_time() {
     });
     let rate = f64::from(COUNT) / start.elapsed().as_secs_f64();
     println!("{rate:.0} packets/s");
-    assert!(rate > 20_000.0, "{rate:.0} packets/s");
+    assert!(rate > 2_000.0, "{rate:.0} packets/s");
     drop(controller.join().unwrap());
 }

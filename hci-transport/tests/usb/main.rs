@@ -8,6 +8,8 @@
 #[cfg(all(target_os = "linux", feature = "usb"))]
 mod cases;
 #[cfg(all(target_os = "linux", feature = "usb"))]
+mod finding;
+#[cfg(all(target_os = "linux", feature = "usb"))]
 mod tests;
 #[cfg(all(target_os = "linux", feature = "usb"))]
 mod usbfs;

@@ -1,4 +1,4 @@
-//! What an adapter on USB must be able to do, and what is said when it can't.
+//! What an adapter on USB must be able to do: all cases, and those about what crosses it and how it ends.
 
 use std::sync::Arc;
 use std::thread;
@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use hci_transport::{Error, ErrorKind, HciChannel, Spec, open};
 
 use super::cases::Case;
+use super::finding;
 use super::usbfs::{self, Config, DATA_IN, DATA_OUT, DATA_PACKET, Device, EVENTS, Out};
 
 pub const CASES: &[Case] = &[
@@ -24,14 +25,17 @@ pub const CASES: &[Case] = &[
     ("a_close_takes_milliseconds", close),
     ("several_transfers_wait_at_each_endpoint", in_flight),
     ("a_slow_host_holds_the_adapter_back_and_loses_nothing", slow),
-    ("an_adapter_held_by_another_is_busy", busy),
-    ("an_adapter_that_may_not_be_opened_says_what_to_do", denied),
-    ("a_machine_without_usb_says_so", no_bus),
-    ("what_is_there_instead_is_named", instead),
-    ("the_right_one_of_several_is_opened", several),
+    ("an_adapter_held_by_another_is_busy", finding::busy),
+    (
+        "an_adapter_that_may_not_be_opened_says_what_to_do",
+        finding::denied,
+    ),
+    ("a_machine_without_usb_says_so", finding::no_bus),
+    ("what_is_there_instead_is_named", finding::instead),
+    ("the_right_one_of_several_is_opened", finding::several),
     (
         "an_adapter_that_hides_behind_a_vendors_class_is_found",
-        vendor_class,
+        finding::vendor_class,
     ),
     (
         "unplugging_or_closing_amid_traffic_leaves_nothing_behind",
@@ -41,29 +45,31 @@ pub const CASES: &[Case] = &[
         "data_that_overtook_the_event_of_its_connection_follows_it",
         overtaken,
     ),
-    ("the_environment_asks_for_a_capture", captured),
-    ("adapters_are_listed_with_what_opens_each", listed),
+    ("the_environment_asks_for_a_capture", finding::captured),
+    ("adapters_are_listed_with_what_opens_each", finding::listed),
     (
         "an_adapter_that_needs_firmware_says_so_when_it_does_not_answer",
-        firmware,
+        finding::firmware,
     ),
 ];
 
-const MINUTE: Duration = Duration::from_secs(30);
-const RESET_DONE: [u8; 7] = [0x04, 0x0e, 0x04, 0x01, 0x03, 0x0c, 0x00];
+const MINUTE: Duration = Duration::from_secs(60);
+/// What ends soon has ended by then, however slow the machine is; what does not end takes longer.
+const STALL: Duration = Duration::from_secs(20);
+pub const RESET_DONE: [u8; 7] = [0x04, 0x0e, 0x04, 0x01, 0x03, 0x0c, 0x00];
 
-fn spec(line: &str) -> Spec {
+pub fn spec(line: &str) -> Spec {
     line.parse().unwrap()
 }
 
 /// A bus with one adapter.
-fn adapter(config: Config) -> Device {
+pub fn adapter(config: Config) -> Device {
     usbfs::install();
     usbfs::plug_in(config)
 }
 
 /// Opens `line` while `device` answers the resets, with what `before` sends in front.
-fn open_with(line: &str, device: &Device, before: impl Fn(&Device) + Send) -> HciChannel {
+pub fn open_with(line: &str, device: &Device, before: impl Fn(&Device) + Send) -> HciChannel {
     thread::scope(|scope| {
         let opening = scope.spawn(|| open(&spec(line)).unwrap());
         let out = device.next_out(MINUTE);
@@ -74,7 +80,7 @@ fn open_with(line: &str, device: &Device, before: impl Fn(&Device) + Send) -> Hc
     })
 }
 
-fn opened(device: &Device) -> HciChannel {
+pub fn opened(device: &Device) -> HciChannel {
     open_with("usb:0", device, |_| ())
 }
 
@@ -100,15 +106,12 @@ fn next(channel: &HciChannel) -> Vec<u8> {
     packet
 }
 
-fn refused(line: &str, kind: ErrorKind, parts: &[&str]) -> Error {
-    let error = open(&spec(line)).unwrap_err();
-    let said = error.to_string();
-    assert_eq!(error.kind(), kind, "{said}");
-    for part in parts {
-        assert!(said.contains(part), "'{part}' isn't in: {said}");
+fn until(what: &str, condition: impl Fn() -> bool) {
+    let began = Instant::now();
+    while !condition() {
+        assert!(began.elapsed() < MINUTE, "not within a minute: {what}");
+        thread::sleep(Duration::from_millis(1));
     }
-    assert!(said.contains(line) && !said.contains('\n'), "{said}");
-    error
 }
 
 fn data(number: u32, length: usize) -> Vec<u8> {
@@ -274,7 +277,7 @@ fn stale() {
         device.send(EVENTS, &[0x55; 9]);
         device.send(EVENTS, &[0x0e, 0x04, 0x01, 0x05, 0x10, 0x00]);
         device.send(DATA_IN, &[0x40, 0x20, 0x30, 0x00, 0x77]);
-        thread::sleep(Duration::from_millis(50));
+        until("the host has taken it", || device.waiting() == 0);
     });
     assert_eq!(channel.statistics().discarded_bytes, 20);
     device.send_hci(&data(0, 10));
@@ -310,6 +313,7 @@ fn unplug() {
             (result.unwrap_err(), Instant::now())
         }
     });
+    // Time to wait for it; who reads later is told the same.
     thread::sleep(Duration::from_millis(100));
     let pulled = Instant::now();
     device.unplug();
@@ -320,29 +324,27 @@ fn unplug() {
         "usb:0: unplugged; plug it back in and open it again"
     );
     let took = noticed.duration_since(pulled);
-    assert!(took < Duration::from_millis(400), "{took:?}");
+    assert!(took < STALL, "{took:?}");
     let error = channel.write_packet_blocking(&data(0, 1)).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Disconnected);
     let closing = Instant::now();
     drop(channel);
-    assert!(
-        closing.elapsed() < Duration::from_millis(400),
-        "{:?}",
-        closing.elapsed()
-    );
+    assert!(closing.elapsed() < STALL, "{:?}", closing.elapsed());
     assert!(!device.is_open());
 }
 
 fn close() {
     let device = adapter(Config::default());
+    let mut shortest = STALL;
     for _ in 0..20 {
         let channel = opened(&device);
         let closing = Instant::now();
         drop(channel);
-        let took = closing.elapsed();
-        assert!(took < Duration::from_millis(400), "{took:?}");
+        shortest = shortest.min(closing.elapsed());
         assert!(!device.is_open());
     }
+    // Others may have had the processor meanwhile, but not each time.
+    assert!(shortest < Duration::from_millis(400), "{shortest:?}");
     // What was written before still goes out.
     let channel = opened(&device);
     for number in 0..100 {
@@ -358,9 +360,8 @@ fn close() {
 fn in_flight() {
     let device = adapter(Config::default());
     let _channel = opened(&device);
-    thread::sleep(Duration::from_millis(50));
-    assert!(device.pending(EVENTS) >= 4, "{}", device.pending(EVENTS));
-    assert!(device.pending(DATA_IN) >= 16, "{}", device.pending(DATA_IN));
+    until("four for events", || device.pending(EVENTS) >= 4);
+    until("sixteen for data", || device.pending(DATA_IN) >= 16);
     assert_eq!(device.pending(DATA_OUT), 0);
 }
 
@@ -372,6 +373,7 @@ fn slow() {
     for number in 0..COUNT {
         device.send_hci(&data(number, 200));
     }
+    // Time to take more, if it did.
     thread::sleep(Duration::from_millis(300));
     let held_back = device.waiting();
     assert!(
@@ -382,179 +384,10 @@ fn slow() {
     channel
         .write_packet_blocking(&[0x01, 0x09, 0x10, 0x00])
         .unwrap();
-    assert!(device.next_out(Duration::from_secs(1)).is_some());
+    assert!(device.next_out(MINUTE).is_some());
     for number in 0..COUNT {
         assert_eq!(next(&channel), data(number, 200));
     }
-}
-
-fn busy() {
-    let _device = adapter(Config {
-        claimed: true,
-        driver: Some("usbfs"),
-        ..Config::default()
-    });
-    refused(
-        "usb:0",
-        ErrorKind::Busy,
-        &["held by another program; end it (sudo lsof /dev/bus/usb/001/002 shows it)"],
-    );
-}
-
-fn denied() {
-    let _device = adapter(Config {
-        open_error: Some(libc::EACCES),
-        ..Config::default()
-    });
-    refused(
-        "usb:0a12:0001",
-        ErrorKind::PermissionDenied,
-        &[
-            "ATTR{idVendor}==\"0a12\", ATTR{idProduct}==\"0001\"",
-            "/etc/udev/rules.d",
-            "udevadm",
-        ],
-    );
-}
-
-fn no_bus() {
-    usbfs::install();
-    refused("usb:0", ErrorKind::NotFound, &["no USB bus", "container"]);
-}
-
-fn instead() {
-    let _device = adapter(Config {
-        vendor: 0x046d,
-        product: 0xc31c,
-        device_class: [0, 0, 0],
-        interface_class: [3, 1, 1],
-        manufacturer: "Logitech",
-        name: "USB Keyboard",
-        ..Config::default()
-    });
-    refused(
-        "usb:0",
-        ErrorKind::NotFound,
-        &[
-            "no Bluetooth adapter on USB",
-            "046d:c31c (Logitech USB Keyboard)",
-        ],
-    );
-}
-
-fn several() {
-    usbfs::install();
-    let serials = ["A1", "B2", "C3"];
-    let devices = serials.map(|serial| {
-        usbfs::plug_in(Config {
-            serial,
-            ..Config::default()
-        })
-    });
-    for (index, device) in devices.iter().enumerate() {
-        drop(open_with(&format!("usb:{index}"), device, |_| ()));
-        let line = format!("usb:0a12:0001/{}", serials[index]);
-        let channel = open_with(&line, device, |_| ());
-        assert_eq!(channel.name(), line);
-    }
-    drop(open_with("usb:0a12:0001", &devices[0], |_| ()));
-    refused(
-        "usb:3",
-        ErrorKind::NotFound,
-        &["those there are: usb:0 is 0a12:0001 (Emulated Dongle)"],
-    );
-    refused(
-        "usb:1234:5678",
-        ErrorKind::NotFound,
-        &["those there are: usb:0"],
-    );
-    refused(
-        "usb:0a12:0001/D4",
-        ErrorKind::NotFound,
-        &["another serial number: A1, B2, C3"],
-    );
-}
-
-fn vendor_class() {
-    usbfs::install();
-    let class = Config {
-        device_class: [0xff, 1, 1],
-        interface_class: [0xff, 1, 1],
-        ..Config::default()
-    };
-    let _other = usbfs::plug_in(Config {
-        vendor: 0x1111,
-        ..class.clone()
-    });
-    let known = usbfs::plug_in(Config {
-        vendor: 0x0a5c,
-        product: 0x21e8,
-        ..class
-    });
-    drop(open_with("usb:0", &known, |_| ()));
-}
-
-fn firmware() {
-    let device = adapter(Config {
-        vendor: 0x0bda,
-        product: 0x8771,
-        ..Config::default()
-    });
-    refused(
-        "usb:0",
-        ErrorKind::NoAnswer,
-        &["did not answer HCI Reset", "Realtek", "linux-firmware"],
-    );
-    assert!(device.has_driver());
-}
-
-fn listed() {
-    usbfs::install();
-    assert_eq!(hci_transport::list(), []);
-    let same = |serial| {
-        usbfs::plug_in(Config {
-            serial,
-            ..Config::default()
-        })
-    };
-    same("A1");
-    same("B2");
-    let single = Config {
-        vendor: 0x0bda,
-        product: 0x8771,
-        name: "RTL8761B",
-        driver: None,
-        ..Config::default()
-    };
-    usbfs::plug_in(single);
-    usbfs::plug_in(Config {
-        device_class: [0, 0, 0],
-        interface_class: [3, 1, 1],
-        ..Config::default()
-    });
-    let lines: Vec<_> = hci_transport::list()
-        .iter()
-        .map(ToString::to_string)
-        .collect();
-    assert_eq!(
-        lines[..3],
-        [
-            "usb:0a12:0001/A1  Emulated Dongle, serial number A1, held by btusb",
-            "usb:0a12:0001/B2  Emulated Dongle, serial number B2, held by btusb",
-            "usb:0bda:8771  Emulated RTL8761B, serial number 0001, needs firmware",
-        ]
-    );
-}
-
-fn captured() {
-    let path = std::env::var(hci_transport::SNOOP_VARIABLE).unwrap();
-    let device = adapter(Config::default());
-    let _channel = opened(&device);
-    let bytes = std::fs::read(path).unwrap();
-    // The reset and its completion, from the very first packet on.
-    assert!(bytes.starts_with(b"btsnoop\0"));
-    assert_eq!(bytes[16 + 24..16 + 24 + 4], [0x01, 0x03, 0x0c, 0x00]);
-    assert!(bytes.ends_with(&RESET_DONE));
 }
 
 fn overtaken() {
@@ -562,7 +395,7 @@ fn overtaken() {
     let channel = opened(&device);
     let connected = connected();
     device.send_hci(&data(1, 20));
-    thread::sleep(Duration::from_millis(5));
+    until("the host has taken it", || device.waiting() == 0);
     device.send_hci(&connected);
     assert_eq!(next(&channel), connected);
     assert_eq!(next(&channel), data(1, 20));
@@ -570,6 +403,7 @@ fn overtaken() {
 
 fn amid_traffic() {
     usbfs::install();
+    let mut shortest = STALL;
     for round in 0..16 {
         let device = usbfs::plug_in(Config::default());
         // Those that were only closed are still there.
@@ -598,6 +432,7 @@ fn amid_traffic() {
                 let mut packet = Vec::new();
                 (0..).find(|_| ended(channel.read_packet_timeout(&mut packet, MINUTE).map(drop)))
             });
+            // At another point of it each time.
             thread::sleep(Duration::from_millis(5 + round as u64));
             let began = Instant::now();
             if round % 2 == 0 {
@@ -609,8 +444,10 @@ fn amid_traffic() {
             reader.join().unwrap();
             began.elapsed()
         });
-        assert!(closing < Duration::from_millis(500), "{closing:?}");
+        shortest = shortest.min(closing);
         drop(channel);
         assert!(!device.is_open());
     }
+    // Others may have had the processor meanwhile, but not each time.
+    assert!(shortest < Duration::from_millis(500), "{shortest:?}");
 }
