@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use dongle::{Characteristic, DeviceConnection, Dongle, Open};
 use dongle_virtual::{
-    Air, AirConfig, AirController, ControllerConfig, ScriptedConfig, ScriptedPeripheral,
+    Air, AirConfig, AirController, ControllerConfig, PeerEvent, ScriptedConfig, ScriptedPeripheral,
 };
 use futures_lite::future::{block_on, or};
 
@@ -69,12 +69,20 @@ impl Bench {
         }
     }
 
-    /// Connects to the peer.
+    /// Connects to the peer, which knows of the connection by then.
     pub async fn connect(&self) -> DeviceConnection {
         let mut bytes = self.peer.address().bytes;
         bytes.reverse();
         let device = self.dongle.device(dongle::Address::random(bytes));
-        device.connect().await.expect("the peer is there")
+        let connection = device.connect().await.expect("the peer is there");
+        // The peer has a thread of its own.
+        loop {
+            match self.peer.event().await.expect("the peer is there") {
+                PeerEvent::Connected { .. } => return connection,
+                PeerEvent::Disconnected { .. } | PeerEvent::Encrypted => {}
+                other => panic!("{other:?}"),
+            }
+        }
     }
 
     /// Connects, and finds the peer's measurement.

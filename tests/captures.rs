@@ -8,10 +8,10 @@ use std::process::Command;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use dongle::Dongle;
+use dongle_tests::bench::soon;
 use dongle_tests::sensor::{self, beats};
 use dongle_virtual::serve::serve_tcp;
 use dongle_virtual::{Air, ControllerConfig};
-use futures_lite::future::block_on;
 
 const VALUES: usize = 5;
 
@@ -23,7 +23,7 @@ fn session(path: &Path) {
     let address = listener.local_addr().unwrap();
     let _server = serve_tcp(listener, &air, ControllerConfig::default()).unwrap();
     let spec = format!("tcp-client:{address},snoop={}", path.display());
-    block_on(async {
+    soon(async {
         let dongle = Dongle::open(spec).await.unwrap();
         let connection = beats(&dongle, VALUES).await;
         connection.disconnect().await;

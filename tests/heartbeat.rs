@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use dongle_tests::bench::STALL;
 #[cfg(unix)]
 use dongle_tests::bumble::{self, Wire};
 use dongle_tests::example::{Ended, Example};
@@ -163,7 +164,7 @@ fn what_can_not_be_opened_gives_one_line_and_an_exit_code() {
     ] {
         let ended = session(spec);
         assert_eq!(ended.code, Some(1), "{spec}: {ended:?}");
-        assert!(ended.took < Duration::from_secs(5), "{spec}: {ended:?}");
+        assert!(ended.took < STALL, "{spec}: {ended:?}");
         assert_eq!(ended.errors.trim().lines().count(), 1, "{spec}: {ended:?}");
         assert!(ended.errors.contains(says), "{spec}: {ended:?}");
     }
@@ -183,7 +184,7 @@ fn a_port_held_by_someone_else_is_busy() {
     holder.line("bpm", PATIENCE);
     let ended = session(controller.spec());
     assert_eq!(ended.code, Some(1), "{ended:?}");
-    assert!(ended.took < Duration::from_secs(5), "{ended:?}");
+    assert!(ended.took < STALL, "{ended:?}");
     assert!(
         ended.errors.contains("held by another program"),
         "{ended:?}"

@@ -10,9 +10,9 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use dongle::Dongle;
+use dongle_tests::bench::soon;
 use dongle_tests::sensor::{self, beats};
 use dongle_virtual::{Air, ControllerConfig};
-use futures_lite::future::block_on;
 use hci_transport::{H5Link, HciChannel};
 use serialport::{SerialPort as _, TTYPort};
 
@@ -62,7 +62,7 @@ fn a_heart_beats_over_three_wires_that_damage_bytes() {
         let stop = Arc::clone(&stop);
         move || serve(master, controller, 701, stop)
     });
-    block_on(async {
+    soon(async {
         let dongle = Dongle::open(spec).await.unwrap();
         let connection = beats(&dongle, 20).await;
         connection.disconnect().await;

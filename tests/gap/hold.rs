@@ -4,7 +4,7 @@ use std::thread::{self, sleep};
 use std::time::{Duration, Instant};
 
 use dongle::{Error, Farewell, Phy, Reason, Uuid};
-use dongle_tests::bench::{STALL, soon, until};
+use dongle_tests::bench::{PATIENCE, STALL, soon, until};
 use dongle_virtual::{AirConfig, ControllerConfig, PeerEvent};
 
 use crate::raw::Raw;
@@ -173,7 +173,7 @@ fn both_sides_learn_why_it_ended() {
     let (peer, address) = world.peer(1);
     let device = world.dongle.device(address);
     let event = || loop {
-        match peer.next_event(Duration::from_secs(10)) {
+        match peer.next_event(PATIENCE) {
             Some(PeerEvent::Disconnected { reason }) => return reason,
             Some(_) => {}
             None => panic!("no event"),
