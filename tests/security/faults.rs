@@ -274,8 +274,7 @@ fn a_controller_that_refuses_to_encrypt_says_so_and_the_next_attempt_works() {
 }
 
 /// A device that has the key and does not say so: the link layer gives it 40 s.
-#[test]
-fn a_device_that_never_answers_an_encryption_holds_nobody_up() {
+pub fn a_device_that_never_answers_an_encryption_holds_nobody_up() {
     let Two {
         world: _world,
         dongle,
@@ -307,8 +306,7 @@ fn a_device_that_never_answers_an_encryption_holds_nobody_up() {
 
 /// The link layer has its own limit, and ends the link (Core Vol 6 Part B, 5.2); this is about a
 /// controller that has none.
-#[test]
-fn a_controller_that_never_ends_an_encryption_holds_nobody_up() {
+pub fn a_controller_that_never_ends_an_encryption_holds_nobody_up() {
     let Two {
         world: _world,
         dongle,

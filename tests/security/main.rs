@@ -10,6 +10,7 @@ mod demand;
 mod dropped;
 mod faults;
 mod foreign;
+mod limits;
 mod lock;
 mod own_address;
 mod pairing;

