@@ -135,7 +135,7 @@ mod heart_rate {
     fn unplug_amid_a_stream() {
         let stream = Stream::default();
         let device = adapter(stream.air.controller(ControllerConfig::default()));
-        block_on(async {
+        soon(async {
             let dongle = open().await.unwrap();
             stream.is_cut(&dongle, || device.unplug()).await;
 
