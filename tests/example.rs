@@ -66,6 +66,8 @@ impl Example {
             .args(arguments)
             .env_remove("DONGLE")
             .env("RUST_LOG", "off")
+            // The user's data folder is nobody's here.
+            .env("XDG_DATA_HOME", "/nonexistent")
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())

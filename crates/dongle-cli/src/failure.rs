@@ -78,9 +78,14 @@ impl Failure {
     /// What its reader can do, where the error itself does not say it.
     pub fn hint(&self) -> Option<&'static str> {
         match self {
-            Self::NotThere(_) => Some(
+            Self::NotThere(address) if address.is_random() => Some(
                 "Is it awake, in range, and not connected to something else? \
                  `dongle scan` shows what is there.",
+            ),
+            // What other programs show as an address does not tell its kind.
+            Self::NotThere(_) => Some(
+                "Is it awake, in range, and not connected to something else? It was looked for as \
+                 a public address; a random one needs /random behind it, as `dongle scan` shows it.",
             ),
             Self::NotFound(_) | Self::Dongle(Error::NotFound(_)) => {
                 Some("`dongle inspect ADDRESS` shows what the device has.")

@@ -117,6 +117,8 @@ fn a_device_out_of_range_is_a_timeout() {
     fails(&ran, TIMEOUT, "did not appear in time");
     assert!(ran.err.contains("in range"), "{ran:?}");
     assert!(world.is_free());
+    let public = world.run(&["inspect", "5A:01:02:03:04:05", "--timeout", "300ms"]);
+    fails(&public, TIMEOUT, "needs /random behind it");
 }
 
 #[test]

@@ -177,7 +177,9 @@ fn a_bond_is_kept_used_listed_and_forgotten() {
     assert!(ran.out.contains("the bond is kept"), "{ran:?}");
 
     assert_eq!(run(&world, &["bonds", "--forget", NOBODY]).code, NOT_FOUND);
-    assert_eq!(run(&world, &["bonds", "--forget", LOCK]).code, 0);
+    let ran = run(&world, &["bonds", "--forget", LOCK, "--json"]);
+    let forgotten: serde_json::Value = serde_json::from_str(&ran.out).expect("JSON");
+    assert_eq!(forgotten["forgotten"], LOCK);
     assert_eq!(run(&world, &["bonds", "--forget", LOCK]).code, NOT_FOUND);
     let ran = run(&world, &["bonds"]);
     assert!(ran.out.contains("no bonds"), "{ran:?}");
