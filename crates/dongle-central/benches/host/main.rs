@@ -140,12 +140,27 @@ fn allocation_free(_: &mut Criterion) {
     assert!(allocated < 10, "{allocated} allocations");
 }
 
+/// At least a million notifications a second come through, and each of them.
+fn a_million_a_second(_: &mut Criterion) {
+    const COUNT: u64 = 1_000_000;
+    let controller = Controller::new();
+    let (received, took) = ours::connected(&controller, async |client| {
+        let begun = Instant::now();
+        let received = ours::notified(client, &controller, COUNT, BURST).await;
+        (received, begun.elapsed())
+    });
+    let rate = received as f64 / took.as_secs_f64();
+    println!("notifications of 20 bytes a second: {DONGLE} {rate:.0}\n");
+    assert_eq!(received, COUNT);
+    assert!(rate >= 1e6, "{rate:.0} notifications a second");
+}
+
 criterion_group! {
     name = host;
     config = Criterion::default()
         .sample_size(20)
         .warm_up_time(Duration::from_millis(500))
         .measurement_time(Duration::from_secs(3));
-    targets = allocation_free, notifications, requests, discovery
+    targets = allocation_free, a_million_a_second, notifications, requests, discovery
 }
 criterion_main!(host);

@@ -16,7 +16,7 @@ use trouble_host::connection::{
 
 use super::scan::UNSUPPORTED_FEATURE;
 use super::{Central, Connection, Error, Phys};
-use crate::links::{Address, Links};
+use crate::links::{Address, LinkId, Links};
 use crate::mux::{Attempt, ReportHandler};
 
 /// Unknown Connection Identifier: how a cancelled attempt ends (Core Vol 4 Part E, 7.8.13).
@@ -266,20 +266,14 @@ where
         }
     }
 
-    /// Disconnects what an attempt has come to whose caller went away.
-    pub(super) async fn end_orphans(&self) -> Error<T::Error> {
-        loop {
-            let orphan = poll_fn(|cx| {
-                let mut radio = self.radio.borrow_mut();
-                radio.register(cx.waker());
-                if radio.busy {
-                    return Poll::Pending;
-                }
-                self.mux.poll_attempt(cx)
-            });
-            if let Attempt::Connected(id) = orphan.await {
-                self.disconnect(id).await;
-            }
+    /// What an attempt has come to whose caller went away.
+    pub(super) fn next_orphan(&self) -> Option<LinkId> {
+        if self.radio.borrow().busy {
+            return None;
+        }
+        match self.mux.take_attempt() {
+            Attempt::Connected(id) => Some(id),
+            _ => None,
         }
     }
 

@@ -5,6 +5,7 @@
 //! elsewhere.
 
 mod channels;
+mod chores;
 mod command;
 mod connect;
 mod controller;
@@ -22,7 +23,7 @@ use core::cell::{Cell, RefCell};
 use core::fmt;
 use core::future::poll_fn;
 use core::pin::pin;
-use core::task::Poll;
+use core::task::{Context, Poll};
 
 use bt_hci::cmd::controller_baseband::SetEventMask;
 use bt_hci::cmd::info::ReadLocalVersionInformation;
@@ -30,7 +31,6 @@ use bt_hci::cmd::le::{LeReadLocalSupportedFeatures, LeSetEventMask};
 use bt_hci::cmd::link_control::Disconnect;
 use bt_hci::param::{ConnHandle, DisconnectReason, EventMask, LeEventMask};
 use bt_hci::transport::Transport;
-use embassy_futures::select::{Either, Either3, Either4, select, select3, select4};
 use trouble_host::{BleHostError, PacketPool, Stack};
 
 pub use connect::{ConnectConfig, is_worth_another_attempt};
@@ -100,6 +100,8 @@ where
     bounds: Cell<Bounds>,
     /// How many times something has come from the controller because it had to.
     passed: Cell<u32>,
+    /// How many of the chores wait for news.
+    idle: Cell<u8>,
     #[cfg(feature = "security")]
     pairing: RefCell<secure::Pairing>,
     /// How long to go by one private address, if at all.
@@ -141,6 +143,7 @@ where
             info: Cell::new(None),
             bounds: Cell::new(Bounds::default()),
             passed: Cell::new(0),
+            idle: Cell::new(0),
             #[cfg(feature = "security")]
             pairing: RefCell::new(secure::Pairing::new()),
             #[cfg(feature = "security")]
@@ -164,39 +167,7 @@ where
         let gap = async {
             match self.learn().await {
                 Err(e) => e,
-                Ok(()) => {
-                    let ends = select(self.end_doomed(), self.end_orphans());
-                    #[cfg(feature = "security")]
-                    let ends = async {
-                        match select(ends, self.renew_addresses()).await {
-                            Either::First(ended) => ended,
-                            Either::Second(e) => Either::First(e),
-                        }
-                    };
-                    let serve = select4(
-                        self.serve_links(),
-                        self.serve_requests(),
-                        self.serve_passed(),
-                        self.watch(),
-                    );
-                    match select3(self.run_scans(), serve, ends).await {
-                        Either3::First(e) => e,
-                        Either3::Second(
-                            Either4::First(e)
-                            | Either4::Second(e)
-                            | Either4::Third(e)
-                            | Either4::Fourth(e),
-                        ) => e,
-                        Either3::Third(Either::First(e) | Either::Second(e)) => e,
-                    }
-                }
-            }
-        };
-        #[cfg(feature = "security")]
-        let gap = async {
-            match select(gap, self.watch_pairing()).await {
-                Either::First(e) => e,
-                Either::Second(never) => match never {},
+                Ok(()) => self.keep_house().await,
             }
         };
         let (mut att, mut host, mut gap) = (pin!(att), pin!(host), pin!(gap));
@@ -307,48 +278,17 @@ where
             .has(Feature::ExtendedAdvertising)
     }
 
-    /// Takes trouble-host's events, so that its small queues keep room for those that matter.
-    async fn serve_links(&self) -> Error<T::Error> {
-        loop {
-            poll_fn(|cx| {
-                for connection in self.stack.connections() {
-                    if let Poll::Ready(event) = pin!(connection.next()).poll(cx) {
-                        // Some events carry keys, so that none is logged.
-                        #[cfg(feature = "security")]
-                        self.heard(connection.handle().raw(), event);
-                        #[cfg(not(feature = "security"))]
-                        drop(event);
-                        return Poll::Ready(());
-                    }
-                }
-                // A new connection has to be listened to, too.
-                self.radio.borrow_mut().register(cx.waker());
-                Poll::Pending
-            })
-            .await;
-        }
-    }
-
-    /// Has trouble-host see packets that were held back: it reads them before the next that comes
-    /// from the controller, so something has to come.
-    async fn serve_passed(&self) -> Error<T::Error> {
-        loop {
-            let passes = poll_fn(|cx| self.mux.poll_passes(self.passed.get(), cx)).await;
-            let stirred = self.tell(&LeReadLocalSupportedFeatures::new());
-            if let Err(e) = stirred.await {
-                debug!("having a packet passed: {:?}", e);
+    /// Takes trouble-host's events, so that its small queues keep room for those that matter. A new
+    /// connection is listened to from the next turn, which the news of it brings.
+    fn serve_links(&self, cx: &mut Context<'_>) {
+        for connection in self.stack.connections() {
+            while let Poll::Ready(event) = pin!(connection.next()).poll(cx) {
+                // Some events carry keys, so that none is logged.
+                #[cfg(feature = "security")]
+                self.heard(connection.handle().raw(), event);
+                #[cfg(not(feature = "security"))]
+                drop(event);
             }
-            self.passed.set(passes);
-            #[cfg(feature = "security")]
-            self.wake_links();
-        }
-    }
-
-    /// Disconnects links whose bearer expired.
-    async fn end_doomed(&self) -> Error<T::Error> {
-        loop {
-            let id = poll_fn(|cx| self.mux.poll_doomed(cx)).await;
-            self.disconnect(id).await;
         }
     }
 

@@ -1,12 +1,12 @@
 //! Going by changing addresses: the next one, each time the radio is free for it.
 
-use core::future::{pending, poll_fn};
+use core::future::poll_fn;
 use core::task::Poll;
 
 use bt_hci::cmd::le::{LeRand, LeSetRandomAddr};
 use bt_hci::param::BdAddr;
 use bt_hci::transport::Transport;
-use embassy_time::{Duration, Timer};
+use embassy_time::{Duration, Instant};
 use trouble_host::PacketPool;
 
 use super::{Central, Error};
@@ -41,11 +41,12 @@ where
     /// Goes by another address whenever it is time.
     pub(super) async fn renew_addresses(&self) -> Error<T::Error> {
         let Some(interval) = self.private_for.get() else {
-            return pending().await;
+            return self.chore(|| None).await;
         };
         let mut pause = interval;
         loop {
-            Timer::after(pause).await;
+            let at = Instant::now() + pause;
+            self.chore(|| self.mux.is_time(at).then_some(())).await;
             pause = match self.renew_address().await {
                 Ok(()) => interval,
                 Err(Error::Hci(status)) => {

@@ -5,6 +5,7 @@ use core::task::Waker;
 use embassy_sync::waitqueue::MultiWakerRegistration;
 
 use super::scan::ScanConfig;
+use crate::mux::News;
 
 /// What is wanted of the radio, and what it does.
 #[derive(Debug)]
@@ -28,6 +29,8 @@ pub(super) struct Radio {
     #[cfg(feature = "security")]
     renewing: bool,
     waiters: MultiWakerRegistration<8>,
+    /// For whoever runs the central role.
+    news: News,
 }
 
 impl Radio {
@@ -44,6 +47,7 @@ impl Radio {
             #[cfg(feature = "security")]
             renewing: false,
             waiters: MultiWakerRegistration::new(),
+            news: News::new(),
         }
     }
 
@@ -121,6 +125,13 @@ impl Radio {
 
     pub(super) fn changed(&mut self) {
         self.waiters.wake();
+        self.news.tell();
+    }
+
+    /// Whether something has changed; `reader` is woken when something does.
+    #[inline]
+    pub(super) fn take_news(&mut self, reader: &Waker) -> bool {
+        self.news.take(reader)
     }
 
     pub(super) fn register(&mut self, waker: &Waker) {

@@ -1,7 +1,5 @@
 //! Connection parameters that peers ask for, and a controller that has gone silent.
 
-use core::future::poll_fn;
-
 use bt_hci::cmd::info::ReadBdAddr;
 use bt_hci::cmd::le::{
     LeConnUpdate, LeRemoteConnectionParameterRequestNegativeReply,
@@ -11,7 +9,7 @@ use bt_hci::param::{ConnHandle, Duration as HciDuration, RemoteConnectionParamsR
 use bt_hci::transport::Transport;
 use trouble_host::PacketPool;
 
-use super::{Central, Error};
+use super::Central;
 use crate::links::Links;
 use crate::mux::{Lull, ParameterRequest, ReportHandler};
 
@@ -23,19 +21,16 @@ where
     P: PacketPool,
     R: ReportHandler,
 {
-    /// Answers what peers ask for, each of them.
-    pub(super) async fn serve_requests(&self) -> Error<T::Error> {
-        loop {
-            let request = poll_fn(|cx| self.mux.poll_request(cx)).await;
-            let allowed = self.bounds.get().allow(&request.wish.for_host());
-            match request.identifier {
-                Some(identifier) => {
-                    let accepted = allowed && self.update(&request).await;
-                    self.mux
-                        .answer_request(request.handle, identifier, accepted);
-                }
-                None => self.reply(&request, allowed).await,
+    /// Answers what a peer asks for.
+    pub(super) async fn answer(&self, request: &ParameterRequest) {
+        let allowed = self.bounds.get().allow(&request.wish.for_host());
+        match request.identifier {
+            Some(identifier) => {
+                let accepted = allowed && self.update(request).await;
+                self.mux
+                    .answer_request(request.handle, identifier, accepted);
             }
+            None => self.reply(request, allowed).await,
         }
     }
 
@@ -87,16 +82,13 @@ where
 
     /// Asks something of a controller that has said nothing for a while, so that one that hangs is
     /// found out: soon if somebody waits for it, else some time.
-    pub(super) async fn watch(&self) -> Error<T::Error> {
-        loop {
-            let lull = poll_fn(|cx| self.mux.poll_silence(cx)).await;
-            // A long one is only told while there are connections.
-            let asks =
-                lull == Lull::Long || self.radio.borrow().is_in_use() || self.mux.is_waited_for();
-            if asks {
-                // Whatever it answers: that it does is enough.
-                let _ = self.tell(&ReadBdAddr::new()).await;
-            }
+    pub(super) async fn ask_for_life(&self, lull: Lull) {
+        // A long one is only told while there are connections.
+        let asks =
+            lull == Lull::Long || self.radio.borrow().is_in_use() || self.mux.is_waited_for();
+        if asks {
+            // Whatever it answers: that it does is enough.
+            let _ = self.tell(&ReadBdAddr::new()).await;
         }
     }
 }

@@ -159,12 +159,7 @@ where
     pub(super) async fn run_scans(&self) -> Error<T::Error> {
         let extended = self.extended().await;
         loop {
-            let (config, number) = poll_fn(|cx| {
-                let mut radio = self.radio.borrow_mut();
-                radio.register(cx.waker());
-                radio.next_scan().map_or(Poll::Pending, Poll::Ready)
-            })
-            .await;
+            let (config, number) = self.chore(|| self.radio.borrow().next_scan()).await;
             let mut result = self.scan_while_wanted(&config, number, extended).await;
             if let Err(Error::Hci(status)) = result
                 && !config.accept.is_empty()
@@ -214,15 +209,8 @@ where
 
     async fn while_wanted(&self, number: u32) {
         self.radio.borrow_mut().begin_scan(number);
-        poll_fn(|cx| {
-            let mut radio = self.radio.borrow_mut();
-            radio.register(cx.waker());
-            match radio.may_scan(number) {
-                true => Poll::Pending,
-                false => Poll::Ready(()),
-            }
-        })
-        .await;
+        let unwanted = || (!self.radio.borrow().may_scan(number)).then_some(());
+        self.chore(unwanted).await;
     }
 }
 

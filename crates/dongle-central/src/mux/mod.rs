@@ -15,6 +15,7 @@
 mod commands;
 mod credits;
 mod events;
+mod news;
 mod packet;
 #[cfg(feature = "security")]
 mod private;
@@ -33,7 +34,7 @@ use core::cell::{Cell, RefCell};
 use core::convert::Infallible;
 use core::fmt;
 use core::future::poll_fn;
-use core::task::{Context, Poll};
+use core::task::{Context, Poll, Waker};
 
 use bt_hci::ReadHciError;
 use bt_hci::transport::{PacketKind, Transport};
@@ -52,6 +53,7 @@ pub use state::{Attempt, Failure, Inbound, Lull, MuxCounters, MuxState};
 pub use turns::Turns;
 
 use crate::links::{Link, LinkId, Links, Reason};
+pub(crate) use news::News;
 pub(crate) use packet::{Outgoing, Sink};
 
 use commands::Commands;
@@ -187,9 +189,32 @@ impl<'l, T: Transport, L: Links, R: ReportHandler, const BUFFER: usize> Mux<'l, 
         self.state.borrow_mut().poll_failure(cx)
     }
 
-    /// Waits for a link that has to be disconnected because its bearer expired.
-    pub fn poll_doomed(&self, cx: &mut Context<'_>) -> Poll<LinkId> {
-        self.state.borrow_mut().poll_doomed(cx)
+    /// Whether anything has changed that [`Central`](crate::central::Central) may have to act on:
+    /// what it takes from here, or the time.
+    #[inline]
+    pub(crate) fn take_news(&self, reader: &Waker) -> bool {
+        self.state.borrow_mut().take_news(reader)
+    }
+
+    /// Whether it is that time; if not, there is [news](Mux::take_news) when it is.
+    #[cfg(feature = "security")]
+    pub(crate) fn is_time(&self, at: Instant) -> bool {
+        let is_time = at <= Instant::now();
+        if !is_time {
+            self.wake_at(at);
+        }
+        is_time
+    }
+
+    /// Has news come at that time, if not before: then whoever wants it later says so again.
+    #[cfg(feature = "security")]
+    pub(crate) fn wake_at(&self, at: Instant) {
+        self.state.borrow_mut().wake_at(at);
+    }
+
+    /// A link that has to be disconnected because its bearer expired.
+    pub(crate) fn next_doomed(&self) -> Option<LinkId> {
+        self.state.borrow_mut().next_doomed()
     }
 
     /// The HCI handle of a link that the controller still has, though it may have ended here.
@@ -202,9 +227,9 @@ impl<'l, T: Transport, L: Links, R: ReportHandler, const BUFFER: usize> Mux<'l, 
         self.state.borrow_mut().turns().pump_is_due()
     }
 
-    /// Waits until the controller has said nothing for a while.
-    pub(crate) fn poll_silence(&self, cx: &mut Context<'_>) -> Poll<Lull> {
-        self.state.borrow_mut().poll_silence(cx)
+    /// That the controller has said nothing for a while, once.
+    pub(crate) fn take_silence(&self) -> Option<Lull> {
+        self.state.borrow_mut().take_silence()
     }
 
     /// Whether anybody waits for something that has to come through the controller: a packet's
@@ -215,9 +240,9 @@ impl<'l, T: Transport, L: Links, R: ReportHandler, const BUFFER: usize> Mux<'l, 
                 .any(|index| self.links.with(index, |link| link.bearer.waits()) == Some(true))
     }
 
-    /// Waits for a peer that asks for connection parameters. Each has to be answered.
-    pub fn poll_request(&self, cx: &mut Context<'_>) -> Poll<ParameterRequest> {
-        self.state.borrow_mut().poll_request(cx)
+    /// A peer that asks for connection parameters. Each has to be answered.
+    pub(crate) fn next_request(&self) -> Option<ParameterRequest> {
+        self.state.borrow_mut().next_request()
     }
 
     /// Answers a request that came on the signalling channel.
@@ -249,14 +274,8 @@ impl<'l, T: Transport, L: Links, R: ReportHandler, const BUFFER: usize> Mux<'l, 
     }
 
     /// How many times something had to come from the controller so far.
-    #[cfg(feature = "security")]
     pub(crate) fn passes(&self) -> u32 {
         self.state.borrow().passes()
-    }
-
-    /// Waits until something has to come from the controller more often than that.
-    pub(crate) fn poll_passes(&self, before: u32, cx: &mut Context<'_>) -> Poll<u32> {
-        self.state.borrow_mut().poll_passes(before, cx)
     }
 
     /// How the last attempt to connect ended. One that is told its end is forgotten.
@@ -275,17 +294,6 @@ impl<'l, T: Transport, L: Links, R: ReportHandler, const BUFFER: usize> Mux<'l, 
             ended => Poll::Ready(ended),
         })
         .await
-    }
-
-    /// Waits for an attempt to end.
-    pub fn poll_attempt(&self, cx: &mut Context<'_>) -> Poll<Attempt> {
-        match self.take_attempt() {
-            Attempt::Running | Attempt::Idle => {
-                self.state.borrow_mut().watch_attempt(cx.waker());
-                Poll::Pending
-            }
-            ended => Poll::Ready(ended),
-        }
     }
 
     /// Marks the controller failed, and ends all links.

@@ -2,6 +2,9 @@
 
 use core::cell::RefCell;
 use core::task::{Context, Poll, Waker};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::task::Wake;
 use std::vec::Vec;
 
 use bt_hci::transport::PacketKind;
@@ -20,6 +23,15 @@ type TestLinks = StaticLinks<NoopRawMutex, 4, 64, 2, 2, 256>;
 const CONNECTED: [u8; 21] = [
     0x3E, 19, 0x01, 0, 7, 0, 0, 1, 1, 2, 3, 4, 5, 0xC6, 24, 0, 0, 0, 0xF4, 1, 0,
 ];
+
+#[derive(Default)]
+struct Woken(AtomicBool);
+
+impl Wake for Woken {
+    fn wake(self: Arc<Self>) {
+        self.0.store(true, Relaxed);
+    }
+}
 
 struct Bench {
     state: MuxState,
@@ -411,11 +423,7 @@ fn a_command_that_is_answered_does_not() {
 }
 
 fn silence(bench: &mut Bench) -> Option<Lull> {
-    let cx = &mut Context::from_waker(Waker::noop());
-    match bench.state.poll_silence(cx) {
-        Poll::Ready(silence) => Some(silence),
-        Poll::Pending => None,
-    }
+    bench.state.take_silence()
 }
 
 #[test]
@@ -456,6 +464,58 @@ fn a_connection_at_rest_is_listened_to_every_ten_seconds_and_what_is_sent_every_
         Some(rest + second),
         "first things first"
     );
+}
+
+#[test]
+fn whatever_the_central_role_has_to_act_on_wakes_it() {
+    let mut bench = Bench::connected(4);
+    let id = bench.links.find(7).unwrap();
+    let asks = [
+        7, 0x20, 16, 0, 12, 0, 5, 0, 0x12, 7, 8, 0, 24, 0, 40, 0, 1, 0, 0x48, 0,
+    ];
+    let happens: [&dyn Fn(&mut Bench); 6] = [
+        &|_| {},
+        &|bench| bench.state.doom(id),
+        &|bench| bench.state.stir(),
+        &|bench| _ = bench.inbound(PacketKind::AclData, &asks),
+        &|bench| _ = bench.event(&CONNECTED),
+        &|bench| {
+            let sent = Instant::from_secs(10);
+            bench.state.command_sent(&command(0x1009, &[]), sent);
+            bench.event(&[0x0E, 10, 1, 0x09, 0x10, 0, 1, 2, 3, 4, 5, 6]);
+            bench.state.handle_timeout(sent + Duration::from_secs(1));
+            bench.state.handle_timeout(sent + Duration::from_secs(2));
+        },
+    ];
+    bench.state.take_news(Waker::noop());
+    for (number, happens) in happens.iter().enumerate() {
+        let woken = Arc::new(Woken::default());
+        assert!(!bench.state.take_news(&Waker::from(woken.clone())));
+        happens(&mut bench);
+        let is_news = number > 0;
+        assert_eq!(woken.0.load(Relaxed), is_news, "{number}");
+        assert_eq!(bench.state.take_news(Waker::noop()), is_news, "{number}");
+    }
+    assert_eq!(bench.state.next_doomed(), Some(id));
+    assert_eq!(bench.state.next_request().unwrap().identifier, Some(7));
+    assert_eq!(bench.state.take_silence(), Some(Lull::Short));
+}
+
+#[cfg(feature = "security")]
+#[test]
+fn news_that_was_asked_for_comes_at_the_earliest_of_the_times() {
+    let mut bench = Bench::new();
+    let second = |n| Instant::from_secs(n);
+    bench.state.wake_at(second(20));
+    bench.state.wake_at(second(10));
+    bench.state.wake_at(second(30));
+    assert_eq!(bench.state.deadline(), Some(second(10)));
+    bench.state.take_news(Waker::noop());
+    bench.state.handle_timeout(second(9));
+    assert!(!bench.state.take_news(Waker::noop()));
+    bench.state.handle_timeout(second(10));
+    assert!(bench.state.take_news(Waker::noop()));
+    assert_eq!(bench.state.deadline(), None);
 }
 
 #[test]

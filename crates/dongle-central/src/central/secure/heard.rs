@@ -1,14 +1,7 @@
 //! What trouble-host tells of the pairing that is under way, and what only a person can answer.
 
-use core::convert::Infallible;
-use core::future::{Future, poll_fn};
-use core::pin::pin;
-use core::task::Poll;
-
 use bt_hci::transport::Transport;
-use embassy_futures::select::select;
-use embassy_sync::waitqueue::WakerRegistration;
-use embassy_time::{Instant, Timer};
+use embassy_time::Instant;
 use heapless::Deque;
 use trouble_host::PacketPool;
 use trouble_host::connection::{ConnectionEvent, SecurityLevel};
@@ -26,8 +19,7 @@ pub(in crate::central) struct Pairing {
     pub(super) handle: Option<u16>,
     pub(super) steps: Deque<Step, 8>,
     /// When those who wait here have to look again.
-    alarm: Option<Instant>,
-    alarm_changed: WakerRegistration,
+    pub(super) alarm: Option<Instant>,
 }
 
 /// What trouble-host tells of a pairing.
@@ -61,7 +53,6 @@ impl Pairing {
             handle: None,
             steps: Deque::new(),
             alarm: None,
-            alarm_changed: WakerRegistration::new(),
         }
     }
 
@@ -72,7 +63,6 @@ impl Pairing {
         }
         if self.alarm.is_none_or(|alarm| at < alarm) {
             self.alarm = Some(at);
-            self.alarm_changed.wake();
         }
         false
     }
@@ -126,30 +116,13 @@ where
         }
     }
 
-    /// Wakes those who wait for a pairing in time. One timer for all of them, and that in the task
-    /// that runs everything: on a desktop there is room for few.
-    pub(in crate::central) async fn watch_pairing(&self) -> Infallible {
-        loop {
-            let armed = self.pairing.borrow().alarm;
-            let sooner = poll_fn(|cx| {
-                let mut pairing = self.pairing.borrow_mut();
-                pairing.alarm_changed.register(cx.waker());
-                match pairing.alarm == armed {
-                    true => Poll::Pending,
-                    false => Poll::Ready(()),
-                }
-            });
-            let mut timer = pin!(armed.map(Timer::at));
-            let due = poll_fn(|cx| match timer.as_mut().as_pin_mut() {
-                Some(timer) => timer.poll(cx),
-                None => Poll::Pending,
-            });
-            select(sooner, due).await;
-            let mut pairing = self.pairing.borrow_mut();
-            if pairing.alarm.is_some_and(|at| at <= Instant::now()) {
-                pairing.alarm = None;
-                self.wake_links();
-            }
+    /// Wakes those who wait for a pairing in time. The mux tells the time for all of them: on a
+    /// desktop there is room for few timers.
+    pub(in crate::central) fn look_after_pairing(&self) {
+        let mut pairing = self.pairing.borrow_mut();
+        if pairing.alarm.is_some_and(|at| self.mux.is_time(at)) {
+            pairing.alarm = None;
+            self.wake_links();
         }
     }
 

@@ -84,9 +84,14 @@ where
         mut look: impl FnMut(&mut super::Pairing) -> Option<Result<X, SecurityError>>,
     ) -> Result<X, SecurityError> {
         poll_fn(|cx| {
-            if let Some(result) = look(&mut self.central.pairing.borrow_mut()) {
+            let mut pairing = self.central.pairing.borrow_mut();
+            if let Some(result) = look(&mut pairing) {
                 return Poll::Ready(result);
             }
+            if let Some(at) = pairing.alarm {
+                self.central.mux.wake_at(at);
+            }
+            drop(pairing);
             if let Some(ended) = self.ended() {
                 return Poll::Ready(Err(ended));
             }

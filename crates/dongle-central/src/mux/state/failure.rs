@@ -102,16 +102,9 @@ impl MuxState {
         }
     }
 
-    /// Waits until the controller has said nothing for a while.
-    #[inline]
-    pub fn poll_silence(&mut self, cx: &mut Context<'_>) -> Poll<Lull> {
-        match self.silence.take() {
-            Some(silence) => Poll::Ready(silence),
-            None => {
-                self.silence_watcher.register(cx.waker());
-                Poll::Pending
-            }
-        }
+    /// That the controller has said nothing for a while, once.
+    pub fn take_silence(&mut self) -> Option<Lull> {
+        self.silence.take()
     }
 
     /// Something goes to the controller, of which it should be heard soon. Whether that moves
@@ -157,24 +150,43 @@ impl MuxState {
             self.listening = Some(Listening { at, heard, silence });
         }
         self.silence = Some(listening.silence);
-        self.silence_watcher.wake();
+        self.news.tell();
     }
 
     /// When [`MuxState::handle_timeout`] wants to be called.
     #[inline]
     pub fn deadline(&self) -> Option<Instant> {
+        #[cfg(feature = "security")]
+        let alarm = self.alarm;
+        #[cfg(not(feature = "security"))]
+        let alarm = None;
         self.watchdog
             .deadline()
             .into_iter()
             .chain(self.turns.deadline())
             .chain(self.listening.map(|listening| listening.at))
+            .chain(alarm)
             .min()
+    }
+
+    /// Has news come at that time, if not before.
+    #[cfg(feature = "security")]
+    pub fn wake_at(&mut self, at: Instant) {
+        if self.alarm.is_none_or(|alarm| at < alarm) {
+            self.alarm = Some(at);
+            self.turns.wake_pump();
+        }
     }
 
     /// Fails the controller if it owes an answer for too long, unless the link can do without it.
     pub fn handle_timeout(&mut self, now: Instant) {
         self.turns.expire(now);
         self.judge_silence(now);
+        #[cfg(feature = "security")]
+        if self.alarm.is_some_and(|at| at <= now) {
+            self.alarm = None;
+            self.news.tell();
+        }
         while let Some(opcode) = self.watchdog.overdue(now) {
             self.watchdog.answered(opcode);
             if is_dispensable(opcode) && self.unanswered.push_back(opcode).is_ok() {

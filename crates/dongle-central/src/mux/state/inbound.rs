@@ -1,7 +1,5 @@
 //! Packets from the controller: whose each is, and what is learnt from it.
 
-use core::task::{Context, Poll};
-
 use bt_hci::transport::PacketKind;
 
 use super::{Attempt, Failure, MuxState};
@@ -94,16 +92,7 @@ impl MuxState {
     /// Has something come from the controller, so that trouble-host does what it has to.
     pub fn stir(&mut self) {
         self.passes = self.passes.wrapping_add(1);
-        self.pass_watcher.wake();
-    }
-
-    /// Waits until something has to come from the controller more often than that.
-    pub fn poll_passes(&mut self, before: u32, cx: &mut Context<'_>) -> Poll<u32> {
-        if self.passes != before {
-            return Poll::Ready(self.passes);
-        }
-        self.pass_watcher.register(cx.waker());
-        Poll::Pending
+        self.news.tell();
     }
 
     /// How many times something had to come from the controller so far.

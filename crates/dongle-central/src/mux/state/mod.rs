@@ -3,7 +3,7 @@
 mod failure;
 mod inbound;
 
-use core::task::{Context, Poll, Waker};
+use core::task::Waker;
 
 use embassy_sync::waitqueue::{MultiWakerRegistration, WakerRegistration};
 use embassy_time::Instant;
@@ -13,6 +13,7 @@ pub use failure::{Failure, Lull};
 pub use inbound::Inbound;
 
 use super::events;
+use super::news::News;
 use super::packet::Head;
 use super::request::{ANSWER, ParameterRequest};
 use super::sdus::CLOSING;
@@ -72,7 +73,6 @@ pub struct MuxState {
     passed: Deque<[u8; CLOSING], MAX_LINKS>,
     /// How many times something had to come from the controller for that.
     passes: u32,
-    pass_watcher: WakerRegistration,
     /// Longest L2CAP frame that trouble-host has room for, in octets of payload.
     longest_frame: u16,
     scan_turned_off: bool,
@@ -81,10 +81,12 @@ pub struct MuxState {
     listening: Option<Listening>,
     /// The silence that is still to be told.
     silence: Option<Lull>,
-    silence_watcher: WakerRegistration,
+    /// For whoever runs the central role.
+    news: News,
+    /// When there is to be news, whatever happens.
+    #[cfg(feature = "security")]
+    alarm: Option<Instant>,
     failure_watchers: MultiWakerRegistration<8>,
-    doom_watcher: WakerRegistration,
-    request_watcher: WakerRegistration,
     /// Commands that were not answered and can be done without.
     unanswered: Deque<u16, 4>,
     unanswered_watcher: WakerRegistration,
@@ -106,7 +108,6 @@ impl MuxState {
             encrypting: None,
             passed: Deque::new(),
             passes: 0,
-            pass_watcher: WakerRegistration::new(),
             longest_frame: u16::MAX,
             scan_turned_off: false,
             counters: MuxCounters {
@@ -119,10 +120,10 @@ impl MuxState {
             },
             listening: None,
             silence: None,
-            silence_watcher: WakerRegistration::new(),
+            news: News::new(),
+            #[cfg(feature = "security")]
+            alarm: None,
             failure_watchers: MultiWakerRegistration::new(),
-            doom_watcher: WakerRegistration::new(),
-            request_watcher: WakerRegistration::new(),
             unanswered: Deque::new(),
             unanswered_watcher: WakerRegistration::new(),
             attempt_watchers: MultiWakerRegistration::new(),
@@ -140,19 +141,19 @@ impl MuxState {
     /// A link whose bearer expired has to be disconnected.
     pub fn doom(&mut self, link: LinkId) {
         let _ = self.doomed.push(link);
-        self.doom_watcher.wake();
+        self.news.tell();
     }
 
-    /// Waits for a link that has to be disconnected.
+    /// A link that has to be disconnected.
+    pub fn next_doomed(&mut self) -> Option<LinkId> {
+        self.doomed.pop()
+    }
+
+    /// Whether something has changed that the central role may have to act on; `reader` is woken
+    /// when something does.
     #[inline]
-    pub fn poll_doomed(&mut self, cx: &mut Context<'_>) -> Poll<LinkId> {
-        match self.doomed.pop() {
-            Some(link) => Poll::Ready(link),
-            None => {
-                self.doom_watcher.register(cx.waker());
-                Poll::Pending
-            }
-        }
+    pub(crate) fn take_news(&mut self, reader: &Waker) -> bool {
+        self.news.take(reader)
     }
 
     /// A peer asks for connection parameters.
@@ -161,19 +162,12 @@ impl MuxState {
         if self.requests.push_back(request).is_err() {
             warn!("too many requests for connection parameters");
         }
-        self.request_watcher.wake();
+        self.news.tell();
     }
 
-    /// Waits for a peer that asks for connection parameters.
-    #[inline]
-    pub fn poll_request(&mut self, cx: &mut Context<'_>) -> Poll<ParameterRequest> {
-        match self.requests.pop_front() {
-            Some(request) => Poll::Ready(request),
-            None => {
-                self.request_watcher.register(cx.waker());
-                Poll::Pending
-            }
-        }
+    /// A peer that asks for connection parameters.
+    pub fn next_request(&mut self) -> Option<ParameterRequest> {
+        self.requests.pop_front()
     }
 
     /// Has an answer sent, when its connection has a credit.
@@ -236,6 +230,7 @@ impl MuxState {
     fn end_attempt(&mut self, end: Attempt) {
         self.attempt = end;
         self.attempt_watchers.wake();
+        self.news.tell();
     }
 
     /// Tells the longest L2CAP frame that trouble-host has room for, in octets of payload.

@@ -1,0 +1,78 @@
+//! What is new since somebody looked last, and who wants to be told.
+
+use core::task::Waker;
+
+use embassy_sync::waitqueue::WakerRegistration;
+
+/// News for one reader, who looks at what they are about only when there are any.
+#[derive(Debug)]
+pub(crate) struct News {
+    unread: bool,
+    reader: WakerRegistration,
+}
+
+impl News {
+    /// Unread, since nobody has looked yet.
+    pub const fn new() -> Self {
+        Self {
+            unread: true,
+            reader: WakerRegistration::new(),
+        }
+    }
+
+    /// Something has changed.
+    pub fn tell(&mut self) {
+        self.unread = true;
+        self.reader.wake();
+    }
+
+    /// Whether there were any since the last time; `reader` is woken by the next.
+    #[inline]
+    pub fn take(&mut self, reader: &Waker) -> bool {
+        self.reader.register(reader);
+        core::mem::take(&mut self.unread)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
+    use std::task::Wake;
+
+    use super::*;
+
+    #[derive(Default)]
+    struct Woken(AtomicU32);
+
+    impl Wake for Woken {
+        fn wake(self: Arc<Self>) {
+            self.0.fetch_add(1, Relaxed);
+        }
+    }
+
+    #[test]
+    fn who_looks_before_the_news_is_woken_by_them_and_finds_them() {
+        let (mut news, woken) = (News::new(), Arc::new(Woken::default()));
+        let waker = Waker::from(woken.clone());
+        assert!(news.take(&waker), "nobody has looked yet");
+        assert!(!news.take(&waker));
+        news.tell();
+        news.tell();
+        assert_eq!(woken.0.load(Relaxed), 1);
+        assert!(news.take(&waker));
+        assert!(!news.take(&waker));
+        news.tell();
+        assert_eq!(woken.0.load(Relaxed), 2);
+    }
+
+    #[test]
+    fn who_looks_with_another_waker_is_woken_by_that_one() {
+        let (mut news, woken) = (News::new(), Arc::new(Woken::default()));
+        assert!(news.take(Waker::noop()));
+        assert!(!news.take(&Waker::from(woken.clone())));
+        news.tell();
+        assert_eq!(woken.0.load(Relaxed), 1);
+        assert!(news.take(Waker::noop()));
+    }
+}
