@@ -16,6 +16,9 @@ const BATCH: usize = 64;
 /// A host that doesn't read is not listened to either, past this many packets waiting for it.
 const WAITING: usize = 512;
 
+/// So many things that are due happen before hosts have their turn.
+const DUE: usize = 256;
+
 /// How often a busy thread gives way to a caller who waits for the state.
 const PATIENCE: usize = 200;
 
@@ -82,7 +85,7 @@ impl State {
     /// One round over everything; true if anything happened that may lead to more.
     fn step(&mut self, now: Duration, cx: &mut Context<'_>) -> bool {
         let mut busy = self.hear_hosts(now, cx);
-        self.world.handle_timeout(now);
+        busy |= self.world.handle_due(now, DUE);
         busy |= self.tell_hosts(cx);
         self.sweep(now);
         busy

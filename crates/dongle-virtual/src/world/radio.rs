@@ -204,7 +204,7 @@ impl World {
         let Some(beacon) = self.beacons.all.get(index) else {
             return;
         };
-        let next = self.now + beacon.interval;
+        let next = (self.now + beacon.interval).max(self.due_by);
         let advert = beacon.advert.clone();
         let jitter = Duration::from_micros(self.rng.u64(0..10_000));
         self.timers

@@ -366,6 +366,28 @@ fn many_beacons_cost_nothing_while_nobody_listens() {
 }
 
 #[test]
+fn beacons_that_fell_behind_leave_out_what_they_missed() {
+    let mut rig = Rig::new(Pacing::FreeRunning);
+    let central = rig.host(ControllerConfig::legacy(), CENTRAL);
+    for number in 0..50 {
+        let beacon = BeaconConfig::new(Address::numbered(number), [2, 1, 4]);
+        let beacon = beacon.with_interval(Duration::from_millis(20));
+        rig.world.add_beacon(rig.now, beacon);
+    }
+    scan(&mut rig, central, false, false);
+    let heard = |rig: &Rig| {
+        let stats = rig.world.stats(central).unwrap();
+        let waiting = rig.world.pending_output(central) as u64;
+        stats.reports + stats.reports_discarded + waiting
+    };
+    let before = heard(&rig);
+    // The machine stood still for ten seconds.
+    rig.world.handle_timeout(rig.now + Duration::from_secs(10));
+    let at_once = heard(&rig) - before;
+    assert!((50..=100).contains(&at_once), "{at_once} at once");
+}
+
+#[test]
 fn eager_beacons_fill_a_scanner_that_reads_and_wait_for_one_that_does_not() {
     let mut rig = Rig::new(Pacing::FreeRunning);
     let central = rig.host(ControllerConfig::legacy(), CENTRAL);
