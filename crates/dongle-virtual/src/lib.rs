@@ -4,9 +4,9 @@
 //! other: they advertise, scan, connect, carry data and encrypt. It holds peripherals too: on
 //! trouble-host's peripheral role a [`HeartRateSensor`], an [`Echo`] on an L2CAP channel and, with
 //! the feature `security`, a `Lock` that wants to be paired with; a [`ScriptedPeripheral`] whose
-//! every PDU a test decides, and a [`Meter`] to measure against; and beacons by the ten thousand. What goes wrong with real radios goes
-//! wrong here on request ([`AirController`]). [`serve`] gives a controller to a host outside of
-//! this process, over TCP or at a pseudo-terminal.
+//! every PDU a test decides, and a [`Meter`] to measure against; and beacons by the ten thousand.
+//! What goes wrong with real radios goes wrong here on request ([`AirController`]). [`serve`] gives
+//! a controller to a host outside of this process, over TCP or at a pseudo-terminal.
 //!
 //! ```
 //! use dongle_virtual::{Air, ControllerConfig, HeartRateConfig, HeartRateSensor};

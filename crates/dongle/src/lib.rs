@@ -1,8 +1,8 @@
 //! Dongle: the Bluetooth LE central for programs that own their radio.
 //!
 //! Plug any HCI controller in (a Zephyr board on a UART, a USB stick, one across TCP, a simulated
-//! one), and scan, connect, discover, read, write and subscribe. No OS stack, no daemon; any async runtime,
-//! or none.
+//! one), and scan, connect, discover, read, write and subscribe. No OS stack, no daemon; any async
+//! runtime, or none.
 //!
 //! ```
 //! use dongle::Dongle;
@@ -55,8 +55,8 @@
 //!
 //! It logs through [`log`](https://docs.rs/log) (`tracing` listens to that, too). *Warnings* are
 //! what someone should look at: a controller that failed, values that make no sense. *Info* is a line
-//! for each dongle that opens or is waited for. *Debug* tells of scans, connections and their ends, pairing and
-//! retries: a few lines each, none for a read or a value. Keys are never logged.
+//! for each dongle that opens or is waited for. *Debug* tells of scans, connections and their ends,
+//! pairing and retries: a few lines each, none for a read or a value. Keys are never logged.
 #![forbid(unsafe_code)]
 
 mod address;
