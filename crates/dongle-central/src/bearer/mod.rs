@@ -44,6 +44,8 @@ pub struct BearerState {
     open: bool,
     mtu: Mtu,
     mtu_exchange: MtuExchange,
+    /// Longest PDU that can be sent, whatever the memory holds.
+    longest: u16,
     /// What the peer was told that we can receive. It is told the same each time.
     offered: Option<u16>,
     sequence: u16,
@@ -79,6 +81,7 @@ impl BearerState {
             open: false,
             mtu: Mtu::DEFAULT,
             mtu_exchange: MtuExchange::NotYet,
+            longest: u16::MAX,
             offered: None,
             sequence: 0,
             in_flight: None,
@@ -244,6 +247,11 @@ impl<'a> Bearer<'a> {
         self.state.mtu
     }
 
+    /// Has the MTU be no more than that, until the bearer is opened anew.
+    pub(crate) fn bound(&mut self, octets: u16) {
+        self.state.longest = octets;
+    }
+
     /// The largest MTU this bearer's memory can serve. It is what the peer is offered.
     pub fn largest_mtu(&self) -> Mtu {
         let value = usize::min(
@@ -253,7 +261,8 @@ impl<'a> Bearer<'a> {
             (self.indications.len() / 2).saturating_sub(ring::RECORD_OVERHEAD),
         );
         let octets = usize::min(self.call_share(), value + 3);
-        Mtu::clamped(u16::try_from(octets).unwrap_or(u16::MAX))
+        let octets = u16::try_from(octets).unwrap_or(u16::MAX);
+        Mtu::clamped(octets.min(self.state.longest))
     }
 
     /// Whether both sides have settled on an MTU, whoever asked. It can't be asked for again
@@ -285,7 +294,7 @@ impl<'a> Bearer<'a> {
 
     /// The next PDU for the peer, written to `out`; its length.
     ///
-    /// `out` must hold the MTU; a PDU that does not fit is dropped as if it had been sent.
+    /// `out` must hold the MTU: what does not fit is cut.
     pub fn poll_transmit(&mut self, now: Instant, out: &mut [u8]) -> Option<usize> {
         let output = self.next_output()?;
         Some(self.transmit(output, now, out))

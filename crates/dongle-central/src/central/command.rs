@@ -32,6 +32,14 @@ impl Command {
     }
 }
 
+/// One holds the key to encrypt with.
+#[cfg(feature = "security")]
+impl Drop for Command {
+    fn drop(&mut self) {
+        self.bytes.wipe();
+    }
+}
+
 impl<'s, 'a: 's, T, L, P, R, const BUFFER: usize> Central<'s, 'a, T, L, P, R, BUFFER>
 where
     T: Transport,

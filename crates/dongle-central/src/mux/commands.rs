@@ -11,6 +11,7 @@ use bt_hci::cmd;
 use bt_hci::param::Status;
 use bt_hci::transport::{PacketKind, Transport};
 use embassy_sync::waitqueue::MultiWakerRegistration;
+use embassy_time::Instant;
 
 use super::events::code::{COMMAND_COMPLETE, COMMAND_STATUS};
 use super::packet::Sink;
@@ -58,6 +59,11 @@ impl Commands {
         self.opcode = Some(opcode);
         self.awaited = true;
         Poll::Ready(())
+    }
+
+    /// Whether the controller takes no more commands for now.
+    pub(super) fn is_full(&self) -> bool {
+        self.full
     }
 
     /// The status of the command, and the length of what it returned.
@@ -135,8 +141,14 @@ where
         emit: &dyn Fn(&mut Sink),
         out: &mut [u8],
     ) -> Result<usize, cmd::Error<MuxError>> {
-        self.unless_failed(|commands, cx| commands.poll_begin(opcode, cx))
-            .await?;
+        self.unless_failed(|commands, cx| {
+            let begun = commands.poll_begin(opcode, cx);
+            if begun.is_pending() && commands.is_full() {
+                self.state.borrow_mut().room_awaited(Instant::now());
+            }
+            begun
+        })
+        .await?;
         let mut turn = Turn {
             commands: &self.commands,
             sent: false,

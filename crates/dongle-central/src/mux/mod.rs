@@ -41,7 +41,7 @@ use bt_hci::transport::{PacketKind, Transport};
 use embassy_futures::select::{Either, select};
 use embassy_futures::yield_now;
 use embassy_sync::blocking_mutex::raw::NoopRawMutex;
-use embassy_sync::mutex::Mutex;
+use embassy_sync::mutex::{Mutex, MutexGuard};
 use embassy_time::Instant;
 
 pub use credits::{Credits, Owner};
@@ -136,11 +136,14 @@ impl From<ReadHciError<Infallible>> for MuxError {
 impl<'l, T: Transport, L: Links, R: ReportHandler, const BUFFER: usize> Mux<'l, T, L, R, BUFFER> {
     /// Wraps `transport`. Advertising reports go to `reports`.
     pub fn new(transport: T, links: &'l L, reports: R) -> Self {
+        let mut state = MuxState::new();
+        let longest = BUFFER.saturating_sub(reassembly::L2CAP_HEADER);
+        state.set_longest_pdu(u16::try_from(longest).unwrap_or(u16::MAX));
         Self {
             transport,
             links,
             reports,
-            state: RefCell::new(MuxState::new()),
+            state: RefCell::new(state),
             commands: RefCell::new(Commands::new()),
             outgoing: Mutex::new(Outgoing::new()),
             cause: Cell::new(None),
@@ -358,8 +361,7 @@ impl<'l, T: Transport, L: Links, R: ReportHandler, const BUFFER: usize> Mux<'l, 
             match verdict {
                 Inbound::ForHost(len) => {
                     let packet = packet.get(..len).unwrap_or_default();
-                    let is_answer =
-                        kind == PacketKind::Event && self.commands.borrow_mut().take(packet);
+                    let is_answer = kind == PacketKind::Event && self.take_answer(packet);
                     if !is_answer {
                         #[cfg(feature = "security")]
                         let len = self.sign(kind, buffer, len);
@@ -374,6 +376,16 @@ impl<'l, T: Transport, L: Links, R: ReportHandler, const BUFFER: usize> Mux<'l, 
                 yield_now().await;
             }
         }
+    }
+
+    /// Takes an event, if it answers a command.
+    fn take_answer(&self, event: &[u8]) -> bool {
+        let mut commands = self.commands.borrow_mut();
+        let taken = commands.take(event);
+        if taken && !commands.is_full() {
+            self.state.borrow_mut().room_came();
+        }
+        taken
     }
 
     /// Sends what `emit` writes, a packet of this kind, when it is its turn.
@@ -426,9 +438,10 @@ impl<'l, T: Transport, L: Links, R: ReportHandler, const BUFFER: usize> Mux<'l, 
             }
             _ => {}
         }
-        let mut outgoing = self.outgoing.lock().await;
+        let mut outgoing = Clean(self.outgoing.lock().await);
+        let outgoing = &mut *outgoing.0;
         outgoing.clear();
-        emit(&mut *outgoing);
+        emit(outgoing);
         if kind == PacketKind::AclData && head.begins_signal() {
             let frame = outgoing.bytes_mut().get_mut(4..).unwrap_or_default();
             if let Some(id) = self.links.find(head.handle()) {
@@ -461,6 +474,17 @@ impl<'l, T: Transport, L: Links, R: ReportHandler, const BUFFER: usize> Mux<'l, 
             PacketKind::IsoData | PacketKind::Event => self.transport.write(&Raw::<5>(bytes)).await,
         };
         sent.map_err(|e| self.lose(e))
+    }
+}
+
+/// The packet of trouble-host's that is being sent. However that ends, nothing of it is left: it may
+/// have been a key.
+struct Clean<'m, const BUFFER: usize>(MutexGuard<'m, NoopRawMutex, Outgoing<BUFFER>>);
+
+impl<const BUFFER: usize> Drop for Clean<'_, BUFFER> {
+    fn drop(&mut self) {
+        #[cfg(feature = "security")]
+        self.0.wipe();
     }
 }
 

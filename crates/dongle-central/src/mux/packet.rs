@@ -5,6 +5,8 @@ use core::convert::Infallible;
 use bt_hci::ReadHciError;
 use bt_hci::transport::{PacketKind, PacketToController, PacketToHost};
 use heapless::Vec;
+#[cfg(feature = "security")]
+use zeroize::Zeroize as _;
 
 use super::sdus::CID_SIGNALLING;
 use crate::security::{CID_SMP, PREFIX};
@@ -99,6 +101,12 @@ impl<const SIZE: usize> Outgoing<SIZE> {
     pub(super) fn clear(&mut self) {
         self.bytes.clear();
         self.cut = false;
+    }
+
+    /// Leaves nothing of what was written.
+    #[cfg(feature = "security")]
+    pub(crate) fn wipe(&mut self) {
+        self.bytes.zeroize();
     }
 
     /// What was written since; None: more than there is room for.
@@ -258,5 +266,19 @@ impl embedded_io::Write for Head {
 
     fn flush(&mut self) -> Result<(), Infallible> {
         Ok(())
+    }
+}
+
+#[cfg(all(test, feature = "security"))]
+mod tests {
+    use super::*;
+    use embedded_io::Write as _;
+
+    #[test]
+    fn nothing_is_left_of_a_packet_that_was_wiped() {
+        let mut packet = Outgoing::<8>::new();
+        packet.write_all(&[1, 2, 3]).unwrap();
+        packet.wipe();
+        assert_eq!(packet.bytes(), Some(&[0; 3][..]));
     }
 }

@@ -413,6 +413,37 @@ fn a_host_that_was_kept_from_reading_looks_once_more_for_the_answer() {
 }
 
 #[test]
+fn a_controller_that_takes_no_command_for_two_seconds_is_failed() {
+    let begun = Instant::from_secs(1);
+    let wait = |state: &mut MuxState| {
+        state.room_awaited(begun);
+        // Whoever else waits for it does not prolong it.
+        state.room_awaited(begun + Duration::from_secs(1));
+    };
+    let mut bench = Bench::new();
+    wait(&mut bench.state);
+    assert_eq!(bench.state.deadline(), Some(begun + Duration::from_secs(2)));
+    bench.state.handle_timeout(begun + Duration::from_secs(2));
+    assert_eq!(bench.state.failure(), Some(Failure::Silent(0)));
+    let mut bench = Bench::new();
+    wait(&mut bench.state);
+    bench.state.room_came();
+    bench.state.handle_timeout(begun + Duration::from_secs(2));
+    assert_eq!(bench.state.failure(), None);
+}
+
+#[test]
+fn no_pdu_is_agreed_on_that_there_is_no_room_for_on_its_way_out() {
+    let mut bench = Bench::new();
+    bench.state.set_longest_pdu(50);
+    bench.event(&[0x0E, 7, 1, 0x02, 0x20, 0, 27, 0, 4]);
+    assert!(bench.event(&CONNECTED).is_some());
+    let id = bench.links.find(7).unwrap();
+    let offered = bench.links.with_link(id, |link| link.bearer.largest_mtu());
+    assert_eq!(offered.map(|mtu| mtu.get()), Some(50));
+}
+
+#[test]
 fn a_command_that_is_answered_does_not() {
     let mut bench = Bench::new();
     let sent = Instant::from_secs(10);

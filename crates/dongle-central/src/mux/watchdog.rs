@@ -57,6 +57,11 @@ impl Watchdog {
         }
     }
 
+    /// Whether a command is without answer so far.
+    pub fn waits_for(&self, opcode: u16) -> bool {
+        self.0.iter().any(|w| w.opcode == opcode)
+    }
+
     /// When the next answer is overdue.
     pub fn deadline(&self) -> Option<Instant> {
         self.0.iter().map(|w| w.due).min()

@@ -15,7 +15,7 @@ use crate::mux::watchdog::is_dispensable;
 pub enum Failure {
     /// The transport failed: a cable was pulled, a connection closed.
     Transport,
-    /// It did not answer the command with this opcode within 2 s.
+    /// It did not answer the command with this opcode within 2 s; 0: it took none for as long.
     Silent(u16),
     /// It reported a Hardware Error with this code (Core Vol 4 Part E, 7.7.16).
     Hardware(u8),
@@ -29,6 +29,7 @@ impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Transport => f.write_str("the controller is gone"),
+            Self::Silent(0) => f.write_str("the controller takes no commands"),
             Self::Silent(opcode) => {
                 write!(
                     f,

@@ -341,6 +341,8 @@ impl MuxState {
                     // As many places as there can be links.
                     Some(id) => {
                         _ = self.links.push((handle, id));
+                        let longest = self.longest_pdu;
+                        links.with_link(id, |link| link.bearer.bound(longest));
                         self.end_attempt(Attempt::Connected(id));
                     }
                     None => {

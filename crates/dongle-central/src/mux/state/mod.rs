@@ -22,6 +22,8 @@ use super::watchdog::Watchdog;
 use crate::links::{LinkId, MAX_LINKS};
 use failure::Listening;
 
+/// The opcode in an event that only says how many commands may be sent (Core Vol 4 Part E, 4.4).
+const NO_COMMAND: u16 = 0;
 /// Requests for connection parameters, and answers to them, that may wait at a time.
 const REQUESTS: usize = 2 * MAX_LINKS;
 
@@ -75,6 +77,8 @@ pub struct MuxState {
     passes: u32,
     /// Longest L2CAP frame that trouble-host has room for, in octets of payload.
     longest_frame: u16,
+    /// Longest ATT PDU that there is room for on its way out.
+    longest_pdu: u16,
     scan_turned_off: bool,
     counters: MuxCounters,
     /// What is listened for, while there is something to be heard.
@@ -109,6 +113,7 @@ impl MuxState {
             passed: Deque::new(),
             passes: 0,
             longest_frame: u16::MAX,
+            longest_pdu: u16::MAX,
             scan_turned_off: false,
             counters: MuxCounters {
                 received: 0,
@@ -236,6 +241,24 @@ impl MuxState {
     /// Tells the longest L2CAP frame that trouble-host has room for, in octets of payload.
     pub fn set_longest_frame(&mut self, octets: u16) {
         self.longest_frame = octets;
+    }
+
+    /// Tells the longest ATT PDU that there is room for on its way out.
+    pub fn set_longest_pdu(&mut self, octets: u16) {
+        self.longest_pdu = octets;
+    }
+
+    /// A command waits for the controller to take any: that is to be soon.
+    pub(super) fn room_awaited(&mut self, now: Instant) {
+        if !self.watchdog.waits_for(NO_COMMAND) {
+            self.watchdog.sent(NO_COMMAND, now);
+            self.turns.wake_pump();
+        }
+    }
+
+    /// The controller takes commands.
+    pub(super) fn room_came(&mut self) {
+        self.watchdog.answered(NO_COMMAND);
     }
 
     /// A command goes to the controller.
