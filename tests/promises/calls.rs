@@ -1,6 +1,6 @@
 //! A call ends, and never with another call's answer.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use dongle::Error;
 use dongle_tests::bench::{Bench, STALL, in_time, soon, until};
@@ -164,13 +164,31 @@ fn a_controller_that_falls_silent_ends_every_call() {
 }
 
 #[test]
+fn a_controller_that_falls_silent_is_found_out_by_a_read_that_waits() {
+    let bench = Bench::new();
+    soon(async {
+        let (_connection, measurement) = bench.measurement().await;
+        // Whatever was listened for so far is over: the connection is at rest.
+        embassy_time::Timer::after_secs(3).await;
+        bench.controller.freeze();
+        let begun = Instant::now();
+        let error = measurement.read().await.unwrap_err();
+        assert!(error.is_disconnected(), "{error}");
+        // The request itself would have had 30 s.
+        assert!(begun.elapsed() < STALL, "{:?}", begun.elapsed());
+        let failed = in_time(bench.dongle.failed()).await;
+        assert!(failed.to_string().contains("did not answer"), "{failed}");
+    });
+}
+
+#[test]
 fn an_unplugged_controller_ends_every_call_at_once() {
     let bench = Bench::new();
     soon(async {
         let (_connection, measurement) = bench.measurement().await;
         let mut values = measurement.subscribe().await.unwrap();
         bench.server.be_silent(true);
-        let begun = std::time::Instant::now();
+        let begun = Instant::now();
         let unplug = async { bench.controller.unplug() };
         let calls = zip(
             measurement.read().into_future(),
