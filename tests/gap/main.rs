@@ -3,6 +3,7 @@
 #[cfg(unix)]
 mod bumble;
 mod connect;
+mod controllers;
 mod faults;
 mod hold;
 mod identity;

@@ -1,9 +1,9 @@
 //! What a user reads when a dongle can not be opened: one line, soon.
 
 use std::net::TcpListener;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use dongle::Dongle;
+use dongle::{Dongle, Error};
 use dongle_tests::bench::{STALL, soon};
 
 /// Opens what can't be opened; the line it gives, and does not keep the user waiting for.
@@ -62,6 +62,18 @@ fn a_controller_without_bluetooth_le_is_refused_with_the_reason() {
         error.to_string().contains("does not know Bluetooth LE"),
         "{error}"
     );
+}
+
+#[test]
+fn what_can_never_be_opened_is_not_tried_again() {
+    let air = dongle_virtual::Air::new();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let server = dongle_virtual::serve::serve_tcp(listener, &air, Default::default()).unwrap();
+    let spec = format!("tcp-client:{}", server.local_addr());
+    let public = "C6:05:04:03:02:01/public".parse().unwrap();
+    let open = Dongle::open(spec).address(public);
+    let error = soon(open.retry(Duration::from_millis(200))).unwrap_err();
+    assert!(matches!(error, Error::InvalidParameter(_)), "{error}");
 }
 
 #[test]

@@ -279,7 +279,7 @@ impl From<dongle_central::central::Error<hci_transport::Error>> for Error {
         use hci_transport::ErrorKind;
         match error {
             Central::Transport(error) => Self::Transport(error),
-            Central::Controller(failure @ (Failure::NotLe | Failure::SharedBuffers)) => {
+            Central::Controller(failure @ (Failure::NotLe | Failure::NoBuffers)) => {
                 let line = format!("{failure}; use another dongle (docs/dongles.md names some)");
                 Self::Transport(hci_transport::Error::new(ErrorKind::Unsupported, line))
             }

@@ -72,7 +72,8 @@ impl Open {
     }
 
     /// Try again until it opens, with pauses that grow from 100 ms to `longest`: the way to wait
-    /// for a dongle to be plugged in. A spec that names nothing is an error all the same.
+    /// for a dongle to be plugged in. A spec that names nothing, or an address that none may go by,
+    /// is an error all the same.
     pub fn retry(mut self, longest: Duration) -> Self {
         self.retry = Some(longest);
         self
@@ -191,6 +192,7 @@ impl Open {
             };
             let hopeless = match &error {
                 Error::Transport(why) => why.kind() == ErrorKind::InvalidSpec,
+                Error::InvalidParameter(_) => true,
                 _ => false,
             };
             match longest {
@@ -209,10 +211,7 @@ impl Open {
         let Source::Spec(text) = &self.source else {
             return Err(Error::Closed);
         };
-        let spec = match text.split_once(',') {
-            None if text == "auto" => only_one(hci_transport::list())?,
-            _ => Spec::from_str(text)?,
-        };
+        let spec = resolve(text, hci_transport::list)?;
         let text = text.clone();
         let again = Again {
             spec: text.clone(),
@@ -263,6 +262,18 @@ impl Open {
             open,
         )
         .await
+    }
+}
+
+/// What a spec names: `auto`, with the wish to record it behind it or without, the only one there is.
+fn resolve(text: &str, list: impl FnOnce() -> Vec<Candidate>) -> Result<Spec, Error> {
+    match text.strip_prefix("auto") {
+        Some("") => only_one(list()),
+        Some(options) if options.starts_with(',') => {
+            let controller = only_one(list())?;
+            Ok(Spec::from_str(&format!("{controller}{options}"))?)
+        }
+        _ => Ok(Spec::from_str(text)?),
     }
 }
 
@@ -323,5 +334,20 @@ async fn start(
         Ok(Err(error)) => Err(error),
         // The host thread ended before it was up, and has left word why.
         Err(_) => Err(dongle.failed().await),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn auto_is_recorded_as_any_other_spec_is() {
+        let Err(error) = resolve("auto,snoop=trace", Vec::new) else {
+            panic!("there is nothing to open");
+        };
+        assert!(error.to_string().starts_with("auto: no dongle"), "{error}");
+        let other = resolve("automatic", Vec::new).unwrap_err();
+        assert!(other.to_string().contains("no transport"), "{other}");
     }
 }

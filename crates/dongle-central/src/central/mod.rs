@@ -9,6 +9,7 @@ mod chores;
 mod command;
 mod connect;
 mod controller;
+mod dual_mode;
 mod error;
 mod link;
 #[cfg(feature = "security")]

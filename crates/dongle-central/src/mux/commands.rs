@@ -14,9 +14,10 @@ use embassy_sync::waitqueue::MultiWakerRegistration;
 use embassy_time::Instant;
 
 use super::events::code::{COMMAND_COMPLETE, COMMAND_STATUS};
+use super::events::{LE_READ_BUFFER_SIZE, READ_BUFFER_SIZE};
 use super::packet::Sink;
 use super::watchdog::HOST_NUMBER_OF_COMPLETED_PACKETS;
-use super::{Mux, MuxError, ReportHandler};
+use super::{Failure, Mux, MuxError, ReportHandler};
 use crate::links::Links;
 
 /// Bytes a command may return behind its status: LE Read Local Supported Commands has the most of
@@ -135,7 +136,39 @@ where
 {
     /// Sends the command that `emit` writes and waits for its answer; what it returned is put into
     /// `out`: its length.
+    ///
+    /// A controller that has no buffers for LE alone is asked for those that LE shares with BR/EDR, and
+    /// they are the answer (Core Vol 4 Part E, 7.8.2).
     pub(crate) async fn command(
+        &self,
+        opcode: u16,
+        emit: &dyn Fn(&mut Sink),
+        out: &mut [u8],
+    ) -> Result<usize, cmd::Error<MuxError>> {
+        let len = self.exchange(opcode, emit, out).await?;
+        if opcode == LE_READ_BUFFER_SIZE && self.buffers() == (0, 0) {
+            let [o0, o1] = READ_BUFFER_SIZE.to_le_bytes();
+            let emit = |sink: &mut Sink| {
+                let Ok(()) = sink.write_all(&[o0, o1, 0]);
+            };
+            if let Err(cmd::Error::Io(e)) = self.exchange(READ_BUFFER_SIZE, &emit, &mut []).await {
+                return Err(cmd::Error::Io(e));
+            }
+            let (length, total) = self.buffers();
+            if total == 0 {
+                self.fail(Failure::NoBuffers);
+            }
+            let [l0, l1] = length.to_le_bytes();
+            let told = [l0, l1, u8::try_from(total).unwrap_or(u8::MAX)];
+            for (to, from) in out.iter_mut().zip(told) {
+                *to = from;
+            }
+        }
+        Ok(len)
+    }
+
+    /// Sends a command and waits for its answer.
+    async fn exchange(
         &self,
         opcode: u16,
         emit: &dyn Fn(&mut Sink),

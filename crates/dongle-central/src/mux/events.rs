@@ -28,11 +28,12 @@ pub mod code {
 }
 
 /// LE Read Buffer Size, versions 1 and 2 (7.8.2), and Reset (7.3.2).
-const LE_READ_BUFFER_SIZE: u16 = 0x2002;
+pub const LE_READ_BUFFER_SIZE: u16 = 0x2002;
 const LE_READ_BUFFER_SIZE_V2: u16 = 0x2060;
+/// Read Buffer Size (7.4.5): of the buffers that LE may share with BR/EDR.
+pub const READ_BUFFER_SIZE: u16 = 0x1005;
 pub const RESET: u16 = 0x0C03;
-/// LE Set Event Mask (7.8.1), which every LE controller knows, and the status of one that does not.
-pub const LE_SET_EVENT_MASK: u16 = 0x2001;
+/// The status of a controller that does not know a command.
 pub const UNKNOWN_COMMAND: u8 = 0x01;
 /// LE Enable Encryption (7.8.24).
 pub const ENABLE_ENCRYPTION: u16 = 0x2019;
@@ -40,6 +41,12 @@ pub const ENABLE_ENCRYPTION: u16 = 0x2019;
 /// Whether a command is LE Create Connection (7.8.12) or its extended sibling (7.8.66).
 pub fn is_create_connection(opcode: u16) -> bool {
     matches!(opcode, 0x200D | 0x2043)
+}
+
+/// Whether a command is one of those that trouble-host begins with and that every LE controller knows:
+/// LE Set Event Mask (7.8.1), LE Set Random Address (7.8.4), LE Rand (7.8.23).
+pub fn is_known_to_le(opcode: u16) -> bool {
+    matches!(opcode, 0x2001 | 0x2005 | 0x2018)
 }
 
 /// An event that concerns the mux.
@@ -225,6 +232,11 @@ fn command_complete(parameters: &[u8]) -> Option<Judgement> {
                 total: u16::from(total),
             }
         }
+        (READ_BUFFER_SIZE, 0, &[l0, l1, _, t0, t1, ..]) => Event::Buffers {
+            opcode,
+            packet_length: u16::from_le_bytes([l0, l1]),
+            total: u16::from_le_bytes([t0, t1]),
+        },
         _ => Event::Answered { opcode, status },
     };
     Some(Judgement {
@@ -354,6 +366,14 @@ fn connection(status: u8, handle: u16, peer: Address, parameters: ConnectionPara
     }
 }
 
+/// Clears what LE Connection Complete and its enhanced form say of a connection that did not come about
+/// behind their status: it means nothing, and need not decode.
+pub fn clear_failed_connection(event: &mut [u8]) {
+    if let [code::LE_META, _, 0x01 | 0x0A, 1..=u8::MAX, rest @ ..] = event {
+        rest.fill(0);
+    }
+}
+
 /// The advertising reports in an event, if it is one; Some(false): it is damaged.
 pub fn reports(event: &[u8], each: impl FnMut(&Report<'_>)) -> Option<bool> {
     match *event {
@@ -364,8 +384,8 @@ pub fn reports(event: &[u8], each: impl FnMut(&Report<'_>)) -> Option<bool> {
 }
 
 /// Makes a refusal that trouble-host would end itself for into one that it takes: turning off a
-/// scan that does not run, disconnecting what is being disconnected, encrypting what is gone, and
-/// privacy on a controller that has none.
+/// scan that does not run, disconnecting what is being disconnected, encrypting what is gone, privacy
+/// on a controller that has none, and events that are newer than it.
 pub fn soften(event: &mut [u8], scan_was_turned_off: bool) {
     const DISCONNECT: [u8; 2] = [0x06, 0x04];
     const UNKNOWN_CONNECTION: u8 = 0x02;
@@ -383,6 +403,8 @@ pub fn soften(event: &mut [u8], scan_was_turned_off: bool) {
         ] if status != 0 => {
             event.copy_from_slice(&[code::COMMAND_COMPLETE, 4, credits, o0, 0x20, 0]);
         }
+        // Set Event Mask Page 2.
+        [code::COMMAND_COMPLETE, 4, _, 0x63, 0x0C, status] => *status = 0,
         [
             code::COMMAND_COMPLETE,
             4,

@@ -604,11 +604,32 @@ fn an_att_pdu_in_many_packets_reaches_the_bearer_once() {
 }
 
 #[test]
-fn a_controller_that_can_not_serve_is_refused_with_the_reason() {
-    let mut bench = Bench::new();
-    bench.event(&[0x0E, 4, 1, 0x01, 0x20, 0x01]);
-    assert_eq!(bench.state.failure(), Some(Failure::NotLe));
+fn a_controller_without_le_is_refused_with_the_reason() {
+    for opcode in [0x01, 0x05, 0x18] {
+        let mut bench = Bench::new();
+        bench.event(&[0x0E, 4, 1, opcode, 0x20, 0x01]);
+        assert_eq!(bench.state.failure(), Some(Failure::NotLe));
+    }
+}
+
+#[test]
+fn the_buffers_that_le_shares_with_br_edr_count_where_it_has_none_of_its_own() {
     let mut bench = Bench::new();
     bench.event(&[0x0E, 7, 1, 0x02, 0x20, 0, 0, 0, 0]);
-    assert_eq!(bench.state.failure(), Some(Failure::SharedBuffers));
+    assert_eq!(bench.state.buffers(), (0, 0));
+    bench.event(&[0x0E, 11, 1, 0x05, 0x10, 0, 0x36, 1, 64, 10, 0, 8, 0]);
+    assert_eq!(bench.state.buffers(), (310, 10));
+    assert_eq!(bench.state.failure(), None);
+}
+
+#[test]
+fn a_connection_that_failed_is_over_whatever_else_its_event_says() {
+    for (code, len) in [(0x01, 19), (0x0A, 31)] {
+        let mut bench = Bench::new();
+        let mut event = std::vec![0xFF; usize::from(len) + 2];
+        event[..4].copy_from_slice(&[0x3E, len, code, 0x02]);
+        let seen = bench.event(&event).unwrap();
+        assert_eq!(seen[..4], event[..4]);
+        assert_eq!(bench.state.take_attempt(), Attempt::Failed(0x02));
+    }
 }

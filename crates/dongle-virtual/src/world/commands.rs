@@ -54,6 +54,11 @@ impl World {
             self.answer(id, opcode, Err(COMMAND_DISALLOWED));
             return;
         }
+        let knows_le = !controller.config.dual_mode || controller.le_host_support.0 == 1;
+        if family(opcode).is_some() && !knows_le {
+            self.answer(id, opcode, Err(COMMAND_DISALLOWED));
+            return;
+        }
         let outcome = self.execute(id, opcode, Reader::new(parameters));
         self.answer(id, opcode, outcome);
         // What follows on a command comes after its answer.

@@ -56,6 +56,12 @@ pub struct ControllerConfig {
     pub read_buffer_size: bool,
     /// Whether LE Read Buffer Size v2 is known.
     pub read_buffer_size_v2: bool,
+    /// Whether it has no ACL buffers for LE alone, but one lot for LE and BR/EDR, as dual-mode
+    /// controllers may (Core Vol 4 Part E 7.8.2): Read Buffer Size tells of those.
+    pub shared_buffers: bool,
+    /// Whether it has BR/EDR, too, and wants to be told that its host knows LE before it does anything
+    /// on the radio (Write LE Host Support, Core Vol 4 Part E 7.3.79).
+    pub dual_mode: bool,
     /// How loud this device is heard by others, in dBm.
     pub rssi: i8,
     /// How many received ACL packets wait for a slow host before the peer is held back.
@@ -85,6 +91,8 @@ impl Default for ControllerConfig {
             resolving_list: 16,
             read_buffer_size: true,
             read_buffer_size_v2: true,
+            shared_buffers: false,
+            dual_mode: false,
             rssi: -50,
             receive_buffers: 16,
             report_buffers: 64,

@@ -74,13 +74,18 @@ impl Controller {
             READ_LOCAL_SUPPORTED_COMMANDS => {
                 complete(&supported_commands(|opcode| self.has_command(opcode)))
             }
-            // BR/EDR Not Supported, LE Supported (Controller).
+            // LE Supported (Controller), and without BR/EDR, BR/EDR Not Supported.
+            READ_LOCAL_SUPPORTED_FEATURES if self.config.dual_mode => {
+                complete(&[0, 0, 0, 0, 0x40, 0, 0, 0])
+            }
             READ_LOCAL_SUPPORTED_FEATURES => complete(&[0, 0, 0, 0, 0x60, 0, 0, 0]),
             READ_BD_ADDR => complete(&self.config.public_address),
             READ_BUFFER_SIZE => {
                 let [l0, l1] = self.config.acl_length.to_le_bytes();
                 complete(&[l0, l1, 0, self.config.acl_buffers, 0, 0, 0])
             }
+            LE_READ_BUFFER_SIZE if self.config.shared_buffers => complete(&[0; 3]),
+            LE_READ_BUFFER_SIZE_V2 if self.config.shared_buffers => complete(&[0; 6]),
             LE_READ_BUFFER_SIZE => {
                 let [l0, l1] = self.config.acl_length.to_le_bytes();
                 complete(&[l0, l1, self.config.acl_buffers])

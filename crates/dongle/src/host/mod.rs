@@ -184,6 +184,9 @@ fn run(
     };
     let served = async {
         let info = central.controller_info().await;
+        if let Err(error) = central.support_le().await {
+            log::debug!("the controller would not be told that its host knows LE: {error}");
+        }
         let _ = ready.send(Ok(Opened { info, address }));
         host.serve(commands).await
     };

@@ -21,8 +21,9 @@ pub enum Failure {
     Hardware(u8),
     /// It does not know Bluetooth LE.
     NotLe,
-    /// It has no buffers for LE alone, but shares those of BR/EDR (Core Vol 4 Part E, 7.8.2).
-    SharedBuffers,
+    /// It tells of no buffers for data, neither for LE alone nor such as LE shares with BR/EDR (Core
+    /// Vol 4 Part E, 7.8.2 and 7.4.5).
+    NoBuffers,
 }
 
 impl fmt::Display for Failure {
@@ -40,9 +41,7 @@ impl fmt::Display for Failure {
                 write!(f, "the controller reported hardware error 0x{code:02X}")
             }
             Self::NotLe => f.write_str("the controller does not know Bluetooth LE"),
-            Self::SharedBuffers => {
-                f.write_str("the controller has no buffers of its own for Bluetooth LE")
-            }
+            Self::NoBuffers => f.write_str("the controller tells of no buffers for data"),
         }
     }
 }

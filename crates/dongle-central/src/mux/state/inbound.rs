@@ -238,6 +238,7 @@ impl MuxState {
     }
 
     fn event(&mut self, packet: &mut [u8], links: &impl Links) -> Inbound {
+        events::clear_failed_connection(packet);
         let Some(judgement) = judge(packet) else {
             return self.dropped("an undecodable event", packet);
         };
@@ -298,7 +299,7 @@ impl MuxState {
                 self.watchdog.answered(opcode);
                 match status {
                     0 if opcode == events::RESET => self.turns.reset(),
-                    events::UNKNOWN_COMMAND if opcode == events::LE_SET_EVENT_MASK => {
+                    events::UNKNOWN_COMMAND if events::is_known_to_le(opcode) => {
                         self.fail(Failure::NotLe);
                     }
                     0 => {}
@@ -324,11 +325,12 @@ impl MuxState {
                 total,
             } => {
                 self.watchdog.answered(opcode);
-                if packet_length == 0 || total == 0 {
-                    self.fail(Failure::SharedBuffers);
+                // None for LE alone: those of BR/EDR are asked for, and count only then.
+                let wanted = opcode != events::READ_BUFFER_SIZE || self.turns.buffers() == (0, 0);
+                if wanted && packet_length > 0 && total > 0 {
+                    self.turns.configure(packet_length, total);
+                    debug!("{} ACL buffers of {} bytes", total, packet_length);
                 }
-                self.turns.configure(packet_length, total);
-                debug!("{} ACL buffers of {} bytes", total, packet_length);
             }
             Event::Connected {
                 handle,

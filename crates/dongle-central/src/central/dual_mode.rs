@@ -1,0 +1,41 @@
+//! Controllers that know BR/EDR, too: they are told that their host knows LE.
+
+use bt_hci::cmd::info::ReadLocalSupportedFeatures;
+use bt_hci::transport::Transport;
+use trouble_host::PacketPool;
+
+use super::{Central, Error};
+use crate::links::Links;
+use crate::mux::{ReportHandler, Sink};
+
+/// Write LE Host Support (Core Vol 4 Part E, 7.3.79).
+const WRITE_LE_HOST_SUPPORT: u16 = 0x0C6D;
+
+impl<'s, 'a: 's, T, L, P, R, const BUFFER: usize> Central<'s, 'a, T, L, P, R, BUFFER>
+where
+    T: Transport,
+    T::Error: 'static,
+    L: Links,
+    P: PacketPool,
+    R: ReportHandler,
+{
+    /// Tells a controller with BR/EDR that its host supports LE, without which it may refuse to scan
+    /// and to connect. One that has LE alone is told nothing.
+    ///
+    /// # Errors
+    /// If the controller does not tell what it has, or does not want to be told.
+    pub async fn support_le(&self) -> Result<(), Error<T::Error>> {
+        let features = self.ask(&ReadLocalSupportedFeatures::new()).await?;
+        if features.supports_br_edr_not() {
+            return Ok(());
+        }
+        let [o0, o1] = WRITE_LE_HOST_SUPPORT.to_le_bytes();
+        let emit = |sink: &mut Sink| {
+            // The last octet is reserved for future use.
+            let Ok(()) = sink.write_all(&[o0, o1, 2, 1, 0]);
+        };
+        let told = self.mux.command(WRITE_LE_HOST_SUPPORT, &emit, &mut []);
+        told.await?;
+        Ok(())
+    }
+}
