@@ -61,10 +61,15 @@ def of_dongle_central(tools, image):
     if not sites:
         raise SystemExit(f'FAILED: {image} holds no panic at all, which can not be')
     addresses = '\n'.join(f'0x{address}' for address, _ in sites)
-    frames = run(tools, 'addr2line', '-a', '-i', '-e', str(image), input=addresses + '\n')
-    chains = [chain.splitlines() for chain in re.split(r'^0x[0-9a-f]+\n', frames, flags=re.MULTILINE)[1:]]
+    frames = run(tools, 'addr2line', '-a', '-i', '-f', '-C', '-e', str(image), input=addresses + '\n')
+    chains = re.split(r'^0x[0-9a-f]+\n', frames, flags=re.MULTILINE)[1:]
     for (_, kind), chain in zip(sites, chains, strict=True):
-        # The innermost frame that is not of Rust's own libraries.
-        written = next((frame for frame in chain if '/library/' not in frame), '')
+        lines = chain.splitlines()
+        # The innermost frame that is not of Rust's own libraries: function and place.
+        frames = ((function, place) for function, place in zip(lines[::2], lines[1::2]) if '/library/' not in place)
+        function, written = next(frames, ('', ''))
+        # What the compiler has put together from several lines has none, and any of their files.
+        if written.endswith(':?') and 'dongle_central' not in function:
+            continue
         if ours := OURS.search(written):
             yield ours.group(1), kind, written

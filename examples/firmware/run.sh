@@ -137,6 +137,7 @@ for program in heart-rate baseline; do
     image "$program-four" "$program" four
     image "$program-security" "$program" security
     image "$program-security-four" "$program" security,four
+    image "$program-log" "$program" log
 done
 wait "$air"
 

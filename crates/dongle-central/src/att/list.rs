@@ -150,7 +150,8 @@ impl<'a> HandleValueList<'a> {
     /// All entries in order.
     pub fn iter(&self) -> impl Iterator<Item = HandleValueEntry<'a>> + Clone + use<'a> {
         self.bytes
-            .chunks_exact(usize::from(self.entry_length))
+            // At least 2, and said so: there is nothing to panic about.
+            .chunks_exact(usize::from(self.entry_length).max(1))
             .filter_map(|entry| {
                 let (handle, value) = split_handle(entry)?;
                 Some(HandleValueEntry { handle, value })
@@ -205,7 +206,8 @@ impl<'a> GroupList<'a> {
     /// All entries in order.
     pub fn iter(&self) -> impl Iterator<Item = GroupEntry<'a>> + Clone + use<'a> {
         self.bytes
-            .chunks_exact(usize::from(self.entry_length))
+            // At least 2, and said so: there is nothing to panic about.
+            .chunks_exact(usize::from(self.entry_length).max(1))
             .filter_map(|entry| {
                 let (range, value) = split_range(entry)?;
                 Some(GroupEntry {

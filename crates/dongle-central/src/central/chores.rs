@@ -42,12 +42,7 @@ where
     pub(super) async fn keep_house(&self) -> Error<T::Error> {
         let chores = select(self.run_scans(), self.run_errands());
         #[cfg(feature = "security")]
-        let chores = async {
-            match select(chores, self.renew_addresses()).await {
-                Either::First(ended) => ended,
-                Either::Second(e) => Either::First(e),
-            }
-        };
+        let chores = select(chores, self.renew_addresses());
         let mut chores = pin!(chores);
         let ended = poll_fn(|cx| {
             // Whatever changes from here on is news, and wakes this task.
@@ -60,7 +55,11 @@ where
             self.idle.set(0);
             chores.as_mut().poll(cx)
         });
+        // Told apart here and not in a block of its own, which would take the futures' room twice.
         match ended.await {
+            #[cfg(feature = "security")]
+            Either::First(Either::First(e) | Either::Second(e)) | Either::Second(e) => e,
+            #[cfg(not(feature = "security"))]
             Either::First(e) | Either::Second(e) => e,
         }
     }

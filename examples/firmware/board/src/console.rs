@@ -15,6 +15,12 @@ macro_rules! println {
 
 pub(crate) fn init() {
     UART.init(217, TX_ENABLE);
+    #[cfg(feature = "log")]
+    {
+        // All levels are in the image; these are shown.
+        log::set_max_level(log::LevelFilter::Info);
+        let _ = log::set_logger(&Log);
+    }
 }
 
 /// Writes text, waiting for the UART.
@@ -30,6 +36,23 @@ pub fn write(text: &str) {
 pub fn line(text: fmt::Arguments<'_>) {
     let _ = fmt::write(&mut Console, text);
     write("\n");
+}
+
+/// What is logged, on the console, too.
+#[cfg(feature = "log")]
+struct Log;
+
+#[cfg(feature = "log")]
+impl log::Log for Log {
+    fn enabled(&self, _: &log::Metadata<'_>) -> bool {
+        true
+    }
+
+    fn log(&self, record: &log::Record<'_>) {
+        crate::println!("{} {}", record.level(), record.args());
+    }
+
+    fn flush(&self) {}
 }
 
 struct Console;

@@ -7,8 +7,9 @@ use embassy_sync::blocking_mutex::raw::CriticalSectionRawMutex;
 pub const CONNECTIONS: usize = if cfg!(feature = "four") { 4 } else { 1 };
 /// ATT MTU to ask for. 247 lets a PDU fill one data packet.
 pub const MTU: u16 = 247;
-/// Requests that may wait on a connection: one more than tasks that use it.
-const CALLS: usize = 2;
+/// Requests that may wait on a connection, as many as tasks that use it. One that is given up keeps
+/// its place until it is answered; the next one could not be sent before that anyway.
+const CALLS: usize = 1;
 /// Characteristics that are subscribed to on a connection.
 const SUBSCRIPTIONS: usize = 1;
 /// Bytes of notified values that wait to be read: one of the longest, or ten of 20 bytes.
