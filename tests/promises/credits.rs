@@ -1,7 +1,10 @@
 //! The controller's buffers are shared, and never overrun.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use dongle_tests::bench::{Bench, soon, until};
-use dongle_virtual::{ControllerConfig, ScriptedConfig};
+use dongle_tests::peer::Server;
+use dongle_virtual::{Address, ControllerConfig, ScriptedConfig, ScriptedPeripheral};
 
 /// L2CAP Connection Parameter Update Request (Core Vol 3 Part A, 4.20), which trouble-host answers.
 fn parameter_request(identifier: u8) -> Vec<u8> {
@@ -52,4 +55,40 @@ fn two_buffers_are_never_overrun() {
 #[test]
 fn eight_buffers_are_never_overrun() {
     never_more_in_flight_than_buffers(8);
+}
+
+/// Whichever of the two links the host serves first.
+#[test]
+fn a_connection_that_floods_leaves_others_their_turn() {
+    let config = ControllerConfig::default().with_acl(1, 27);
+    let bench = Bench::with(config, ScriptedConfig::default());
+    let (server, _) = Server::heart_rate(247);
+    let address = Address::numbered(2);
+    let _other = ScriptedPeripheral::start(
+        &bench.air,
+        ScriptedConfig::default().with_address(address),
+        move |pdu: &[u8]| server.handle(pdu),
+    );
+    let mut bytes = address.bytes;
+    bytes.reverse();
+    let (first, _) = soon(bench.measurement());
+    let second = bench.dongle.device(dongle::Address::random(bytes));
+    let second = soon(second.connect()).unwrap();
+    for (floods, reads) in [(&first, &second), (&second, &first)] {
+        let flooded = soon(floods.characteristic(0x180D, 0x2A39)).unwrap();
+        let read = soon(reads.characteristic(0x180D, 0x2A39)).unwrap();
+        let over = AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                while !over.load(Ordering::SeqCst) {
+                    soon(flooded.write(&[7; 20]).response(false)).unwrap();
+                }
+            });
+            let values: Vec<_> = (0..50).map(|_| soon(read.read())).collect();
+            over.store(true, Ordering::SeqCst);
+            for value in values {
+                value.unwrap();
+            }
+        });
+    }
 }

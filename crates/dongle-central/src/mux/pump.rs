@@ -22,6 +22,9 @@ const BATCHED: usize = 1024;
 struct Rounds {
     /// Links to look at, one bit each.
     due: u32,
+    /// The link whose turn is first: behind the one that sent last, so that one that floods leaves
+    /// the others theirs when there is a buffer only now and then.
+    first: usize,
     /// Links that want to be looked at again at a time, one bit each, and when.
     timed: u32,
     deadlines: [Instant; MAX_LINKS],
@@ -35,6 +38,7 @@ where
     pub async fn run(&self) -> MuxError {
         let mut rounds = Rounds {
             due: 0,
+            first: 0,
             timed: 0,
             deadlines: [Instant::MAX; MAX_LINKS],
         };
@@ -117,7 +121,7 @@ where
                 self.send_frame(handle, &frame).await?;
                 sent = true;
             }
-            for index in bits(rounds.due) {
+            for index in rounds.in_turn() {
                 let overdue = rounds.is_overdue(index, now);
                 let alone = rounds.due.is_power_of_two();
                 let turn = self.take_turn(index, overdue, alone, frame, now);
@@ -128,6 +132,7 @@ where
                     self.state.borrow_mut().count_sent();
                     sent = true;
                     frames += 1;
+                    rounds.first = index + 1;
                     rest = behind;
                 }
             }
@@ -294,6 +299,15 @@ impl Rounds {
             *place = at;
             self.timed |= bit;
         }
+    }
+
+    /// The links that are due, each once, beginning with the one whose turn it is.
+    fn in_turn(&self) -> impl Iterator<Item = usize> + use<> {
+        let before = match 1_u32.checked_shl(self.first as u32) {
+            Some(bit) => bit - 1,
+            None => u32::MAX,
+        };
+        bits(self.due & !before).chain(bits(self.due & before))
     }
 
     /// Makes those links due whose time has come.
