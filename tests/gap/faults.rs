@@ -1,11 +1,14 @@
 //! Disconnections in every phase.
 
+use std::future::poll_fn;
+use std::sync::Arc;
 use std::time::Duration;
 
-use dongle::{Error, Uuid};
-use dongle_tests::bench::soon;
-use dongle_virtual::AirConfig;
+use dongle::{Dongle, Error, Uuid};
+use dongle_tests::bench::{PATIENCE, STALL, soon};
+use dongle_virtual::{Air, AirConfig, AirController, ControllerConfig};
 use futures_lite::future::or;
+use hci_transport::{HciChannel, HciPort};
 
 use crate::World;
 
@@ -18,7 +21,7 @@ fn a_disconnection_ends_whatever_is_going_on() {
         let device = world.dongle.device(address);
         for by_peer in [true, false] {
             let work = async {
-                let connection = device.connect().timeout(Duration::from_secs(5)).await?;
+                let connection = device.connect().timeout(STALL).await?;
                 loop {
                     connection.exchange_mtu(247).await?;
                     let service = connection.service(Uuid::from_u16(0x180D)).await?;
@@ -34,13 +37,18 @@ fn a_disconnection_ends_whatever_is_going_on() {
                         .await?;
                 }
             };
+            // One that is lost before it was looked at is made again: the next has a little longer.
             let end = async {
-                world.knows(&peer, true).await;
-                embassy_time::Timer::after_micros(after).await;
-                if by_peer {
-                    let _ = peer.disconnect(0x13);
-                } else {
-                    world.controller.drop_links();
+                for attempt in 0_u64.. {
+                    world.knows(&peer, true).await;
+                    let after = after + attempt * 20_000;
+                    embassy_time::Timer::after_micros(after).await;
+                    if by_peer {
+                        let _ = peer.disconnect(0x13);
+                    } else {
+                        world.controller.drop_links();
+                    }
+                    world.knows(&peer, false).await;
                 }
                 std::future::pending::<Result<(), Error>>().await
             };
@@ -103,5 +111,68 @@ fn whatever_was_under_way_says_that_the_controller_was_unplugged() {
                 assert!(matches!(error, Error::Transport(_)), "{error:?}");
             }
         });
+    }
+}
+
+/// What the controller tells of a connection and of its end comes in one go: the host has read both
+/// before anything else has its turn.
+#[test]
+fn a_connection_that_is_over_before_it_was_looked_at_is_made_again() {
+    let air = Air::with(AirConfig::free_running());
+    let (controller, wire) = air.attach(ControllerConfig::legacy());
+    let (channel, port) = hci_transport::channel("holding back", 64 * 1024);
+    let (wire, port) = (Arc::new(wire), Arc::new(port));
+    std::thread::spawn({
+        let (wire, port) = (Arc::clone(&wire), Arc::clone(&port));
+        move || {
+            let mut packet = Vec::new();
+            while port.next_blocking(&mut packet, None).is_ok() {
+                let _ = wire.write_packet_blocking(&packet);
+            }
+            wire.close();
+        }
+    });
+    std::thread::spawn({
+        let controller = controller.clone();
+        move || hold_back(&wire, &port, &controller)
+    });
+    let world = World {
+        dongle: soon(Dongle::on(channel)).expect("the dongle opens"),
+        air,
+        controller,
+    };
+    let (_peer, address) = world.peer(1);
+    let connect = world.dongle.device(address).connect();
+    assert!(soon(connect.timeout(STALL)).unwrap().is_connected());
+    assert_eq!(world.controller.stats().unwrap().connections, 2);
+}
+
+/// Carries packets to the host. The first connection is lost as soon as it is made, and the host hears
+/// of it when it hears of its end.
+fn hold_back(wire: &HciChannel, port: &HciPort, controller: &AirController) {
+    let mut packet = Vec::new();
+    let mut connected = None;
+    let mut lost = false;
+    while let Ok(true) = wire.read_packet_timeout(&mut packet, PATIENCE) {
+        match packet.as_slice() {
+            // LE Connection Complete, or its enhanced kind (Core Vol 4 Part E, 7.7.65).
+            [0x04, 0x3E, _, 0x01 | 0x0A, ..] if !lost => {
+                lost = true;
+                connected = Some(std::mem::take(&mut packet));
+                controller.drop_links();
+                continue;
+            }
+            // Disconnection Complete (7.7.5).
+            [0x04, 0x05, ..] => {
+                let both: Vec<_> = connected
+                    .take()
+                    .into_iter()
+                    .chain([packet.clone()])
+                    .collect();
+                let both = || both.iter().map(Vec::as_slice);
+                let _ = soon(poll_fn(|cx| port.poll_deliver_each(cx, both()).1));
+            }
+            _ => _ = port.deliver_blocking(&packet),
+        }
     }
 }

@@ -224,10 +224,19 @@ where
             },
             connect_params: config.parameters.clone(),
         };
-        let result = if extended {
-            central.connect_ext(&host_config).await
-        } else {
-            central.connect(&host_config).await
+        let connected = async {
+            match extended {
+                true => central.connect_ext(&host_config).await,
+                false => central.connect(&host_config).await,
+            }
+        };
+        // trouble-host first: what it gives away at the last moment counts.
+        let result = match select(connected, self.lost()).await {
+            Either::First(result) => result,
+            Either::Second(()) => {
+                self.mux.take_attempt();
+                return Err(Error::Hci(FAILED_TO_BE_ESTABLISHED));
+            }
         };
         let ended = self.mux.take_attempt();
         let host = match (result, ended) {
@@ -249,6 +258,13 @@ where
         };
         self.radio.borrow_mut().changed();
         Ok(Connection::new(self, host, id))
+    }
+
+    /// Waits until the attempt has come to a connection that is over. trouble-host never tells of one
+    /// that ended before it was looked at.
+    async fn lost(&self) {
+        let id = self.mux.connected().await;
+        self.mux.links().closed(id).await;
     }
 
     /// Waits until the controller's attempt has ended, and disconnects what it may have come to.

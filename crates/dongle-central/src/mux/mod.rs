@@ -286,6 +286,12 @@ impl<'l, T: Transport, L: Links, R: ReportHandler, const BUFFER: usize> Mux<'l, 
         self.state.borrow_mut().take_attempt()
     }
 
+    /// Waits until the attempt to connect that is under way has come to a connection, which is still
+    /// to be told by [`Mux::take_attempt`].
+    pub(crate) async fn connected(&self) -> LinkId {
+        poll_fn(|cx| self.state.borrow_mut().poll_connected(cx)).await
+    }
+
     /// Waits until no attempt to connect is under way in the controller, and tells how the last
     /// one ended.
     pub async fn attempt_ended(&self) -> Attempt {

@@ -3,7 +3,7 @@
 mod failure;
 mod inbound;
 
-use core::task::Waker;
+use core::task::{Context, Poll, Waker};
 
 use embassy_sync::waitqueue::{MultiWakerRegistration, WakerRegistration};
 use embassy_time::Instant;
@@ -223,6 +223,17 @@ impl MuxState {
             ended => {
                 self.attempt = Attempt::Idle;
                 ended
+            }
+        }
+    }
+
+    /// Waits until an attempt has come to a connection, and leaves it to be told.
+    pub fn poll_connected(&mut self, cx: &mut Context<'_>) -> Poll<LinkId> {
+        match self.attempt {
+            Attempt::Connected(id) => Poll::Ready(id),
+            _ => {
+                self.watch_attempt(cx.waker());
+                Poll::Pending
             }
         }
     }
