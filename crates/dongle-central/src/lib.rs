@@ -23,6 +23,8 @@
 extern crate std;
 
 mod fmt;
+#[cfg(test)]
+mod testing;
 
 pub mod adv;
 pub mod assigned;

@@ -10,14 +10,12 @@ mod server;
 mod values;
 
 use core::task::{Context, Poll};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::task::Wake;
 use std::vec;
 use std::vec::Vec;
 
 use super::*;
 use crate::att::AttributeHandle;
+use crate::testing::Wakes;
 
 /// A bearer and the memory it works on.
 struct Rig {
@@ -30,16 +28,7 @@ struct Rig {
     subscribers: Vec<Subscriber>,
     waiters: Vec<Option<Waker>>,
     now: Instant,
-    wakes: Arc<Wakes>,
-}
-
-#[derive(Default)]
-struct Wakes(AtomicUsize);
-
-impl Wake for Wakes {
-    fn wake(self: Arc<Self>) {
-        self.0.fetch_add(1, Ordering::Relaxed);
-    }
+    wakes: Wakes,
 }
 
 impl Rig {
@@ -59,7 +48,7 @@ impl Rig {
             subscribers: (0..4).map(|_| Subscriber::FREE).collect(),
             waiters: vec![None; 4],
             now: Instant::from_secs(1000),
-            wakes: Arc::default(),
+            wakes: Wakes::default(),
         };
         rig.bearer().open();
         rig
@@ -126,7 +115,7 @@ impl Rig {
 
     fn answer(&mut self, call: CallId) -> Poll<Result<Vec<u8>, CallError>> {
         let mut out = [0; 65];
-        let waker = Waker::from(self.wakes.clone());
+        let waker = self.wakes.waker();
         let mut cx = Context::from_waker(&waker);
         let polled = self.bearer().poll_call(call, &mut cx, &mut out);
         polled.map(|result| result.map(|len| out[..len].to_vec()))
@@ -139,7 +128,7 @@ impl Rig {
 
     fn next(&mut self, id: SubscriptionId) -> Poll<Result<Heard, ValueError>> {
         let mut out = [0; 65];
-        let waker = Waker::from(self.wakes.clone());
+        let waker = self.wakes.waker();
         let mut cx = Context::from_waker(&waker);
         let polled = self.bearer().poll_value(id, &mut cx, &mut out);
         polled.map(|result| {
@@ -151,7 +140,7 @@ impl Rig {
     }
 
     fn wakes(&self) -> usize {
-        self.wakes.0.load(Ordering::Relaxed)
+        self.wakes.count()
     }
 
     fn counters(&mut self) -> Counters {

@@ -72,35 +72,23 @@ impl fmt::Debug for Doorbell {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-    use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
-    use std::task::Wake;
-
     use super::*;
-
-    #[derive(Default)]
-    struct Woken(AtomicU32);
-
-    impl Wake for Woken {
-        fn wake(self: Arc<Self>) {
-            self.0.fetch_add(1, Relaxed);
-        }
-    }
+    use crate::testing::Wakes;
 
     #[test]
     fn whoever_waits_is_woken_by_each_link_and_told_all() {
-        let (bell, woken) = (Doorbell::new(), Arc::new(Woken::default()));
-        let waker = Waker::from(woken.clone());
+        let (bell, wakes) = (Doorbell::new(), Wakes::default());
+        let waker = wakes.waker();
         let cx = &mut Context::from_waker(&waker);
         assert_eq!(bell.poll(cx), Poll::Pending);
         bell.ring(3);
-        assert_eq!(woken.0.load(Relaxed), 1);
+        assert_eq!(wakes.count(), 1);
         bell.ring(3);
         bell.ring(31);
         assert_eq!(bell.poll(cx), Poll::Ready(1 << 3 | 1 << 31));
         assert_eq!(bell.poll(cx), Poll::Pending);
         bell.ring(0);
-        assert_eq!(woken.0.load(Relaxed), 2);
+        assert_eq!(wakes.count(), 2);
     }
 
     #[test]

@@ -36,43 +36,31 @@ impl News {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-    use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
-    use std::task::Wake;
-
     use super::*;
-
-    #[derive(Default)]
-    struct Woken(AtomicU32);
-
-    impl Wake for Woken {
-        fn wake(self: Arc<Self>) {
-            self.0.fetch_add(1, Relaxed);
-        }
-    }
+    use crate::testing::Wakes;
 
     #[test]
     fn who_looks_before_the_news_is_woken_by_them_and_finds_them() {
-        let (mut news, woken) = (News::new(), Arc::new(Woken::default()));
-        let waker = Waker::from(woken.clone());
+        let (mut news, wakes) = (News::new(), Wakes::default());
+        let waker = wakes.waker();
         assert!(news.take(&waker), "nobody has looked yet");
         assert!(!news.take(&waker));
         news.tell();
         news.tell();
-        assert_eq!(woken.0.load(Relaxed), 1);
+        assert_eq!(wakes.count(), 1);
         assert!(news.take(&waker));
         assert!(!news.take(&waker));
         news.tell();
-        assert_eq!(woken.0.load(Relaxed), 2);
+        assert_eq!(wakes.count(), 2);
     }
 
     #[test]
     fn who_looks_with_another_waker_is_woken_by_that_one() {
-        let (mut news, woken) = (News::new(), Arc::new(Woken::default()));
+        let (mut news, wakes) = (News::new(), Wakes::default());
         assert!(news.take(Waker::noop()));
-        assert!(!news.take(&Waker::from(woken.clone())));
+        assert!(!news.take(&wakes.waker()));
         news.tell();
-        assert_eq!(woken.0.load(Relaxed), 1);
+        assert_eq!(wakes.count(), 1);
         assert!(news.take(Waker::noop()));
     }
 }

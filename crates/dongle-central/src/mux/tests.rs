@@ -2,9 +2,6 @@
 
 use core::cell::RefCell;
 use core::task::{Context, Poll, Waker};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
-use std::task::Wake;
 use std::vec::Vec;
 
 use bt_hci::transport::PacketKind;
@@ -16,6 +13,7 @@ use super::packet::Head;
 use super::report::Report;
 use super::state::{Attempt, Failure, Inbound, Lull, MuxState};
 use crate::links::{LinkPhase, Links, Reason, StaticLinks};
+use crate::testing::Wakes;
 
 type TestLinks = StaticLinks<NoopRawMutex, 4, 64, 2, 2, 256>;
 
@@ -23,15 +21,6 @@ type TestLinks = StaticLinks<NoopRawMutex, 4, 64, 2, 2, 256>;
 const CONNECTED: [u8; 21] = [
     0x3E, 19, 0x01, 0, 7, 0, 0, 1, 1, 2, 3, 4, 5, 0xC6, 24, 0, 0, 0, 0xF4, 1, 0,
 ];
-
-#[derive(Default)]
-struct Woken(AtomicBool);
-
-impl Wake for Woken {
-    fn wake(self: Arc<Self>) {
-        self.0.store(true, Relaxed);
-    }
-}
 
 struct Bench {
     state: MuxState,
@@ -520,11 +509,11 @@ fn whatever_the_central_role_has_to_act_on_wakes_it() {
     ];
     bench.state.take_news(Waker::noop());
     for (number, happens) in happens.iter().enumerate() {
-        let woken = Arc::new(Woken::default());
-        assert!(!bench.state.take_news(&Waker::from(woken.clone())));
+        let wakes = Wakes::default();
+        assert!(!bench.state.take_news(&wakes.waker()));
         happens(&mut bench);
         let is_news = number > 0;
-        assert_eq!(woken.0.load(Relaxed), is_news, "{number}");
+        assert_eq!(wakes.count() > 0, is_news, "{number}");
         assert_eq!(bench.state.take_news(Waker::noop()), is_news, "{number}");
     }
     assert_eq!(bench.state.next_doomed(), Some(id));

@@ -195,7 +195,7 @@ fn a_fifth_call_waits_until_one_is_over() {
         rig.read(handle);
     }
     assert_eq!(rig.start(&[0x0A, 5, 0]), Err(StartError::Full));
-    let waker = Waker::from(rig.wakes.clone());
+    let waker = rig.wakes.waker();
     rig.bearer().wait_for_change(&waker);
     rig.bearer().wait_for_change(&waker);
     rig.sent();
@@ -214,19 +214,18 @@ fn a_fifth_call_waits_until_one_is_over() {
 #[test]
 fn more_callers_may_wait_than_there_are_places_for() {
     let mut rig = Rig::new();
-    let wakes: Vec<Arc<Wakes>> = (0..9).map(|_| Arc::default()).collect();
+    let wakes: Vec<Wakes> = (0..9).map(|_| Wakes::default()).collect();
     for each in &wakes {
-        rig.bearer().wait_for_change(&Waker::from(each.clone()));
+        rig.bearer().wait_for_change(&each.waker());
     }
-    let count = |each: &Arc<Wakes>| each.0.load(Ordering::Relaxed);
     assert_eq!(
-        wakes.last().map(count),
+        wakes.last().map(Wakes::count),
         Some(0),
         "who has a place is not woken for nothing"
     );
     rig.bearer().changed();
     for each in wakes {
-        assert!(count(&each) > 0, "none is forgotten");
+        assert!(each.count() > 0, "none is forgotten");
     }
 }
 
@@ -298,7 +297,7 @@ fn a_call_of_an_earlier_connection_means_nothing_in_the_next() {
 #[test]
 fn an_alarm_wakes_those_who_wait_and_rings_once() {
     let mut rig = Rig::new();
-    let waker = Waker::from(rig.wakes.clone());
+    let waker = rig.wakes.waker();
     rig.bearer().wait_for_change(&waker);
     let at = rig.now + Duration::from_secs(5);
     assert!(rig.bearer().set_alarm(at));

@@ -34,7 +34,7 @@ fn commands_wait_when_the_ring_is_full_and_none_is_lost() {
             Err(error) => {
                 assert_eq!(error, StartError::Full);
                 held_back += 1;
-                let waker = Waker::from(rig.wakes.clone());
+                let waker = rig.wakes.waker();
                 rig.bearer().wait_for_change(&waker);
                 let (before, full) = (rig.wakes(), queued - sent);
                 while rig.wakes() == before {

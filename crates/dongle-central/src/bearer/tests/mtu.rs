@@ -29,7 +29,7 @@ fn the_memory_says_what_is_offered() {
 fn our_request_settles_on_the_lesser() {
     for (theirs, agreed) in [(64, 64), (65, 65), (517, 65), (23, 23), (22, 23), (0, 23)] {
         let mut rig = Rig::new();
-        let waker = Waker::from(rig.wakes.clone());
+        let waker = rig.wakes.waker();
         let call = ask(&mut rig);
         assert_eq!((mtu(&mut rig), rig.bearer().mtu_is_settled()), (23, false));
         rig.bearer().wait_for_change(&waker);

@@ -9,7 +9,7 @@ fn one_caller_at_a_time_uses_the_queue() {
     let mut rig = Rig::new();
     assert!(rig.bearer().begin_queued_write());
     assert!(!rig.bearer().begin_queued_write());
-    let waker = Waker::from(rig.wakes.clone());
+    let waker = rig.wakes.waker();
     rig.bearer().wait_for_change(&waker);
     rig.bearer().end_queued_write(false);
     assert_eq!(rig.wakes(), 1);
