@@ -263,7 +263,7 @@ where
     /// Waits until the attempt has come to a connection that is over. trouble-host never tells of one
     /// that ended before it was looked at.
     async fn lost(&self) {
-        let id = self.mux.connected().await;
+        let id = self.mux.attempt_connected().await;
         self.mux.links().closed(id).await;
     }
 

@@ -288,7 +288,7 @@ impl<'l, T: Transport, L: Links, R: ReportHandler, const BUFFER: usize> Mux<'l, 
 
     /// Waits until the attempt to connect that is under way has come to a connection, which is still
     /// to be told by [`Mux::take_attempt`].
-    pub(crate) async fn connected(&self) -> LinkId {
+    pub(crate) async fn attempt_connected(&self) -> LinkId {
         poll_fn(|cx| self.state.borrow_mut().poll_connected(cx)).await
     }
 
