@@ -4,14 +4,14 @@
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use dongle::security::{IoCapabilities, Level, PairingFailure, Security, SecurityError};
+use dongle::security::{IoCapabilities, Level, PairingFailure, SecurityError};
 use dongle::{Address, DeviceConnection, Dongle, Error, Reason};
 use dongle_tests::bench::soon;
 use dongle_virtual::AirController;
 
 use crate::lock::person;
 use crate::smp::pairing::{LEGACY, SECURE, code};
-use crate::smp::{Pairing, Peer, World};
+use crate::smp::{Pairing, Peer, World, connect, connect_bonded, pair};
 
 const ENABLE_ENCRYPTION: u16 = 0x2019;
 
@@ -33,17 +33,6 @@ fn two() -> Two {
         controller,
         peer,
     }
-}
-
-fn connect(dongle: &Dongle, peer: &mut Peer) -> DeviceConnection {
-    let connection = soon(dongle.device(peer.address).connect()).expect("the peer is there");
-    peer.connected();
-    connection
-}
-
-fn pair(connection: &DeviceConnection) -> JoinHandle<Result<Security, Error>> {
-    let connection = connection.clone();
-    thread::spawn(move || soon(connection.pair()))
 }
 
 fn connecting(dongle: &Dongle, peer: &Peer) -> JoinHandle<Result<DeviceConnection, Error>> {
@@ -262,14 +251,7 @@ fn a_controller_that_refuses_to_encrypt_says_so_and_the_next_attempt_works() {
     peer.connected();
     peer.disconnected();
     controller.refuse(ENABLE_ENCRYPTION, None);
-    peer.advertise();
-    let connecting = thread::spawn({
-        let device = dongle.device(peer.address);
-        move || soon(device.connect())
-    });
-    peer.connected();
-    assert!(peer.encrypt(&key));
-    let connection = connecting.join().expect("no panic").expect("it connects");
+    let connection = connect_bonded(&dongle, &mut peer, &key);
     assert_eq!(connection.security().level(), Level::Encrypted);
 }
 
@@ -339,11 +321,7 @@ pub fn a_controller_that_never_ends_an_encryption_holds_nobody_up() {
     }
 
     controller.leave_unanswered(ENABLE_ENCRYPTION, false);
-    peer.advertise();
-    let attempt = connecting(&dongle, &peer);
-    peer.connected();
-    assert!(peer.encrypt(&key));
-    let connection = attempt.join().expect("no panic").expect("it connects");
+    let connection = connect_bonded(&dongle, &mut peer, &key);
     assert_eq!(connection.security().level(), Level::Encrypted);
 }
 

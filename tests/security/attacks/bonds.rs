@@ -7,10 +7,12 @@ use dongle::security::{IoCapabilities, Level, PairingFailure, SecurityError};
 use dongle::{Address, Error};
 use dongle_tests::bench::soon;
 
-use super::{and_the_next_works, connect, connected, done, nobody, pair, refused};
+use super::{and_the_next_works, connected, done, nobody, refused};
 use crate::lock::person;
 use crate::smp::pairing::{IRK, code, resolvable};
-use crate::smp::{PEER, Pairing, Peer, World, crypto, device_address};
+use crate::smp::{
+    PEER, Pairing, Peer, World, connect, connect_bonded, crypto, device_address, pair,
+};
 
 /// BIAS and BLURtooth on LE: whoever says that the key is lost is paired anew, with less.
 #[test]
@@ -46,14 +48,7 @@ fn a_bonded_device_is_not_paired_with_less() {
     peer.disconnected();
 
     // With the key it is as safe as ever.
-    peer.advertise();
-    let connecting = thread::spawn({
-        let device = dongle.device(PEER);
-        move || soon(device.connect())
-    });
-    peer.connected();
-    assert!(peer.encrypt(&key));
-    let connection = connecting.join().expect("no panic").expect("it connects");
+    let connection = connect_bonded(&dongle, &mut peer, &key);
     assert_eq!(connection.security(), before);
 }
 
@@ -67,14 +62,7 @@ fn what_is_paired_again_for_more_does_not_become_less() {
     soon(connection.disconnect());
     peer.disconnected();
 
-    peer.advertise();
-    let connecting = thread::spawn({
-        let device = dongle.device(PEER);
-        move || soon(device.connect())
-    });
-    peer.connected();
-    assert!(peer.encrypt(&key));
-    let connection = connecting.join().expect("no panic").expect("it connects");
+    let connection = connect_bonded(&dongle, &mut peer, &key);
     let (agent, _) = person(IoCapabilities::KeyboardOnly);
     let pairing = thread::spawn({
         let connection = connection.clone();

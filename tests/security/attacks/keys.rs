@@ -5,10 +5,10 @@ use std::thread;
 use dongle::security::{IoCapabilities, Level, PairingFailure};
 use dongle_tests::bench::soon;
 
-use super::{and_the_next_works, connected, done, nobody, pair, refused};
+use super::{and_the_next_works, connected, done, nobody, refused};
 use crate::lock::person;
 use crate::smp::pairing::{SECURE, code};
-use crate::smp::{Pairing, crypto};
+use crate::smp::{Pairing, crypto, pair};
 
 /// CVE-2018-5383: the coordinates of a public key that are not checked lead to another curve.
 #[test]

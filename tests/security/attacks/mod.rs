@@ -6,17 +6,13 @@ mod keys;
 pub mod order;
 mod people;
 
-use std::thread::{self, JoinHandle};
-
 use dongle::security::{IoCapabilities, Level, PairingFailure, Security, SecurityError};
 use dongle::{DeviceConnection, Dongle, Error};
 use dongle_tests::bench::soon;
 
 use crate::lock::{Asked, Person, person};
 use crate::smp::pairing::LEGACY;
-use crate::smp::{Pairing, Peer, World};
-
-type Pairs = JoinHandle<Result<Security, Error>>;
+use crate::smp::{Attempt, Pairing, Peer, World, connect, pair};
 
 fn nobody() -> Person {
     person(IoCapabilities::NoInputNoOutput).0
@@ -31,24 +27,13 @@ fn connected(person: Person) -> (World, Dongle, Peer, DeviceConnection) {
     (world, dongle, peer, connection)
 }
 
-fn connect(dongle: &Dongle, peer: &mut Peer) -> DeviceConnection {
-    let connection = soon(dongle.device(peer.address).connect()).expect("the peer is there");
-    peer.connected();
-    connection
-}
-
-fn pair(connection: &DeviceConnection) -> Pairs {
-    let connection = connection.clone();
-    thread::spawn(move || soon(connection.pair()))
-}
-
 #[track_caller]
-fn done(pairing: Pairs) -> Result<Security, Error> {
+fn done(pairing: Attempt) -> Result<Security, Error> {
     pairing.join().expect("no panic")
 }
 
 #[track_caller]
-fn refused(pairing: Pairs, why: PairingFailure) {
+fn refused(pairing: Attempt, why: PairingFailure) {
     match done(pairing) {
         Err(Error::Security(SecurityError::Refused(reason))) => assert_eq!(reason, why),
         other => panic!("{other:?}"),

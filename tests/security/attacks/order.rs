@@ -6,9 +6,9 @@ use dongle::Error;
 use dongle::security::{PairingFailure, SecurityError};
 use dongle_tests::bench::STALL;
 
-use super::{and_the_next_works, connect, connected, done, nobody, pair, refused};
-use crate::smp::Pairing;
+use super::{and_the_next_works, connected, done, nobody, refused};
 use crate::smp::pairing::{SECURE, code};
+use crate::smp::{Pairing, connect, pair};
 
 /// Only what we send gives a pairing another 30 s (Core Vol 3 Part H, 3.4).
 pub fn a_peer_can_not_keep_a_pairing_from_ending() {

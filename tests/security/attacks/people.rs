@@ -3,10 +3,10 @@
 use dongle::Error;
 use dongle::security::{IoCapabilities, Key, OobData, OutOfBand, PairingFailure, SecurityError};
 
-use super::{and_the_next_works, connected, done, nobody, pair, refused};
+use super::{and_the_next_works, connected, done, nobody, refused};
 use crate::lock::{Asked, person};
-use crate::smp::Pairing;
 use crate::smp::pairing::code;
+use crate::smp::{Pairing, pair};
 
 /// Who does not enter a passkey pairs with nobody: not with one who knows what is entered then in
 /// its place, if anything is.

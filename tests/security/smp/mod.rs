@@ -4,10 +4,12 @@
 pub mod crypto;
 pub mod pairing;
 
+use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use dongle::{Address, Dongle, Open};
-use dongle_tests::bench::PATIENCE;
+use dongle::security::Security;
+use dongle::{Address, DeviceConnection, Dongle, Error, Open};
+use dongle_tests::bench::{PATIENCE, soon};
 use dongle_tests::peer::Server;
 use dongle_virtual::{Air, AirConfig, AirController, ControllerConfig};
 use hci_transport::HciChannel;
@@ -42,6 +44,33 @@ impl World {
 pub const DONGLE: Address = Address::random([0xC0, 1, 2, 3, 4, 5]);
 /// Where the peer is.
 pub const PEER: Address = Address::random([0xF7, 6, 5, 4, 3, 2]);
+
+/// A pairing under way on a thread of its own.
+pub type Attempt = JoinHandle<Result<Security, Error>>;
+
+/// Connects to a peer that there is no bond with.
+pub fn connect(dongle: &Dongle, peer: &mut Peer) -> DeviceConnection {
+    let connection = soon(dongle.device(peer.address).connect()).expect("the peer is there");
+    peer.connected();
+    connection
+}
+
+/// Connects to a peer that advertises again and has this key still.
+#[track_caller]
+pub fn connect_bonded(dongle: &Dongle, peer: &mut Peer, key: &Block) -> DeviceConnection {
+    peer.advertise();
+    let device = dongle.device(peer.address);
+    let connecting = thread::spawn(move || soon(device.connect()));
+    peer.connected();
+    assert!(peer.encrypt(key), "it has another key");
+    connecting.join().expect("no panic").expect("it connects")
+}
+
+/// Begins to pair.
+pub fn pair(connection: &DeviceConnection) -> Attempt {
+    let connection = connection.clone();
+    thread::spawn(move || soon(connection.pair()))
+}
 
 /// The peripheral.
 pub struct Peer {
