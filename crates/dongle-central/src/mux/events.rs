@@ -2,9 +2,8 @@
 
 use bt_hci::FromHciBytes;
 use bt_hci::event::le::{
-    LeAdvertisingSetTerminated, LeConnectionComplete, LeConnectionUpdateComplete,
-    LeDataLengthChange, LeEnhancedConnectionComplete, LeLongTermKeyRequest, LePhyUpdateComplete,
-    LeRemoteConnectionParameterRequest,
+    LeConnectionComplete, LeConnectionUpdateComplete, LeDataLengthChange,
+    LeEnhancedConnectionComplete, LePhyUpdateComplete, LeRemoteConnectionParameterRequest,
 };
 use bt_hci::event::{DisconnectionComplete, EncryptionChangeV1, EncryptionKeyRefreshComplete};
 
@@ -35,6 +34,12 @@ pub const READ_BUFFER_SIZE: u16 = 0x1005;
 pub const RESET: u16 = 0x0C03;
 /// The status of a controller that does not know a command.
 pub const UNKNOWN_COMMAND: u8 = 0x01;
+/// Unspecified Error (Core Vol 1 Part F, 2.31).
+const UNSPECIFIED: u8 = 0x1F;
+/// The highest connection handle there is (5.3.1).
+pub const LAST_HANDLE: u16 = 0x0EFF;
+/// The role of who has asked for a connection (7.7.65.1).
+pub const CENTRAL: u8 = 0;
 /// LE Enable Encryption (7.8.24).
 pub const ENABLE_ENCRYPTION: u16 = 0x2019;
 
@@ -136,7 +141,8 @@ pub fn judge(event: &[u8]) -> Option<Judgement> {
                     handle,
                     reason: e.reason.into_inner(),
                 }),
-                _ => pass(),
+                // It goes on, whatever trouble-host would make of this.
+                _ => ignore(),
             }
         }
         code::READ_REMOTE_VERSION_COMPLETE => {
@@ -151,7 +157,7 @@ pub fn judge(event: &[u8]) -> Option<Judgement> {
                 }),
                 status => Err(status),
             };
-            let handle = u16::from_le_bytes([h0, h1]) & 0x0FFF;
+            let handle = u16::from_le_bytes([h0, h1]);
             Some(Judgement {
                 event: Some(Event::RemoteVersion { handle, version }),
                 pass: false,
@@ -169,8 +175,12 @@ pub fn judge(event: &[u8]) -> Option<Judgement> {
             EncryptionChangeV1::from_hci_bytes_complete(parameters).ok()?;
             encryption(parameters)
         }
-        code::ENCRYPTION_CHANGE_V2 if parameters.len() == 5 => encryption(parameters),
-        code::ENCRYPTION_CHANGE_V2 => None,
+        code::ENCRYPTION_CHANGE_V2 => {
+            // Version 1, and the size of the key.
+            let (_, first) = parameters.split_last()?;
+            EncryptionChangeV1::from_hci_bytes_complete(first).ok()?;
+            encryption(first)
+        }
         code::ENCRYPTION_KEY_REFRESH_COMPLETE => {
             EncryptionKeyRefreshComplete::from_hci_bytes_complete(parameters).ok()?;
             encryption(parameters)
@@ -187,10 +197,7 @@ pub fn judge(event: &[u8]) -> Option<Judgement> {
             })
         }
         // trouble-host has no use for the rest.
-        _ => Some(Judgement {
-            event: None,
-            pass: false,
-        }),
+        _ => ignore(),
     }
 }
 
@@ -199,7 +206,7 @@ fn encryption(parameters: &[u8]) -> Option<Judgement> {
     let &[status, h0, h1, ref on @ ..] = parameters else {
         return None;
     };
-    let handle = u16::from_le_bytes([h0, h1]) & 0x0FFF;
+    let handle = u16::from_le_bytes([h0, h1]);
     let on = status == 0 && on.first().is_none_or(|on| *on != 0);
     Some(Judgement {
         event: Some(Event::Encryption { handle, status, on }),
@@ -211,6 +218,13 @@ fn pass() -> Option<Judgement> {
     Some(Judgement {
         event: None,
         pass: true,
+    })
+}
+
+fn ignore() -> Option<Judgement> {
+    Some(Judgement {
+        event: None,
+        pass: false,
     })
 }
 
@@ -273,7 +287,7 @@ fn le_meta(parameters: &[u8]) -> Option<Judgement> {
                 return None;
             };
             let features = u64::from_le_bytes(*<&[u8; 8]>::try_from(features).ok()?);
-            let handle = u16::from_le_bytes([h0, h1]) & 0x0FFF;
+            let handle = u16::from_le_bytes([h0, h1]);
             let event = Event::RemoteFeatures {
                 handle,
                 features: (status == 0).then_some(features),
@@ -282,16 +296,6 @@ fn le_meta(parameters: &[u8]) -> Option<Judgement> {
                 event: Some(event),
                 pass: false,
             });
-        }
-        0x12 => {
-            return LeAdvertisingSetTerminated::from_hci_bytes_complete(data)
-                .ok()
-                .and(pass());
-        }
-        0x05 => {
-            return LeLongTermKeyRequest::from_hci_bytes_complete(data)
-                .ok()
-                .and(pass());
         }
         0x06 => {
             let e = LeRemoteConnectionParameterRequest::from_hci_bytes_complete(data).ok()?;
@@ -341,13 +345,9 @@ fn le_meta(parameters: &[u8]) -> Option<Judgement> {
                 phy: (e.tx_phy as u8, e.rx_phy as u8),
             }
         }
-        // trouble-host would not know them, and panic.
-        _ => {
-            return Some(Judgement {
-                event: None,
-                pass: false,
-            });
-        }
+        // What trouble-host does not know, it would panic on. What only a peripheral is asked, as for
+        // the key of a connection, it would end itself for where that comes too often.
+        _ => return ignore(),
     };
     Some(Judgement {
         event: Some(event),
@@ -364,6 +364,51 @@ fn connection(status: u8, handle: u16, peer: Address, parameters: ConnectionPara
         },
         _ => Event::NotConnected { status },
     }
+}
+
+/// The connection that an event is about, where it is about one: its 12 bits, the others having been
+/// cleared, since they mean nothing (Core Vol 4 Part E, 5.3.1).
+pub fn connection_of(event: &mut [u8]) -> Option<u16> {
+    let handle = match event {
+        [
+            code::DISCONNECTION_COMPLETE
+            | code::ENCRYPTION_CHANGE_V1
+            | code::READ_REMOTE_VERSION_COMPLETE
+            | code::ENCRYPTION_KEY_REFRESH_COMPLETE
+            | code::ENCRYPTION_CHANGE_V2,
+            _,
+            _,
+            handle @ ..,
+        ]
+        | [
+            code::LE_META,
+            _,
+            0x01 | 0x03 | 0x04 | 0x0A | 0x0C,
+            _,
+            handle @ ..,
+        ]
+        | [code::LE_META, _, 0x06 | 0x07, handle @ ..] => handle,
+        _ => return None,
+    };
+    let [low, high, ..] = handle else { return None };
+    *high &= 0x0F;
+    Some(u16::from_le_bytes([*low, *high]))
+}
+
+/// Whether an event tells of a new connection, as which role (7.7.65.1 and 7.7.65.10).
+pub fn begins_connection(event: &[u8]) -> Option<u8> {
+    match *event {
+        [code::LE_META, _, 0x01 | 0x0A, 0, _, _, role, ..] => Some(role),
+        _ => None,
+    }
+}
+
+/// Makes an event that tells of a new connection into one that tells of none.
+pub fn refuse_connection(event: &mut [u8]) {
+    if let Some(status) = event.get_mut(3) {
+        *status = UNSPECIFIED;
+    }
+    clear_failed_connection(event);
 }
 
 /// Clears what LE Connection Complete and its enhanced form say of a connection that did not come about

@@ -1,5 +1,7 @@
 //! The mux's decisions, packet by packet: no transport, no executor, no clock.
 
+mod odd;
+
 use core::cell::RefCell;
 use core::task::{Context, Poll, Waker};
 use std::vec::Vec;

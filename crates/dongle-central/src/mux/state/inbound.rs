@@ -4,7 +4,7 @@ use bt_hci::transport::PacketKind;
 
 use super::{Attempt, Failure, MuxState};
 use crate::links::{LinkId, LinkInfo, Links, Reason};
-use crate::mux::events::{self, Event, code, judge};
+use crate::mux::events::{self, CENTRAL, Event, LAST_HANDLE, code, judge};
 use crate::mux::reassembly::{Reassembly, Step};
 use crate::mux::report::ReportHandler;
 use crate::mux::request;
@@ -239,6 +239,24 @@ impl MuxState {
 
     fn event(&mut self, packet: &mut [u8], links: &impl Links) -> Inbound {
         events::clear_failed_connection(packet);
+        if let Some(handle) = events::connection_of(packet) {
+            let here = self.link(handle);
+            match events::begins_connection(packet) {
+                Some(role) if handle > LAST_HANDLE || here.is_some() || role != CENTRAL => {
+                    warn!("connection 0x{:04X} of role {} can not be", handle, role);
+                    events::refuse_connection(packet);
+                    // The one before has ended unheard of, so that this handle is of no more use.
+                    if let Some(id) = here {
+                        links.close(id, Reason::Unknown);
+                        self.doom(id);
+                    }
+                }
+                None if handle > LAST_HANDLE => {
+                    return self.dropped("an event of no connection", packet);
+                }
+                _ => {}
+            }
+        }
         let Some(judgement) = judge(packet) else {
             return self.dropped("an undecodable event", packet);
         };
@@ -337,7 +355,6 @@ impl MuxState {
                 peer,
                 parameters,
             } => {
-                self.forget(handle, Reason::Unknown, links);
                 self.turns.connected(handle);
                 match links.open(handle, peer, parameters) {
                     // As many places as there can be links.

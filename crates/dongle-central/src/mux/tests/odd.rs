@@ -1,0 +1,113 @@
+//! Controllers that say what can not be.
+
+use super::*;
+
+/// A Disconnect of this link is due.
+fn is_doomed(bench: &mut Bench, id: crate::links::LinkId) -> bool {
+    bench.state.next_doomed() == Some(id)
+}
+
+#[test]
+fn no_connection_has_a_handle_that_there_is_not() {
+    for handle in [0x0F00_u16, 0x0F07, 0x0FFF, 0xFFFF] {
+        for (code, len) in [(0x01, 19), (0x0A, 31)] {
+            let mut bench = Bench::new();
+            let mut event = std::vec![0; usize::from(len) + 2];
+            event[..21].copy_from_slice(&CONNECTED);
+            event[1..3].copy_from_slice(&[len, code]);
+            event[4..6].copy_from_slice(&handle.to_le_bytes());
+            // To trouble-host, too, it is a connection that failed.
+            assert_eq!(bench.event(&event).unwrap()[..4], [0x3E, len, code, 0x1F]);
+            assert_eq!(bench.state.take_attempt(), Attempt::Failed(0x1F));
+            assert!(bench.links.find(handle).is_none() && !bench.state.turns().any_connected());
+        }
+    }
+}
+
+#[test]
+fn what_is_said_of_a_connection_that_can_not_be_goes_nowhere() {
+    let mut bench = Bench::connected(4);
+    let mut asked = [0x3E, 11, 0x06, 0xFF, 0xFF, 6, 0, 12, 0, 0, 0, 200, 0];
+    assert_eq!(bench.event(&asked), None);
+    assert!(bench.state.next_request().is_none());
+    for event in [
+        &[0x05, 4, 0, 7, 0x0F, 0x13][..],
+        &[0x08, 4, 0, 7, 0x0F, 1],
+        &[0x3E, 10, 0x03, 0, 7, 0x0F, 24, 0, 0, 0, 0xF4, 1],
+        &[0x3E, 11, 0x07, 7, 0x0F, 251, 0, 0, 8, 251, 0, 0, 8],
+    ] {
+        assert_eq!(bench.event(event), None, "{event:02X?}");
+    }
+    assert_eq!(bench.undecodable(), 5);
+    asked[3..5].copy_from_slice(&[7, 0]);
+    assert_eq!(bench.event(&asked), None);
+    assert_eq!(bench.state.next_request().unwrap().handle, 7);
+}
+
+/// They are reserved for future use, so they may be anything (Core Vol 1 Part E, 2.10).
+#[test]
+fn the_bits_above_a_handle_mean_nothing() {
+    let mut bench = Bench::new();
+    let mut connected = CONNECTED;
+    connected[5] = 0x30;
+    assert_eq!(bench.event(&connected), Some(CONNECTED.to_vec()));
+    assert!(bench.links.find(7).is_some());
+    let seen = bench.event(&[0x05, 4, 0, 7, 0xA0, 0x13]);
+    assert_eq!(seen.as_deref(), Some(&[0x05, 4, 0, 7, 0, 0x13][..]));
+    assert!(bench.links.find(7).is_none());
+}
+
+#[test]
+fn a_handle_that_is_given_twice_is_given_back_and_neither_connection_is_used() {
+    let mut bench = Bench::connected(4);
+    let id = bench.links.find(7).unwrap();
+    assert_eq!(bench.state.take_attempt(), Attempt::Connected(id));
+    assert_eq!(bench.event(&CONNECTED).unwrap()[3], 0x1F);
+    assert_eq!(bench.state.take_attempt(), Attempt::Failed(0x1F));
+    let phase = bench.links.with_link(id, |link| link.info.phase());
+    assert_eq!(phase, Some(LinkPhase::Closed));
+    assert!(is_doomed(&mut bench, id), "it is disconnected");
+    assert_eq!(bench.state.handle_of(id), Some(7));
+    assert!(bench.event(&[0x05, 4, 0, 7, 0, 0x16]).is_some());
+    assert!(bench.event(&CONNECTED).is_some());
+    assert!(bench.links.find(7).is_some());
+}
+
+#[test]
+fn a_connection_in_which_we_are_the_peripheral_is_none() {
+    let mut bench = Bench::new();
+    let mut connected = CONNECTED;
+    connected[6] = 1;
+    assert_eq!(bench.event(&connected).unwrap()[3], 0x1F);
+    assert!(bench.links.find(7).is_none());
+}
+
+#[test]
+fn a_disconnection_that_failed_is_none() {
+    let mut bench = Bench::connected(4);
+    assert_eq!(bench.event(&[0x05, 4, 0x0C, 7, 0, 0]), None);
+    assert!(bench.links.find(7).is_some());
+}
+
+/// trouble-host would end itself for the fourth of them.
+#[test]
+fn what_only_a_peripheral_is_asked_goes_nowhere() {
+    let mut bench = Bench::connected(4);
+    let mut key_request = std::vec![0x3E, 13, 0x05, 7, 0];
+    key_request.resize(15, 0);
+    assert_eq!(bench.event(&key_request), None);
+    assert_eq!(bench.event(&[0x3E, 6, 0x12, 0, 0, 7, 0, 0]), None);
+    assert_eq!(bench.undecodable(), 0);
+}
+
+#[test]
+fn an_encryption_of_an_unknown_kind_does_not_decode() {
+    let mut bench = Bench::connected(4);
+    assert_eq!(bench.event(&[0x59, 5, 0, 7, 0, 3, 16]), None);
+    assert_eq!(
+        bench.event(&[0x59, 5, 0, 7, 0, 1, 16]),
+        None,
+        "not asked for"
+    );
+    assert_eq!(bench.undecodable(), 1);
+}
