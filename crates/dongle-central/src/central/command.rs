@@ -1,19 +1,15 @@
 //! Commands of our own to the controller: bytes from here on, so that one function sends them all.
 
-use bt_hci::FromHciBytes;
 use bt_hci::cmd::{self, Cmd, SyncCmd};
 use bt_hci::transport::{PacketToController, Transport};
-use heapless::Vec;
 use trouble_host::{BleHostError, PacketPool};
 
 use super::{Central, Error};
 use crate::links::Links;
-use crate::mux::{MuxError, Outgoing, ReportHandler, Sink};
+use crate::mux::{Answer, Emit, MuxError, Outgoing, ReportHandler, Sink};
 
 /// Bytes of the longest: LE Enable Encryption (Core Vol 4 Part E, 7.8.24) with its header.
 const LONGEST: usize = 31;
-/// Bytes that the most talkative returns: LE Read Local Supported Features (7.8.3).
-const RETURNED: usize = 8;
 
 /// A command, written out.
 pub(super) struct Command {
@@ -29,6 +25,12 @@ impl Command {
             opcode: C::OPCODE.to_raw(),
             bytes,
         }
+    }
+}
+
+impl Emit for Command {
+    fn emit(&self, sink: &mut Sink) {
+        let Ok(()) = sink.write_all(self.bytes.bytes().unwrap_or_default());
     }
 }
 
@@ -64,22 +66,14 @@ where
 
     /// Asks the controller something.
     pub(super) async fn ask<C: SyncCmd>(&self, command: &C) -> Result<C::Return, Error<T::Error>> {
-        let returned = self.send(Command::new(command)).await?;
-        C::Return::from_hci_bytes_complete(&returned)
-            .map_err(|e| Error::Host(trouble_host::Error::HciDecode(e)))
+        let answer = self.send(Command::new(command)).await?;
+        let returned = answer.decode::<C::Return>();
+        returned.map_err(|e| Error::Host(trouble_host::Error::HciDecode(e)))
     }
 
-    /// Sends a command; what it returned.
-    async fn send(&self, command: Command) -> Result<Vec<u8, RETURNED>, Error<T::Error>> {
-        let mut returned = Vec::new();
-        let _ = returned.resize_default(RETURNED);
-        let emit = |sink: &mut Sink| {
-            let Ok(()) = sink.write_all(command.bytes.bytes().unwrap_or_default());
-        };
-        let sent = self.mux.command(command.opcode, &emit, &mut returned);
-        let len = sent.await?;
-        returned.truncate(len);
-        Ok(returned)
+    /// Sends a command.
+    async fn send(&self, command: Command) -> Result<Answer<'a>, Error<T::Error>> {
+        Ok(self.mux.command(command.opcode, &command).await?)
     }
 }
 

@@ -5,15 +5,18 @@
 
 use core::fmt;
 
-use bt_hci::cmd::{self, AsyncCmd, CmdReturnBuf, SyncCmd};
+use bt_hci::cmd::{self, AsyncCmd, SyncCmd};
 use bt_hci::controller::{ControllerCmdAsync, ControllerCmdSync};
 use bt_hci::data::{AclPacket, IsoPacket, SyncPacket};
 use bt_hci::param::Error as HciError;
-use bt_hci::transport::{PacketToController, Transport};
-use bt_hci::{ControllerToHostPacket, FromHciBytes, ReadHciError};
+use bt_hci::transport::{PacketKind, Transport};
+use bt_hci::{ControllerToHostPacket, ReadHciError};
 
 use crate::links::Links;
-use crate::mux::{Mux, MuxError, ReportHandler, Sink};
+use crate::mux::{Mux, MuxError, ReportHandler};
+
+/// Neither synchronous nor isochronous data passes, in either direction: no LE connection has it.
+const NOT_CARRIED: MuxError = MuxError::Decode(ReadHciError::InvalidValue);
 
 /// A controller behind a [`Mux`].
 pub struct Controller<'a, T: Transport, L, R, const BUFFER: usize> {
@@ -30,18 +33,6 @@ impl<'a, T: Transport, L, R, const BUFFER: usize> Controller<'a, T, L, R, BUFFER
 impl<T: Transport, L, R, const BUFFER: usize> fmt::Debug for Controller<'_, T, L, R, BUFFER> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Controller").finish_non_exhaustive()
-    }
-}
-
-impl<T: Transport, L: Links, R: ReportHandler, const BUFFER: usize> Controller<'_, T, L, R, BUFFER>
-where
-    T::Error: 'static,
-{
-    async fn write<P: PacketToController>(&self, packet: &P) -> Result<(), MuxError> {
-        let emit = |sink: &mut Sink| {
-            let Ok(()) = packet.write_hci(sink);
-        };
-        self.mux.write_any(P::KIND, &emit).await
     }
 }
 
@@ -65,15 +56,15 @@ where
     }
 
     async fn write_acl_data(&self, packet: &AclPacket<'_>) -> Result<(), Self::Error> {
-        self.write(packet).await
+        self.mux.write_any(PacketKind::AclData, packet).await
     }
 
-    async fn write_sync_data(&self, packet: &SyncPacket<'_>) -> Result<(), Self::Error> {
-        self.write(packet).await
+    async fn write_sync_data(&self, _: &SyncPacket<'_>) -> Result<(), Self::Error> {
+        Err(NOT_CARRIED)
     }
 
-    async fn write_iso_data(&self, packet: &IsoPacket<'_>) -> Result<(), Self::Error> {
-        self.write(packet).await
+    async fn write_iso_data(&self, _: &IsoPacket<'_>) -> Result<(), Self::Error> {
+        Err(NOT_CARRIED)
     }
 
     async fn read<'b>(
@@ -98,17 +89,9 @@ where
     C: SyncCmd,
 {
     async fn exec(&self, command: &C) -> Result<C::Return, cmd::Error<Self::Error>> {
-        let mut returned = C::ReturnBuf::new();
-        let emit = |sink: &mut Sink| {
-            let Ok(()) = PacketToController::write_hci(command, sink);
-        };
-        let len = self
-            .mux
-            .command(C::OPCODE.to_raw(), &emit, returned.as_mut())
-            .await?;
-        let returned = returned.as_ref().get(..len).unwrap_or_default();
-        C::Return::from_hci_bytes_complete(returned)
-            .map_err(|_| HciError::INVALID_HCI_PARAMETERS.into())
+        let answer = self.mux.command(C::OPCODE.to_raw(), command).await?;
+        let returned = answer.decode::<C::Return>();
+        returned.map_err(|_| HciError::INVALID_HCI_PARAMETERS.into())
     }
 }
 
@@ -121,10 +104,7 @@ where
     C: AsyncCmd,
 {
     async fn exec(&self, command: &C) -> Result<(), cmd::Error<Self::Error>> {
-        let emit = |sink: &mut Sink| {
-            let Ok(()) = PacketToController::write_hci(command, sink);
-        };
-        self.mux.command(C::OPCODE.to_raw(), &emit, &mut []).await?;
+        self.mux.command(C::OPCODE.to_raw(), command).await?;
         Ok(())
     }
 }

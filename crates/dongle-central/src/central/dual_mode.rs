@@ -6,7 +6,7 @@ use trouble_host::PacketPool;
 
 use super::{Central, Error};
 use crate::links::Links;
-use crate::mux::{ReportHandler, Sink};
+use crate::mux::{ReportHandler, Written};
 
 /// Write LE Host Support (Core Vol 4 Part E, 7.3.79).
 const WRITE_LE_HOST_SUPPORT: u16 = 0x0C6D;
@@ -30,12 +30,9 @@ where
             return Ok(());
         }
         let [o0, o1] = WRITE_LE_HOST_SUPPORT.to_le_bytes();
-        let emit = |sink: &mut Sink| {
-            // The last octet is reserved for future use.
-            let Ok(()) = sink.write_all(&[o0, o1, 2, 1, 0]);
-        };
-        let told = self.mux.command(WRITE_LE_HOST_SUPPORT, &emit, &mut []);
-        told.await?;
+        // The last octet is reserved for future use.
+        let command = Written(&[o0, o1, 2, 1, 0]);
+        self.mux.command(WRITE_LE_HOST_SUPPORT, &command).await?;
         Ok(())
     }
 }

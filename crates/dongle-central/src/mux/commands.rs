@@ -10,12 +10,13 @@ use core::task::{Context, Poll};
 use bt_hci::cmd;
 use bt_hci::param::Status;
 use bt_hci::transport::{PacketKind, Transport};
+use bt_hci::{FromHciBytes, FromHciBytesError};
 use embassy_sync::waitqueue::MultiWakerRegistration;
 use embassy_time::Instant;
 
 use super::events::code::{COMMAND_COMPLETE, COMMAND_STATUS};
 use super::events::{LE_READ_BUFFER_SIZE, READ_BUFFER_SIZE};
-use super::packet::Sink;
+use super::packet::{Emit, Written};
 use super::watchdog::HOST_NUMBER_OF_COMPLETED_PACKETS;
 use super::{Failure, Mux, MuxError, ReportHandler};
 use crate::links::Links;
@@ -67,17 +68,27 @@ impl Commands {
         self.full
     }
 
-    /// The status of the command, and the length of what it returned.
-    fn poll_answer(&mut self, cx: &mut Context<'_>, out: &mut [u8]) -> Poll<(Status, usize)> {
-        let Some((status, len)) = self.answer else {
+    /// The status of the command, once it is answered.
+    fn poll_answer(&mut self, cx: &mut Context<'_>) -> Poll<Status> {
+        let Some((status, _)) = self.answer else {
             self.waiters.register(cx.waker());
             return Poll::Pending;
         };
-        let len = len.min(out.len());
-        for (to, from) in out.iter_mut().zip(&self.returned) {
+        Poll::Ready(status)
+    }
+
+    /// What the command that was answered has returned.
+    fn returned(&self) -> &[u8] {
+        let len = self.answer.map_or(0, |(_, len)| len);
+        self.returned.get(..len).unwrap_or(&self.returned)
+    }
+
+    /// Puts another answer in the place of the one that came.
+    fn replace(&mut self, returned: &[u8]) {
+        for (to, from) in self.returned.iter_mut().zip(returned) {
             *to = *from;
         }
-        Poll::Ready((status, len))
+        self.answer = Some((Status::SUCCESS, returned.len()));
     }
 
     /// The next one may begin.
@@ -112,14 +123,22 @@ impl Commands {
     }
 }
 
-/// The turn of a command, given up when it is dropped.
-struct Turn<'c> {
+/// The turn of a command, and then its answer. Dropped, it gives the turn up.
+pub(crate) struct Answer<'c> {
     commands: &'c RefCell<Commands>,
     /// The command has gone out.
     sent: bool,
 }
 
-impl Drop for Turn<'_> {
+impl Answer<'_> {
+    /// What the command returned; more than its type knows of is ignored.
+    pub(crate) fn decode<R: for<'r> FromHciBytes<'r>>(&self) -> Result<R, FromHciBytesError> {
+        let (returned, _) = R::from_hci_bytes(self.commands.borrow().returned())?;
+        Ok(returned)
+    }
+}
+
+impl Drop for Answer<'_> {
     fn drop(&mut self) {
         let mut commands = self.commands.borrow_mut();
         if self.sent && commands.answer.is_none() {
@@ -134,46 +153,40 @@ impl<T: Transport, L: Links, R: ReportHandler, const BUFFER: usize> Mux<'_, T, L
 where
     T::Error: 'static,
 {
-    /// Sends the command that `emit` writes and waits for its answer; what it returned is put into
-    /// `out`: its length.
+    /// Sends a command and waits for its answer. The next one can be sent when that is dropped.
     ///
     /// A controller that has no buffers for LE alone is asked for those that LE shares with BR/EDR, and
     /// they are the answer (Core Vol 4 Part E, 7.8.2).
     pub(crate) async fn command(
         &self,
         opcode: u16,
-        emit: &dyn Fn(&mut Sink),
-        out: &mut [u8],
-    ) -> Result<usize, cmd::Error<MuxError>> {
-        let len = self.exchange(opcode, emit, out).await?;
-        if opcode == LE_READ_BUFFER_SIZE && self.buffers() == (0, 0) {
-            let [o0, o1] = READ_BUFFER_SIZE.to_le_bytes();
-            let emit = |sink: &mut Sink| {
-                let Ok(()) = sink.write_all(&[o0, o1, 0]);
-            };
-            if let Err(cmd::Error::Io(e)) = self.exchange(READ_BUFFER_SIZE, &emit, &mut []).await {
-                return Err(cmd::Error::Io(e));
-            }
-            let (length, total) = self.buffers();
-            if total == 0 {
-                self.fail(Failure::NoBuffers);
-            }
-            let [l0, l1] = length.to_le_bytes();
-            let told = [l0, l1, u8::try_from(total).unwrap_or(u8::MAX)];
-            for (to, from) in out.iter_mut().zip(told) {
-                *to = from;
-            }
+        command: &dyn Emit,
+    ) -> Result<Answer<'_>, cmd::Error<MuxError>> {
+        let answer = self.exchange(opcode, command).await?;
+        if opcode != LE_READ_BUFFER_SIZE || self.buffers() != (0, 0) {
+            return Ok(answer);
         }
-        Ok(len)
+        drop(answer);
+        let [o0, o1] = READ_BUFFER_SIZE.to_le_bytes();
+        let command = Written(&[o0, o1, 0]);
+        let answer = self.exchange(READ_BUFFER_SIZE, &command).await;
+        let (length, total) = self.buffers();
+        if total == 0 {
+            self.fail(Failure::NoBuffers);
+            return Err(cmd::Error::Io(MuxError::Controller(Failure::NoBuffers)));
+        }
+        let [l0, l1] = length.to_le_bytes();
+        let told = [l0, l1, u8::try_from(total).unwrap_or(u8::MAX)];
+        self.commands.borrow_mut().replace(&told);
+        answer
     }
 
     /// Sends a command and waits for its answer.
     async fn exchange(
         &self,
         opcode: u16,
-        emit: &dyn Fn(&mut Sink),
-        out: &mut [u8],
-    ) -> Result<usize, cmd::Error<MuxError>> {
+        command: &dyn Emit,
+    ) -> Result<Answer<'_>, cmd::Error<MuxError>> {
         self.unless_failed(|commands, cx| {
             let begun = commands.poll_begin(opcode, cx);
             if begun.is_pending() && commands.is_full() {
@@ -182,22 +195,19 @@ where
             begun
         })
         .await?;
-        let mut turn = Turn {
+        let mut answer = Answer {
             commands: &self.commands,
             sent: false,
         };
-        let sent = self.write_any(PacketKind::Cmd, emit).await;
+        let sent = self.write_any(PacketKind::Cmd, command).await;
         sent.map_err(cmd::Error::Io)?;
-        if opcode == HOST_NUMBER_OF_COMPLETED_PACKETS {
-            // No event answers it.
-            return Ok(0);
+        // No event answers that one.
+        if opcode != HOST_NUMBER_OF_COMPLETED_PACKETS {
+            answer.sent = true;
+            let status = self.unless_failed(Commands::poll_answer).await?;
+            status.to_result()?;
         }
-        turn.sent = true;
-        let (status, len) = self
-            .unless_failed(|commands, cx| commands.poll_answer(cx, out))
-            .await?;
-        status.to_result()?;
-        Ok(len)
+        Ok(answer)
     }
 
     /// Waits for something about the commands, or for the controller's failure.
@@ -228,10 +238,10 @@ mod tests {
         commands.poll_begin(opcode, &mut cx).is_ready()
     }
 
-    fn answer(commands: &mut Commands, out: &mut [u8]) -> Option<(u8, usize)> {
+    fn answer(commands: &mut Commands) -> Option<(u8, &[u8])> {
         let mut cx = Context::from_waker(Waker::noop());
-        match commands.poll_answer(&mut cx, out) {
-            Poll::Ready((status, len)) => Some((status.into_inner(), len)),
+        match commands.poll_answer(&mut cx) {
+            Poll::Ready(status) => Some((status.into_inner(), commands.returned())),
             Poll::Pending => None,
         }
     }
@@ -243,9 +253,7 @@ mod tests {
         assert!(!begin(&mut commands, 0x1009));
         assert!(commands.take(&RSSI_IS_170));
         assert!(!begin(&mut commands, 0x1009), "the answer was not fetched");
-        let mut out = [0; 3];
-        assert_eq!(answer(&mut commands, &mut out), Some((0, 3)));
-        assert_eq!(out, [7, 0, 170]);
+        assert_eq!(answer(&mut commands), Some((0, &[7, 0, 170][..])));
         commands.end();
         assert!(begin(&mut commands, 0x1009));
     }
@@ -254,7 +262,7 @@ mod tests {
     fn the_answer_to_a_command_that_was_given_up_is_nobody_elses() {
         let commands = RefCell::new(Commands::new());
         assert!(begin(&mut commands.borrow_mut(), RSSI));
-        drop(Turn {
+        drop(Answer {
             commands: &commands,
             sent: true,
         });
@@ -262,7 +270,7 @@ mod tests {
         assert!(!begin(&mut commands, RSSI), "it is still under way");
         assert!(commands.take(&RSSI_IS_170));
         assert!(begin(&mut commands, RSSI));
-        assert_eq!(answer(&mut commands, &mut [0; 3]), None);
+        assert_eq!(answer(&mut commands), None);
     }
 
     #[test]
@@ -281,8 +289,7 @@ mod tests {
         let mut event = std::vec![COMMAND_COMPLETE, 100, 1, 5, 20, 0];
         event.extend([9; 96]);
         assert!(commands.take(&event));
-        let mut out = [0; 3];
-        assert_eq!(answer(&mut commands, &mut out), Some((0, 3)));
+        assert_eq!(answer(&mut commands), Some((0, &[9; RETURNED][..])));
     }
 
     #[test]
@@ -290,7 +297,7 @@ mod tests {
         let mut commands = Commands::new();
         assert!(begin(&mut commands, RSSI));
         assert!(commands.take(&[COMMAND_STATUS, 4, 0x0C, 1, 6, 4]));
-        assert_eq!(answer(&mut commands, &mut []), None);
+        assert_eq!(answer(&mut commands), None);
         assert!(
             !commands.take(&[0x05, 4, 0, 1, 0, 0x13]),
             "no answer at all"

@@ -44,6 +44,7 @@ use embassy_sync::blocking_mutex::raw::NoopRawMutex;
 use embassy_sync::mutex::{Mutex, MutexGuard};
 use embassy_time::Instant;
 
+pub(crate) use commands::Answer;
 pub use credits::{Credits, Owner};
 pub use reassembly::Reassembly;
 pub use report::{Report, ReportHandler};
@@ -54,7 +55,7 @@ pub use turns::Turns;
 
 use crate::links::{Link, LinkId, Links, Reason};
 pub(crate) use news::News;
-pub(crate) use packet::{Outgoing, Sink};
+pub(crate) use packet::{Emit, Outgoing, Sink, Written};
 
 use commands::Commands;
 use packet::{Head, Raw, RawPacket, SecurityPrefix};
@@ -394,14 +395,14 @@ impl<'l, T: Transport, L: Links, R: ReportHandler, const BUFFER: usize> Mux<'l, 
         taken
     }
 
-    /// Sends what `emit` writes, a packet of this kind, when it is its turn.
+    /// Sends a command or an ACL packet when it is its turn.
     pub(crate) async fn write_any(
         &self,
         kind: PacketKind,
-        emit: &dyn Fn(&mut Sink),
+        packet: &dyn Emit,
     ) -> Result<(), MuxError> {
         let mut head = Head::default();
-        emit(&mut head);
+        packet.emit(&mut head);
         if let Some(failure) = self.failure() {
             return Err(MuxError::Controller(failure));
         }
@@ -417,7 +418,7 @@ impl<'l, T: Transport, L: Links, R: ReportHandler, const BUFFER: usize> Mux<'l, 
             PacketKind::AclData => {
                 if head.begins_security() {
                     let mut prefix = SecurityPrefix::default();
-                    emit(&mut prefix);
+                    packet.emit(&mut prefix);
                     if let Some(id) = self.links.find(head.handle()) {
                         self.links.with_link(id, |link| {
                             link.info.guard.outbound(prefix.frame());
@@ -447,7 +448,7 @@ impl<'l, T: Transport, L: Links, R: ReportHandler, const BUFFER: usize> Mux<'l, 
         let mut outgoing = Clean(self.outgoing.lock().await);
         let outgoing = &mut *outgoing.0;
         outgoing.clear();
-        emit(outgoing);
+        packet.emit(outgoing);
         if kind == PacketKind::AclData && head.begins_signal() {
             let frame = outgoing.bytes_mut().get_mut(4..).unwrap_or_default();
             if let Some(id) = self.links.find(head.handle()) {
@@ -466,18 +467,16 @@ impl<'l, T: Transport, L: Links, R: ReportHandler, const BUFFER: usize> Mux<'l, 
         let Some(bytes) = outgoing.bytes() else {
             return Err(MuxError::Decode(ReadHciError::BufferTooSmall));
         };
-        self.send(kind, bytes).await?;
+        self.send(kind, bytes, &[]).await?;
         unsent.what = None;
         Ok(())
     }
 
-    /// Sends the bytes of a packet.
-    async fn send(&self, kind: PacketKind, bytes: &[u8]) -> Result<(), MuxError> {
+    /// Sends the bytes of a command or of an ACL packet, which may be in two pieces.
+    async fn send(&self, kind: PacketKind, head: &[u8], rest: &[u8]) -> Result<(), MuxError> {
         let sent = match kind {
-            PacketKind::Cmd => self.transport.write(&Raw::<1>(bytes)).await,
-            PacketKind::AclData => self.transport.write(&Raw::<2>(bytes)).await,
-            PacketKind::SyncData => self.transport.write(&Raw::<3>(bytes)).await,
-            PacketKind::IsoData | PacketKind::Event => self.transport.write(&Raw::<5>(bytes)).await,
+            PacketKind::Cmd => self.transport.write(&Raw::<1>(head, rest)).await,
+            _ => self.transport.write(&Raw::<2>(head, rest)).await,
         };
         sent.map_err(|e| self.lose(e))
     }

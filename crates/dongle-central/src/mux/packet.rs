@@ -81,6 +81,27 @@ impl<'a> PacketToHost<'a> for RawPacket<'a> {
 /// What packets to the controller are written to.
 pub(crate) type Sink = dyn embedded_io::Write<Error = Infallible>;
 
+/// A packet to the controller, whatever its type.
+pub(crate) trait Emit {
+    /// Writes it, whole.
+    fn emit(&self, sink: &mut Sink);
+}
+
+impl<P: PacketToController> Emit for P {
+    fn emit(&self, sink: &mut Sink) {
+        let Ok(()) = self.write_hci(sink);
+    }
+}
+
+/// A command that bt-hci does not have, written out.
+pub(crate) struct Written<'a>(pub(crate) &'a [u8]);
+
+impl Emit for Written<'_> {
+    fn emit(&self, sink: &mut Sink) {
+        let Ok(()) = sink.write_all(self.0);
+    }
+}
+
 /// A packet to the controller as bytes. Packets have many types; what sends them would be there
 /// once for each.
 #[derive(Debug)]
@@ -135,30 +156,30 @@ impl<const SIZE: usize> embedded_io::Write for Outgoing<SIZE> {
     }
 }
 
-/// Bytes of a packet of this kind, as numbered by [`PacketKind`].
-pub(super) struct Raw<'a, const KIND: u8>(pub(super) &'a [u8]);
+/// A packet of this kind, as numbered by [`PacketKind`]: its first bytes, and the rest.
+pub(super) struct Raw<'a, const KIND: u8>(pub(super) &'a [u8], pub(super) &'a [u8]);
 
 impl<const KIND: u8> PacketToController for Raw<'_, KIND> {
     const KIND: PacketKind = match KIND {
         1 => PacketKind::Cmd,
-        2 => PacketKind::AclData,
-        3 => PacketKind::SyncData,
-        _ => PacketKind::IsoData,
+        _ => PacketKind::AclData,
     };
 
     fn size(&self) -> usize {
-        self.0.len()
+        self.0.len() + self.1.len()
     }
 
     fn write_hci<W: embedded_io::Write>(&self, mut writer: W) -> Result<(), W::Error> {
-        writer.write_all(self.0)
+        writer.write_all(self.0)?;
+        writer.write_all(self.1)
     }
 
     async fn write_hci_async<W: embedded_io_async::Write>(
         &self,
         mut writer: W,
     ) -> Result<(), W::Error> {
-        writer.write_all(self.0).await
+        writer.write_all(self.0).await?;
+        writer.write_all(self.1).await
     }
 }
 

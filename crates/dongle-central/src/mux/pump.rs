@@ -4,9 +4,7 @@ use core::future::{Future as _, poll_fn};
 use core::pin::pin;
 use core::task::Poll;
 
-use bt_hci::data::{AclBroadcastFlag, AclPacket, AclPacketBoundary};
-use bt_hci::param::ConnHandle;
-use bt_hci::transport::Transport;
+use bt_hci::transport::{PacketKind, Transport};
 use embassy_futures::yield_now;
 use embassy_time::{Instant, Timer};
 
@@ -17,6 +15,10 @@ use crate::links::{LinkId, LinkPhase, Links, MAX_LINKS, Reason};
 
 /// From a buffer of this size on, several frames are written at a time.
 const BATCHED: usize = 1024;
+
+/// Packet Boundary Flags of the first packet of a frame and of the others (Core Vol 4 Part E, 5.4.2).
+const BEGINS: u16 = 0b00;
+const CONTINUES: u16 = 0b01;
 
 /// What the pump knows of each link.
 struct Rounds {
@@ -202,7 +204,7 @@ where
 
     async fn send_packets(&self, handle: u16, frame: &[u8]) -> Result<(), MuxError> {
         let packet_length = self.state.borrow().packet_length().max(1);
-        let mut boundary = AclPacketBoundary::FirstNonFlushable;
+        let mut boundary = BEGINS;
         for data in frame.chunks(packet_length) {
             let turn = poll_fn(|cx| {
                 let mut state = self.state.borrow_mut();
@@ -216,11 +218,11 @@ where
                 // Disconnected in the middle: the rest would go nowhere.
                 return Ok(());
             }
-            let handle = ConnHandle::new(handle);
-            let packet = AclPacket::new(handle, boundary, AclBroadcastFlag::PointToPoint, data);
-            let sent = self.transport.write(&packet).await;
-            sent.map_err(|e| self.lose(e))?;
-            boundary = AclPacketBoundary::Continuing;
+            let [h0, h1] = (handle | boundary << 12).to_le_bytes();
+            let [l0, l1] = (data.len() as u16).to_le_bytes();
+            let header = [h0, h1, l0, l1];
+            self.send(PacketKind::AclData, &header, data).await?;
+            boundary = CONTINUES;
         }
         Ok(())
     }

@@ -34,7 +34,7 @@ type HeartCentral =
     Central<'static, 'static, HciTransport, Links, DefaultPacketPool, Finder, PACKET>;
 type Resources = HostResources<DefaultPacketPool, CONNECTIONS, CHANNELS>;
 
-static LINKS: Links = Links::new();
+static LINKS: StaticCell<Links> = StaticCell::new();
 static MUX: StaticCell<HeartMux> = StaticCell::new();
 static RESOURCES: StaticCell<Resources> = StaticCell::new();
 static STACK: StaticCell<HeartStack> = StaticCell::new();
@@ -49,7 +49,8 @@ const ADDRESS: [u8; 6] = [0x5E, 0x1F, 0x00, 0xAC, 0xEE, 0xC3];
 #[embassy_executor::main]
 async fn main(spawner: Spawner) {
     board::init();
-    let mux: &HeartMux = MUX.init(Mux::new(hci::open(), &LINKS, Finder::new()));
+    let links: &Links = LINKS.init_with(Links::new);
+    let mux: &HeartMux = MUX.init(Mux::new(hci::open(), links, Finder::new()));
     let resources = RESOURCES.init_with(Resources::new);
     let stack = trouble_host::new(Controller::new(mux), resources)
         .set_random_address(Address::random(ADDRESS))

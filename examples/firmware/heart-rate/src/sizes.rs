@@ -1,7 +1,7 @@
 //! Every buffer's size.
 
 use dongle_central::links::StaticLinks;
-use embassy_sync::blocking_mutex::raw::CriticalSectionRawMutex;
+use embassy_sync::blocking_mutex::raw::NoopRawMutex;
 
 /// Connections at a time.
 pub const CONNECTIONS: usize = if cfg!(feature = "four") { 4 } else { 1 };
@@ -22,6 +22,6 @@ pub const PACKET: usize = 259;
 /// L2CAP channels of trouble-host's: none are opened, and one is the least it takes.
 pub const CHANNELS: usize = 1;
 
-/// The memory of all connections.
+/// The memory of all connections. One executor runs all tasks, so that nothing has to be locked.
 pub type Links =
-    StaticLinks<CriticalSectionRawMutex, CONNECTIONS, PDU, CALLS, SUBSCRIPTIONS, QUEUE>;
+    StaticLinks<NoopRawMutex, CONNECTIONS, PDU, CALLS, SUBSCRIPTIONS, QUEUE>;
