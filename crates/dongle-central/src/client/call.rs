@@ -1,77 +1,131 @@
 //! One request, from its caller to the bearer and back.
 
 use core::future::poll_fn;
-use core::task::Poll;
+use core::task::{Context, Poll, ready};
 
 use embassy_time::Instant;
 
 use super::{Client, Error};
 use crate::att::Mtu;
 use crate::bearer::{CallError, CallId, StartError};
-use crate::gatt::ProcedureError;
+use crate::gatt::{Procedure, ProcedureError};
 use crate::links::{Link, Links, Reason};
 
-/// A request that is queued or in flight; dropped before its end, it is abandoned.
-struct Pending<L: Links + Clone> {
-    client: Client<L>,
-    id: CallId,
-    over: bool,
+/// A procedure without its results. Not a type of its own for each, so that what makes its requests
+/// is there once.
+pub(super) trait Steps: Send {
+    fn request(&mut self, mtu: Mtu, out: &mut [u8]) -> Result<Option<usize>, ProcedureError>;
+    fn mtu_grew(&mut self, mtu: Mtu);
+    fn response(&mut self, pdu: &[u8]) -> Result<(), ProcedureError>;
 }
 
-/// Writes a request into the buffer it is given and returns its length; `None`: there is none to be
-/// made. Not a type of its own for each procedure, so that what follows is there once.
-pub(super) type Write<'w> =
-    dyn FnMut(Mtu, &mut [u8]) -> Result<Option<usize>, ProcedureError> + Send + 'w;
+impl<P: Procedure> Steps for P {
+    fn request(&mut self, mtu: Mtu, out: &mut [u8]) -> Result<Option<usize>, ProcedureError> {
+        Procedure::request(self, mtu, out)
+    }
+
+    fn mtu_grew(&mut self, mtu: Mtu) {
+        Procedure::mtu_grew(self, mtu);
+    }
+
+    fn response(&mut self, pdu: &[u8]) -> Result<(), ProcedureError> {
+        Procedure::response(self, pdu)
+    }
+}
+
+/// A request that waits for a place, is queued, or is in flight. Dropped before its end, it is
+/// abandoned.
+struct Pending<'c, L: Links + Clone> {
+    client: &'c Client<L>,
+    id: Option<CallId>,
+}
 
 impl<L: Links + Clone> Client<L> {
-    /// Makes the request that `write` writes, and waits for the response: its length in `response`.
+    /// Makes a procedure's next request and has it judge the response: its length in `response`.
     /// `None`: there was no request.
     pub(super) async fn exchange(
         &self,
         deadline: Option<Instant>,
-        write: &mut Write<'_>,
+        steps: &mut dyn Steps,
         response: &mut [u8],
     ) -> Result<Option<usize>, Error> {
-        match self.begin(deadline, write).await? {
-            Some(pending) => pending.response(response).await.map(Some),
-            None => Ok(None),
+        let mut made_for = Mtu::DEFAULT;
+        let mut pending = Pending {
+            client: self,
+            id: None,
+        };
+        // In one future, and what begins it under one lock: moving things between futures, and locks,
+        // cost as much as all else here does.
+        let exchanged = poll_fn(|cx| {
+            let queued = pending.id.is_some();
+            let polled = self.with(|link| {
+                let id = match pending.id {
+                    Some(id) => id,
+                    None => match ready!(self.begin(link, deadline, steps, &mut made_for, cx)) {
+                        Ok(Some(id)) => *pending.id.insert(id),
+                        Ok(None) => return Poll::Ready(Ok(None)),
+                        Err(e) => return Poll::Ready(Err(e)),
+                    },
+                };
+                let result = ready!(link.bearer.poll_call(id, cx, response));
+                pending.id = None;
+                Poll::Ready(match result {
+                    Ok(len) => Ok(Some(len)),
+                    Err(CallError::Timeout) => Err(Error::Timeout),
+                    Err(CallError::TransactionTimeout) => {
+                        Err(Error::Disconnected(Reason::TransactionTimeout))
+                    }
+                    Err(CallError::Closed) => Err(ended(link)),
+                })
+            });
+            if !queued && pending.id.is_some() {
+                self.ring();
+            }
+            polled.unwrap_or_else(|gone| Poll::Ready(Err(gone)))
+        });
+        let Some(needed) = exchanged.await? else {
+            return Ok(None);
+        };
+        let available = response.len();
+        let Some(pdu) = response.get(..needed) else {
+            return Err(ProcedureError::BufferTooSmall { needed, available }.into());
+        };
+        if needed > made_for.size() {
+            steps.mtu_grew(self.mtu());
         }
+        steps.response(pdu)?;
+        Ok(Some(needed))
     }
 
-    /// Queues the request that `write` writes, when there is room for it.
-    async fn begin(
+    /// Queues a procedure's next request when there is a place for it; `None`: there is none. The MTU
+    /// it was made for in `made_for`.
+    fn begin(
         &self,
+        link: &mut Link<'_>,
         deadline: Option<Instant>,
-        write: &mut Write<'_>,
-    ) -> Result<Option<Pending<L>>, Error> {
-        let started = self.attempt(deadline, |link| {
-            let request =
-                |mtu, out: &mut [u8]| write(mtu, out).map_err(Some)?.ok_or(None::<ProcedureError>);
-            match link.bearer.start(deadline, request) {
-                Err(StartError::Full | StartError::MtuAsked) => Poll::Pending,
-                started => Poll::Ready(started),
-            }
-        });
-        let id = match started.await? {
-            Ok(Ok(id)) => id,
-            Ok(Err(None)) => return Ok(None),
-            Ok(Err(Some(e))) => return Err(e.into()),
-            Err(StartError::TooLong) => {
-                let limit = self.mtu().size();
-                return Err(ProcedureError::ValueTooLong {
-                    length: limit + 1,
-                    limit,
-                }
-                .into());
-            }
-            Err(_) => return Err(self.gone()),
+        steps: &mut dyn Steps,
+        made_for: &mut Mtu,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<Option<CallId>, Error>> {
+        let request = |mtu, out: &mut [u8]| {
+            *made_for = mtu;
+            let len = steps.request(mtu, out).map_err(Some)?;
+            len.ok_or(None::<ProcedureError>)
         };
-        self.ring();
-        Ok(Some(Pending {
-            client: self.clone(),
-            id,
-            over: false,
-        }))
+        Poll::Ready(match link.bearer.start(deadline, request) {
+            Ok(Ok(id)) => Ok(Some(id)),
+            Ok(Err(None)) => Ok(None),
+            Ok(Err(Some(e))) => Err(e.into()),
+            Err(StartError::Full | StartError::MtuAsked) => {
+                return self.wait(link, deadline, cx).map(Err);
+            }
+            Err(StartError::TooLong) => {
+                let limit = link.bearer.mtu().size();
+                let length = limit + 1;
+                Err(ProcedureError::ValueTooLong { length, limit }.into())
+            }
+            Err(StartError::Closed) => Err(ended(link)),
+        })
     }
 
     /// Calls `f` with the link until it is ready: now, and at each change on the link.
@@ -81,30 +135,35 @@ impl<L: Links + Clone> Client<L> {
         mut f: impl FnMut(&mut Link<'_>) -> Poll<R>,
     ) -> Result<R, Error> {
         poll_fn(|cx| {
-            let outcome = self.with(|link| match f(link) {
-                Poll::Ready(result) => Some(Ok(result)),
-                Poll::Pending if !link.bearer.is_open() => Some(Err(None)),
-                Poll::Pending if deadline.is_some_and(|d| d <= Instant::now()) => {
-                    Some(Err(Some(Error::Timeout)))
-                }
-                Poll::Pending => {
-                    link.bearer.wait_for_change(cx.waker());
-                    if let Some(at) = deadline
-                        && link.bearer.set_alarm(at)
-                    {
-                        self.ring();
-                    }
-                    None
-                }
+            let polled = self.with(|link| match f(link) {
+                Poll::Ready(result) => Poll::Ready(Ok(result)),
+                Poll::Pending => self.wait(link, deadline, cx).map(Err),
             });
-            match outcome {
-                Ok(Some(Ok(result))) => Poll::Ready(Ok(result)),
-                Ok(Some(Err(error))) => Poll::Ready(Err(error.unwrap_or_else(|| self.gone()))),
-                Ok(None) => Poll::Pending,
-                Err(gone) => Poll::Ready(Err(gone)),
-            }
+            polled.unwrap_or_else(|gone| Poll::Ready(Err(gone)))
         })
         .await
+    }
+
+    /// Has a task look again at the next change on the link, unless that has ended or it is too late.
+    fn wait(
+        &self,
+        link: &mut Link<'_>,
+        deadline: Option<Instant>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Error> {
+        if !link.bearer.is_open() {
+            return Poll::Ready(ended(link));
+        }
+        if deadline.is_some_and(|d| d <= Instant::now()) {
+            return Poll::Ready(Error::Timeout);
+        }
+        link.bearer.wait_for_change(cx.waker());
+        if let Some(at) = deadline
+            && link.bearer.set_alarm(at)
+        {
+            self.ring();
+        }
+        Poll::Pending
     }
 
     /// Has the bearer of this link served.
@@ -113,40 +172,15 @@ impl<L: Links + Clone> Client<L> {
     }
 }
 
-impl<L: Links + Clone> Pending<L> {
-    /// Waits for the response; its length in `response`.
-    async fn response(mut self, response: &mut [u8]) -> Result<usize, Error> {
-        let result = poll_fn(|cx| {
-            match self
-                .client
-                .with(|link| link.bearer.poll_call(self.id, cx, response))
-            {
-                Ok(poll) => poll.map(Ok),
-                Err(gone) => Poll::Ready(Err(gone)),
-            }
-        })
-        .await;
-        self.over = true;
-        let needed = match result? {
-            Ok(len) => len,
-            Err(CallError::Timeout) => return Err(Error::Timeout),
-            Err(CallError::TransactionTimeout) => {
-                return Err(Error::Disconnected(Reason::TransactionTimeout));
-            }
-            Err(CallError::Closed) => return Err(self.client.gone()),
-        };
-        let available = response.len();
-        if needed > available {
-            return Err(ProcedureError::BufferTooSmall { needed, available }.into());
-        }
-        Ok(needed)
-    }
+/// The error of a link that has ended.
+pub(super) fn ended(link: &Link<'_>) -> Error {
+    Error::Disconnected(link.info.reason().unwrap_or(Reason::Unknown))
 }
 
-impl<L: Links + Clone> Drop for Pending<L> {
+impl<L: Links + Clone> Drop for Pending<'_, L> {
     fn drop(&mut self) {
-        if !self.over {
-            let _ = self.client.with(|link| link.bearer.abandon(self.id));
+        if let Some(id) = self.id {
+            let _ = self.client.with(|link| link.bearer.abandon(id));
         }
     }
 }

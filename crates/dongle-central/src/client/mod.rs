@@ -14,6 +14,7 @@ use core::task::Poll;
 use embassy_futures::select::{Either, select};
 use embassy_time::{Duration, Instant};
 
+use call::{Steps, ended};
 pub use error::Error;
 pub use run::Run;
 pub use subscription::{Notified, Subscription};
@@ -78,10 +79,8 @@ impl<L: Links + Clone> Client<L> {
     pub async fn exchange_mtu(&self, mtu: u16) -> Result<Mtu, Error> {
         let deadline = self.deadline();
         let ours = self.with(|link| link.bearer.largest_mtu())?;
-        let client_rx_mtu = Mtu::clamped(mtu).min(ours).get();
-        let mut request = |_, out: &mut [u8]| {
-            let request = Request::ExchangeMtu { client_rx_mtu };
-            Ok(Some(request.emit(out)?))
+        let mut request = ExchangeMtu {
+            client_rx_mtu: Mtu::clamped(mtu).min(ours).get(),
         };
         let mut response = [0; Mtu::DEFAULT.size()];
         let exchange = self.exchange(deadline, &mut request, &mut response);
@@ -149,10 +148,17 @@ impl<L: Links + Clone> Client<L> {
         buffer: &mut [u8],
         out: &mut [u8],
     ) -> Result<usize, Error> {
-        let mut value = ValueBuffer::new(out);
-        self.run(ReadLong::new(handle), buffer)
-            .each(|piece| value.push(piece))
-            .await?;
+        // Not by a `Run`, which would be built to be moved.
+        let deadline = self.deadline();
+        let (mut procedure, mut value) = (ReadLong::new(handle), ValueBuffer::new(out));
+        while !procedure.is_over()
+            && let Some(len) = self.exchange(deadline, &mut procedure, buffer).await?
+        {
+            let response = buffer.get(..len).unwrap_or_default();
+            while let Some(piece) = procedure.next_item(response) {
+                value.push(piece);
+            }
+        }
         Ok(value.finish()?.len())
     }
 
@@ -188,7 +194,7 @@ impl<L: Links + Clone> Client<L> {
     pub async fn write(&self, handle: AttributeHandle, value: &[u8]) -> Result<(), Error> {
         let mut procedure = Write::new(handle, value);
         let mut response = [0; Mtu::DEFAULT.size()];
-        self.step(self.deadline(), &mut procedure, &mut response)
+        self.exchange(self.deadline(), &mut procedure, &mut response)
             .await
             .map(drop)
     }
@@ -296,11 +302,25 @@ impl<L: Links + Clone> Client<L> {
 
     /// The error of a link that has ended.
     fn gone(&self) -> Error {
-        let reason = self
-            .links
-            .with_link(self.id, |link| link.info.reason())
-            .flatten();
-        Error::Disconnected(reason.unwrap_or(Reason::Unknown))
+        self.with(|link| ended(link)).unwrap_or_else(|gone| gone)
+    }
+}
+
+/// Exchange MTU: the bearer reads the response.
+struct ExchangeMtu {
+    client_rx_mtu: u16,
+}
+
+impl Steps for ExchangeMtu {
+    fn request(&mut self, _: Mtu, out: &mut [u8]) -> Result<Option<usize>, ProcedureError> {
+        let client_rx_mtu = self.client_rx_mtu;
+        Ok(Some(Request::ExchangeMtu { client_rx_mtu }.emit(out)?))
+    }
+
+    fn mtu_grew(&mut self, _: Mtu) {}
+
+    fn response(&mut self, _: &[u8]) -> Result<(), ProcedureError> {
+        Ok(())
     }
 }
 

@@ -3,8 +3,7 @@
 use embassy_time::Instant;
 
 use super::{Client, Error};
-use crate::att::Mtu;
-use crate::gatt::{Procedure, ProcedureError};
+use crate::gatt::Procedure;
 use crate::links::Links;
 
 /// A procedure at work. Its results come one by one; between two of them anything else may be
@@ -83,59 +82,12 @@ impl<L: Links + Clone, P: Procedure, B: AsRef<[u8]> + AsMut<[u8]>> Run<L, P, B> 
             return Ok(false);
         }
         let (steps, buffer) = (&mut self.procedure, self.buffer.as_mut());
-        let result = self.client.step(self.deadline, steps, buffer).await;
+        let result = self.client.exchange(self.deadline, steps, buffer).await;
         match result {
             Ok(Some(len)) => self.len = len,
             Ok(None) | Err(_) => self.over = true,
         }
         result.map(|len| len.is_some())
-    }
-}
-
-/// A procedure without its results. Not a type of its own for each, so that what makes its requests
-/// is there once.
-pub(super) trait Steps: Send {
-    fn request(&mut self, mtu: Mtu, out: &mut [u8]) -> Result<Option<usize>, ProcedureError>;
-    fn mtu_grew(&mut self, mtu: Mtu);
-    fn response(&mut self, pdu: &[u8]) -> Result<(), ProcedureError>;
-}
-
-impl<P: Procedure> Steps for P {
-    fn request(&mut self, mtu: Mtu, out: &mut [u8]) -> Result<Option<usize>, ProcedureError> {
-        Procedure::request(self, mtu, out)
-    }
-
-    fn mtu_grew(&mut self, mtu: Mtu) {
-        Procedure::mtu_grew(self, mtu);
-    }
-
-    fn response(&mut self, pdu: &[u8]) -> Result<(), ProcedureError> {
-        Procedure::response(self, pdu)
-    }
-}
-
-impl<L: Links + Clone> Client<L> {
-    /// Makes a procedure's next request and has it judge the response: its length in `buffer`.
-    /// `None`: there was no request.
-    pub(super) async fn step(
-        &self,
-        deadline: Option<Instant>,
-        steps: &mut dyn Steps,
-        buffer: &mut [u8],
-    ) -> Result<Option<usize>, Error> {
-        let mut before = Mtu::DEFAULT;
-        let mut request = |mtu, out: &mut [u8]| {
-            before = mtu;
-            steps.request(mtu, out)
-        };
-        let Some(len) = self.exchange(deadline, &mut request, buffer).await? else {
-            return Ok(None);
-        };
-        if len > before.size() {
-            steps.mtu_grew(self.mtu());
-        }
-        steps.response(buffer.get(..len).unwrap_or_default())?;
-        Ok(Some(len))
     }
 }
 
