@@ -85,9 +85,11 @@ impl<L: Links + Clone> Client<L> {
         let mut response = [0; Mtu::DEFAULT.size()];
         let exchange = self.exchange(deadline, &mut request, &mut response);
         // Where another is asking already, its result is ours.
-        let wait = self.attempt(deadline, |link| match link.bearer.mtu_is_settled() {
-            true => Poll::Ready(()),
-            false => Poll::Pending,
+        let wait = self.attempt(deadline, |link| {
+            match link.bearer.is_open() && link.bearer.mtu_is_settled() {
+                true => Poll::Ready(()),
+                false => Poll::Pending,
+            }
         });
         match select(wait, exchange).await {
             Either::First(settled) => settled?,

@@ -208,6 +208,22 @@ fn two_callers_exchange_the_mtu_once() {
 }
 
 #[test]
+fn an_mtu_is_not_in_force_on_a_link_that_has_ended() {
+    let links = Places::new();
+    let client = connect(&links);
+    let mut exchange = pin!(client.exchange_mtu(65));
+    assert!(poll(&mut exchange).is_pending());
+    sent(&links);
+    receive(&links, &[0x03, 65, 0]);
+    assert!(matches!(poll(&mut exchange), Poll::Ready(Ok(mtu)) if mtu.get() == 65));
+    let reason = Reason::Hci(0x13);
+    links.close(client.link(), reason);
+    let mut exchange = pin!(client.exchange_mtu(65));
+    let gone = Err(Error::Disconnected(reason));
+    assert_eq!(poll(&mut exchange), Poll::Ready(gone));
+}
+
+#[test]
 fn an_mtu_exchange_that_was_given_up_before_it_was_sent_is_made_by_the_next_caller() {
     let links = Places::new();
     let client = connect(&links);
