@@ -1,16 +1,17 @@
 //! Disconnections in every phase.
 
 use std::future::poll_fn;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use dongle::{Dongle, Error, Uuid};
 use dongle_tests::bench::{PATIENCE, STALL, soon};
 use dongle_virtual::{Air, AirConfig, AirController, ControllerConfig};
-use futures_lite::future::or;
+use futures_lite::future::{or, poll_once};
 use hci_transport::{HciChannel, HciPort};
 
-use crate::World;
+use crate::{World, nobody};
 
 /// Whatever a program does when the device goes away, it ends, and says so.
 #[test]
@@ -175,4 +176,28 @@ fn hold_back(wire: &HciChannel, port: &HciPort, controller: &AirController) {
             _ => _ = port.deliver_blocking(&packet),
         }
     }
+}
+
+/// The end of the connection takes a connection event, and these are far apart.
+#[test]
+fn what_is_asked_while_the_dongle_closes_ends_too() {
+    let world = World::on(AirConfig::paced(), ControllerConfig::default());
+    let (_peer, address) = world.peer(1);
+    let second = Duration::from_secs(1);
+    let connect = world.dongle.device(address).connect();
+    let connection = soon(connect.interval(second..=second)).unwrap();
+    let mut close = pin!(world.dongle.close());
+    assert!(soon(poll_once(close.as_mut())).is_none());
+    let scan = world.dongle.scan().start();
+    let connecting = world.dongle.device(nobody(1)).connect().no_timeout();
+    let rssi = connection.rssi();
+    if let Ok(mut scan) = scan {
+        let end = soon(scan.next());
+        assert!(matches!(end, Err(Error::Closed)), "{end:?}");
+        assert!(matches!(soon(scan.next()), Ok(None)));
+    }
+    let refused = soon(connecting).map(|_| ());
+    assert!(matches!(refused, Err(Error::Closed)), "{refused:?}");
+    assert!(soon(rssi).unwrap_err().is_disconnected());
+    soon(close);
 }

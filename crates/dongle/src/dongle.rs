@@ -4,7 +4,7 @@ use std::fmt;
 use std::future::poll_fn;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
-use std::task::{Poll, Waker};
+use std::task::{self, Poll, Waker};
 use std::thread::{self, ThreadId};
 use std::time::Duration;
 
@@ -338,18 +338,19 @@ impl Shared {
     }
 
     pub(crate) async fn wait_for_end(&self) -> Error {
-        poll_fn(|cx| {
-            let mut end = self.lock();
-            match &end.why {
-                Some(why) => Poll::Ready(why.clone()),
-                None => {
-                    end.waiters.retain(|w| !w.will_wake(cx.waker()));
-                    end.waiters.push(cx.waker().clone());
-                    Poll::Pending
-                }
+        poll_fn(|cx| self.poll_end(cx)).await
+    }
+
+    pub(crate) fn poll_end(&self, cx: &mut task::Context<'_>) -> Poll<Error> {
+        let mut end = self.lock();
+        match &end.why {
+            Some(why) => Poll::Ready(why.clone()),
+            None => {
+                end.waiters.retain(|w| !w.will_wake(cx.waker()));
+                end.waiters.push(cx.waker().clone());
+                Poll::Pending
             }
-        })
-        .await
+        }
     }
 
     /// An error of a call on a connection, with the dongle's own fault where that is behind it.

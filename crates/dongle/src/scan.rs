@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::fmt;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
 
 use dongle_central::att::Uuid;
@@ -275,13 +275,17 @@ impl Scan {
                 missed,
             })));
         }
-        match &mut queue.end {
-            Some(error) => Poll::Ready(error.take().map(Err)),
-            None => {
-                queue.waker = Some(cx.waker().clone());
-                Poll::Pending
-            }
+        if let Some(error) = &mut queue.end {
+            return Poll::Ready(error.take().map(Err));
         }
+        if !queue.abandoned {
+            queue.waker = Some(cx.waker().clone());
+            return Poll::Pending;
+        }
+        drop(queue);
+        let why = ready!(self.dongle.shared.poll_end(cx));
+        self.queue.end(None);
+        Poll::Ready(Some(Err(why)))
     }
 }
 
@@ -319,6 +323,8 @@ struct Queue {
     missed: u64,
     /// The scan is over; the error is told once.
     end: Option<Option<Error>>,
+    /// The host thread has let go of it without a word, and is about to end.
+    abandoned: bool,
     waker: Option<Waker>,
 }
 
@@ -336,6 +342,13 @@ impl ScanQueue {
     pub(crate) fn end(&self, error: Option<Error>) {
         let mut queue = self.lock();
         queue.end.get_or_insert(error);
+        queue.wake();
+    }
+
+    /// Nothing more comes; why, the dongle is told.
+    pub(crate) fn abandon(&self) {
+        let mut queue = self.lock();
+        queue.abandoned = true;
         queue.wake();
     }
 

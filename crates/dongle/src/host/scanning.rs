@@ -40,6 +40,13 @@ pub(crate) struct ScanRequest {
     pub(crate) queue: Arc<ScanQueue>,
 }
 
+impl Drop for ScanRequest {
+    fn drop(&mut self) {
+        // It may never have been begun, or its thread may have panicked.
+        self.queue.abandon();
+    }
+}
+
 /// All scans of the handles.
 pub(crate) struct Scanning {
     state: RefCell<State>,
