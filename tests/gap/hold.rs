@@ -1,11 +1,13 @@
 //! Holding connections.
 
+use std::pin::pin;
 use std::thread::{self, sleep};
 use std::time::{Duration, Instant};
 
 use dongle::{Error, Farewell, Phy, Reason, Uuid};
 use dongle_tests::bench::{PATIENCE, STALL, soon, until};
 use dongle_virtual::{AirConfig, ControllerConfig, PeerEvent};
+use futures_lite::future::poll_once;
 
 use crate::raw::Raw;
 use crate::{World, assert_failed};
@@ -303,4 +305,24 @@ fn an_idle_connection_notices_a_frozen_controller() {
     let begun = Instant::now();
     assert_eq!(soon(connection.disconnected()), Reason::ControllerFailed);
     assert!(begun.elapsed() < STALL);
+}
+
+#[test]
+fn an_update_that_a_device_does_not_answer_holds_up_no_other_device() {
+    let world = World::on(AirConfig::paced(), ControllerConfig::default());
+    let (deaf, deaf_address) = world.peer(1);
+    let (_other, other_address) = world.peer(2);
+    let long = Duration::from_secs(32);
+    let connect = world.dongle.device(deaf_address).connect();
+    let lost = soon(connect.supervision_timeout(long)).unwrap();
+    let connection = soon(world.dongle.device(other_address).connect()).unwrap();
+    deaf.controller().set_loss(1.0);
+    let begun = Instant::now();
+    let mut waiting = pin!(lost.update_parameters(20 * MILLI..=20 * MILLI, 0, long));
+    assert!(soon(poll_once(waiting.as_mut())).is_none());
+    let timeout = Duration::from_secs(3);
+    let update = connection.update_parameters(20 * MILLI..=20 * MILLI, 0, timeout);
+    assert_eq!(Duration::from(soon(update).unwrap().interval), 20 * MILLI);
+    assert!(begun.elapsed() < STALL, "{:?}", begun.elapsed());
+    assert!(soon(poll_once(waiting.as_mut())).is_none());
 }

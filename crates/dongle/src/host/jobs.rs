@@ -120,13 +120,16 @@ impl<'c, 's, 'a> Host<'c, 's, 'a> {
         told.map_err(Error::Refused)
     }
 
-    /// Updates come one after another, each when the one before is in force or refused.
+    /// Updates of a link come one after another, each when the one before is in force or refused.
     async fn update(
         &self,
         id: LinkId,
         parameters: &RequestedConnParams,
     ) -> Result<ConnectionParameters, Error> {
-        let _updates = self.updates.lock().await;
+        let _updates = match self.updates.get(id.index()) {
+            Some(turn) => Some(turn.lock().await),
+            None => None,
+        };
         let before = self.info(id, |info| info.updates);
         {
             let _turn = self.commands.lock().await;

@@ -180,7 +180,7 @@ fn run(
         deadlines: Deadlines::default(),
         jobs: RefCell::default(),
         commands: LocalMutex::new(()),
-        updates: LocalMutex::new(()),
+        updates: Default::default(),
     };
     let served = async {
         let info = central.controller_info().await;
@@ -221,8 +221,8 @@ struct Host<'c, 's, 'a> {
     jobs: RefCell<VecDeque<Job<'c, 's, 'a>>>,
     /// Whose turn it is to give the controller a command.
     commands: LocalMutex<()>,
-    /// Whose turn it is to update connection parameters.
-    updates: LocalMutex<()>,
+    /// Whose turn it is to update connection parameters, on each link: a device may take its time.
+    updates: [LocalMutex<()>; MAX_CONNECTIONS],
 }
 
 impl<'c, 's, 'a> Host<'c, 's, 'a> {
