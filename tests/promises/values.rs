@@ -268,3 +268,17 @@ fn notified_and_indicated_at_the_same_time_both_are_heard() {
         assert_eq!(indicated.notified().await.unwrap(), heard(b"i"));
     });
 }
+
+#[test]
+fn a_subscription_is_heard_though_the_program_wrote_the_descriptor_itself() {
+    let bench = Bench::new();
+    soon(async {
+        let (_connection, measurement) = bench.measurement().await;
+        let _first = measurement.subscribe().await.unwrap();
+        let descriptor = measurement.descriptor(0x2902).await.unwrap();
+        descriptor.write(&[0, 0]).await.unwrap();
+        assert_eq!(configured(&bench), [0, 0]);
+        let _second = measurement.subscribe().await.unwrap();
+        assert_eq!(configured(&bench), [1, 0]);
+    });
+}

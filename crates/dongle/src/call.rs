@@ -6,8 +6,10 @@ use std::pin::Pin;
 use std::time::Duration;
 
 use dongle_central::att::Uuid;
+use embassy_time::Instant;
 
 use crate::error::Error;
+use crate::host;
 
 /// A future that may be sent between threads.
 pub(crate) type Boxed<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -26,6 +28,22 @@ pub struct Call<'a, T> {
 /// A UUID as a call takes it; what is not one is told when the call is made.
 pub(crate) fn uuid_of(uuid: impl TryInto<Uuid, Error: Into<Error>>) -> Result<Uuid, Error> {
     uuid.try_into().map_err(Into::into)
+}
+
+/// Until when a call that is made of several may go on.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Patience(Option<Instant>);
+
+impl Patience {
+    /// So long from now on; without a timeout, for ever.
+    pub(crate) fn new(timeout: Option<Duration>) -> Self {
+        Self(host::deadline(timeout))
+    }
+
+    pub(crate) fn left(self) -> Option<Duration> {
+        let until = self.0?;
+        Some(until.saturating_duration_since(Instant::now()).into())
+    }
 }
 
 impl<'a, T> Call<'a, T> {

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use dongle_central::att::{AttributeHandle, Mtu, Uuid};
 use dongle_central::bearer::ValueKind;
@@ -13,7 +13,7 @@ use dongle_central::links::{LinkId, LinkInfo, LinkPhase, Links as _, Reason};
 use futures_channel::mpsc;
 
 use crate::address::Address;
-use crate::call::{Call, uuid_of};
+use crate::call::{Call, Patience, uuid_of};
 use crate::device::{Device, for_host};
 use crate::dongle::Inner;
 use crate::error::{Error, Wanted};
@@ -205,7 +205,7 @@ impl DeviceConnection {
         let uuid = uuid_of(uuid);
         Call::new(move |timeout| async move {
             let uuid = uuid?;
-            let found = self.held.find_service(uuid, timeout).await?;
+            let found = self.held.find_service(uuid, Patience::new(timeout)).await?;
             let (service, age) = found.ok_or(Error::NotFound(Wanted::Service(uuid)))?;
             Ok(Service::new(Arc::clone(&self.held), service, age))
         })
@@ -241,10 +241,10 @@ impl DeviceConnection {
         let (service, characteristic) = (uuid_of(service), uuid_of(characteristic));
         Call::new(move |timeout| async move {
             let (service, characteristic) = (service?, characteristic?);
-            let begun = Instant::now();
-            let service = self.service(service).maybe(timeout).await?;
-            let left = timeout.map(|timeout| timeout.saturating_sub(begun.elapsed()));
-            service.characteristic(characteristic).maybe(left).await
+            let patience = Patience::new(timeout);
+            let service = self.service(service).maybe(patience.left()).await?;
+            let found = service.characteristic(characteristic);
+            found.maybe(patience.left()).await
         })
     }
 
@@ -266,14 +266,15 @@ impl DeviceConnection {
         Call::new(move |timeout| async move {
             let (places, handles) = self.places(of)?;
             let read = || async {
-                let client = self.held.client(timeout);
+                let client = self.held.client(patience.left());
                 let mut run = client.read_multiple(&handles, vec![0; Mtu::MAX.size()]);
                 let mut values = Vec::new();
                 let done = run.each(|read| values.extend_from_slice(read.values)).await;
                 done.map_err(|e| self.held.explain(e))?;
                 Ok(values)
             };
-            self.held.at(&places, timeout, read).await
+            self.held.at(&places, patience, read).await
+            let patience = Patience::new(timeout);
         })
     }
 
@@ -285,7 +286,7 @@ impl DeviceConnection {
         Call::new(move |timeout| async move {
             let (places, handles) = self.places(of)?;
             let read = || async {
-                let client = self.held.client(timeout);
+                let client = self.held.client(patience.left());
                 let mut values = Vec::new();
                 let mut cut = Vec::new();
                 let mut run = client.read_multiple_variable(&handles, vec![0; Mtu::MAX.size()]);
@@ -293,6 +294,7 @@ impl DeviceConnection {
                     .each(|read| {
                         if read.may_be_longer {
                             cut.push(values.len());
+            let patience = Patience::new(timeout);
                         }
                         values.push(read.value.to_vec());
                     })
@@ -300,10 +302,10 @@ impl DeviceConnection {
                 done.map_err(|e| self.held.explain(e))?;
                 Ok((values, cut))
             };
-            let (mut values, cut) = self.held.at(&places, timeout, read).await?;
+            let (mut values, cut) = self.held.at(&places, patience, read).await?;
             for index in cut {
                 if let (Some(value), Some(place)) = (values.get_mut(index), places.get(index)) {
-                    *value = gatt::read_value(&self.held, *place, timeout).await?;
+                    *value = gatt::read_value(&self.held, *place, patience).await?;
                 }
             }
             Ok(values)
@@ -325,31 +327,29 @@ impl DeviceConnection {
             let values = writes.iter().map(|(_, value)| *value);
             let writes: Vec<_> = handles.into_iter().zip(values).collect();
             let write = || async {
-                let written = self.held.client(timeout).write_reliable(&writes).await;
+                let client = self.held.client(patience.left());
+                let written = client.write_reliable(&writes).await;
                 written.map_err(|e| self.held.explain(e))
             };
-            self.held.at(&places, timeout, write).await
+            self.held.at(&places, patience, write).await
         })
     }
 
     /// Has the device tell when its services change. From then on, what was discovered before a
+            let patience = Patience::new(timeout);
     /// change answers with [`Error::ServiceChanged`]; the changes themselves come here.
     ///
     /// # Errors
     /// [`Error::NotFound`] if the device's services never change.
     pub fn service_changed(&self) -> Call<'_, ServiceChanges> {
         Call::new(move |timeout| async move {
-            let service = self
-                .service(uuids::GENERIC_ATTRIBUTE)
+            let patience = Patience::new(timeout);
+            let value = self
+                .characteristic(uuids::GENERIC_ATTRIBUTE, uuids::SERVICE_CHANGED)
                 .maybe(timeout)
                 .await?;
-            let value = service
-                .characteristic(uuids::SERVICE_CHANGED)
-                .maybe(timeout)
-                .await?;
-            Ok(ServiceChanges::new(
-                value.subscribe().indicate().maybe(timeout).await?,
-            ))
+            let changes = value.subscribe().indicate().maybe(patience.left());
+            Ok(ServiceChanges::new(changes.await?))
         })
     }
 

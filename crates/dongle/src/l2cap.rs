@@ -12,7 +12,7 @@ use dongle_central::links::LinkId;
 use futures_channel::{mpsc, oneshot};
 use futures_lite::{AsyncRead, AsyncWrite, Stream as _, StreamExt as _};
 
-use crate::call::Boxed;
+use crate::call::{Boxed, Patience};
 use crate::connection::{DeviceConnection, Held};
 use crate::error::Error;
 use crate::host::{Command, Query};
@@ -163,7 +163,7 @@ impl<'a> L2capOpen<'a> {
                 .command(Command::Query(Query::Channel(request)))?;
             result.await.unwrap_or_else(|_| Err(held.gone()))
         };
-        let opened = held.on_demand(timeout, ask);
+        let opened = held.on_demand(Patience::new(timeout), ask);
         let ends = match timeout {
             Some(timeout) => held.in_time(timeout, opened).await?,
             None => opened.await?,

@@ -10,11 +10,11 @@ use dongle_central::att::{AttributeHandle, MAX_VALUE_LENGTH, Mtu, Uuid};
 use dongle_central::bearer::ValueKind;
 use dongle_central::gatt::{self, ClientConfiguration, Properties, WriteMode, uuids};
 
-use crate::call::{Call, uuid_of};
+use crate::call::{Call, Patience, uuid_of};
 use crate::connection::{DeviceConnection, Held};
 use crate::error::{Error, Wanted};
 use crate::found::Found;
-use crate::gatt::cache::{DescriptorsOf, Discovery, Patience, Sign};
+use crate::gatt::cache::{DescriptorsOf, Discovery, Sign};
 use crate::gatt::{Age, Configuration, Descriptor, Place, Subscription, found};
 use crate::values::FromValue;
 
@@ -80,7 +80,9 @@ impl Characteristic {
 
     /// Reads the value, however long it is.
     pub fn read(&self) -> Call<'_, Vec<u8>> {
-        Call::new(move |timeout| async move { read_value(&self.held, self.place(), timeout).await })
+        Call::new(move |timeout| async move {
+            read_value(&self.held, self.place(), Patience::new(timeout)).await
+        })
     }
 
     /// Reads the value as what it means: a number, a text, or one of [`values`](crate::values).
@@ -124,7 +126,7 @@ impl Characteristic {
         let uuid = uuid_of(uuid);
         Call::new(move |timeout| async move {
             let uuid = uuid?;
-            let found = self.find_descriptor(uuid, timeout).await?;
+            let found = self.find_descriptor(uuid, Patience::new(timeout)).await?;
             let (found, age) = found.ok_or(Error::NotFound(Wanted::Descriptor(uuid)))?;
             Ok(Descriptor::new(Arc::clone(&self.held), found, age))
         })
@@ -140,11 +142,11 @@ impl Characteristic {
     async fn find_descriptor(
         &self,
         uuid: Uuid,
-        timeout: Option<Duration>,
+        patience: Patience,
     ) -> Result<Option<(gatt::Descriptor, Age)>, Error> {
         let question = DescriptorsOf(self.characteristic);
         let held = Arc::clone(&self.held);
-        let mut run = Discovery::new(held, question, Some(self.place()), timeout);
+        let mut run = Discovery::new(held, question, Some(self.place()), patience);
         while let Some(found) = run.next().await? {
             if found.0.uuid == uuid {
                 return Ok(Some(found));
@@ -170,10 +172,10 @@ impl fmt::Debug for Characteristic {
 pub(crate) async fn read_value(
     held: &Held,
     place: Place,
-    timeout: Option<Duration>,
+    patience: Patience,
 ) -> Result<Vec<u8>, Error> {
     let read = || async {
-        let client = held.client(timeout);
+        let client = held.client(patience.left());
         let mut value = vec![0; MAX_VALUE_LENGTH];
         // The MTU may grow before the answer comes.
         let mut response = vec![0; Mtu::MAX.size()];
@@ -181,7 +183,7 @@ pub(crate) async fn read_value(
         value.truncate(len.map_err(|e| held.explain(e))?);
         Ok(value)
     };
-    held.at(&[place], timeout, read).await
+    held.at(&[place], patience, read).await
 }
 
 /// Writes a value, in parts if it does not fit the MTU.
@@ -189,10 +191,10 @@ pub(crate) async fn write_value(
     held: &Held,
     place: Place,
     value: &[u8],
-    timeout: Option<Duration>,
+    patience: Patience,
 ) -> Result<(), Error> {
     let write = || async {
-        let client = held.client(timeout);
+        let client = held.client(patience.left());
         let written = if value.len() <= client.mtu().max_write() {
             client.write(place.handle, value).await
         } else {
@@ -200,7 +202,7 @@ pub(crate) async fn write_value(
         };
         written.map_err(|e| held.explain(e))
     };
-    held.at(&[place], timeout, write).await
+    held.at(&[place], patience, write).await
 }
 
 /// Has the device send a value in the ways there are subscriptions to, and in no other.
@@ -208,20 +210,20 @@ pub(crate) async fn configure(
     held: &Held,
     place: Place,
     value: AttributeHandle,
-    timeout: Option<Duration>,
+    patience: Patience,
 ) -> Result<(), Error> {
     let write = || async {
         // Reckoned as the request is made: requests arrive in the order they were made in, so the
         // last of several at a time has it right, whichever of them end or are given up.
         let wanted = held.subscribed(value);
         let time = held.database.configuring(value);
-        let client = held.client(timeout);
+        let client = held.client(patience.left());
         let written = client.write(place.handle, &wanted.to_le_bytes()).await;
         written.map_err(|e| held.explain(e))?;
         held.database.configured(value, time, wanted);
         Ok(())
     };
-    held.at(&[place], timeout, write).await
+    held.at(&[place], patience, write).await
 }
 
 /// A write in the making; await it.
@@ -254,19 +256,19 @@ impl<'a> Write<'a> {
             characteristic,
             ..
         } = self.characteristic;
-        let place = self.characteristic.place();
-        held.look(&place, Patience::new(self.timeout)).await?;
+        let (place, patience) = (self.characteristic.place(), Patience::new(self.timeout));
+        held.look(&place, patience).await?;
         let mode = WriteMode::choose(characteristic.properties, self.response)
             .ok_or(Error::NotPermitted("the characteristic can not be written"))?;
         match mode {
             WriteMode::WithoutResponse => {
-                let client = held.client(self.timeout);
+                let client = held.client(patience.left());
                 let written = client
                     .write_without_response(place.handle, self.value)
                     .await;
                 written.map_err(|e| held.explain(e))
             }
-            WriteMode::WithResponse => write_value(held, place, self.value, self.timeout).await,
+            WriteMode::WithResponse => write_value(held, place, self.value, patience).await,
         }
     }
 }
@@ -314,8 +316,8 @@ impl<'a> Subscribe<'a> {
             characteristic,
             ..
         } = self.characteristic;
-        let place = self.characteristic.place();
-        held.look(&place, Patience::new(self.timeout)).await?;
+        let (place, patience) = (self.characteristic.place(), Patience::new(self.timeout));
+        held.look(&place, patience).await?;
         let value = place.handle;
         let properties = characteristic.properties;
         let notifies = properties.contains(Properties::NOTIFY);
@@ -341,21 +343,18 @@ impl<'a> Subscribe<'a> {
             .map_err(|e| held.explain(e))?;
         let configuration = match held.database.configuration(value) {
             Some(known) => known,
-            None => self.find_configuration().await?,
+            None => self.find_configuration(patience).await?,
         };
         if !configuration.written.is_some_and(|w| w.contains(wanted)) {
-            configure(held, configuration.place, value, self.timeout).await?;
+            configure(held, configuration.place, value, patience).await?;
         }
         Ok(Subscription::new(Arc::clone(held), values, value))
     }
 
     /// Finds the descriptor that has to be written. It is looked for once in a connection.
-    async fn find_configuration(&self) -> Result<Configuration, Error> {
+    async fn find_configuration(&self, patience: Patience) -> Result<Configuration, Error> {
         let uuid = uuids::CLIENT_CONFIGURATION;
-        let found = self
-            .characteristic
-            .find_descriptor(uuid, self.timeout)
-            .await?;
+        let found = self.characteristic.find_descriptor(uuid, patience).await?;
         let (found, age) = found.ok_or(Error::NotFound(Wanted::Descriptor(uuid)))?;
         let place = Place {
             handle: found.handle,

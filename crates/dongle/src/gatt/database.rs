@@ -346,6 +346,17 @@ impl Database {
         })
     }
 
+    /// A configuration that is at this handle is about to be written by somebody else.
+    pub(crate) fn overwriting(&self, at: AttributeHandle) {
+        let mut state = self.state();
+        for configuration in state.configurations.values_mut() {
+            if configuration.place.handle == at {
+                configuration.written = None;
+                configuration.writes += 1;
+            }
+        }
+    }
+
     /// It was written, that time. Where it was written again since, that is what counts.
     pub(crate) fn configured(&self, value: AttributeHandle, time: u64, as_: ClientConfiguration) {
         let mut state = self.state();

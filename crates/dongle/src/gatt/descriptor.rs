@@ -4,9 +4,9 @@ use std::fmt;
 use std::sync::Arc;
 
 use dongle_central::att::{AttributeHandle, Uuid};
-use dongle_central::gatt;
+use dongle_central::gatt::{self, uuids};
 
-use crate::call::Call;
+use crate::call::{Call, Patience};
 use crate::connection::Held;
 use crate::gatt::cache::Sign;
 use crate::gatt::{Age, Place, read_value, write_value};
@@ -49,7 +49,9 @@ impl Descriptor {
 
     /// Reads it, however long it is.
     pub fn read(&self) -> Call<'_, Vec<u8>> {
-        Call::new(move |timeout| async move { read_value(&self.held, self.place(), timeout).await })
+        Call::new(move |timeout| async move {
+            read_value(&self.held, self.place(), Patience::new(timeout)).await
+        })
     }
 
     /// Reads it as what it means: a number, a text, or one of [`values`](crate::values).
@@ -66,7 +68,12 @@ impl Descriptor {
     /// Writes it, with response; in parts if it does not fit the MTU.
     pub fn write<'a>(&'a self, value: &'a [u8]) -> Call<'a, ()> {
         Call::new(move |timeout| async move {
-            write_value(&self.held, self.place(), value, timeout).await
+            let place = self.place();
+            if self.descriptor.uuid == uuids::CLIENT_CONFIGURATION {
+                // What subscriptions wrote there does not stand any more.
+                self.held.database.overwriting(place.handle);
+            }
+            write_value(&self.held, place, value, Patience::new(timeout)).await
         })
     }
 }

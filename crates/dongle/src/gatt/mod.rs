@@ -22,6 +22,7 @@ pub use descriptor::Descriptor;
 pub use service::Service;
 pub use subscription::{Notified, Subscription};
 
+use crate::call::Patience;
 use crate::connection::Held;
 use crate::found::Found;
 
@@ -37,7 +38,7 @@ where
     T: Send + 'static,
 {
     Found::new(move |timeout| {
-        let discovery = Discovery::new(Arc::clone(&held), question, within, timeout);
+        let discovery = Discovery::new(Arc::clone(&held), question, within, Patience::new(timeout));
         stream::try_unfold((held, discovery), move |(held, mut discovery)| async move {
             let found = discovery.next().await?;
             Ok(found.map(|(item, age)| (make(Arc::clone(&held), item, age), (held, discovery))))

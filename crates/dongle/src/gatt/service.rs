@@ -6,7 +6,7 @@ use std::sync::Arc;
 use dongle_central::att::{AttributeHandle, HandleRange, Mtu, Uuid};
 use dongle_central::gatt;
 
-use crate::call::{Call, uuid_of};
+use crate::call::{Call, Patience, uuid_of};
 use crate::connection::{DeviceConnection, Held};
 use crate::error::{Error, Wanted};
 use crate::found::Found;
@@ -64,7 +64,7 @@ impl Service {
             let held = Arc::clone(&self.held);
             let question = CharacteristicsOf(self.service.range);
             let place = Some(self.place());
-            let mut found = Discovery::new(held, question, place, timeout);
+            let mut found = Discovery::new(held, question, place, Patience::new(timeout));
             while let Some((found, age)) = found.next().await? {
                 if found.uuid == uuid {
                     return Ok(Characteristic::new(Arc::clone(&self.held), found, age));
@@ -96,9 +96,9 @@ impl Service {
     ) -> Call<'_, Vec<(AttributeHandle, Vec<u8>)>> {
         let uuid = uuid_of(uuid);
         Call::new(move |timeout| async move {
-            let uuid = uuid?;
+            let (uuid, patience) = (uuid?, Patience::new(timeout));
             let read = || async {
-                let client = self.held.client(timeout);
+                let client = self.held.client(patience.left());
                 let mut values = Vec::new();
                 let buffer = vec![0; Mtu::MAX.size()];
                 let mut run = client.read_by_uuid(self.service.range, uuid, buffer);
@@ -108,7 +108,7 @@ impl Service {
                 done.map_err(|e| self.held.explain(e))?;
                 Ok(values)
             };
-            self.held.at(&[self.place()], timeout, read).await
+            self.held.at(&[self.place()], patience, read).await
         })
     }
 

@@ -10,7 +10,7 @@ use dongle_central::att::AttributeHandle;
 use dongle_central::client;
 use futures_core::Stream;
 
-use crate::call::Call;
+use crate::call::{Call, Patience};
 use crate::connection::Held;
 use crate::error::Error;
 use crate::gatt::configure;
@@ -133,7 +133,7 @@ impl Subscription {
             drop(values);
             match held.database.configuration(value) {
                 Some(known) if known.written != Some(held.subscribed(value)) => {
-                    configure(&held, known.place, value, timeout).await
+                    configure(&held, known.place, value, Patience::new(timeout)).await
                 }
                 _ => Ok(()),
             }

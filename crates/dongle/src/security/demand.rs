@@ -1,7 +1,6 @@
 //! Security on demand: a call that the device refuses for lack of it pairs, once, and is repeated.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
 use dongle_central::att::ErrorCode;
 use dongle_central::security::{Requirements, Security};
@@ -10,7 +9,7 @@ use futures_util::FutureExt as _;
 use futures_util::future::{Shared, WeakShared};
 
 use super::agent::PairingAgent;
-use crate::call::Boxed;
+use crate::call::{Boxed, Patience};
 use crate::connection::Held;
 use crate::error::Error;
 use crate::l2cap::L2capRefusal;
@@ -62,7 +61,7 @@ impl Held {
     /// Calls that are refused at the same time cause one pairing, and share its failure.
     pub(crate) async fn on_demand<T, F>(
         &self,
-        timeout: Option<Duration>,
+        patience: Patience,
         call: impl Fn() -> F + Send,
     ) -> Result<T, Error>
     where
@@ -77,8 +76,8 @@ impl Held {
         if self.lacking(&refused).is_none() {
             return Err(refused);
         }
-        match timeout {
-            Some(timeout) => self.in_time(timeout, self.raise(&refused, began)).await?,
+        match patience.left() {
+            Some(left) => self.in_time(left, self.raise(&refused, began)).await?,
             None => self.raise(&refused, began).await?,
         }
         call().await

@@ -2,7 +2,6 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::time::Duration;
 
 use dongle_central::att::{HandleRange, Mtu, Uuid};
 use dongle_central::client::Run;
@@ -12,7 +11,8 @@ use dongle_central::gatt::{
 };
 
 use super::attributes::{Attributes, Known};
-use super::sync::{Patience, Place};
+use super::sync::Place;
+use crate::call::Patience;
 use crate::connection::Held;
 use crate::error::Error;
 use crate::gatt::{Age, Era};
@@ -155,13 +155,13 @@ impl<Q: Question> Discovery<Q> {
         held: Arc<Held>,
         question: Q,
         within: Option<Place>,
-        timeout: Option<Duration>,
+        patience: Patience,
     ) -> Self {
         Self {
             held,
             question,
             within,
-            patience: Patience::new(timeout),
+            patience,
             restarts: true,
             state: State::Before,
         }
@@ -173,7 +173,7 @@ impl<Q: Question> Discovery<Q> {
         Self {
             state,
             restarts: false,
-            ..Self::new(held, question, None, None)
+            ..Self::new(held, question, None, Patience::new(None))
         }
     }
 
@@ -247,9 +247,8 @@ impl Held {
     pub(crate) async fn find_service(
         self: &Arc<Self>,
         uuid: Uuid,
-        timeout: Option<Duration>,
+        patience: Patience,
     ) -> Result<Option<(Service, Age)>, Error> {
-        let patience = Patience::new(timeout);
         self.settle(patience).await?;
         match self.ask_for_service(uuid, patience).await {
             Err(error) if self.heard_out_of_sync(&error) => {

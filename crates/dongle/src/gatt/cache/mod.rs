@@ -24,7 +24,7 @@ pub(crate) use discovery::{
     CharacteristicsOf, DescriptorsOf, Discovery, IncludedIn, PrimaryServices, Question,
 };
 pub(crate) use settle::save;
-pub(crate) use sync::{Patience, Place, Sign};
+pub(crate) use sync::{Place, Sign};
 pub(crate) use text::{read, write};
 
 use crate::address::{Address, AddressKind};

@@ -9,10 +9,9 @@ use dongle_central::gatt::{
 };
 
 use super::discovery::{CharacteristicsOf, DescriptorsOf, Discovery};
-use super::sync::Patience;
 use super::{Cached, Hash, is_lasting};
 use crate::address::Address;
-use crate::call::Boxed;
+use crate::call::{Boxed, Patience};
 use crate::connection::Held;
 use crate::error::Error;
 use crate::gatt::{Basis, Database, Settled, Trust};

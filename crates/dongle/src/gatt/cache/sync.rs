@@ -1,14 +1,11 @@
 //! Calls that notice when an attribute is not any more what it was when it was discovered.
 
-use std::time::Duration;
-
 use dongle_central::att::{AttributeHandle, ErrorCode, HandleRange, MAX_VALUE_LENGTH, Mtu, Uuid};
-use embassy_time::Instant;
 
+use crate::call::Patience;
 use crate::connection::Held;
 use crate::error::Error;
 use crate::gatt::{Age, Standing};
-use crate::host;
 
 /// An attribute that a handle of the program stands for.
 #[derive(Debug, Clone, Copy)]
@@ -27,21 +24,6 @@ pub(crate) enum Sign {
     Declares(Uuid),
 }
 
-/// Until when a call that is made of several may go on.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Patience(Option<Instant>);
-
-impl Patience {
-    pub(crate) fn new(timeout: Option<Duration>) -> Self {
-        Self(host::deadline(timeout))
-    }
-
-    pub(super) fn left(self) -> Option<Duration> {
-        let until = self.0?;
-        Some(until.saturating_duration_since(Instant::now()).into())
-    }
-}
-
 impl Held {
     /// Makes a call on some attributes, if they still are what they were.
     ///
@@ -51,21 +33,20 @@ impl Held {
     pub(crate) async fn at<T, F>(
         &self,
         places: &[Place],
-        timeout: Option<Duration>,
+        patience: Patience,
         call: impl Fn() -> F + Send + Sync,
     ) -> Result<T, Error>
     where
         T: Send,
         F: Future<Output = Result<T, Error>> + Send,
     {
-        let patience = Patience::new(timeout);
         self.look_at(places, patience).await?;
-        let mut result = self.on_demand(timeout, &call).await;
+        let mut result = self.on_demand(patience, &call).await;
         if let Err(error) = &result
             && self.heard_out_of_sync(error)
         {
             self.look_at(places, patience).await?;
-            result = self.on_demand(patience.left(), &call).await;
+            result = self.on_demand(patience, &call).await;
         }
         match &result {
             Ok(_) => self.look_at(places, patience).await?,
