@@ -253,3 +253,46 @@ fn a_discovery_that_is_not_polled_any_more_holds_up_no_other() {
         assert_eq!(first.read().await.unwrap(), b"first");
     });
 }
+
+#[test]
+fn a_call_of_several_requests_ends_at_its_timeout_though_each_is_answered_in_time() {
+    let bench = Bench::new();
+    soon(async {
+        let (_connection, measurement) = bench.measurement().await;
+        // It looks for the descriptor, and writes it.
+        let timeout = Duration::from_millis(600);
+        bench.peer.controller().set_delay(timeout * 2 / 3);
+        let begun = Instant::now();
+        let error = measurement.subscribe().timeout(timeout).await.unwrap_err();
+        assert!(error.is_timeout(), "{error} after {:?}", begun.elapsed());
+    });
+}
+
+#[test]
+fn a_handle_tells_why_its_connection_ended_though_others_came_since() {
+    let bench = Bench::new();
+    soon(async {
+        let (old, measurement) = bench.measurement().await;
+        bench.peer.disconnect(0x15).unwrap();
+        let reason = dongle::Reason::Hci(0x15);
+        assert_eq!(old.disconnected().await, reason);
+        // More than there is room for, so that others have its place.
+        let mut others = Vec::new();
+        for _ in 0..20 {
+            let other = bench.connect().await;
+            other.disconnect().await;
+            others.push(other);
+        }
+        let told = |error: Error| match error {
+            Error::Disconnected(told) => assert_eq!(told, reason),
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(old.disconnected().await, reason);
+        told(measurement.read().await.unwrap_err());
+        told(measurement.subscribe().await.unwrap_err());
+        told(old.rssi().await.unwrap_err());
+        told(old.pair().await.unwrap_err());
+        told(old.l2cap_connect(0x80).await.unwrap_err());
+        told(old.exchange_mtu(100).await.unwrap_err());
+    });
+}

@@ -94,7 +94,16 @@ impl Held {
     }
 
     pub(crate) fn explain(&self, error: dongle_central::client::Error) -> Error {
-        self.dongle.shared.explain(error)
+        self.remember(self.dongle.shared.explain(error))
+    }
+
+    /// Why the connection ended, where that is not known any more to whoever tells the error: the
+    /// place of the link may have been used again since.
+    pub(crate) fn remember(&self, error: Error) -> Error {
+        match (error, self.ended.get()) {
+            (Error::Disconnected(Reason::Unknown), Some(reason)) => Error::Disconnected(*reason),
+            (error, _) => error,
+        }
     }
 
     /// The ways in which there are subscriptions to a value.
@@ -265,6 +274,7 @@ impl DeviceConnection {
     pub fn read_multiple<'a>(&'a self, of: &'a [&'a Characteristic]) -> Call<'a, Vec<u8>> {
         Call::new(move |timeout| async move {
             let (places, handles) = self.places(of)?;
+            let patience = Patience::new(timeout);
             let read = || async {
                 let client = self.held.client(patience.left());
                 let mut run = client.read_multiple(&handles, vec![0; Mtu::MAX.size()]);
@@ -274,7 +284,6 @@ impl DeviceConnection {
                 Ok(values)
             };
             self.held.at(&places, patience, read).await
-            let patience = Patience::new(timeout);
         })
     }
 
@@ -285,6 +294,7 @@ impl DeviceConnection {
     ) -> Call<'a, Vec<Vec<u8>>> {
         Call::new(move |timeout| async move {
             let (places, handles) = self.places(of)?;
+            let patience = Patience::new(timeout);
             let read = || async {
                 let client = self.held.client(patience.left());
                 let mut values = Vec::new();
@@ -294,7 +304,6 @@ impl DeviceConnection {
                     .each(|read| {
                         if read.may_be_longer {
                             cut.push(values.len());
-            let patience = Patience::new(timeout);
                         }
                         values.push(read.value.to_vec());
                     })
@@ -326,6 +335,7 @@ impl DeviceConnection {
             let (places, handles) = self.places(&of)?;
             let values = writes.iter().map(|(_, value)| *value);
             let writes: Vec<_> = handles.into_iter().zip(values).collect();
+            let patience = Patience::new(timeout);
             let write = || async {
                 let client = self.held.client(patience.left());
                 let written = client.write_reliable(&writes).await;
@@ -336,7 +346,6 @@ impl DeviceConnection {
     }
 
     /// Has the device tell when its services change. From then on, what was discovered before a
-            let patience = Patience::new(timeout);
     /// change answers with [`Error::ServiceChanged`]; the changes themselves come here.
     ///
     /// # Errors

@@ -26,7 +26,7 @@ impl Held {
         let (reply, result) = oneshot::channel();
         self.dongle.command(Command::Query(query(reply)))?;
         match result.await {
-            Ok(result) => result,
+            Ok(result) => result.map_err(|error| self.remember(error)),
             Err(_) => Err(self.dongle.shared.wait_for_end().await),
         }
     }

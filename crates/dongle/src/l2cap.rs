@@ -161,7 +161,8 @@ impl<'a> L2capOpen<'a> {
             };
             held.dongle
                 .command(Command::Query(Query::Channel(request)))?;
-            result.await.unwrap_or_else(|_| Err(held.gone()))
+            let opened = result.await.unwrap_or_else(|_| Err(held.gone()));
+            opened.map_err(|error| held.remember(error))
         };
         let opened = held.on_demand(Patience::new(timeout), ask);
         let ends = match timeout {

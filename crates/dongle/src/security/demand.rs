@@ -93,7 +93,9 @@ impl Held {
             let begin = || self.secure_now(wanted, Arc::clone(&agent));
             let attempt = self.demand().attempt(begin);
             match attempt {
-                Attempt::Ours(attempt) => return attempt.await,
+                Attempt::Ours(attempt) => {
+                    return attempt.await.map_err(|error| self.remember(error));
+                }
                 Attempt::Anothers(attempt) => _ = attempt.await,
             }
         }
