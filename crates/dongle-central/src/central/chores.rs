@@ -5,29 +5,32 @@ use core::future::{Future as _, poll_fn};
 use core::pin::pin;
 use core::task::Poll;
 
+use bt_hci::cmd::info::ReadBdAddr;
 use bt_hci::cmd::le::LeReadLocalSupportedFeatures;
 use bt_hci::transport::Transport;
 use embassy_futures::select::{Either, select};
 use trouble_host::PacketPool;
 
+use super::command::Command;
 use super::{Central, Error};
-use crate::links::{LinkId, Links};
+use crate::links::Links;
 use crate::mux::{Lull, ParameterRequest, ReportHandler};
 
 /// How many chores go on side by side.
 const CHORES: u8 = if cfg!(feature = "security") { 3 } else { 2 };
 
-/// What one command to the controller does, at most.
+/// What a command to the controller is sent for, and is done when it has answered. All go the same
+/// way, since each place where one is awaited costs as much code again.
 enum Errand {
-    /// Ends a link whose bearer expired, or that was made for somebody who went away.
-    Disconnect(LinkId),
-    /// Answers a peer that asks for connection parameters.
-    Answer(ParameterRequest),
-    /// Has trouble-host see packets that were held back: it reads them before the next that comes
-    /// from the controller, so something has to come.
-    Stir,
-    /// Asks a controller that has said nothing for a while.
-    AskForLife(Lull),
+    /// Ends a link whose bearer expired, or that was made for somebody who went away; or answers a peer
+    /// whose link layer asks for connection parameters; or asks a controller that has said nothing for
+    /// a while: whatever it answers, that it does is enough.
+    Tell,
+    /// Does as a peer asks on the signalling channel, and tells it so.
+    Update(ParameterRequest),
+    /// Has trouble-host see so many packets that were held back: it reads them before the next that
+    /// comes from the controller, so something has to come.
+    Stir(u32),
 }
 
 impl<'s, 'a: 's, T, L, P, R, const BUFFER: usize> Central<'s, 'a, T, L, P, R, BUFFER>
@@ -80,39 +83,61 @@ where
     /// Runs errands, one after the other: the controller takes one command at a time.
     async fn run_errands(&self) -> Error<T::Error> {
         loop {
-            match self.chore(|| self.next_errand()).await {
-                Errand::Disconnect(id) => self.disconnect(id).await,
-                Errand::Answer(request) => self.answer(&request).await,
-                Errand::Stir => self.stir().await,
-                Errand::AskForLife(lull) => self.ask_for_life(lull).await,
+            let (command, errand) = self.chore(|| self.next_errand()).await;
+            let result = self.tell_it(command).await;
+            if let Err(e) = &result {
+                debug!("an errand: {:?}", e);
+            }
+            match errand {
+                Errand::Tell => {}
+                Errand::Update(request) => self.accept(&request, result.is_ok()),
+                Errand::Stir(passes) => {
+                    self.passed.set(passes);
+                    #[cfg(feature = "security")]
+                    self.wake_links();
+                }
             }
         }
     }
 
-    fn next_errand(&self) -> Option<Errand> {
+    fn next_errand(&self) -> Option<(Command, Errand)> {
         #[cfg(feature = "security")]
         self.look_after_pairing();
-        if let Some(id) = self.mux.next_doomed().or_else(|| self.next_orphan()) {
-            return Some(Errand::Disconnect(id));
+        while let Some(id) = self.mux.next_doomed().or_else(|| self.next_orphan()) {
+            if let Some(command) = self.disconnection(id) {
+                return Some((command, Errand::Tell));
+            }
         }
-        if self.mux.passes() != self.passed.get() {
-            return Some(Errand::Stir);
+        let passes = self.mux.passes();
+        if passes != self.passed.get() {
+            let command = Command::new(&LeReadLocalSupportedFeatures::new());
+            return Some((command, Errand::Stir(passes)));
         }
-        if let Some(request) = self.mux.next_request() {
-            return Some(Errand::Answer(request));
+        while let Some(request) = self.mux.next_request() {
+            let allowed = self.bounds.get().allow(&request.wish.for_host());
+            match request.identifier {
+                None => return Some((request.reply(allowed), Errand::Tell)),
+                Some(_) if allowed => return Some((request.update(), Errand::Update(request))),
+                Some(_) => self.accept(&request, false),
+            }
         }
-        self.mux.take_silence().map(Errand::AskForLife)
+        let lull = self.mux.take_silence()?;
+        self.asks_for_life(lull)
+            .then(|| (Command::new(&ReadBdAddr::new()), Errand::Tell))
     }
 
-    /// Has something come from the controller.
-    async fn stir(&self) {
-        let passes = self.mux.passes();
-        let stirred = self.tell(&LeReadLocalSupportedFeatures::new());
-        if let Err(e) = stirred.await {
-            debug!("having a packet passed: {:?}", e);
+    /// Answers a peer that asks for parameters on the signalling channel.
+    fn accept(&self, request: &ParameterRequest, accepted: bool) {
+        if let Some(identifier) = request.identifier {
+            self.mux
+                .answer_request(request.handle, identifier, accepted);
         }
-        self.passed.set(passes);
-        #[cfg(feature = "security")]
-        self.wake_links();
+    }
+
+    /// Whether to ask something of a controller that has said nothing for a while, so that one that
+    /// hangs is found out: soon if somebody waits for it, else some time.
+    fn asks_for_life(&self, lull: Lull) -> bool {
+        // A long one is only told while there are connections.
+        lull == Lull::Long || self.radio.borrow().is_in_use() || self.mux.is_waited_for()
     }
 }

@@ -59,7 +59,8 @@ where
         self.tell_it(Command::new(command))
     }
 
-    async fn tell_it(&self, command: Command) -> Result<(), Error<T::Error>> {
+    /// The same with a command that is written out.
+    pub(super) async fn tell_it(&self, command: Command) -> Result<(), Error<T::Error>> {
         self.controller_info().await;
         self.send(command).await.map(drop)
     }
@@ -72,7 +73,7 @@ where
     }
 
     /// Sends a command.
-    async fn send(&self, command: Command) -> Result<Answer<'a>, Error<T::Error>> {
+    pub(super) async fn send(&self, command: Command) -> Result<Answer<'a>, Error<T::Error>> {
         Ok(self.mux.command(command.opcode, &command).await?)
     }
 }

@@ -46,6 +46,7 @@ pub use secure::SecureError;
 
 use crate::links::{LinkId, LinkPhase, Links, Reason};
 use crate::mux::{Mux, ReportHandler};
+use command::Command;
 use radio::Radio;
 
 /// trouble-host on a controller behind a mux.
@@ -244,18 +245,20 @@ where
             .enable_le_data_length_change(true)
             .enable_le_read_remote_features_page_0_complete(true)
             .enable_le_remote_conn_parameter_request(asks);
-        if let Err(e) = self.ask(&LeSetEventMask::new(mask)).await {
-            warn!("the controller refuses our LE event mask: {:?}", e);
-        }
-        let mask = EventMask::new()
+        let events = EventMask::new()
             .enable_le_meta(true)
             .enable_hardware_error(true)
             .enable_disconnection_complete(true)
             .enable_encryption_change_v1(true)
             .enable_encryption_key_refresh_complete(true)
             .enable_read_remote_version_information_complete(true);
-        if let Err(e) = self.ask(&SetEventMask::new(mask)).await {
-            warn!("the controller refuses our event mask: {:?}", e);
+        for command in [
+            Command::new(&LeSetEventMask::new(mask)),
+            Command::new(&SetEventMask::new(events)),
+        ] {
+            if let Err(e) = self.send(command).await {
+                warn!("the controller refuses our event masks: {:?}", e);
+            }
         }
         let (acl_data_length, acl_packets) = self.mux.buffers();
         let info = ControllerInfo {
@@ -295,13 +298,18 @@ where
 
     /// Ends a link, whether anybody holds it or not, and whether its bearer has ended or not.
     async fn disconnect(&self, id: LinkId) {
-        if let Some(handle) = self.mux.handle_of(id) {
-            let reason = DisconnectReason::RemoteUserTerminatedConn;
-            let command = Disconnect::new(ConnHandle::new(handle), reason);
-            if let Err(e) = self.tell(&command).await {
-                debug!("disconnecting: {:?}", e);
-            }
+        if let Some(command) = self.disconnection(id)
+            && let Err(e) = self.tell_it(command).await
+        {
+            debug!("disconnecting: {:?}", e);
         }
+    }
+
+    /// The command that ends a link which the controller still has.
+    fn disconnection(&self, id: LinkId) -> Option<Command> {
+        let handle = ConnHandle::new(self.mux.handle_of(id)?);
+        let reason = DisconnectReason::RemoteUserTerminatedConn;
+        Some(Command::new(&Disconnect::new(handle, reason)))
     }
 
     /// Asks for a link to be ended, and gives the peer this reason (Core Vol 4 Part E, 7.1.6).

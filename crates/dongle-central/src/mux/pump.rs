@@ -50,13 +50,13 @@ where
             if let Err(e) = self.round(&mut rounds, &mut frame, now).await {
                 return e;
             }
-            let armed = earlier(rounds.next_deadline(), self.deadline());
+            let armed = rounds.next_deadline().min(self.deadline());
             // Checked again at each wake: whether the links that wait for a credit get one, and
             // whether a command was sent whose answer is due before the timer.
             let waiting = rounds.due;
             // Set anew each time: the clock may keep one time for each task, the earliest, so that
             // what it was asked for before is forgotten when an earlier one of others was due.
-            let mut timer = pin!(Timer::at(armed.unwrap_or(Instant::MAX)));
+            let mut timer = pin!(Timer::at(armed));
             let work = poll_fn(|cx| {
                 let sooner = {
                     let mut state = self.state.borrow_mut();
@@ -65,13 +65,12 @@ where
                     if let Some(failure) = state.failure() {
                         return Poll::Ready(Err(failure));
                     }
-                    let due = state.deadline();
-                    due.is_some_and(|due| armed.is_none_or(|at| due < at))
+                    state.deadline() < armed
                 };
                 match self.links.doorbell().poll(cx) {
                     Poll::Ready(rung) => Poll::Ready(Ok(rung)),
                     Poll::Pending if sooner || self.some_may_begin(waiting) => Poll::Ready(Ok(0)),
-                    Poll::Pending if armed.is_none() => Poll::Pending,
+                    Poll::Pending if armed == Instant::MAX => Poll::Pending,
                     Poll::Pending => timer.as_mut().poll(cx).map(|()| Ok(0)),
                 }
             });
@@ -89,7 +88,7 @@ where
         }
     }
 
-    fn deadline(&self) -> Option<Instant> {
+    fn deadline(&self) -> Instant {
         self.state.borrow().deadline()
     }
 
@@ -325,18 +324,14 @@ impl Rounds {
         self.timed & (1 << index) != 0 && self.deadline(index).is_some_and(|at| at <= now)
     }
 
-    fn next_deadline(&self) -> Option<Instant> {
-        bits(self.timed).filter_map(|i| self.deadline(i)).min()
+    fn next_deadline(&self) -> Instant {
+        let deadlines = bits(self.timed).filter_map(|i| self.deadline(i));
+        deadlines.fold(Instant::MAX, Instant::min)
     }
 
     fn deadline(&self, index: usize) -> Option<Instant> {
         self.deadlines.get(index).copied()
     }
-}
-
-/// The earlier of two times, where there are any.
-fn earlier(a: Option<Instant>, b: Option<Instant>) -> Option<Instant> {
-    a.into_iter().chain(b).min()
 }
 
 /// The numbers of the bits that are set, from the lowest.

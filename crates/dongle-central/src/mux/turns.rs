@@ -122,11 +122,14 @@ impl Turns {
         self.credits.in_use().1
     }
 
-    /// When a frame that trouble-host does not go on with is given up, if a bearer waits for that.
-    pub fn deadline(&self) -> Option<Instant> {
+    /// When a frame that trouble-host does not go on with is given up, if a bearer waits for that;
+    /// else [`Instant::MAX`].
+    pub fn deadline(&self) -> Instant {
         let left_alone = self.host_frames.iter().filter(|f| !f.waits);
-        let stalled = left_alone.map(|f| f.since + STALLED_FRAME).min();
-        stalled.filter(|_| self.att_waits)
+        match left_alone.map(|f| f.since).min() {
+            Some(since) if self.att_waits => since + STALLED_FRAME,
+            _ => Instant::MAX,
+        }
     }
 
     /// Gives up the frames that trouble-host does not go on with.

@@ -1,15 +1,12 @@
 //! HCI commands that wait for their Command Complete or Command Status.
 
 use embassy_time::{Duration, Instant};
-use heapless::Vec;
 
 /// How long a controller may take to answer a command.
 pub const COMMAND_TIMEOUT: Duration = Duration::from_secs(2);
 /// Who looks this much later than it was due was kept from reading, too, as by the arithmetic of a
 /// pairing on a small processor: the answer may lie there unread.
 const LATE: Duration = Duration::from_millis(100);
-/// Commands that may be on their way at a time; trouble-host sends one.
-const MOST: usize = 8;
 /// Host Number Of Completed Packets, which no event answers (Core Vol 4 Part E, 7.3.40).
 pub(super) const HOST_NUMBER_OF_COMPLETED_PACKETS: u16 = 0x0C35;
 
@@ -19,63 +16,65 @@ pub fn is_dispensable(opcode: u16) -> bool {
     matches!(opcode, 0x2032 | 0x041D | 0x2028)
 }
 
-/// A command without answer so far.
+/// The command without answer so far, of which there is one at a time.
 #[derive(Debug)]
-struct Waiting {
-    opcode: u16,
+pub struct Watchdog {
+    waiting: Option<u16>,
     due: Instant,
     /// It was given a second time already.
     extended: bool,
 }
 
-/// The commands without answer so far.
-#[derive(Debug, Default)]
-pub struct Watchdog(Vec<Waiting, MOST>);
-
 impl Watchdog {
     /// Nothing sent yet.
     pub const fn new() -> Self {
-        Self(Vec::new())
+        Self {
+            waiting: None,
+            due: Instant::MAX,
+            extended: false,
+        }
     }
 
     /// A command goes out.
     pub fn sent(&mut self, opcode: u16, now: Instant) {
         if opcode != HOST_NUMBER_OF_COMPLETED_PACKETS {
-            // One that finds no place is not watched; those before it are.
-            let _ = self.0.push(Waiting {
-                opcode,
+            *self = Self {
+                waiting: Some(opcode),
                 due: now + COMMAND_TIMEOUT,
                 extended: false,
-            });
+            };
         }
     }
 
     /// A command was answered.
     pub fn answered(&mut self, opcode: u16) {
-        if let Some(index) = self.0.iter().position(|w| w.opcode == opcode) {
-            self.0.remove(index);
+        if self.waiting == Some(opcode) {
+            *self = Self::new();
         }
     }
 
     /// Whether a command is without answer so far.
-    pub fn waits_for(&self, opcode: u16) -> bool {
-        self.0.iter().any(|w| w.opcode == opcode)
+    pub fn waits(&self) -> bool {
+        self.waiting.is_some()
     }
 
-    /// When the next answer is overdue.
-    pub fn deadline(&self) -> Option<Instant> {
-        self.0.iter().map(|w| w.due).min()
+    /// When the next answer is overdue: [`Instant::MAX`] if none is to come.
+    pub fn deadline(&self) -> Instant {
+        self.due
     }
 
-    /// A command whose answer is overdue. Who looks late is to read first, and to look once more.
+    /// The command whose answer is overdue, once. Who looks late is to read first, and to look once
+    /// more.
     pub fn overdue(&mut self, now: Instant) -> Option<u16> {
-        for waiting in &mut self.0 {
-            if !waiting.extended && waiting.due + LATE <= now {
-                waiting.extended = true;
-                waiting.due = now + LATE;
-            }
+        if self.due > now {
+            return None;
         }
-        let overdue = self.0.iter().find(|w| w.due <= now);
-        overdue.map(|w| w.opcode)
+        if !self.extended && now.saturating_duration_since(self.due) >= LATE {
+            self.extended = true;
+            self.due = now + LATE;
+            return None;
+        }
+        self.due = Instant::MAX;
+        self.waiting.take()
     }
 }

@@ -23,5 +23,4 @@ pub const PACKET: usize = 259;
 pub const CHANNELS: usize = 1;
 
 /// The memory of all connections. One executor runs all tasks, so that nothing has to be locked.
-pub type Links =
-    StaticLinks<NoopRawMutex, CONNECTIONS, PDU, CALLS, SUBSCRIPTIONS, QUEUE>;
+pub type Links = StaticLinks<NoopRawMutex, CONNECTIONS, PDU, CALLS, SUBSCRIPTIONS, QUEUE>;

@@ -153,27 +153,21 @@ impl MuxState {
         self.news.tell();
     }
 
-    /// When [`MuxState::handle_timeout`] wants to be called.
+    /// When [`MuxState::handle_timeout`] wants to be called: [`Instant::MAX`] if not at all.
     #[inline]
-    pub fn deadline(&self) -> Option<Instant> {
+    pub fn deadline(&self) -> Instant {
+        let listening = self.listening.map_or(Instant::MAX, |l| l.at);
+        let at = self.watchdog.deadline().min(self.turns.deadline());
         #[cfg(feature = "security")]
-        let alarm = self.alarm;
-        #[cfg(not(feature = "security"))]
-        let alarm = None;
-        self.watchdog
-            .deadline()
-            .into_iter()
-            .chain(self.turns.deadline())
-            .chain(self.listening.map(|listening| listening.at))
-            .chain(alarm)
-            .min()
+        let at = at.min(self.alarm);
+        at.min(listening)
     }
 
     /// Has news come at that time, if not before.
     #[cfg(feature = "security")]
     pub fn wake_at(&mut self, at: Instant) {
-        if self.alarm.is_none_or(|alarm| at < alarm) {
-            self.alarm = Some(at);
+        if at < self.alarm {
+            self.alarm = at;
             self.turns.wake_pump();
         }
     }
@@ -183,13 +177,13 @@ impl MuxState {
         self.turns.expire(now);
         self.judge_silence(now);
         #[cfg(feature = "security")]
-        if self.alarm.is_some_and(|at| at <= now) {
-            self.alarm = None;
+        if self.alarm <= now {
+            self.alarm = Instant::MAX;
             self.news.tell();
         }
-        while let Some(opcode) = self.watchdog.overdue(now) {
-            self.watchdog.answered(opcode);
-            if is_dispensable(opcode) && self.unanswered.push_back(opcode).is_ok() {
+        if let Some(opcode) = self.watchdog.overdue(now) {
+            if is_dispensable(opcode) {
+                self.unanswered = Some(opcode);
                 warn!(
                     "the controller did not answer command 0x{:04X}: going on without",
                     opcode
@@ -205,7 +199,7 @@ impl MuxState {
     /// Command Status with Unknown HCI Command (Core Vol 4 Part E, 7.7.15).
     #[inline]
     pub fn poll_stand_in(&mut self, cx: &mut Context<'_>) -> Poll<[u8; 6]> {
-        match self.unanswered.pop_front() {
+        match self.unanswered.take() {
             Some(opcode) => {
                 let [low, high] = opcode.to_le_bytes();
                 Poll::Ready([code::COMMAND_STATUS, 4, 0x01, 1, low, high])

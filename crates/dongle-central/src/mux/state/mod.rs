@@ -89,10 +89,10 @@ pub struct MuxState {
     news: News,
     /// When there is to be news, whatever happens.
     #[cfg(feature = "security")]
-    alarm: Option<Instant>,
+    alarm: Instant,
     failure_watchers: MultiWakerRegistration<8>,
-    /// Commands that were not answered and can be done without.
-    unanswered: Deque<u16, 4>,
+    /// A command that was not answered and can be done without.
+    unanswered: Option<u16>,
     unanswered_watcher: WakerRegistration,
     attempt_watchers: MultiWakerRegistration<4>,
 }
@@ -127,9 +127,9 @@ impl MuxState {
             silence: None,
             news: News::new(),
             #[cfg(feature = "security")]
-            alarm: None,
+            alarm: Instant::MAX,
             failure_watchers: MultiWakerRegistration::new(),
-            unanswered: Deque::new(),
+            unanswered: None,
             unanswered_watcher: WakerRegistration::new(),
             attempt_watchers: MultiWakerRegistration::new(),
         }
@@ -207,13 +207,10 @@ impl MuxState {
 
     /// Whether an answer may go out now.
     pub fn answer_may_begin(&mut self, now: Instant) -> bool {
-        if self.answers.is_empty() {
-            return false;
-        }
-        let handles: Vec<u16, REQUESTS> = self.answers.iter().map(|(h, _)| *h).collect();
-        handles
+        let turns = &mut self.turns;
+        self.answers
             .iter()
-            .any(|h| !self.turns.is_connected(*h) || self.turns.att_may_begin(*h, now))
+            .any(|(h, _)| !turns.is_connected(*h) || turns.att_may_begin(*h, now))
     }
 
     /// How the last attempt to connect ended. One that is told its end is forgotten.
@@ -261,7 +258,8 @@ impl MuxState {
 
     /// A command waits for the controller to take any: that is to be soon.
     pub(super) fn room_awaited(&mut self, now: Instant) {
-        if !self.watchdog.waits_for(NO_COMMAND) {
+        // While one is without answer, that is what is waited for.
+        if !self.watchdog.waits() {
             self.watchdog.sent(NO_COMMAND, now);
             self.turns.wake_pump();
         }
