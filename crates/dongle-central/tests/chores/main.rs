@@ -1,0 +1,225 @@
+//! What keeps links and scans in order is looked at when there is news of it. Here nothing else
+//! happens that would have it looked at, so that news which is not told is never acted on.
+
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+#[path = "../../benches/host/pool.rs"]
+mod pool;
+mod world;
+
+use std::pin::pin;
+use std::task::Poll;
+
+use bt_hci::transport::PacketKind;
+use dongle_central::central::{ConnectConfig, ScanConfig};
+use dongle_central::links::{Links as _, Reason};
+use embassy_time::{Duration, Instant};
+
+use world::{World, peer, world};
+#[cfg(feature = "security")]
+use {
+    dongle_central::security::{Key, Nobody, Privacy, Requirements},
+    world::{HostCentral, prepared_world},
+};
+
+// Commands (Core Vol 4 Part E, 7.1, 7.4 and 7.8).
+const DISCONNECT: u16 = 0x0406;
+const READ_BD_ADDR: u16 = 0x1009;
+#[cfg(feature = "security")]
+const READ_LOCAL_FEATURES: u16 = 0x2003;
+#[cfg(feature = "security")]
+const SET_RANDOM_ADDRESS: u16 = 0x2005;
+const SET_SCAN_ENABLE: u16 = 0x200C;
+const CREATE_CONNECTION: u16 = 0x200D;
+const CONNECTION_UPDATE: u16 = 0x2013;
+const PARAMETER_REQUEST_REPLY: u16 = 0x2020;
+
+/// An error code (Core Vol 1 Part F, 2.9).
+const CONNECTION_LIMIT_EXCEEDED: u8 = 0x09;
+
+impl World<'_> {
+    /// What the host had the controller do about scanning since this was asked last.
+    fn scans(&self) -> Vec<bool> {
+        let packets = self.controller.take();
+        let [low, high] = SET_SCAN_ENABLE.to_le_bytes();
+        let enabled = |packet: &Vec<u8>| match packet[..] {
+            [0x01, l, h, _, enabled, ..] if [l, h] == [low, high] => Some(enabled == 1),
+            _ => None,
+        };
+        packets.iter().filter_map(enabled).collect()
+    }
+}
+
+#[test]
+fn a_peer_that_asks_the_link_layer_for_parameters_is_answered() {
+    world(|world, central| {
+        let config = ConnectConfig::default();
+        let _connection = world.run(central.connect(peer(), &config, None)).unwrap();
+        world.controller.take();
+        let asked = [0x06, 0x40, 0, 24, 0, 40, 0, 0, 0, 0x48, 0];
+        for _ in 0..2 {
+            world.controller.event(0x3E, &asked);
+            world.settle();
+            assert_eq!(world.controller.commands(), [PARAMETER_REQUEST_REPLY]);
+        }
+    });
+}
+
+#[test]
+fn a_peer_that_asks_for_parameters_by_a_signal_is_answered() {
+    world(|world, central| {
+        let config = ConnectConfig::default();
+        let _connection = world.run(central.connect(peer(), &config, None)).unwrap();
+        world.controller.take();
+        for identifier in [7, 8] {
+            let asked = [0x12, identifier, 8, 0, 24, 0, 40, 0, 1, 0, 0x48, 0];
+            world.controller.frame(5, &asked);
+            world.settle();
+            let packets = world.controller.take();
+            let [update, answer] = &packets[..] else {
+                panic!("{packets:02X?}");
+            };
+            assert_eq!(update[1..3], CONNECTION_UPDATE.to_le_bytes());
+            assert_eq!(answer[0], PacketKind::AclData as u8);
+            assert_eq!(answer[7..], [5, 0, 0x13, identifier, 2, 0, 0, 0]);
+        }
+    });
+}
+
+#[test]
+fn a_link_that_a_request_had_no_response_on_is_disconnected() {
+    world(|world, central| {
+        let config = ConnectConfig::default();
+        let connection = world.run(central.connect(peer(), &config, None)).unwrap();
+        let client = connection.client();
+        {
+            let mut asked = pin!(client.exchange_mtu(100));
+            assert!(world.turn(asked.as_mut()).is_pending());
+        }
+        world.controller.take();
+        // As if 30 s had passed.
+        let late = Instant::now() + Duration::from_secs(31);
+        world.links.with(0, |link| link.bearer.handle_timeout(late));
+        world.links.doorbell().ring(0);
+        world.settle();
+        assert_eq!(world.controller.commands(), [DISCONNECT]);
+        let reason = world.run(connection.disconnected());
+        assert_eq!(reason, Reason::TransactionTimeout);
+    });
+}
+
+#[test]
+fn a_connection_whose_caller_went_away_is_disconnected() {
+    world(|world, central| {
+        world.controller.peer_is_away.set(true);
+        {
+            let config = ConnectConfig::default();
+            let mut connecting = pin!(central.connect(peer(), &config, None));
+            assert!(world.turn(connecting.as_mut()).is_pending());
+            assert!(world.controller.commands().contains(&CREATE_CONNECTION));
+        }
+        world.settle();
+        world.controller.take();
+        // It is the faster one.
+        world.controller.connect(0);
+        world.settle();
+        assert!(world.controller.commands().contains(&DISCONNECT));
+    });
+}
+
+#[test]
+fn a_scan_begins_and_ends_with_whoever_wants_it() {
+    world(|world, central| {
+        for _ in 0..2 {
+            let scan = world.run(central.scan(ScanConfig::default())).unwrap();
+            assert_eq!(world.scans(), [true]);
+            drop(scan);
+            world.settle();
+            assert_eq!(world.scans(), [false]);
+        }
+    });
+}
+
+#[test]
+fn a_scan_gives_its_place_to_the_next() {
+    world(|world, central| {
+        let first = world.run(central.scan(ScanConfig::default())).unwrap();
+        let active = ScanConfig {
+            active: true,
+            ..ScanConfig::default()
+        };
+        let second = world.run(central.scan(active)).unwrap();
+        assert!(!first.is_running());
+        assert!(second.is_running());
+        assert_eq!(world.scans(), [true, false, true]);
+    });
+}
+
+#[test]
+fn a_scan_makes_way_for_an_attempt_to_connect_and_goes_on_after_it_whatever_comes_of_it() {
+    for status in [0, CONNECTION_LIMIT_EXCEEDED] {
+        world(|world, central| {
+            let scan = world.run(central.scan(ScanConfig::default())).unwrap();
+            world.scans();
+            world.controller.peer_is_away.set(true);
+            let config = ConnectConfig::default();
+            let mut connecting = pin!(central.connect(peer(), &config, None));
+            assert!(world.turn(connecting.as_mut()).is_pending());
+            assert_eq!(world.scans(), [false]);
+            world.controller.connect(status);
+            let Poll::Ready(connected) = world.turn(connecting) else {
+                panic!("the attempt goes on");
+            };
+            assert_eq!(connected.is_ok(), status == 0);
+            assert_eq!(world.scans(), [true]);
+            assert!(scan.is_running());
+        });
+    }
+}
+
+#[test]
+fn a_controller_that_says_nothing_is_asked() {
+    world(|world, central| {
+        let _scan = world.run(central.scan(ScanConfig::default())).unwrap();
+        world.controller.take();
+        let mut commands = Vec::new();
+        while commands.is_empty() {
+            world.sleep();
+            commands = world.controller.commands();
+        }
+        assert_eq!(commands, [READ_BD_ADDR]);
+    });
+}
+
+#[cfg(feature = "security")]
+#[test]
+fn another_address_is_taken_when_it_is_time() {
+    let privacy = Privacy::new(Key::new([7; 16]), peer(), [1, 2, 3]);
+    let private = |central: &HostCentral<'_, '_>| {
+        central.go_private(privacy, Duration::from_millis(20));
+    };
+    prepared_world(private, |world, _| {
+        // Nothing else is due as soon.
+        world.sleep();
+        let commands = world.controller.commands();
+        assert!(commands.contains(&SET_RANDOM_ADDRESS), "{commands:04X?}");
+    });
+}
+
+#[cfg(feature = "security")]
+#[test]
+fn trouble_host_is_told_of_a_pairing_that_was_given_up() {
+    world(|world, central| {
+        let config = ConnectConfig::default();
+        let connection = world.run(central.connect(peer(), &config, None)).unwrap();
+        {
+            let wanted = Requirements::default();
+            let mut pairing = pin!(connection.pair(&wanted, &Nobody));
+            assert!(world.turn(pairing.as_mut()).is_pending());
+            world.controller.take();
+        }
+        world.settle();
+        // It reads what it is told before what it hears next, so something is asked.
+        assert!(world.controller.commands().contains(&READ_LOCAL_FEATURES));
+    });
+}
