@@ -28,7 +28,6 @@ impl World {
         let range = 0x20..=0x4000;
         let intervals_matter = !properties.high_duty;
         if intervals_matter && (min > max || !range.contains(&min) || !range.contains(&max))
-            || own_kind > 3
             || peer.0 > 1
             || channels & 7 == 0
             || filter_policy > 3
@@ -38,6 +37,9 @@ impl World {
         let Some(controller) = self.controllers.get_mut(&id) else {
             return DONE;
         };
+        if own_kind > controller.config.most_own_kind() {
+            return Err(INVALID_PARAMETERS);
+        }
         let set = controller
             .advertising
             .entry(LEGACY_SET)
@@ -150,7 +152,6 @@ impl World {
             || min > max
             || min < 0x20
             || channels & 7 == 0
-            || own_kind > 3
             || peer.0 > 1
             || filter_policy > 3
             || !matches!(primary_phy, 1 | 3)
@@ -162,6 +163,9 @@ impl World {
         let Some(controller) = self.controllers.get_mut(&id) else {
             return DONE;
         };
+        if own_kind > controller.config.most_own_kind() {
+            return Err(INVALID_PARAMETERS);
+        }
         let phys = controller.config.phys();
         let phy_bit = |phy: u8| 1_u8 << (phy.max(1) - 1);
         let secondary_needed = if properties.legacy {

@@ -87,7 +87,8 @@ pub(crate) struct AdvertisingSet {
     pub(crate) scan_response: Arc<[u8]>,
     pub(super) partial: Option<Vec<u8>>,
     pub(crate) enabled: bool,
-    pub(crate) generation: u32,
+    /// Tells its timers from those of another beginning.
+    pub(crate) generation: u64,
     pub(crate) max_events: u8,
     pub(crate) events: u8,
     /// A timer for the next event is on its way.
@@ -139,7 +140,6 @@ impl AdvertisingSet {
     pub(crate) fn stop(&mut self) {
         self.enabled = false;
         self.ticking = false;
-        self.generation = self.generation.wrapping_add(1);
     }
 }
 
@@ -160,7 +160,7 @@ impl World {
         limit: Option<Duration>,
         events: u8,
     ) {
-        let now = self.now;
+        let (now, begun) = (self.now, &mut self.sets_begun);
         let Some(set) = self
             .controllers
             .get_mut(&id)
@@ -168,11 +168,14 @@ impl World {
         else {
             return;
         };
+        // No other set, of this handle or before a reset, ever had this one.
+        let generation = *begun + 1;
+        *begun = generation;
         set.stop();
+        set.generation = generation;
         set.enabled = true;
         set.events = 0;
         set.max_events = events;
-        let generation = set.generation;
         if let Some(limit) = limit {
             self.timers.at(
                 now + limit,
@@ -213,7 +216,7 @@ impl World {
     }
 
     /// The duration of a set is over, or its events are.
-    pub(super) fn advertising_ends(&mut self, id: ControllerId, handle: u8, generation: u32) {
+    pub(super) fn advertising_ends(&mut self, id: ControllerId, handle: u8, generation: u64) {
         let Some(controller) = self.controllers.get_mut(&id) else {
             return;
         };

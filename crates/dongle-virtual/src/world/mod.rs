@@ -65,6 +65,8 @@ pub struct World {
     next_controller: u32,
     links: BTreeMap<LinkId, Link>,
     next_link: u64,
+    /// How many times an advertising set has begun.
+    sets_begun: u64,
     /// The controllers that scan or initiate, in the order of their ids.
     listeners: Vec<ControllerId>,
     beacons: Beacons,
@@ -90,6 +92,7 @@ impl World {
             next_controller: 0,
             links: BTreeMap::new(),
             next_link: 0,
+            sets_begun: 0,
             listeners: Vec::new(),
             beacons: Beacons::default(),
             timers: Timers::default(),

@@ -257,7 +257,7 @@ impl World {
     }
 
     /// One advertising event of a set.
-    pub(super) fn advertise(&mut self, id: ControllerId, handle: u8, generation: u32) {
+    pub(super) fn advertise(&mut self, id: ControllerId, handle: u8, generation: u64) {
         let now = self.now;
         let silent = self.listeners.is_empty();
         let Some(controller) = self.controllers.get_mut(&id) else {

@@ -161,7 +161,8 @@ impl World {
     ) -> Outcome {
         let (enable, filter) = (p.flag()?, p.u8()?);
         let (duration, period) = (p.u16()?, p.u16()?);
-        if filter > 2 || filter == 2 && period == 0 {
+        let by_period = filter == 2 && (period == 0 || duration == 0);
+        if enable && (filter > 2 || by_period) {
             return Err(INVALID_PARAMETERS);
         }
         self.scan(id, enable, filter, true, duration, period)

@@ -14,12 +14,12 @@ pub(crate) enum Timer {
     Advertise {
         controller: ControllerId,
         set: u8,
-        generation: u32,
+        generation: u64,
     },
     AdvertisingEnds {
         controller: ControllerId,
         set: u8,
-        generation: u32,
+        generation: u64,
     },
     ScanEnds {
         controller: ControllerId,

@@ -407,3 +407,62 @@ fn eager_beacons_fill_a_scanner_that_reads_and_wait_for_one_that_does_not() {
     }
     assert_eq!(rig.world.stats(central).unwrap().reports_discarded, 0);
 }
+
+#[test]
+fn a_set_is_not_ended_by_the_limit_of_another_that_had_its_handle_before() {
+    for by_reset in [false, true] {
+        let mut rig = Rig::new(Pacing::Paced);
+        let peripheral = rig.host(ControllerConfig::default(), PERIPHERAL);
+        let central = rig.host(ControllerConfig::default(), CENTRAL);
+        scan_extended(&mut rig, central, false, 0, 0);
+        // For half a second, and without end.
+        for limit in [50, 0] {
+            rig.ok(peripheral, 0x2036, &set_parameters(0, 0x13, 1, 1));
+            rig.ok(peripheral, 0x2039, &[1, 1, 0, limit, 0, 0]);
+            if limit > 0 {
+                rig.run_ms(10);
+                if by_reset {
+                    rig.reset(peripheral, PERIPHERAL);
+                } else {
+                    rig.ok(peripheral, 0x2039, &[0, 1, 0, 0, 0, 0]);
+                    rig.ok(peripheral, 0x203C, &[0]);
+                }
+            }
+        }
+        rig.run_ms(1000);
+        assert_eq!(rig.le(peripheral, 0x12), Vec::<Vec<u8>>::new());
+        rig.le(central, 0x0D);
+        rig.run_ms(1000);
+        let heard = rig.le(central, 0x0D).len();
+        assert!((30..=50).contains(&heard), "every 20 to 30 ms: {heard}");
+    }
+}
+
+#[test]
+fn duplicates_are_filtered_by_the_period_only_where_there_is_one() {
+    let mut rig = Rig::new(Pacing::Paced);
+    let id = rig.host(ControllerConfig::default(), CENTRAL);
+    let mut enable =
+        |filter, duration, period| rig.status(id, 0x2042, &[1, filter, duration, 0, period, 0]);
+    assert_eq!(enable(2, 0, 1), 0x12, "no duration");
+    assert_eq!(enable(2, 10, 0), 0x12, "no period");
+    assert_eq!(enable(2, 10, 1), 0);
+    // What else is said does not count where scanning ends.
+    assert_eq!(rig.status(id, 0x2042, &[0, 3, 0, 0, 0, 0]), 0);
+}
+
+#[test]
+fn a_controller_without_privacy_advertises_from_no_private_address() {
+    let mut config = ControllerConfig::default();
+    config.resolving_list = 0;
+    for own in [2, 3] {
+        let mut rig = Rig::new(Pacing::Paced);
+        let id = rig.host(config.clone(), PERIPHERAL);
+        let legacy = [0x20, 0, 0x20, 0, 0, own, 0, 0, 0, 0, 0, 0, 0, 7, 0];
+        assert_eq!(rig.status(id, 0x2006, &legacy), 0x12);
+        rig.ok(id, 0x0C03, &[]);
+        let mut extended = set_parameters(0, 0x13, 1, 1);
+        extended[10] = own;
+        assert_eq!(rig.status(id, 0x2036, &extended), 0x12);
+    }
+}

@@ -98,11 +98,16 @@ impl Rig {
     pub fn host(&mut self, config: ControllerConfig, address: [u8; 6]) -> ControllerId {
         let id = self.world.add_controller(config);
         self.got.push((id, VecDeque::new()));
+        self.reset(id, address);
+        id
+    }
+
+    /// Resets a controller, lets all events through and sets a random address.
+    pub fn reset(&mut self, id: ControllerId, address: [u8; 6]) {
         self.ok(id, 0x0C03, &[]);
         self.ok(id, 0x0C01, &[0xFF; 8]);
         self.ok(id, 0x2001, &[0xFF; 8]);
         self.ok(id, 0x2005, &address);
-        id
     }
 
     fn fetch(&mut self) {
