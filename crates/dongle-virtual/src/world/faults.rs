@@ -33,9 +33,11 @@ impl World {
 
     /// How much later this device's ACL packets go over the air.
     pub fn set_delay(&mut self, now: Duration, id: ControllerId, delay: Duration) {
+        /// As good as for ever, and no clock overflows.
+        const LONGEST: Duration = Duration::from_secs(365 * 24 * 3600);
         self.advance(now);
         if let Some(controller) = self.controllers.get_mut(&id) {
-            controller.faults.delay = delay;
+            controller.faults.delay = delay.min(LONGEST);
         }
     }
 

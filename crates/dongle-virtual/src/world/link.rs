@@ -234,13 +234,10 @@ impl World {
                     .parameters
                     .interval_duration()
                     .max(Duration::from_micros(1));
-                if link.next_event < earliest {
-                    let behind = (earliest - link.next_event).as_micros();
-                    let events = behind.div_ceil(interval.as_micros());
-                    let ahead = interval.as_micros() * events;
-                    link.next_event += Duration::from_micros(ahead as u64);
-                }
-                link.next_event
+                // Events before that may still be wanted for something else.
+                let behind = earliest.saturating_sub(link.next_event).as_micros();
+                let ahead = interval.as_micros() * behind.div_ceil(interval.as_micros());
+                link.next_event + Duration::from_micros(ahead as u64)
             }
         };
         self.schedule_at(link_id, when);

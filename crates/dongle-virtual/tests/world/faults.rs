@@ -111,3 +111,17 @@ fn any_bytes_can_be_put_before_a_host() {
         ]
     );
 }
+
+#[test]
+fn a_delay_without_end_holds_data_for_good() {
+    for pacing in [Pacing::FreeRunning, Pacing::Paced] {
+        let mut rig = Rig::new(pacing);
+        let link = rig.connected(ControllerConfig::legacy(), ControllerConfig::legacy());
+        rig.world.set_delay(rig.now, link.central, Duration::MAX);
+        rig.acl(link.central, link.handle, 0, &[1]);
+        rig.acl(link.peripheral, link.peer_handle, 0, &[2]);
+        rig.run(Duration::from_secs(100));
+        assert!(rig.data(link.peripheral).is_empty());
+        assert_eq!(rig.data(link.central).len(), 1);
+    }
+}
