@@ -231,10 +231,7 @@ impl Client<'_> {
                     Timer::after_millis(5).await;
                 }
                 None => {
-                    let value = self
-                        .heart
-                        .borrow_mut()
-                        .measure(self.config.interval.as_secs_f32());
+                    let value = self.heart.borrow_mut().measure(self.config.interval);
                     count += 1;
                     let value = value.encode(count % 10 == 1);
                     self.sent(measurement.notify(connection, &value[..], false).await);
@@ -260,8 +257,7 @@ impl Client<'_> {
     }
 
     async fn pause(&self) {
-        let micros = u64::try_from(self.config.interval.as_micros()).unwrap_or(u64::MAX);
-        Timer::after_micros(micros.max(1000)).await;
+        super::pause(self.config.interval.max(Duration::from_millis(1))).await;
     }
 
     fn sent(&self, result: Result<(), Error>) {

@@ -17,7 +17,9 @@ mod waveform;
 use std::fmt;
 use std::future::Future;
 use std::thread::{self, JoinHandle};
+use std::time::Duration;
 
+use embassy_time::{Instant, Timer};
 use futures_lite::future;
 
 pub use echo::Echo;
@@ -54,6 +56,15 @@ impl Worker {
             .inspect_err(|error| log::error!("no thread for {name}: {error}"))
             .ok();
         Self { stop, thread }
+    }
+}
+
+/// Waits that long; longer than any clock can tell, for good.
+async fn pause(time: Duration) {
+    let time = embassy_time::Duration::try_from(time).ok();
+    match time.and_then(|time| Instant::now().checked_add(time)) {
+        Some(at) => Timer::at(at).await,
+        None => future::pending().await,
     }
 }
 

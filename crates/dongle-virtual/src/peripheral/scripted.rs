@@ -7,7 +7,6 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use async_channel::{Receiver, Sender};
-use embassy_time::Timer;
 use futures_lite::future;
 
 use super::l2cap;
@@ -244,9 +243,8 @@ impl ScriptedPeripheral {
 
     /// The next thing that happened to the link; `None` if nothing did in time.
     pub fn next_event(&self, timeout: Duration) -> Option<PeerEvent> {
-        let micros = u64::try_from(timeout.as_micros()).unwrap_or(u64::MAX);
         let late = async {
-            Timer::after_micros(micros).await;
+            super::pause(timeout).await;
             None
         };
         future::block_on(future::or(self.event(), late))

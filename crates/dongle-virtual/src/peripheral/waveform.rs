@@ -1,17 +1,18 @@
 //! A heart that is believable: breathing, slow drift, and a beat-to-beat scatter.
 
-use std::f32::consts::TAU;
+use std::f64::consts::TAU;
+use std::time::Duration;
 
 /// A simulated heart; the same seed beats the same.
 #[derive(Debug)]
 pub(super) struct Heart {
     rng: fastrand::Rng,
-    /// Seconds since it began.
-    time: f32,
+    /// Seconds since it began: so many digits that beats can be told apart for years.
+    time: f64,
     /// When the next beat is.
-    next_beat: f32,
-    last_beat: f32,
-    energy: f32,
+    next_beat: f64,
+    last_beat: f64,
+    energy: f64,
 }
 
 /// What the sensor measured since the measurement before.
@@ -36,7 +37,7 @@ impl Heart {
         }
     }
 
-    fn rate_at(&self, time: f32) -> f32 {
+    fn rate_at(&self, time: f64) -> f64 {
         let drift = 9.0 * (TAU * time / 47.0).sin();
         let breathing = 3.5 * (TAU * time / 4.2).sin();
         74.0 + drift + breathing
@@ -46,15 +47,16 @@ impl Heart {
         self.energy = 0.0;
     }
 
-    /// Lets `seconds` pass.
-    pub(super) fn measure(&mut self, seconds: f32) -> Measurement {
+    /// Lets that much time pass, up to a minute: of more, nothing could be told.
+    pub(super) fn measure(&mut self, time: Duration) -> Measurement {
+        let seconds = time.as_secs_f64().min(60.0);
         self.time += seconds;
         let mut intervals = Vec::new();
         while self.next_beat <= self.time {
             let interval = self.next_beat - self.last_beat;
             intervals.push((interval * 1024.0).clamp(1.0, 65535.0) as u16);
             self.last_beat = self.next_beat;
-            let scatter = 1.0 + (self.rng.f32() - 0.5) * 0.04;
+            let scatter = 1.0 + (self.rng.f64() - 0.5) * 0.04;
             self.next_beat += 60.0 / self.rate_at(self.next_beat) * scatter;
         }
         // After a long pause only the latest beats fit into a notification.
@@ -104,7 +106,7 @@ mod tests {
         let mut heart = Heart::new(3);
         let mut beats = 0;
         for _ in 0..60 {
-            let measurement = heart.measure(1.0);
+            let measurement = heart.measure(Duration::from_secs(1));
             assert!((55..=95).contains(&measurement.rate), "{measurement:?}");
             for interval in &measurement.intervals {
                 assert!((500..1300).contains(interval), "{measurement:?}");
@@ -115,8 +117,22 @@ mod tests {
     }
 
     #[test]
+    fn it_beats_after_years_and_after_any_pause() {
+        let mut heart = Heart::new(3);
+        heart.measure(Duration::MAX);
+        let years = 3.0 * 365.0 * 24.0 * 3600.0;
+        (heart.time, heart.next_beat, heart.last_beat) = (years, years, years - 0.8);
+        let beats = heart.measure(Duration::from_secs(5)).intervals;
+        assert!((4..=7).contains(&beats.len()), "{beats:?}");
+        assert!(
+            beats.iter().all(|beat| (500..1300).contains(beat)),
+            "{beats:?}"
+        );
+    }
+
+    #[test]
     fn a_measurement_fits_the_smallest_notification() {
         let mut heart = Heart::new(3);
-        assert!(heart.measure(60.0).encode(true).len() <= 20);
+        assert!(heart.measure(Duration::from_secs(60)).encode(true).len() <= 20);
     }
 }

@@ -189,3 +189,16 @@ fn a_burst_of_five_thousand_arrives_whole_and_in_order() {
     assert_eq!(air.violations(), 0);
     assert!(sensor.controller().stats().unwrap().acl_from_host >= 5000);
 }
+
+#[test]
+fn one_that_never_notifies_serves_all_the_same() {
+    let air = Air::new();
+    let config = HeartRateConfig::default().with_interval(Duration::MAX);
+    let address = sensor_address(&config);
+    let _sensor = HeartRateSensor::start(&air, config);
+    for _ in 0..2 {
+        with_host(&air, ControllerConfig::legacy(), async |stack| {
+            measurements(stack, address, 0).await;
+        });
+    }
+}

@@ -191,3 +191,15 @@ fn an_air_without_handles_goes_on_for_the_channels_it_gave() {
     block_on(channel.read_packet(&mut packet)).unwrap();
     assert_eq!(packet, [4, 0x0E, 4, 1, 3, 0x0C, 0]);
 }
+
+#[test]
+fn an_event_can_be_waited_for_without_end() {
+    let air = Air::new();
+    let config = ScriptedConfig::default();
+    let address = config.address;
+    let peer = ScriptedPeripheral::start(&air, config, echo);
+    let mut host = Host::new(&air, ControllerConfig::legacy());
+    host.connect(address);
+    let event = peer.next_event(Duration::MAX);
+    assert!(matches!(event, Some(PeerEvent::Connected { .. })));
+}
