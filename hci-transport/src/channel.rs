@@ -107,11 +107,15 @@ impl HciChannel {
     pub async fn read_packet(&self, out: &mut Vec<u8>) -> Result<(), Error> {
         let mut waiter = Waiter::new(&self.shared.to_host);
         std::future::poll_fn(|cx| {
-            let key = waiter.key();
-            waiter.queue.poll_read(cx, key, |ring| {
-                out.clear();
-                ring.pop_into(out);
-            })
+            let queue = waiter.queue;
+            queue.poll_read(
+                cx,
+                || waiter.key(),
+                |ring| {
+                    out.clear();
+                    ring.pop_into(out);
+                },
+            )
         })
         .await
     }
@@ -195,12 +199,17 @@ impl HciChannel {
         let mut waiter = Waiter::new(&self.shared.to_controller);
         let mut write = Some(write);
         std::future::poll_fn(|cx| {
-            let key = waiter.key();
-            waiter.queue.poll_push_with(cx, key, length, |writer| {
-                if let Some(write) = write.take() {
-                    write(writer);
-                }
-            })
+            let queue = waiter.queue;
+            queue.poll_push_with(
+                cx,
+                || waiter.key(),
+                length,
+                |writer| {
+                    if let Some(write) = write.take() {
+                        write(writer);
+                    }
+                },
+            )
         })
         .await
     }

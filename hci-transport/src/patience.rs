@@ -7,8 +7,9 @@
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// How long it looks.
-const LOOK: Duration = Duration::from_micros(50);
+/// How long it looks: what a controller in another process takes to answer, whose threads have to be
+/// woken in their turn.
+const LOOK: Duration = Duration::from_micros(100);
 /// Short waits that are remembered.
 const MOST: u8 = 8;
 /// How many of them one long wait outweighs.

@@ -187,7 +187,7 @@ impl HciPort {
     pub fn poll_next(&self, cx: &mut Context<'_>, out: &mut Vec<u8>) -> Poll<Result<(), Closed>> {
         self.shared
             .to_controller
-            .poll_read(cx, self.key, |ring| self.take(ring, out))
+            .poll_read(cx, || self.key, |ring| self.take(ring, out))
             .map_err(|_| Closed)
     }
 
@@ -245,9 +245,13 @@ impl HciPort {
         out: &mut Vec<u8>,
         enough: usize,
     ) -> Poll<Result<(), Closed>> {
-        let next = self.shared.to_controller.poll_read(cx, self.key, |ring| {
-            self.take_batch(ring, out, enough);
-        });
+        let next = self.shared.to_controller.poll_read(
+            cx,
+            || self.key,
+            |ring| {
+                self.take_batch(ring, out, enough);
+            },
+        );
         next.map_err(|_| Closed)
     }
 

@@ -141,11 +141,12 @@ impl PacketQueue {
         }
     }
 
-    /// Puts in a packet that `write` composes, once there is room for about `length` bytes.
+    /// Puts in a packet that `write` composes, once there is room for about `length` bytes. Only who has
+    /// to wait needs a key.
     pub(crate) fn poll_push_with(
         &self,
         cx: &mut Context<'_>,
-        key: WaiterKey,
+        key: impl FnOnce() -> WaiterKey,
         length: usize,
         write: impl FnOnce(&mut crate::ring::Writer<'_>),
     ) -> Poll<Result<(), Error>> {
@@ -156,7 +157,7 @@ impl PacketQueue {
             self.wake_readers(state);
             Poll::Ready(Ok(()))
         } else {
-            state.writing.register(key, cx.waker());
+            state.writing.register(key(), cx.waker());
             Poll::Pending
         }
     }
@@ -263,16 +264,16 @@ impl PacketQueue {
         Ok(Some(taken))
     }
 
-    /// As [`try_read`](Self::try_read), once there is a packet.
+    /// As [`try_read`](Self::try_read), once there is a packet. Only who has to wait needs a key.
     pub(crate) fn poll_read<T>(
         &self,
         cx: &mut Context<'_>,
-        key: WaiterKey,
+        key: impl FnOnce() -> WaiterKey,
         take: impl FnOnce(&mut Ring) -> T,
     ) -> Poll<Result<T, Error>> {
         let mut state = self.lock();
         if !state.readable()? {
-            state.reading.register(key, cx.waker());
+            state.reading.register(key(), cx.waker());
             return Poll::Pending;
         }
         let taken = take(&mut state.ring);

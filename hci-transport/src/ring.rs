@@ -1,14 +1,16 @@
-//! Whole packets in a bounded ring of bytes, each behind its length.
+//! Whole packets in a bounded queue of bytes, each in one piece behind its length.
 
-use std::collections::VecDeque;
 use std::convert::Infallible;
 
 const PREFIX: usize = size_of::<u32>();
 
-/// Packets in order. The memory grows up to the capacity and is then reused.
+/// Packets in order. The memory grows up to a small multiple of the capacity and is then reused.
 #[derive(Debug)]
 pub(crate) struct Ring {
-    bytes: VecDeque<u8>,
+    /// What was taken, and the packets behind it.
+    bytes: Vec<u8>,
+    /// Where the packet at the front begins.
+    start: usize,
     packets: usize,
     capacity: usize,
 }
@@ -16,7 +18,8 @@ pub(crate) struct Ring {
 impl Ring {
     pub(crate) fn new(capacity: usize) -> Self {
         Self {
-            bytes: VecDeque::new(),
+            bytes: Vec::new(),
+            start: 0,
             packets: 0,
             capacity,
         }
@@ -29,37 +32,40 @@ impl Ring {
     /// Whether there is room for a packet. An empty ring takes any: else a packet larger than the
     /// capacity would wait for ever.
     pub(crate) fn fits(&self, length: usize) -> bool {
-        self.is_empty() || self.bytes.len() + PREFIX + length <= self.capacity
+        self.is_empty() || self.taken() + PREFIX + length <= self.capacity
     }
 
     /// Whether those who wait for room should look again. Half, not any: it lets them put in many
     /// packets per wake.
     pub(crate) fn has_much_room(&self) -> bool {
-        self.bytes.len() <= self.capacity / 2
+        self.taken() <= self.capacity / 2
     }
 
     pub(crate) fn clear(&mut self) {
         self.bytes.clear();
+        self.start = 0;
         self.packets = 0;
     }
 
     pub(crate) fn push(&mut self, packet: &[u8]) {
-        self.bytes.extend(prefix(packet.len()));
-        self.bytes.extend(packet);
+        self.close_up(packet.len());
+        self.bytes.extend_from_slice(&prefix(packet.len()));
+        self.bytes.extend_from_slice(packet);
         self.packets += 1;
     }
 
     /// Puts in a packet that `write` composes, and answers its length.
     pub(crate) fn push_with(&mut self, write: impl FnOnce(&mut Writer<'_>)) -> usize {
+        self.close_up(0);
         let mut packet = Unfinished {
             start: self.bytes.len(),
             bytes: &mut self.bytes,
         };
-        packet.bytes.extend(prefix(0));
+        packet.bytes.extend_from_slice(&prefix(0));
         write(&mut Writer(packet.bytes));
         let length = packet.bytes.len() - packet.start - PREFIX;
-        for (at, byte) in prefix(length).into_iter().enumerate() {
-            packet.bytes[packet.start + at] = byte;
+        if let Some(place) = packet.bytes[packet.start..].first_chunk_mut() {
+            *place = prefix(length);
         }
         packet.start = packet.bytes.len();
         drop(packet);
@@ -67,35 +73,22 @@ impl Ring {
         length
     }
 
-    /// The length of the packet at the front.
-    fn front_length(&self) -> Option<usize> {
-        let mut bytes = self.bytes.iter().copied();
-        let prefix = [bytes.next()?, bytes.next()?, bytes.next()?, bytes.next()?];
-        Some(u32::from_le_bytes(prefix) as usize)
-    }
-
-    /// The packet at the front, in the one or two pieces it is stored in.
+    /// The packet at the front.
     pub(crate) fn front(&self) -> Option<Reader<'_>> {
-        let length = self.front_length()?;
-        let (first, second) = self.bytes.as_slices();
-        let (start, end) = (PREFIX, PREFIX + length);
-        let first_end = end.min(first.len());
-        let reader = if start >= first.len() {
-            let (start, end) = (start - first.len(), end - first.len());
-            Reader(second.get(start..end)?, &[])
-        } else {
-            let rest = end - first_end;
-            Reader(first.get(start..first_end)?, second.get(..rest)?)
-        };
-        Some(reader)
+        let (length, rest) = self.bytes.get(self.start..)?.split_first_chunk()?;
+        let length = u32::from_le_bytes(*length) as usize;
+        Some(Reader(rest.get(..length)?))
     }
 
     /// Throws away the packet at the front.
     pub(crate) fn pop(&mut self) {
-        if let Some(length) = self.front_length() {
-            let end = (PREFIX + length).min(self.bytes.len());
-            self.bytes.drain(..end);
-            self.packets -= 1;
+        let Some(length) = self.front().map(|packet| packet.len()) else {
+            return;
+        };
+        self.start += PREFIX + length;
+        self.packets -= 1;
+        if self.is_empty() {
+            self.clear();
         }
     }
 
@@ -111,10 +104,24 @@ impl Ring {
 
     /// Moves the packet at the front to the end of `out`.
     pub(crate) fn pop_into(&mut self, out: &mut Vec<u8>) {
-        if let Some(Reader(first, second)) = self.front() {
-            out.extend_from_slice(first);
-            out.extend_from_slice(second);
+        if let Some(Reader(packet)) = self.front() {
+            out.extend_from_slice(packet);
             self.pop();
+        }
+    }
+
+    /// Bytes that the packets take.
+    fn taken(&self) -> usize {
+        self.bytes.len() - self.start
+    }
+
+    /// Moves the packets to the front of the memory if it would have to grow otherwise and they are
+    /// fewer bytes than what was taken before them: so each byte is moved once at most.
+    fn close_up(&mut self, length: usize) {
+        let full = self.bytes.len() + PREFIX + length > self.bytes.capacity();
+        if full && self.start > self.taken() {
+            self.bytes.drain(..self.start);
+            self.start = 0;
         }
     }
 }
@@ -126,7 +133,7 @@ fn prefix(length: usize) -> [u8; PREFIX] {
 
 /// A packet that is being composed: taken back if composing it panics.
 struct Unfinished<'a> {
-    bytes: &'a mut VecDeque<u8>,
+    bytes: &'a mut Vec<u8>,
     start: usize,
 }
 
@@ -137,7 +144,7 @@ impl Drop for Unfinished<'_> {
 }
 
 /// Appends to the packet that is being composed.
-pub(crate) struct Writer<'a>(&'a mut VecDeque<u8>);
+pub(crate) struct Writer<'a>(&'a mut Vec<u8>);
 
 impl embedded_io::ErrorType for Writer<'_> {
     type Error = Infallible;
@@ -145,7 +152,7 @@ impl embedded_io::ErrorType for Writer<'_> {
 
 impl embedded_io::Write for Writer<'_> {
     fn write(&mut self, bytes: &[u8]) -> Result<usize, Infallible> {
-        self.0.extend(bytes);
+        self.0.extend_from_slice(bytes);
         Ok(bytes.len())
     }
 
@@ -156,22 +163,18 @@ impl embedded_io::Write for Writer<'_> {
 
 /// A packet where it lies in the ring.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Reader<'a>(&'a [u8], &'a [u8]);
+pub(crate) struct Reader<'a>(&'a [u8]);
 
 impl Reader<'_> {
     pub(crate) fn len(&self) -> usize {
-        self.0.len() + self.1.len()
+        self.0.len()
     }
 
     /// The first bytes, as many as a header needs at most.
     pub(crate) fn head(&self) -> ([u8; 5], usize) {
         let mut head = [0; 5];
-        let bytes = self.0.iter().chain(self.1).take(head.len());
-        let mut count = 0;
-        for (to, from) in head.iter_mut().zip(bytes) {
-            *to = *from;
-            count += 1;
-        }
+        let count = self.0.len().min(head.len());
+        head[..count].copy_from_slice(&self.0[..count]);
         (head, count)
     }
 }
@@ -182,9 +185,6 @@ impl embedded_io::ErrorType for Reader<'_> {
 
 impl embedded_io::Read for Reader<'_> {
     fn read(&mut self, out: &mut [u8]) -> Result<usize, Infallible> {
-        if self.0.is_empty() {
-            self.0 = std::mem::take(&mut self.1);
-        }
         let count = self.0.len().min(out.len());
         let (taken, left) = self.0.split_at(count);
         out[..count].copy_from_slice(taken);

@@ -24,20 +24,24 @@ impl Transport for HciChannel {
         let mut rx = Some(rx);
         std::future::poll_fn(|cx| {
             loop {
-                let key = waiter.key();
-                let read = waiter.queue.poll_read(cx, key, |ring| {
-                    let room = rx.as_ref().map_or(0, |rx| rx.len());
-                    self.skip_undecodable(ring, room);
-                    let mut reader = ring.front()?;
-                    let (head, count) = reader.head();
-                    let kind = kind_from_controller(&head[..count], reader.len())?;
-                    let rx = rx.take()?;
-                    let mut indicator = [0];
-                    let _ = embedded_io::Read::read(&mut reader, &mut indicator);
-                    let packet = P::read_hci(kind, &mut reader, rx);
-                    ring.pop();
-                    Some(packet)
-                });
+                let queue = waiter.queue;
+                let read = queue.poll_read(
+                    cx,
+                    || waiter.key(),
+                    |ring| {
+                        let room = rx.as_ref().map_or(0, |rx| rx.len());
+                        self.skip_undecodable(ring, room);
+                        let mut reader = ring.front()?;
+                        let (head, count) = reader.head();
+                        let kind = kind_from_controller(&head[..count], reader.len())?;
+                        let rx = rx.take()?;
+                        let mut indicator = [0];
+                        let _ = embedded_io::Read::read(&mut reader, &mut indicator);
+                        let packet = P::read_hci(kind, &mut reader, rx);
+                        ring.pop();
+                        Some(packet)
+                    },
+                );
                 // `None`: everything that was queued had to be skipped.
                 if let Some(packet) = std::task::ready!(read)? {
                     return std::task::Poll::Ready(packet.map_err(Error::from));

@@ -40,6 +40,7 @@ impl Waiters {
     }
 
     /// Everyone who waits, to be woken once no lock is held.
+    #[inline]
     pub(crate) fn take(&mut self) -> Woken {
         Woken {
             first: self.first.take(),
@@ -61,8 +62,12 @@ impl Woken {
         self.first.is_none() && self.rest.is_empty()
     }
 
+    #[inline]
     pub(crate) fn wake(self) {
-        for (_, waker) in self.first.into_iter().chain(self.rest) {
+        if let Some((_, waker)) = self.first {
+            waker.wake();
+        }
+        for (_, waker) in self.rest {
             waker.wake();
         }
     }

@@ -16,7 +16,7 @@ use crate::{Error, ErrorKind, HciPort};
 pub(crate) use mover::Descriptor;
 use mover::Mover;
 
-/// How often a future that is busy is polled before the bytes have their turn.
+/// How often a future that is busy is polled before the wire is read again.
 const POLLS: u32 = 4;
 
 /// Decides whose turn it is to move the bytes.
@@ -144,7 +144,7 @@ impl Turn {
         let waker = Waker::from(Arc::clone(&signal));
         let mut cx = Context::from_waker(&waker);
         let mut patience = Patience::new();
-        let mut busy = 0_u32;
+        let mut polls = 0_u32;
         loop {
             signal.rearm();
             if let Poll::Ready(output) = future.as_mut().poll(&mut cx) {
@@ -153,16 +153,16 @@ impl Turn {
             let Some(mover) = &mut self.mover else {
                 continue;
             };
-            // A future that has more to do has more to send, too: that goes out together. It is kept
-            // neither from sending nor from reading for long.
-            if signal.is_set() {
-                busy = busy.wrapping_add(1);
-                if busy.is_multiple_of(POLLS) {
-                    mover.advance(&mut cx);
+            // What it has for the controller goes out at once, to be worked on while it does the rest.
+            let busy = signal.is_set();
+            mover.send(&mut cx);
+            if busy {
+                polls = polls.wrapping_add(1);
+                if polls.is_multiple_of(POLLS) {
+                    mover.receive(&mut cx);
                 }
                 continue;
             }
-            mover.send(&mut cx);
             if mover.is_full() {
                 // The word that there is room again may have come while it was busy.
                 mover.receive(&mut cx);

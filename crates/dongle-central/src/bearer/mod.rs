@@ -278,7 +278,7 @@ impl<'a> Bearer<'a> {
 
     /// Whether [`Bearer::poll_transmit`] has something to say.
     pub fn has_output(&self) -> bool {
-        self.next_output().is_some()
+        !self.state.commands.is_empty() || self.next_output().is_some()
     }
 
     /// Whether a response is waited for, or something waits to be sent.
@@ -347,8 +347,7 @@ impl<'a> Bearer<'a> {
                     state: &mut self.state.commands,
                     bytes: self.commands,
                 };
-                let len = ring.front().map_or(0, |record| copy(record.data, out));
-                ring.pop();
+                let len = ring.take_front().map_or(0, |data| copy(data, out));
                 // Who waits for room comes back when it is worth it: for many commands at a time.
                 if ring.has_much_room() {
                     self.waiters.wake_all();

@@ -27,6 +27,11 @@ impl RingState {
             next: 0,
         }
     }
+
+    /// Whether there is no record.
+    pub const fn is_empty(&self) -> bool {
+        self.first == self.next
+    }
 }
 
 /// The place of one record, which stays meaningful when the record is gone.
@@ -89,7 +94,7 @@ impl Ring<'_> {
 
     /// Whether there is no record.
     pub fn is_empty(&self) -> bool {
-        self.state.first == self.state.next
+        self.state.is_empty()
     }
 
     /// Appends a record made of `head` and `tail`; false if it finds no room.
@@ -135,10 +140,16 @@ impl Ring<'_> {
 
     /// Removes the oldest record.
     pub fn pop(&mut self) {
-        let Some(record) = self.front() else { return };
-        let (at, len) = (record.cursor.at, record.data.len());
-        self.state.read = at + RECORD_OVERHEAD + len;
+        let _ = self.take_front();
+    }
+
+    /// Removes the oldest record; its data.
+    pub fn take_front(&mut self) -> Option<&[u8]> {
+        let Record { cursor, data, .. } = self.front()?;
+        let (from, len) = (cursor.at + RECORD_OVERHEAD, data.len());
+        self.state.read = from + len;
         self.state.first = self.state.first.wrapping_add(1);
+        self.bytes.get(from..from + len)
     }
 
     /// Removes all records; the next one will be at the front of the slice.

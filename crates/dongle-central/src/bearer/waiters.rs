@@ -2,7 +2,7 @@
 
 use core::task::Waker;
 
-/// A set of wakers of fixed size.
+/// A set of wakers of fixed size: those there are stand in front, since they leave all at once.
 #[derive(Debug)]
 pub(super) struct Waiters<'a>(pub(super) &'a mut [Option<Waker>]);
 
@@ -23,10 +23,8 @@ impl Waiters<'_> {
     }
 
     pub(super) fn wake_all(&mut self) {
-        for place in self.0.iter_mut() {
-            if let Some(waker) = place.take() {
-                waker.wake();
-            }
+        for waker in self.0.iter_mut().map_while(Option::take) {
+            waker.wake();
         }
     }
 }

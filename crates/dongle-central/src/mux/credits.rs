@@ -144,12 +144,12 @@ impl Credits {
     /// Takes a credit for a packet; false if there is none.
     #[must_use]
     pub fn take(&mut self, handle: u16, owner: Owner) -> bool {
-        if !self.available(handle) {
-            return false;
-        }
         let Some(link) = self.links.iter_mut().find(|l| l.handle == handle) else {
             return false;
         };
+        if self.used >= self.total || link.count >= MOST_PER_LINK {
+            return false;
+        }
         if owner == Owner::Host {
             link.hosts |= 1 << link.count;
         }

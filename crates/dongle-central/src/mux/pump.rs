@@ -13,8 +13,11 @@ use super::{Failure, Mux, MuxError, PACKETS_PER_TURN, ReportHandler};
 use crate::bearer::{Bearer, Output};
 use crate::links::{LinkId, LinkPhase, Links, MAX_LINKS, Reason};
 
-/// From a buffer of this size on, several frames are written at a time.
+/// From a buffer of this size on, several frames of a link are written at a time.
 const BATCHED: usize = 1024;
+/// Frames that go out in a row then: what the host does besides, in each of its turns, costs as much as
+/// several of them.
+const BATCH: u8 = 32;
 
 /// Packet Boundary Flags of the first packet of a frame and of the others (Core Vol 4 Part E, 5.4.2).
 const BEGINS: u16 = 0b00;
@@ -114,6 +117,10 @@ where
         frame: &mut [u8],
         mut now: Instant,
     ) -> Result<(), MuxError> {
+        let most = match BUFFER >= BATCHED {
+            true => BATCH,
+            false => PACKETS_PER_TURN,
+        };
         let mut frames = 0;
         loop {
             let mut sent = false;
@@ -141,7 +148,7 @@ where
                 return Ok(());
             }
             self.state.borrow_mut().listen(now);
-            if rounds.due != 0 && frames >= PACKETS_PER_TURN {
+            if rounds.due != 0 && frames >= most {
                 frames = 0;
                 yield_now().await;
                 now = Instant::now();
@@ -269,7 +276,7 @@ fn write_commands(
 ) -> usize {
     let longest = L2CAP_HEADER + bearer.mtu().size();
     let mut len = 0;
-    for _ in 1..spare.min(usize::from(PACKETS_PER_TURN)) {
+    for _ in 1..spare.min(usize::from(BATCH)) {
         let room = out.get_mut(at + len..).unwrap_or_default();
         match bearer.next_output() {
             Some(Output::Command) if room.len() >= longest => {

@@ -265,12 +265,12 @@ impl Turns {
     /// Waits for the credit of the next packet in the frame that was begun; false: the connection
     /// is gone.
     pub fn poll_att_packet(&mut self, handle: u16, cx: &mut Context<'_>) -> Poll<bool> {
-        if !self.credits.is_connected(handle) {
-            return Poll::Ready(false);
-        }
         if self.credits.take(handle, Owner::Att) {
             self.last = Owner::Att;
             return Poll::Ready(true);
+        }
+        if !self.credits.is_connected(handle) {
+            return Poll::Ready(false);
         }
         self.register_pump(cx.waker());
         Poll::Pending

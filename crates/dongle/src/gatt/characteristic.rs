@@ -268,7 +268,10 @@ impl<'a> Write<'a> {
                     .await;
                 written.map_err(|e| held.explain(e))
             }
-            WriteMode::WithResponse => write_value(held, place, self.value, patience).await,
+            // In a box of its own: the one above is made for each of a million commands, too.
+            WriteMode::WithResponse => {
+                Box::pin(write_value(held, place, self.value, patience)).await
+            }
         }
     }
 }

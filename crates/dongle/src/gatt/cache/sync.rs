@@ -68,7 +68,8 @@ impl Held {
         match self.database.standing(place) {
             Standing::Good => Ok(()),
             Standing::Changed => Err(Error::ServiceChanged(place.handle)),
-            Standing::Doubtful => self.inspect(place, patience).await,
+            // Seldom, and large.
+            Standing::Doubtful => Box::pin(self.inspect(place, patience)).await,
         }
     }
 
