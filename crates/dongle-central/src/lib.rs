@@ -16,6 +16,10 @@
 //! - [`central`]: scan, connect and hold connections, on trouble-host.
 //! - [`security`]: pairing, bonds, and how safe a link is.
 //! - [`client`]: the GATT client a program calls.
+//!
+//! Of the features, `channels` alone is on by default: L2CAP channels on trouble-host. Firmware that
+//! opens none is 1.4 KB smaller without it. `security` is pairing and bonds, `legacy-pairing` that with
+//! devices from before Bluetooth 4.2, `many-links` room for 32 connections instead of 4.
 #![no_std]
 #![forbid(unsafe_code)]
 

@@ -14,7 +14,7 @@ use trouble_host::PacketPool;
 use super::command::Command;
 use super::{Central, Error};
 use crate::links::Links;
-use crate::mux::{Lull, ParameterRequest, ReportHandler};
+use crate::mux::{HOLDS, Lull, ParameterRequest, ReportHandler};
 
 /// How many chores go on side by side.
 const CHORES: u8 = if cfg!(feature = "security") { 3 } else { 2 };
@@ -109,7 +109,7 @@ where
             }
         }
         let passes = self.mux.passes();
-        if passes != self.passed.get() {
+        if HOLDS && passes != self.passed.get() {
             let command = Command::new(&LeReadLocalSupportedFeatures::new());
             return Some((command, Errand::Stir(passes)));
         }

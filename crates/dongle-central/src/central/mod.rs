@@ -4,6 +4,7 @@
 //! of it lives on one task's executor; what a [`Client`](crate::client::Client) does may run
 //! elsewhere.
 
+#[cfg(feature = "channels")]
 mod channels;
 mod chores;
 mod command;

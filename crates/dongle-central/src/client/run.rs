@@ -93,7 +93,7 @@ impl<L: Links + Clone, P: Procedure, B: AsRef<[u8]> + AsMut<[u8]>> Run<L, P, B> 
 
 impl<L: Links + Clone, P: Procedure, B> Drop for Run<L, P, B> {
     fn drop(&mut self) {
-        if self.queued_write {
+        if P::QUEUES && self.queued_write {
             let cancel = self.procedure.cancel().is_some();
             let _ = self
                 .client

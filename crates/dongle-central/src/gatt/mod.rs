@@ -73,6 +73,12 @@ pub trait Procedure: Send {
     /// What comes out one by one. It may borrow from the response.
     type Item<'p>;
 
+    /// Whether it may use the server's queue of prepared writes, so that it may have to [`cancel`]
+    /// what is there. The others' runs need no code for that.
+    ///
+    /// [`cancel`]: Procedure::cancel
+    const QUEUES: bool = false;
+
     /// Writes the next request to the beginning of `out` and returns its length, at most `mtu`;
     /// `None` when there is nothing more to ask.
     fn request(&mut self, mtu: Mtu, out: &mut [u8]) -> Result<Option<usize>, ProcedureError>;

@@ -146,6 +146,7 @@ impl<'v> QueuedWrite<'v> {
 
 impl Procedure for QueuedWrite<'_> {
     type Item<'p> = Infallible;
+    const QUEUES: bool = true;
 
     fn request(&mut self, mtu: Mtu, out: &mut [u8]) -> Result<Option<usize>, ProcedureError> {
         let (request, step) = match self.step {

@@ -60,6 +60,8 @@ pub(crate) use packet::{Emit, Outgoing, Sink, Written};
 use commands::Commands;
 use packet::{Head, Raw, RawPacket, SecurityPrefix};
 
+/// Whether packets are ever held back from trouble-host.
+pub(crate) const HOLDS: bool = cfg!(any(feature = "channels", feature = "security"));
 /// Packets that bearers take, or send, in a row before other tasks get their turn.
 const PACKETS_PER_TURN: u8 = 8;
 
@@ -226,6 +228,11 @@ impl<'l, T: Transport, L: Links, R: ReportHandler, const BUFFER: usize> Mux<'l, 
         self.state.borrow().handle_of(id)
     }
 
+    /// The link of a connection that the controller has.
+    pub(crate) fn link(&self, handle: u16) -> Option<LinkId> {
+        self.state.borrow().link(handle)
+    }
+
     /// Whether [`Mux::run`] has something to do since it was polled last.
     pub(crate) fn is_due(&self) -> bool {
         self.state.borrow_mut().turns().pump_is_due()
@@ -261,6 +268,7 @@ impl<'l, T: Transport, L: Links, R: ReportHandler, const BUFFER: usize> Mux<'l, 
     }
 
     /// Has trouble-host see an ACL packet that was held back, before the next from the controller.
+    #[cfg(feature = "channels")]
     pub(crate) fn pass(&self, packet: [u8; CLOSING]) {
         self.state.borrow_mut().pass(packet);
     }
@@ -333,8 +341,8 @@ impl<'l, T: Transport, L: Links, R: ReportHandler, const BUFFER: usize> Mux<'l, 
     ) -> Result<(PacketKind, usize), MuxError> {
         let taken = Cell::new(0);
         loop {
-            let passed = self.state.borrow_mut().passed(self.links);
-            if let (Some(packet), Some(place)) = (passed, buffer.first_chunk_mut()) {
+            let passed = HOLDS.then(|| self.state.borrow_mut().passed(self.links));
+            if let (Some(packet), Some(place)) = (passed.flatten(), buffer.first_chunk_mut()) {
                 *place = packet;
                 let data = usize::from(u16::from_le_bytes([packet[2], packet[3]]));
                 return Ok((PacketKind::AclData, packet.len().min(4 + data)));
@@ -416,10 +424,10 @@ impl<'l, T: Transport, L: Links, R: ReportHandler, const BUFFER: usize> Mux<'l, 
                 unsent.what = Some(Claim::Command(head.opcode()));
             }
             PacketKind::AclData => {
-                if head.begins_security() {
+                if cfg!(feature = "security") && head.begins_security() {
                     let mut prefix = SecurityPrefix::default();
                     packet.emit(&mut prefix);
-                    if let Some(id) = self.links.find(head.handle()) {
+                    if let Some(id) = self.link(head.handle()) {
                         self.links.with_link(id, |link| {
                             link.info.guard.outbound(prefix.frame());
                             link.bearer.changed();
@@ -449,9 +457,9 @@ impl<'l, T: Transport, L: Links, R: ReportHandler, const BUFFER: usize> Mux<'l, 
         let outgoing = &mut *outgoing.0;
         outgoing.clear();
         packet.emit(outgoing);
-        if kind == PacketKind::AclData && head.begins_signal() {
+        if cfg!(feature = "channels") && kind == PacketKind::AclData && head.begins_signal() {
             let frame = outgoing.bytes_mut().get_mut(4..).unwrap_or_default();
-            if let Some(id) = self.links.find(head.handle()) {
+            if let Some(id) = self.link(head.handle()) {
                 let see = |link: &mut Link<'_>| link.info.sdus.outbound(frame);
                 if let Some(cid) = self.links.with_link(id, see).flatten() {
                     for index in (0..self.links.capacity()).filter(|index| *index != id.index()) {

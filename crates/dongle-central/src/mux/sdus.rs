@@ -7,8 +7,14 @@
 use heapless::Vec;
 use trouble_host::config::L2CAP_RX_QUEUE_SIZE;
 
+/// Whether there are channels at all. Without, what follows is little code, and remembers nothing.
+const ANY: bool = cfg!(feature = "channels");
 /// Channels at a time that are kept track of.
-const CHANNELS: usize = if cfg!(feature = "many-links") { 16 } else { 2 };
+const CHANNELS: usize = match (ANY, cfg!(feature = "many-links")) {
+    (true, true) => 16,
+    (true, false) => 2,
+    (false, _) => 0,
+};
 /// The first channel that is given out, rather than fixed.
 const FIRST_DYNAMIC: u16 = 0x0040;
 /// The signalling channel, and commands on it.
@@ -119,6 +125,9 @@ impl Sdus {
     /// credits in it (Core Vol 3 Part A, 4.22 to 4.24). The channel that it gives out, if it does:
     /// one that is no other connection's any more.
     pub fn outbound(&mut self, frame: &mut [u8]) -> Option<u16> {
+        if !ANY {
+            return None;
+        }
         if let [_, _, _, _, DISCONNECTION_RESPONSE, ..] = *frame {
             self.close_overrun(frame);
             return None;
@@ -190,7 +199,7 @@ impl Sdus {
             _ => return,
         };
         let named = u16::from_le_bytes([*cid[0], *cid[1]]);
-        if !self.channels.iter().any(|channel| channel.cid == named) {
+        if !ANY || !self.channels.iter().any(|channel| channel.cid == named) {
             for (to, from) in cid.into_iter().zip(NOBODYS) {
                 *to = from;
             }
@@ -206,7 +215,7 @@ impl Sdus {
         if cid < FIRST_DYNAMIC {
             return cid != CID_SIGNALLING || is_one_command(len, payload);
         }
-        let is_full = self.channels.is_full();
+        let is_full = ANY && self.channels.is_full();
         let Some(channel) = self.channel(cid) else {
             // Another connection's, or nobody's; or one too many to be kept track of.
             return is_full && payload.len() >= 2;
@@ -239,7 +248,8 @@ impl Sdus {
 
     /// Whether an ACL packet closes a channel that is still read. It is held back.
     pub fn holds(&mut self, packet: &[u8]) -> bool {
-        let Ok(packet) = <[u8; CLOSING]>::try_from(packet) else {
+        let packet = <[u8; CLOSING]>::try_from(packet);
+        let Some(packet) = packet.ok().filter(|_| ANY) else {
             return false;
         };
         let [.., l0, l1, c0, c1, code, _, _, _, d0, d1, _, _] = packet;
@@ -294,7 +304,8 @@ impl Sdus {
     }
 
     fn channel(&mut self, cid: u16) -> Option<&mut Channel> {
-        self.channels.iter_mut().find(|channel| channel.cid == cid)
+        let mut channels = self.channels.iter_mut().filter(|_| ANY);
+        channels.find(|channel| channel.cid == cid)
     }
 }
 
@@ -334,7 +345,7 @@ fn closing(handle: u16, cid: u16) -> [u8; CLOSING] {
     ]
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "channels"))]
 mod tests {
     use super::*;
 
@@ -552,5 +563,25 @@ mod tests {
             assert!(sdus.may_pass(1, &[2, 0, 0x40, 0, 0, 0]));
         }
         assert_eq!(given(&mut sdus, 200), 200);
+    }
+}
+
+#[cfg(all(test, not(feature = "channels")))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn without_channels_only_what_is_on_fixed_ones_passes_and_none_is_closed() {
+        let mut sdus = Sdus::NONE;
+        let mut request = [
+            14, 0, 5, 0, 0x14, 1, 10, 0, 0x80, 0, 0x40, 0, 0, 1, 0, 1, 1, 0,
+        ];
+        assert_eq!(sdus.outbound(&mut request), None);
+        assert!(!sdus.may_pass(1, &[2, 0, 0x40, 0, 0, 0]));
+        let mut close = [8, 0, 5, 0, 0x06, 1, 4, 0, 0x40, 0, 0x41, 0];
+        assert!(sdus.may_pass(1, &close));
+        sdus.correct(&mut close);
+        assert_eq!(close[8..10], NOBODYS);
+        assert!(!sdus.holds(&[1, 0x20, 12, 0, 8, 0, 5, 0, 6, 9, 4, 0, 0x40, 0, 0x41, 0]));
     }
 }

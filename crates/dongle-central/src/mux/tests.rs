@@ -252,6 +252,7 @@ fn a_side_that_lost_interest_does_not_hold_up_the_other() {
     assert!(bench.att_sends());
 }
 
+#[cfg(feature = "channels")]
 #[test]
 fn a_peer_has_no_say_on_the_channels_of_another() {
     let mut bench = Bench::connected(2);

@@ -423,7 +423,8 @@ impl MuxState {
         }
     }
 
-    fn link(&self, handle: u16) -> Option<LinkId> {
+    /// The link of a connection that has not ended in the controller.
+    pub fn link(&self, handle: u16) -> Option<LinkId> {
         self.links
             .iter()
             .find(|(h, _)| *h == handle)
