@@ -22,6 +22,7 @@ use trouble_host::prelude::*;
 
 const CONNECTIONS: usize = if cfg!(feature = "four") { 4 } else { 1 };
 const CHANNELS: usize = 1;
+const ADVERTISING_SETS: usize = 1;
 const SERVICES: usize = 1;
 
 const HEART_RATE: Uuid = Uuid::new_short(0x180D);
@@ -34,7 +35,7 @@ const ADDRESS: [u8; 6] = [0x5E, 0x1F, 0x00, 0xAC, 0xEE, 0xC3];
 type Controller = ExternalController<HciTransport, 4>;
 type Pool = DefaultPacketPool;
 type HeartStack = Stack<'static, Controller, Pool>;
-type Resources = HostResources<Pool, CONNECTIONS, CHANNELS>;
+type Resources = HostResources<Pool, CONNECTIONS, CHANNELS, ADVERTISING_SETS, CONNECTIONS>;
 
 static RESOURCES: StaticCell<Resources> = StaticCell::new();
 static STACK: StaticCell<HeartStack> = StaticCell::new();
@@ -88,15 +89,7 @@ fn advertises_heart_rate(data: &[u8]) -> bool {
 #[embassy_executor::main]
 async fn main(spawner: Spawner) {
     board::init();
-    let resources = RESOURCES.init_with(Resources::new);
-    let stack = trouble_host::new(ExternalController::new(hci::open()), resources)
-        .set_random_address(Address::new(AddrKind::RANDOM, BdAddr::new(ADDRESS)))
-        .build();
-    let stack: &HeartStack = STACK.init(stack);
-    let finder: &Finder = FINDER.init(Finder {
-        found: Signal::new(),
-        radio: Mutex::new(()),
-    });
+    let (stack, finder) = set_up();
     let mut runner = stack.runner();
 
     for _ in 0..CONNECTIONS {
@@ -107,6 +100,21 @@ async fn main(spawner: Spawner) {
     let _ = runner.run_with_handler(finder).await;
     println!("the controller failed");
     board::exit(false)
+}
+
+/// Puts everything in its place. Not in `main`, whose frame lies below whatever runs later:
+/// trouble-host's resources come about on the stack.
+#[inline(never)]
+fn set_up() -> (&'static HeartStack, &'static Finder) {
+    let resources = RESOURCES.init_with(Resources::new);
+    let stack = trouble_host::new(ExternalController::new(hci::open()), resources)
+        .set_random_address(Address::new(AddrKind::RANDOM, BdAddr::new(ADDRESS)))
+        .build();
+    let finder = FINDER.init(Finder {
+        found: Signal::new(),
+        radio: Mutex::new(()),
+    });
+    (STACK.init(stack), finder)
 }
 
 /// Follows one sensor. The last that is done ends the program.

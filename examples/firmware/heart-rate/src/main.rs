@@ -21,20 +21,21 @@ use dongle_central::central::{Central, Controller, HostStack};
 use dongle_central::links::Address;
 use dongle_central::mux::Mux;
 use embassy_executor::Spawner;
-use static_cell::StaticCell;
+use static_cell::{ConstStaticCell, StaticCell};
 use trouble_host::HostResources;
 use trouble_host::prelude::DefaultPacketPool;
 
 use finder::Finder;
-use sizes::{CHANNELS, CONNECTIONS, Links, PACKET};
+use sizes::{ADVERTISING_SETS, CHANNELS, CONNECTIONS, HOST_BONDS, Links, PACKET};
 
 type HeartMux = Mux<'static, HciTransport, Links, Finder, PACKET>;
 type HeartStack = HostStack<'static, HciTransport, Links, DefaultPacketPool, Finder, PACKET>;
 type HeartCentral =
     Central<'static, 'static, HciTransport, Links, DefaultPacketPool, Finder, PACKET>;
-type Resources = HostResources<DefaultPacketPool, CONNECTIONS, CHANNELS>;
+type Resources =
+    HostResources<DefaultPacketPool, CONNECTIONS, CHANNELS, ADVERTISING_SETS, HOST_BONDS>;
 
-static LINKS: StaticCell<Links> = StaticCell::new();
+static LINKS: ConstStaticCell<Links> = ConstStaticCell::new(Links::new());
 static MUX: StaticCell<HeartMux> = StaticCell::new();
 static RESOURCES: StaticCell<Resources> = StaticCell::new();
 static STACK: StaticCell<HeartStack> = StaticCell::new();
@@ -49,15 +50,7 @@ const ADDRESS: [u8; 6] = [0x5E, 0x1F, 0x00, 0xAC, 0xEE, 0xC3];
 #[embassy_executor::main]
 async fn main(spawner: Spawner) {
     board::init();
-    let links: &Links = LINKS.init_with(Links::new);
-    let mux: &HeartMux = MUX.init(Mux::new(hci::open(), links, Finder::new()));
-    let resources = RESOURCES.init_with(Resources::new);
-    let stack = trouble_host::new(Controller::new(mux), resources)
-        .set_random_address(Address::random(ADDRESS))
-        .build();
-    let stack: &HeartStack = STACK.init(stack);
-    let central: &HeartCentral = CENTRAL.init(Central::new(mux, stack));
-
+    let central = set_up();
     for _ in 0..CONNECTIONS {
         if let Ok(token) = follow(central) {
             spawner.spawn(token);
@@ -66,6 +59,19 @@ async fn main(spawner: Spawner) {
     central.run().await;
     println!("the controller failed");
     board::exit(false)
+}
+
+/// Puts everything in its place. Not in `main`, whose frame lies below whatever runs later:
+/// trouble-host's resources come about on the stack.
+#[inline(never)]
+fn set_up() -> &'static HeartCentral {
+    let mux: &HeartMux = MUX.init(Mux::new(hci::open(), LINKS.take(), Finder::new()));
+    let resources = RESOURCES.init_with(Resources::new);
+    let stack = trouble_host::new(Controller::new(mux), resources)
+        .set_random_address(Address::random(ADDRESS))
+        .build();
+    let stack: &HeartStack = STACK.init(stack);
+    CENTRAL.init(Central::new(mux, stack))
 }
 
 /// Follows one sensor. The last that is done ends the program.
