@@ -16,6 +16,8 @@ mod commands;
 mod credits;
 mod events;
 mod news;
+#[cfg(feature = "security")]
+mod pace;
 mod packet;
 #[cfg(feature = "security")]
 mod private;
@@ -82,6 +84,9 @@ pub struct Mux<'l, T: Transport, L, R = (), const BUFFER: usize = 259> {
     /// Who we are, while we go by private addresses.
     #[cfg(feature = "security")]
     privacy: RefCell<Option<crate::security::Privacy>>,
+    /// Whether trouble-host was given something that it tells of.
+    #[cfg(feature = "security")]
+    told: Cell<bool>,
 }
 
 /// What ends the controller.
@@ -152,6 +157,8 @@ impl<'l, T: Transport, L: Links, R: ReportHandler, const BUFFER: usize> Mux<'l, 
             cause: Cell::new(None),
             #[cfg(feature = "security")]
             privacy: RefCell::new(None),
+            #[cfg(feature = "security")]
+            told: Cell::new(false),
         }
     }
 
@@ -340,9 +347,13 @@ impl<'l, T: Transport, L: Links, R: ReportHandler, const BUFFER: usize> Mux<'l, 
         buffer: &mut [u8],
     ) -> Result<(PacketKind, usize), MuxError> {
         let taken = Cell::new(0);
+        #[cfg(feature = "security")]
+        self.keep_pace().await;
         loop {
             let passed = HOLDS.then(|| self.state.borrow_mut().passed(self.links));
             if let (Some(packet), Some(place)) = (passed.flatten(), buffer.first_chunk_mut()) {
+                #[cfg(feature = "security")]
+                self.tells(PacketKind::AclData, &packet);
                 *place = packet;
                 let data = usize::from(u16::from_le_bytes([packet[2], packet[3]]));
                 return Ok((PacketKind::AclData, packet.len().min(4 + data)));
@@ -378,6 +389,8 @@ impl<'l, T: Transport, L: Links, R: ReportHandler, const BUFFER: usize> Mux<'l, 
                     let packet = packet.get(..len).unwrap_or_default();
                     let is_answer = kind == PacketKind::Event && self.take_answer(packet);
                     if !is_answer {
+                        #[cfg(feature = "security")]
+                        self.tells(kind, packet);
                         #[cfg(feature = "security")]
                         let len = self.sign(kind, buffer, len);
                         return Ok((kind, len));

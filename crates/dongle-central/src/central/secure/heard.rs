@@ -17,7 +17,8 @@ use crate::security::{Agent, Bond, Key, OobData, OutOfBand, PairingFailure, Pass
 pub(in crate::central) struct Pairing {
     /// Whether somebody pairs, and on which connection.
     pub(super) handle: Option<u16>,
-    pub(super) steps: Deque<Step, 8>,
+    /// A question or two, and the end.
+    pub(super) steps: Deque<Step, 4>,
     /// When those who wait here have to look again.
     pub(super) alarm: Option<Instant>,
 }
