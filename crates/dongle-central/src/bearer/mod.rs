@@ -144,7 +144,7 @@ impl Counters {
 /// The memory of one bearer, lent for the time of one use.
 ///
 /// The largest MTU the bearer offers follows from it: a call's share of `call_bytes`, and the room
-/// for two values in `indications` and one in `notifications`.
+/// for two values in `indications`, if any can be subscribed to, and one in `notifications`.
 #[derive(Debug)]
 pub struct BearerStorage<'a> {
     /// The state.
@@ -153,11 +153,11 @@ pub struct BearerStorage<'a> {
     pub calls: &'a mut [Call],
     /// Divided evenly among `calls`: each one's request, then its response.
     pub call_bytes: &'a mut [u8],
-    /// Commands that wait for a controller buffer.
+    /// Commands that wait for a controller buffer. Empty: none can be sent.
     pub commands: &'a mut [u8],
     /// Notified values that wait for their readers: a value costs its length and 4 bytes.
     pub notifications: &'a mut [u8],
-    /// Indicated values that wait for their readers.
+    /// Indicated values that wait for their readers. Empty: none can be subscribed to.
     pub indications: &'a mut [u8],
     /// One entry for each subscription.
     pub subscribers: &'a mut [Subscriber],
@@ -254,12 +254,13 @@ impl<'a> Bearer<'a> {
 
     /// The largest MTU this bearer's memory can serve. It is what the peer is offered.
     pub fn largest_mtu(&self) -> Mtu {
-        let value = usize::min(
-            self.notifications
-                .len()
-                .saturating_sub(ring::RECORD_OVERHEAD),
-            (self.indications.len() / 2).saturating_sub(ring::RECORD_OVERHEAD),
-        );
+        let notified = self.notifications.len();
+        let room = match self.indications.len() / 2 {
+            // None can be subscribed to.
+            0 => notified,
+            indicated => usize::min(notified, indicated),
+        };
+        let value = room.saturating_sub(ring::RECORD_OVERHEAD);
         let octets = usize::min(self.call_share(), value + 3);
         let octets = u16::try_from(octets).unwrap_or(u16::MAX);
         Mtu::clamped(octets.min(self.state.longest))

@@ -48,7 +48,7 @@ pub enum Received {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum SubscribeError {
-    /// All places for subscriptions are taken.
+    /// All places for subscriptions are taken, or there is no room for indicated values at all.
     Full,
     /// The bearer has ended.
     Closed,
@@ -110,6 +110,9 @@ impl Bearer<'_> {
     ) -> Result<SubscriptionId, SubscribeError> {
         if !self.state.open {
             return Err(SubscribeError::Closed);
+        }
+        if kind == ValueKind::Indication && self.indications.is_empty() {
+            return Err(SubscribeError::Full);
         }
         let cursor = self.ring(kind).end();
         let (index, place) = self

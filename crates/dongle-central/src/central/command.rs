@@ -62,19 +62,19 @@ where
     /// The same with a command that is written out.
     pub(super) async fn tell_it(&self, command: Command) -> Result<(), Error<T::Error>> {
         self.controller_info().await;
-        self.send(command).await.map(drop)
+        self.send(&command).await.map(drop)
     }
 
     /// Asks the controller something.
     pub(super) async fn ask<C: SyncCmd>(&self, command: &C) -> Result<C::Return, Error<T::Error>> {
-        let answer = self.send(Command::new(command)).await?;
+        let answer = self.send(&Command::new(command)).await?;
         let returned = answer.decode::<C::Return>();
         returned.map_err(|e| Error::Host(trouble_host::Error::HciDecode(e)))
     }
 
     /// Sends a command.
-    pub(super) async fn send(&self, command: Command) -> Result<Answer<'a>, Error<T::Error>> {
-        Ok(self.mux.command(command.opcode, &command).await?)
+    pub(super) async fn send(&self, command: &Command) -> Result<Answer<'a>, Error<T::Error>> {
+        Ok(self.mux.command(command.opcode, command).await?)
     }
 }
 

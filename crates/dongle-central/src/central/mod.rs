@@ -257,7 +257,7 @@ where
             Command::new(&LeSetEventMask::new(mask)),
             Command::new(&SetEventMask::new(events)),
         ] {
-            if let Err(e) = self.send(command).await {
+            if let Err(e) = self.send(&command).await {
                 warn!("the controller refuses our event masks: {:?}", e);
             }
         }

@@ -14,19 +14,24 @@ use crate::bearer::{Bearer, BearerState, BearerStorage, Call, Subscriber};
 /// - `PDU`: one more than the largest ATT MTU to offer; 248 lets a PDU fill one data packet.
 /// - `CALLS`: requests that may wait at a time.
 /// - `SUBSCRIPTIONS`: as many.
-/// - `QUEUE`: bytes for notified values, and as many for commands.
+/// - `QUEUE`: bytes for notified values.
+/// - `COMMANDS`: bytes for commands, as many if nothing else is said; 0 where none are sent.
+/// - `INDICATED`: longest indicated values that have room, 2 if nothing else is said; 0 where none are
+///   subscribed to.
 #[derive(Debug)]
 pub struct LinkMemory<
     const PDU: usize,
     const CALLS: usize,
     const SUBSCRIPTIONS: usize,
     const QUEUE: usize,
+    const COMMANDS: usize = QUEUE,
+    const INDICATED: usize = 2,
 > {
     state: Lazy<CALLS, SUBSCRIPTIONS>,
     call_bytes: [[u8; PDU]; CALLS],
-    commands: [u8; QUEUE],
+    commands: [u8; COMMANDS],
     notifications: [u8; QUEUE],
-    indications: [[u8; PDU]; 2],
+    indications: [[u8; PDU]; INDICATED],
     pdu: [u8; PDU],
 }
 
@@ -71,17 +76,29 @@ impl<const CALLS: usize, const SUBSCRIPTIONS: usize> Lazy<CALLS, SUBSCRIPTIONS> 
     }
 }
 
-impl<const PDU: usize, const CALLS: usize, const SUBSCRIPTIONS: usize, const QUEUE: usize>
-    LinkMemory<PDU, CALLS, SUBSCRIPTIONS, QUEUE>
+impl<
+    const PDU: usize,
+    const CALLS: usize,
+    const SUBSCRIPTIONS: usize,
+    const QUEUE: usize,
+    const COMMANDS: usize,
+    const INDICATED: usize,
+> LinkMemory<PDU, CALLS, SUBSCRIPTIONS, QUEUE, COMMANDS, INDICATED>
 {
     /// Memory that nobody uses yet.
     pub const fn new() -> Self {
+        const {
+            assert!(
+                INDICATED != 1,
+                "one is confirmed when the next has room, too"
+            )
+        }
         Self {
             state: Lazy::Unused,
             call_bytes: [[0; PDU]; CALLS],
-            commands: [0; QUEUE],
+            commands: [0; COMMANDS],
             notifications: [0; QUEUE],
-            indications: [[0; PDU]; 2],
+            indications: [[0; PDU]; INDICATED],
             pdu: [0; PDU],
         }
     }
@@ -107,13 +124,22 @@ impl<const PDU: usize, const CALLS: usize, const SUBSCRIPTIONS: usize, const QUE
     }
 }
 
-impl<const PDU: usize, const CALLS: usize, const SUBSCRIPTIONS: usize, const QUEUE: usize> Default
-    for LinkMemory<PDU, CALLS, SUBSCRIPTIONS, QUEUE>
+impl<
+    const PDU: usize,
+    const CALLS: usize,
+    const SUBSCRIPTIONS: usize,
+    const QUEUE: usize,
+    const COMMANDS: usize,
+    const INDICATED: usize,
+> Default for LinkMemory<PDU, CALLS, SUBSCRIPTIONS, QUEUE, COMMANDS, INDICATED>
 {
     fn default() -> Self {
         Self::new()
     }
 }
+
+/// One link's memory, and its lock.
+type Place<M, Memory> = Mutex<M, RefCell<Memory>>;
 
 /// `LINKS` links, each with a [`LinkMemory`] of its own, behind locks of type `M`.
 #[derive(Debug)]
@@ -124,8 +150,10 @@ pub struct StaticLinks<
     const CALLS: usize,
     const SUBSCRIPTIONS: usize,
     const QUEUE: usize,
+    const COMMANDS: usize = QUEUE,
+    const INDICATED: usize = 2,
 > {
-    places: [Mutex<M, RefCell<LinkMemory<PDU, CALLS, SUBSCRIPTIONS, QUEUE>>>; LINKS],
+    places: [Place<M, LinkMemory<PDU, CALLS, SUBSCRIPTIONS, QUEUE, COMMANDS, INDICATED>>; LINKS],
     doorbell: Doorbell,
 }
 
@@ -136,7 +164,9 @@ impl<
     const CALLS: usize,
     const SUBSCRIPTIONS: usize,
     const QUEUE: usize,
-> StaticLinks<M, LINKS, PDU, CALLS, SUBSCRIPTIONS, QUEUE>
+    const COMMANDS: usize,
+    const INDICATED: usize,
+> StaticLinks<M, LINKS, PDU, CALLS, SUBSCRIPTIONS, QUEUE, COMMANDS, INDICATED>
 {
     /// Links that nobody uses yet.
     pub const fn new() -> Self {
@@ -155,7 +185,9 @@ impl<
     const CALLS: usize,
     const SUBSCRIPTIONS: usize,
     const QUEUE: usize,
-> Default for StaticLinks<M, LINKS, PDU, CALLS, SUBSCRIPTIONS, QUEUE>
+    const COMMANDS: usize,
+    const INDICATED: usize,
+> Default for StaticLinks<M, LINKS, PDU, CALLS, SUBSCRIPTIONS, QUEUE, COMMANDS, INDICATED>
 {
     fn default() -> Self {
         Self::new()
@@ -169,7 +201,9 @@ impl<
     const CALLS: usize,
     const SUBSCRIPTIONS: usize,
     const QUEUE: usize,
-> Links for StaticLinks<M, LINKS, PDU, CALLS, SUBSCRIPTIONS, QUEUE>
+    const COMMANDS: usize,
+    const INDICATED: usize,
+> Links for StaticLinks<M, LINKS, PDU, CALLS, SUBSCRIPTIONS, QUEUE, COMMANDS, INDICATED>
 {
     fn capacity(&self) -> usize {
         LINKS

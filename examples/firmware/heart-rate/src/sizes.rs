@@ -14,6 +14,10 @@ const CALLS: usize = 1;
 const SUBSCRIPTIONS: usize = 1;
 /// Bytes of notified values that wait to be read: one of the longest, or ten of 20 bytes.
 const QUEUE: usize = 256;
+/// Bytes of commands that wait to be sent: all that is written here is written with a response.
+const COMMANDS: usize = 0;
+/// Indicated values that have room: a heart rate is notified.
+const INDICATED: usize = 0;
 
 /// What holds an ATT PDU.
 pub const PDU: usize = MTU as usize + 1;
@@ -27,4 +31,5 @@ pub const ADVERTISING_SETS: usize = 1;
 pub const HOST_BONDS: usize = 1;
 
 /// The memory of all connections. One executor runs all tasks, so that nothing has to be locked.
-pub type Links = StaticLinks<NoopRawMutex, CONNECTIONS, PDU, CALLS, SUBSCRIPTIONS, QUEUE>;
+pub type Links =
+    StaticLinks<NoopRawMutex, CONNECTIONS, PDU, CALLS, SUBSCRIPTIONS, QUEUE, COMMANDS, INDICATED>;

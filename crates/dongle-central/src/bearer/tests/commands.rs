@@ -85,3 +85,11 @@ fn commands_do_not_outlive_their_connection() {
     rig.bearer().open();
     assert_eq!(rig.sent(), []);
 }
+
+#[test]
+fn without_memory_for_commands_none_is_taken() {
+    let mut rig = Rig::with_queues(0, 200);
+    assert_eq!(rig.command(9, &[]), Err(StartError::TooLong));
+    rig.read(3);
+    assert_eq!(rig.sent(), [0x0A, 3, 0]);
+}

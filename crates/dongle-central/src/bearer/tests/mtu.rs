@@ -19,6 +19,9 @@ fn the_memory_says_what_is_offered() {
     assert_eq!(rig.bearer().largest_mtu().get(), 53);
     let mut rig = Rig::with_queues(100, 0);
     assert_eq!(rig.bearer().largest_mtu().get(), 23);
+    let mut rig = Rig::new();
+    rig.indications = vec![];
+    assert_eq!(rig.bearer().largest_mtu().get(), 65);
     let mut rig = Rig::with_queues(100, 70_000);
     rig.call_bytes = vec![0; 4 * 65_546];
     rig.indications = vec![0; 2 * 70_000];

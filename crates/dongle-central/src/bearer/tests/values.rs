@@ -369,6 +369,20 @@ fn the_slowest_reader_holds_the_peer_back() {
 }
 
 #[test]
+fn without_memory_for_indications_none_is_subscribed_to_and_the_peer_is_not_held_up() {
+    let mut rig = Rig::new();
+    rig.indications = vec![];
+    let handle = AttributeHandle::new(7).unwrap();
+    let refused = rig.bearer().subscribe(handle, Indication);
+    assert_eq!(refused, Err(SubscribeError::Full));
+    let notified = rig.subscribe(7, Notification);
+    rig.receive(&[0x1D, 7, 0, 1]);
+    assert_eq!(rig.sent(), [0x1E]);
+    rig.receive(&[0x1B, 7, 0, 2]);
+    assert_eq!(rig.next(notified), value(&[2]));
+}
+
+#[test]
 fn unsubscribing_frees_an_indication_held_back() {
     let mut rig = Rig::new();
     let id = rig.subscribe(3, Indication);
