@@ -18,6 +18,7 @@ use trouble_host::{BleHostError, Error as HostError};
 
 use super::Host;
 use super::hold::HostConnection;
+use super::{Host, turn_on};
 use super::pool::HeapPool;
 use crate::error::Error;
 use crate::l2cap::{ChannelRequest, Ends, HostEnds, L2capRefusal};
@@ -90,7 +91,7 @@ impl<'c, 's, 'a> Host<'c, 's, 'a> {
         config: &L2capChannelConfig,
     ) -> Result<(L2capChannel<'s, HeapPool>, Option<u16>), Error> {
         // One after another, to know which is which.
-        let _turn = self.opening.lock().await;
+        let _turn = turn_on(&self.opening, id).await;
         let stack = self.central.stack();
         let created = L2capChannel::create(stack, connection.host(), spsm, config).await;
         let channel = created.map_err(explain)?;
@@ -115,7 +116,7 @@ impl<'c, 's, 'a> Host<'c, 's, 'a> {
             loop {
                 let pending = listener.next().await.map_err(|e| explain(e.into()))?;
                 if pending.spsm() == spsm {
-                    let _turn = self.opening.lock().await;
+                    let _turn = turn_on(&self.opening, id).await;
                     let channel = pending.accept(stack, config).await.map_err(explain)?;
                     return Ok((channel, self.central.keep_channel(id)));
                 }

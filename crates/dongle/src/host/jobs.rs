@@ -15,6 +15,7 @@ use futures_lite::future::or;
 use trouble_host::connection::RequestedConnParams;
 
 use super::Host;
+use super::{Host, turn_on};
 use super::hold::HostConnection;
 use crate::address::Address;
 use crate::error::Error;
@@ -126,10 +127,7 @@ impl<'c, 's, 'a> Host<'c, 's, 'a> {
         id: LinkId,
         parameters: &RequestedConnParams,
     ) -> Result<ConnectionParameters, Error> {
-        let _updates = match self.updates.get(id.index()) {
-            Some(turn) => Some(turn.lock().await),
-            None => None,
-        };
+        let _updates = turn_on(&self.updates, id).await;
         let before = self.info(id, |info| info.updates);
         {
             let _turn = self.commands.lock().await;

@@ -28,7 +28,7 @@ use embassy_time::{Duration, Instant, Timer};
 use futures_channel::{mpsc, oneshot};
 use futures_lite::future::or;
 use futures_lite::{Future as _, Stream as _};
-use futures_util::lock::Mutex as LocalMutex;
+use futures_util::lock::{Mutex as LocalMutex, MutexGuard};
 use futures_util::stream::FuturesUnordered;
 use hci_transport::HciChannel;
 use trouble_host::HostResources;
@@ -175,7 +175,7 @@ fn run(
         scanning,
         security: &shared.security,
         listening: RefCell::default(),
-        opening: LocalMutex::new(()),
+        opening: Default::default(),
         connecting: Connecting::default(),
         deadlines: Deadlines::default(),
         jobs: RefCell::default(),
@@ -206,6 +206,16 @@ fn private_address(identity: Address, shared: &Shared) -> Result<Option<Privacy>
     Ok(Some(Privacy::new(irk, identity.for_host(), [a, b, c])))
 }
 
+/// Turns on each link for itself: a device may take its time.
+type Turns = [LocalMutex<()>; MAX_CONNECTIONS];
+
+async fn turn_on(turns: &Turns, id: LinkId) -> Option<MutexGuard<'_, ()>> {
+    match turns.get(id.index()) {
+        Some(turn) => Some(turn.lock().await),
+        None => None,
+    }
+}
+
 /// The handles' side of the host thread.
 struct Host<'c, 's, 'a> {
     central: &'c HostCentral<'s, 'a>,
@@ -214,15 +224,15 @@ struct Host<'c, 's, 'a> {
     /// The connections that wait for a channel.
     listening: RefCell<HashSet<LinkId>>,
     /// Whose turn it is to open a channel.
-    opening: LocalMutex<()>,
+    opening: Turns,
     connecting: Connecting,
     deadlines: Deadlines,
     /// What is to be begun.
     jobs: RefCell<VecDeque<Job<'c, 's, 'a>>>,
     /// Whose turn it is to give the controller a command.
     commands: LocalMutex<()>,
-    /// Whose turn it is to update connection parameters, on each link: a device may take its time.
-    updates: [LocalMutex<()>; MAX_CONNECTIONS],
+    /// Whose turn it is to update connection parameters.
+    updates: Turns,
 }
 
 impl<'c, 's, 'a> Host<'c, 's, 'a> {
