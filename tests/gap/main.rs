@@ -2,6 +2,7 @@
 
 #[cfg(unix)]
 mod bumble;
+mod channels;
 mod connect;
 mod controllers;
 mod faults;

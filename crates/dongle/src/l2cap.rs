@@ -271,7 +271,7 @@ impl L2capChannel {
         std::future::poll_fn(|cx| self.poll_sent(cx)).await
     }
 
-    /// The next unit of the device; `None` when the channel is closed.
+    /// The next unit of the device; `None` when the channel is closed, or its connection has ended.
     ///
     /// # Errors
     /// [`Error::ChannelDataLost`] in the place of `None`, if not all that the device sent has come.
@@ -348,6 +348,9 @@ impl AsyncWrite for L2capChannel {
         cx: &mut Context<'_>,
         data: &[u8],
     ) -> Poll<io::Result<usize>> {
+        if data.is_empty() {
+            return Poll::Ready(Ok(0));
+        }
         ready!(self.poll_sent(cx)).map_err(io::Error::other)?;
         let ready = ready!(self.outgoing.poll_ready(cx));
         ready.map_err(|_| io::Error::from(io::ErrorKind::BrokenPipe))?;

@@ -64,6 +64,15 @@ where
             .unwrap_or(false)
     }
 
+    /// Whether more has come on a channel than the units that were read. A connection that ends takes
+    /// that along.
+    pub fn channel_has_unread(&self, id: LinkId, channel: u16, read: u32) -> bool {
+        let links = self.mux.links();
+        links
+            .with_link(id, |link| link.info.sdus.has_unread(channel, read))
+            .unwrap_or(false)
+    }
+
     /// A unit was read: [`Central::channel_read`] looks again.
     pub fn channel_progress(&self, id: LinkId) {
         self.mux.links().with_link(id, |link| link.bearer.changed());

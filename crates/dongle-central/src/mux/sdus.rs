@@ -293,6 +293,13 @@ impl Sdus {
             .any(|channel| channel.cid == cid && channel.closing.is_some())
     }
 
+    /// Whether more has come on a channel, be it a part of a unit, than the units that were read.
+    pub fn has_unread(&self, cid: u16, read: u32) -> bool {
+        self.channels
+            .iter()
+            .any(|channel| channel.cid == cid && (channel.units != read || channel.left > 0))
+    }
+
     /// Nobody reads a channel any more; the peer's closing of it, if it was held back.
     pub fn let_go(&mut self, cid: u16) -> Option<[u8; CLOSING]> {
         let channel = self

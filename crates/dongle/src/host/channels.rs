@@ -2,9 +2,9 @@
 
 use std::cell::Cell;
 use std::future::pending;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
 
-use dongle_central::links::{LinkId, Links as _, Reason};
+use dongle_central::links::{LinkId, LinkPhase, Links as _, Reason};
 use dongle_central::mux::MuxError;
 use embassy_time::Duration;
 use futures_lite::StreamExt as _;
@@ -16,10 +16,9 @@ use trouble_host::l2cap::{
 };
 use trouble_host::{BleHostError, Error as HostError};
 
-use super::Host;
 use super::hold::HostConnection;
-use super::{Host, turn_on};
 use super::pool::HeapPool;
+use super::{Host, turn_on};
 use crate::error::Error;
 use crate::l2cap::{ChannelRequest, Ends, HostEnds, L2capRefusal};
 
@@ -76,10 +75,8 @@ impl<'c, 's, 'a> Host<'c, 's, 'a> {
         let (ends, host_ends) = Ends::new(channel.peer_mtu(), channel.peer_mps());
         if reply.send(Ok(ends)).is_ok() {
             let (writer, reader) = channel.split();
-            let ended = async {
-                connection.disconnected().await;
-            };
-            or(self.run_channel(id, cid, writer, reader, host_ends), ended).await;
+            self.run_channel(&connection, cid, writer, reader, host_ends)
+                .await;
         }
     }
 
@@ -127,16 +124,16 @@ impl<'c, 's, 'a> Host<'c, 's, 'a> {
         or(accepted, ended).await
     }
 
-    /// Carries units both ways until a side closes the channel.
+    /// Carries units both ways until a side closes the channel, or the connection ends.
     async fn run_channel(
         &self,
-        id: LinkId,
+        connection: &HostConnection<'c, 's, 'a>,
         cid: Option<u16>,
         mut writer: L2capChannelWriter<'s, HeapPool>,
         mut reader: L2capChannelReader<'s, HeapPool>,
         ends: HostEnds,
     ) {
-        let stack = self.central.stack();
+        let (stack, id) = (self.central.stack(), connection.id());
         let HostEnds {
             mut outgoing,
             mut incoming,
@@ -145,6 +142,15 @@ impl<'c, 's, 'a> Host<'c, 's, 'a> {
         } = ends;
         let waiting = Cell::new(false);
         let read = Cell::new(0_u32);
+        // Before the handle hears of the end, which it does when `incoming` is gone.
+        let _taken = Taken {
+            host: self,
+            link: id,
+            channel: cid,
+            read: &read,
+            waiting: &waiting,
+            lost: &lost,
+        };
         // A unit is read, and the peer gets credits for it, when the handle has taken the one before.
         let receive = async {
             while let Ok(unit) = reader.receive_sdu(stack).await {
@@ -193,11 +199,39 @@ impl<'c, 's, 'a> Host<'c, 's, 'a> {
         let closed = async {
             let _ = open.await;
         };
-        or(or(receive, closed), or(watch, or(send, close))).await;
+        let ended = async {
+            connection.disconnected().await;
+        };
+        let work = or(or(receive, closed), or(watch, or(send, close)));
+        or(work, ended).await;
         if let Some(cid) = cid {
             self.central.let_channel_go(id, cid);
         }
         // The last handles of it gone, trouble-host disconnects it.
+    }
+}
+
+/// What a handle has of the units that came. Those that it has not go with the connection, or with
+/// the whole dongle.
+struct Taken<'h, 'c, 's, 'a> {
+    host: &'h Host<'c, 's, 'a>,
+    link: LinkId,
+    channel: Option<u16>,
+    read: &'h Cell<u32>,
+    /// One was read that it has not taken yet.
+    waiting: &'h Cell<bool>,
+    lost: &'h AtomicBool,
+}
+
+impl Drop for Taken<'_, '_, '_, '_> {
+    fn drop(&mut self) {
+        let (central, id) = (self.host.central, self.link);
+        let is_unread = |cid| central.channel_has_unread(id, cid, self.read.get());
+        let is_open = self.host.info(id, |info| info.phase()) == Some(LinkPhase::Open);
+        if !is_open && (self.waiting.get() || self.channel.is_some_and(is_unread)) {
+            log::debug!("units of an L2CAP channel were lost with its connection");
+            self.lost.store(true, Ordering::Relaxed);
+        }
     }
 }
 

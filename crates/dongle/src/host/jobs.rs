@@ -14,9 +14,8 @@ use futures_channel::oneshot;
 use futures_lite::future::or;
 use trouble_host::connection::RequestedConnParams;
 
-use super::Host;
-use super::{Host, turn_on};
 use super::hold::HostConnection;
+use super::{Host, turn_on};
 use crate::address::Address;
 use crate::error::Error;
 use crate::l2cap::ChannelRequest;
@@ -197,7 +196,7 @@ impl<'c, 's, 'a> Host<'c, 's, 'a> {
         .await
     }
 
-    fn info<T>(&self, id: LinkId, f: impl FnOnce(&LinkInfo) -> T) -> Option<T> {
+    pub(super) fn info<T>(&self, id: LinkId, f: impl FnOnce(&LinkInfo) -> T) -> Option<T> {
         self.central
             .mux()
             .links()
