@@ -35,7 +35,7 @@ impl Bench {
     fn connected(total: u8) -> Self {
         let mut bench = Self::new();
         let buffers = [0x0E, 7, 1, 0x02, 0x20, 0, 27, 0, total];
-        assert_eq!(bench.event(&buffers), Some(buffers.to_vec()));
+        assert_eq!(bench.answer(&buffers), Some(buffers.to_vec()));
         assert_eq!(bench.event(&CONNECTED), Some(CONNECTED.to_vec()));
         bench
     }
@@ -51,6 +51,18 @@ impl Bench {
     /// What trouble-host sees of an event.
     fn event(&mut self, event: &[u8]) -> Option<Vec<u8>> {
         self.inbound(PacketKind::Event, event)
+    }
+
+    /// The same of one that answers a command.
+    fn answer(&mut self, event: &[u8]) -> Option<Vec<u8>> {
+        let opcode = match event {
+            [0x0E, _, _, opcode @ ..] | [0x0F, _, _, _, opcode @ ..] => opcode,
+            _ => panic!("no answer: {event:02X?}"),
+        };
+        let opcode = u16::from_le_bytes([opcode[0], opcode[1]]);
+        let sent = Instant::from_secs(0);
+        self.state.command_sent(&command(opcode, &[]), sent);
+        self.event(event)
     }
 
     fn inbound(&mut self, kind: PacketKind, packet: &[u8]) -> Option<Vec<u8>> {
@@ -428,7 +440,7 @@ fn a_controller_that_takes_no_command_for_two_seconds_is_failed() {
 fn no_pdu_is_agreed_on_that_there_is_no_room_for_on_its_way_out() {
     let mut bench = Bench::new();
     bench.state.set_longest_pdu(50);
-    bench.event(&[0x0E, 7, 1, 0x02, 0x20, 0, 27, 0, 4]);
+    bench.answer(&[0x0E, 7, 1, 0x02, 0x20, 0, 27, 0, 4]);
     assert!(bench.event(&CONNECTED).is_some());
     let id = bench.links.find(7).unwrap();
     let offered = bench.links.with_link(id, |link| link.bearer.largest_mtu());
@@ -474,6 +486,10 @@ fn a_controller_that_says_nothing_for_a_second_is_noticed_and_one_that_talks_is_
 fn a_connection_at_rest_is_listened_to_every_ten_seconds_and_what_is_sent_every_second() {
     let mut bench = Bench::connected(4);
     let (second, ten) = (Duration::from_secs(1), Duration::from_secs(10));
+    // What it was asked before the connection was long ago.
+    bench.state.handle_timeout(Instant::from_secs(1));
+    bench.state.handle_timeout(Instant::from_secs(2));
+    assert_eq!(silence(&mut bench), Some(Lull::Short));
     let sent = Instant::from_secs(10);
     bench.state.listen(sent);
     bench.state.handle_timeout(sent + second);
@@ -599,7 +615,7 @@ fn an_att_pdu_in_many_packets_reaches_the_bearer_once() {
 fn a_controller_without_le_is_refused_with_the_reason() {
     for opcode in [0x01, 0x05, 0x18] {
         let mut bench = Bench::new();
-        bench.event(&[0x0E, 4, 1, opcode, 0x20, 0x01]);
+        bench.answer(&[0x0E, 4, 1, opcode, 0x20, 0x01]);
         assert_eq!(bench.state.failure(), Some(Failure::NotLe));
     }
 }
@@ -607,9 +623,9 @@ fn a_controller_without_le_is_refused_with_the_reason() {
 #[test]
 fn the_buffers_that_le_shares_with_br_edr_count_where_it_has_none_of_its_own() {
     let mut bench = Bench::new();
-    bench.event(&[0x0E, 7, 1, 0x02, 0x20, 0, 0, 0, 0]);
+    bench.answer(&[0x0E, 7, 1, 0x02, 0x20, 0, 0, 0, 0]);
     assert_eq!(bench.state.buffers(), (0, 0));
-    bench.event(&[0x0E, 11, 1, 0x05, 0x10, 0, 0x36, 1, 64, 10, 0, 8, 0]);
+    bench.answer(&[0x0E, 11, 1, 0x05, 0x10, 0, 0x36, 1, 64, 10, 0, 8, 0]);
     assert_eq!(bench.state.buffers(), (310, 10));
     assert_eq!(bench.state.failure(), None);
 }

@@ -266,6 +266,9 @@ impl MuxState {
                 // What trouble-host does not wait for, it would fail on.
                 pass = self.encryption(handle, status, on, links);
             }
+            // Nobody has asked.
+            Some(Event::Answered { opcode, .. } | Event::Buffers { opcode, .. })
+                if !self.watchdog.waits_for(opcode) => {}
             Some(event) => self.learn(event, links),
             None => {}
         }

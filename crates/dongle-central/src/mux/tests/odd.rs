@@ -111,3 +111,15 @@ fn an_encryption_of_an_unknown_kind_does_not_decode() {
     );
     assert_eq!(bench.undecodable(), 1);
 }
+
+#[test]
+fn an_answer_that_nobody_asked_for_changes_nothing() {
+    let mut bench = Bench::connected(4);
+    bench.event(&[0x0E, 4, 1, 0x03, 0x0C, 0]);
+    bench.event(&[0x0E, 7, 1, 0x02, 0x20, 0, 0xFF, 0xFF, 200]);
+    bench.event(&[0x0F, 4, 0x0C, 1, 0x0D, 0x20]);
+    bench.event(&[0x0E, 4, 1, 0x01, 0x20, 0x01]);
+    assert_eq!(bench.state.buffers(), (27, 4));
+    assert!(matches!(bench.state.take_attempt(), Attempt::Connected(_)));
+    assert_eq!(bench.state.failure(), None);
+}
