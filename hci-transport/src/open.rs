@@ -260,6 +260,7 @@ fn reset(
     let mut send_again = Some(start + pause);
     let mut sent = 1;
     let mut packet = Vec::new();
+    let mut takes_none;
     send_reset(channel)?;
     loop {
         // However late this thread has its turn, the answer counts if it is there by then.
@@ -268,7 +269,10 @@ fn reset(
             .saturating_duration_since(Instant::now());
         let came = read(channel, &mut packet, until)?;
         match came.then(|| completion_of_reset(&packet)).flatten() {
-            Some(0) => break,
+            Some(0) => {
+                takes_none = packet.get(3) == Some(&0);
+                break;
+            }
             // Some controllers refuse the first command while they boot.
             Some(status) if sent == 1 => {
                 log::debug!("{}: status {status:#04x} to HCI Reset", channel.name());
@@ -318,6 +322,19 @@ fn reset(
             to_come -= 1;
             until = Instant::now() + STRAGGLER;
         }
+        takes_none &= !takes_commands(&packet);
+    }
+    // One that takes no command yet says when it does (Core Vol 4 Part E, 4.4). The ROM of early Intel
+    // sticks never says so, and takes the next.
+    let until = Instant::now() + pause;
+    while takes_none
+        && read(
+            channel,
+            &mut packet,
+            until.saturating_duration_since(Instant::now()),
+        )?
+    {
+        takes_none = !takes_commands(&packet);
     }
     Ok(())
 }
@@ -369,6 +386,14 @@ fn completion_of_reset(packet: &[u8]) -> Option<u8> {
     }
 }
 
+/// Whether an event says that the controller takes commands.
+fn takes_commands(packet: &[u8]) -> bool {
+    matches!(
+        packet,
+        [0x04, 0x0e, _, 1..=u8::MAX, ..] | [0x04, 0x0f, _, _, 1..=u8::MAX, ..]
+    )
+}
+
 /// Does what may block for as long as it likes, for as long as `timeout`; what comes later is
 /// dropped.
 pub(crate) fn within<T: Send + 'static>(
@@ -400,5 +425,21 @@ mod tests {
         reset(&channel, Duration::ZERO, "", &[]).unwrap();
         let error = reset(&channel, Duration::ZERO, "", &[]).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::NoAnswer);
+    }
+
+    #[test]
+    fn a_controller_that_takes_no_command_after_its_reset_is_waited_for_until_it_does() {
+        let takes_none = [0x04, 0x0e, 0x04, 0x00, 0x03, 0x0c, 0x00];
+        let takes_one = [0x04, 0x0e, 0x03, 0x01, 0x00, 0x00];
+        let (channel, port) = channel("booting", 4096);
+        port.try_deliver(&takes_none).unwrap();
+        port.try_deliver(&takes_one).unwrap();
+        let begun = Instant::now();
+        reset(&channel, Duration::from_secs(60), "", &[]).unwrap();
+        assert!(!read(&channel, &mut Vec::new(), Duration::ZERO).unwrap());
+        // The ROM of early Intel sticks never says that it does.
+        port.try_deliver(&takes_none).unwrap();
+        reset(&channel, Duration::from_secs(60), "", &[]).unwrap();
+        assert!(begun.elapsed() >= RETRY);
     }
 }

@@ -1,7 +1,7 @@
 //! Controllers that are not as most are, and are served all the same.
 
-use dongle::{Dongle, Uuid};
-use dongle_tests::bench::soon;
+use dongle::{Dongle, Error, Phys, Uuid};
+use dongle_tests::bench::{soon, until};
 use dongle_virtual::{Air, ControllerConfig};
 
 use crate::World;
@@ -68,5 +68,64 @@ fn one_that_refuses_events_newer_than_itself_is_served_without_them() {
         // Set Event Mask Page 2.
         controller.refuse(0x0C63, Some(status));
         soon(Dongle::on(channel)).unwrap();
+    }
+}
+
+/// LE Set Scan Parameters, LE Set Scan Enable, and the same of extended scanning.
+const SCANS: [(u16, u16); 2] = [(0x200B, 0x200C), (0x2041, 0x2042)];
+
+#[test]
+fn one_that_refuses_to_scan_ends_the_scan_and_neither_connections_nor_the_next_one() {
+    for (config, (parameters, enable)) in [ControllerConfig::legacy(), ControllerConfig::default()]
+        .into_iter()
+        .zip(SCANS)
+    {
+        let world = World::with(config);
+        let (_peer, address) = world.peer(1);
+        let connection = soon(world.dongle.device(address).connect()).unwrap();
+        for opcode in [parameters, enable] {
+            for status in [0x07, 0x09, 0x0C, 0x12] {
+                world.controller.refuse(opcode, Some(status));
+                let mut scan = world.dongle.scan().start().unwrap();
+                let error = soon(scan.next()).unwrap_err();
+                assert!(matches!(error, Error::Refused(s) if s == status), "{error}");
+                assert!(soon(connection.rssi()).is_ok(), "{opcode:04X} {status:02X}");
+                world.controller.refuse(opcode, None);
+                let (_other, other) = world.peer(2);
+                let mut scan = world.dongle.scan().address(other).start().unwrap();
+                assert!(soon(scan.next()).unwrap().is_some());
+                drop(scan);
+                soon(until("it has ended", || !world.controller.is_scanning()));
+            }
+        }
+    }
+}
+
+/// It would not take legacy commands after an extended one that it knows, and counts that.
+#[test]
+fn one_that_claims_extended_commands_and_refuses_them_is_served_by_legacy_ones() {
+    for status in [0x01, 0x11] {
+        for opcodes in [&[0x2041_u16, 0x2042, 0x2043][..], &[0x2043]] {
+            let world = World::with(ControllerConfig::default());
+            for opcode in opcodes {
+                world.controller.refuse(*opcode, Some(status));
+            }
+            let (_peer, address) = world.peer(1);
+            let device = world.dongle.device(address);
+            if opcodes.len() == 1 {
+                drop(soon(device.connect()).unwrap());
+            }
+            assert_serves(&world);
+            assert!(soon(device.connect()).unwrap().is_connected());
+            // It is not asked again.
+            for opcode in opcodes {
+                world.controller.leave_unanswered(*opcode, true);
+                world.controller.refuse(*opcode, None);
+            }
+            assert_serves(&world);
+            let coded = world.dongle.scan().phys(Phys::Coded).start();
+            let error = soon(coded.unwrap().next()).unwrap_err();
+            assert!(matches!(error, Error::Refused(0x11)), "{error}");
+        }
     }
 }

@@ -193,10 +193,7 @@ impl Forge {
         for _ in 0..self.below(4) {
             self.change(&mut packet);
         }
-        // It is meant to end it all.
-        if packet.starts_with(&[4, 0x10]) {
-            packet[1] = 0x11;
-        }
+        tame(&mut packet);
         packet
     }
 
@@ -228,6 +225,15 @@ impl Forge {
             _ => {}
         }
         mend(packet);
+    }
+}
+
+/// Makes an event another that is meant to end it all: a hardware error, or that no command is taken.
+fn tame(packet: &mut [u8]) {
+    match packet {
+        [4, code @ 0x10, ..] => *code = 0x11,
+        [4, 0x0E, _, commands @ 0, ..] | [4, 0x0F, _, _, commands @ 0, ..] => *commands = 1,
+        _ => {}
     }
 }
 

@@ -42,6 +42,7 @@ struct World {
 
 impl World {
     fn new(seed: u64) -> Self {
+        let _ = env_logger::builder().is_test(true).try_init();
         let air = Air::with(AirConfig::free_running());
         // Both families of commands, in turn.
         let config = match seed % 2 {

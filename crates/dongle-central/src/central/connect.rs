@@ -203,13 +203,29 @@ where
         }
     }
 
-    /// One attempt, up to the controller's connection.
+    /// One attempt, up to the controller's connection, by extended commands where the controller has them,
+    /// or by the others.
     async fn attempt(
         &self,
         peers: &[Address],
         config: &ConnectConfig,
     ) -> Result<Connection<'_, 's, 'a, T, L, P, R, BUFFER>, Error<T::Error>> {
-        let extended = self.extended().await;
+        loop {
+            let extended = self.extended().await;
+            match self.attempt_by(extended, peers, config).await {
+                Err(Error::Hci(status))
+                    if self.gives_up_extended(extended, config.phys, status) => {}
+                result => return result,
+            }
+        }
+    }
+
+    async fn attempt_by(
+        &self,
+        extended: bool,
+        peers: &[Address],
+        config: &ConnectConfig,
+    ) -> Result<Connection<'_, 's, 'a, T, L, P, R, BUFFER>, Error<T::Error>> {
         if config.phys != Phys::OneM && !extended {
             return Err(Error::Hci(UNSUPPORTED_FEATURE));
         }

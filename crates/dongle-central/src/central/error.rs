@@ -41,6 +41,17 @@ impl<E> Error<E> {
     }
 }
 
+impl<E> Error<E> {
+    /// The controller's status, if that is what it was; else Unspecified Error (Core Vol 1 Part F, 2.31).
+    pub(super) fn status(&self) -> u8 {
+        match self {
+            Self::Hci(status) => *status,
+            Self::ConnectionLimit => HciError::CONN_LIMIT_EXCEEDED.to_status().into_inner(),
+            _ => HciError::UNSPECIFIED.to_status().into_inner(),
+        }
+    }
+}
+
 impl<E: fmt::Display> fmt::Display for Error<E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

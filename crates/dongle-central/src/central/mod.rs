@@ -49,6 +49,7 @@ use crate::links::{LinkId, LinkPhase, Links, Reason};
 use crate::mux::{Mux, ReportHandler};
 use command::Command;
 use radio::Radio;
+use scan::{UNKNOWN_COMMAND, UNSUPPORTED_FEATURE};
 
 /// trouble-host on a controller behind a mux.
 pub type HostStack<'a, T, L, P, R, const BUFFER: usize> =
@@ -281,6 +282,23 @@ where
         self.controller_info()
             .await
             .has(Feature::ExtendedAdvertising)
+    }
+
+    /// Whether extended commands are given up for good: the controller claims to have them and refused one
+    /// with this status, though nothing was asked of it that the others can't do.
+    fn gives_up_extended(&self, extended: bool, phys: Phys, status: u8) -> bool {
+        let refuses = matches!(status, UNKNOWN_COMMAND | UNSUPPORTED_FEATURE);
+        let gives_up = extended && phys == Phys::OneM && refuses;
+        if let (true, Some(mut info)) = (gives_up, self.info.get()) {
+            warn!(
+                "the controller refuses an extended command that it claims to have (0x{:02X}): \
+                 going on with legacy ones",
+                status
+            );
+            info.features &= !(1 << Feature::ExtendedAdvertising as u8);
+            self.info.set(Some(info));
+        }
+        gives_up
     }
 
     /// Takes trouble-host's events, so that its small queues keep room for those that matter. A new

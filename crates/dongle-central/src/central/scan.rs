@@ -14,6 +14,8 @@ use super::{Central, Error};
 use crate::links::{Address, Links};
 use crate::mux::ReportHandler;
 
+/// Unknown HCI Command (Core Vol 1 Part F, 2.1).
+pub(super) const UNKNOWN_COMMAND: u8 = 0x01;
 /// Unsupported Feature Or Parameter Value (Core Vol 1 Part F, 2.17).
 pub(super) const UNSUPPORTED_FEATURE: u8 = 0x11;
 
@@ -157,10 +159,9 @@ where
 
     /// Keeps the controller at the scan that is wanted.
     pub(super) async fn run_scans(&self) -> Error<T::Error> {
-        let extended = self.extended().await;
         loop {
             let (config, number) = self.chore(|| self.radio.borrow().next_scan()).await;
-            let mut result = self.scan_while_wanted(&config, number, extended).await;
+            let mut result = self.scan_in_a_family(&config, number).await;
             if let Err(Error::Hci(status)) = result
                 && !config.accept.is_empty()
             {
@@ -169,16 +170,32 @@ where
                     accept: AcceptList::new(),
                     ..config
                 };
-                result = self.scan_while_wanted(&config, number, extended).await;
+                result = self.scan_in_a_family(&config, number).await;
             }
             let mut radio = self.radio.borrow_mut();
             radio.scanning = false;
             match result {
                 Ok(()) => {}
-                Err(Error::Hci(status)) => radio.refused = Some((number, status)),
-                Err(e) => return e,
+                Err(e) if e.is_the_end() => return e,
+                Err(e) => radio.refused = Some((number, e.status())),
             }
             radio.changed();
+        }
+    }
+
+    /// Scans by extended commands where the controller has them, or by the others.
+    async fn scan_in_a_family(
+        &self,
+        config: &ScanConfig,
+        number: u32,
+    ) -> Result<(), Error<T::Error>> {
+        loop {
+            let extended = self.extended().await;
+            match self.scan_while_wanted(config, number, extended).await {
+                Err(Error::Hci(status))
+                    if self.gives_up_extended(extended, config.phys, status) => {}
+                result => return result,
+            }
         }
     }
 

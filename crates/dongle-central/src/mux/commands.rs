@@ -15,7 +15,7 @@ use embassy_sync::waitqueue::MultiWakerRegistration;
 use embassy_time::Instant;
 
 use super::events::code::{COMMAND_COMPLETE, COMMAND_STATUS};
-use super::events::{LE_READ_BUFFER_SIZE, READ_BUFFER_SIZE};
+use super::events::{LE_READ_BUFFER_SIZE, READ_BUFFER_SIZE, is_completed};
 use super::packet::{Emit, Written};
 use super::watchdog::HOST_NUMBER_OF_COMPLETED_PACKETS;
 use super::{Failure, Mux, MuxError, ReportHandler};
@@ -109,7 +109,10 @@ impl Commands {
             _ => return false,
         };
         self.full = more == 0;
-        if self.opcode == Some(u16::from_le_bytes(opcode)) && self.answer.is_none() {
+        let opcode = u16::from_le_bytes(opcode);
+        // That a command has begun does not answer one whose end is told.
+        let begun = event.starts_with(&[COMMAND_STATUS]) && status == 0 && is_completed(opcode);
+        if !begun && self.opcode == Some(opcode) && self.answer.is_none() {
             for (to, from) in self.returned.iter_mut().zip(returned) {
                 *to = *from;
             }
@@ -302,5 +305,32 @@ mod tests {
             !commands.take(&[0x05, 4, 0, 1, 0, 0x13]),
             "no answer at all"
         );
+    }
+
+    #[test]
+    fn that_a_command_has_begun_is_no_answer_to_one_whose_end_is_told() {
+        let mut commands = Commands::new();
+        assert!(begin(&mut commands, RSSI));
+        assert!(commands.take(&[COMMAND_STATUS, 4, 0, 1, 5, 20]));
+        assert_eq!(answer(&mut commands), None);
+        assert!(commands.take(&RSSI_IS_170));
+        assert_eq!(answer(&mut commands), Some((0, &[7, 0, 170][..])));
+        commands.end();
+        assert!(begin(&mut commands, RSSI));
+        assert!(commands.take(&[COMMAND_STATUS, 4, 0x0C, 1, 5, 20]));
+        assert_eq!(answer(&mut commands), Some((0x0C, &[][..])));
+    }
+
+    #[test]
+    fn that_a_command_has_begun_answers_one_whose_end_another_event_tells() {
+        for opcode in [
+            0x0406, 0x041D, 0x200D, 0x2013, 0x2016, 0x2019, 0x2032, 0x2043,
+        ] {
+            let mut commands = Commands::new();
+            assert!(begin(&mut commands, opcode));
+            let [low, high] = opcode.to_le_bytes();
+            assert!(commands.take(&[COMMAND_STATUS, 4, 0, 1, low, high]));
+            assert_eq!(answer(&mut commands), Some((0, &[][..])), "{opcode:04X}");
+        }
     }
 }

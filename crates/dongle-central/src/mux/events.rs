@@ -43,6 +43,20 @@ pub const CENTRAL: u8 = 0;
 /// LE Enable Encryption (7.8.24).
 pub const ENABLE_ENCRYPTION: u16 = 0x2019;
 
+/// Whether a command is known to be answered by Command Complete alone, and not by Command Status when it
+/// begins: the groups 3 to 5, and the older commands of LE. bt-hci is wrong about some.
+pub fn is_completed(opcode: u16) -> bool {
+    match opcode {
+        // LE Create Connection, LE Connection Update, LE Read Remote Features, LE Enable Encryption, LE
+        // Read Local P-256 Public Key, LE Generate DHKey, LE Set PHY (7.8).
+        0x200D | 0x2013 | 0x2016 | 0x2019 | 0x2025 | 0x2026 | 0x2032 => false,
+        // Enhanced Flush (7.3.66).
+        0x0C5F => false,
+        0x0C00..0x1800 | 0x2000..=0x2042 => true,
+        _ => false,
+    }
+}
+
 /// Whether a command is LE Create Connection (7.8.12) or its extended sibling (7.8.66).
 pub fn is_create_connection(opcode: u16) -> bool {
     matches!(opcode, 0x200D | 0x2043)
@@ -128,10 +142,12 @@ pub fn judge(event: &[u8]) -> Option<Judgement> {
             let &[status, _, o0, o1] = parameters else {
                 return None;
             };
-            news(Event::Answered {
-                opcode: u16::from_le_bytes([o0, o1]),
-                status,
-            })
+            let opcode = u16::from_le_bytes([o0, o1]);
+            if status == 0 && is_completed(opcode) {
+                // It has begun: the answer is still to come.
+                return pass();
+            }
+            news(Event::Answered { opcode, status })
         }
         code::DISCONNECTION_COMPLETE => {
             let e = DisconnectionComplete::from_hci_bytes_complete(parameters).ok()?;
@@ -435,29 +451,19 @@ pub fn soften(event: &mut [u8], scan_was_turned_off: bool) {
     const DISCONNECT: [u8; 2] = [0x06, 0x04];
     const UNKNOWN_CONNECTION: u8 = 0x02;
     const ENABLE_ENCRYPTION: [u8; 2] = [0x19, 0x20];
-    match event {
+    let may_fail = |opcode: [u8; 2]| match u16::from_le_bytes(opcode) {
         // LE Clear Resolving List, LE Set Address Resolution Enable, LE Set Resolvable Private
-        // Address Timeout.
-        &mut [
-            code::COMMAND_STATUS,
-            4,
-            status,
-            credits,
-            o0 @ (0x29 | 0x2D | 0x2E),
-            0x20,
-        ] if status != 0 => {
-            event.copy_from_slice(&[code::COMMAND_COMPLETE, 4, credits, o0, 0x20, 0]);
+        // Address Timeout, Set Event Mask Page 2.
+        0x2029 | 0x202D | 0x202E | 0x0C63 => true,
+        // LE Set Scan Enable, LE Set Extended Scan Enable.
+        0x200C | 0x2042 => scan_was_turned_off,
+        _ => false,
+    };
+    match event {
+        &mut [code::COMMAND_STATUS, 4, 1..=u8::MAX, credits, o0, o1] if may_fail([o0, o1]) => {
+            event.copy_from_slice(&[code::COMMAND_COMPLETE, 4, credits, o0, o1, 0]);
         }
-        // Set Event Mask Page 2.
-        [code::COMMAND_COMPLETE, 4, _, 0x63, 0x0C, status] => *status = 0,
-        [
-            code::COMMAND_COMPLETE,
-            4,
-            _,
-            0x29 | 0x2D | 0x2E,
-            0x20,
-            status,
-        ] => *status = 0,
+        [code::COMMAND_COMPLETE, _, _, o0, o1, status, ..] if may_fail([*o0, *o1]) => *status = 0,
         [code::COMMAND_STATUS, _, status, _, o0, o1] if [*o0, *o1] == ENABLE_ENCRYPTION => {
             *status = 0;
         }
@@ -465,9 +471,6 @@ pub fn soften(event: &mut [u8], scan_was_turned_off: bool) {
             if [*o0, *o1] == DISCONNECT && *status != 0 =>
         {
             *status = UNKNOWN_CONNECTION;
-        }
-        [code::COMMAND_COMPLETE, _, _, 0x0C | 0x42, 0x20, status, ..] if scan_was_turned_off => {
-            *status = 0;
         }
         _ => {}
     }

@@ -379,6 +379,11 @@ fn refusals_that_would_end_trouble_host_are_softened() {
         .state
         .command_sent(&command(0x200C, &[0, 0]), Instant::from_secs(0));
     assert_eq!(bench.event(&[0x0E, 4, 1, 0x0C, 0x20, 0x0C]).unwrap()[5], 0);
+    // By Command Status, as a command that is not known may be answered.
+    assert_eq!(
+        bench.event(&[0x0F, 4, 0x01, 1, 0x0C, 0x20]).unwrap(),
+        [0x0E, 4, 1, 0x0C, 0x20, 0]
+    );
     bench
         .state
         .command_sent(&command(0x200C, &[1, 0]), Instant::from_secs(0));

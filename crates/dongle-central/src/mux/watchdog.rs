@@ -58,6 +58,11 @@ impl Watchdog {
         self.waiting.is_some()
     }
 
+    /// Whether this command is.
+    pub fn waits_for(&self, opcode: u16) -> bool {
+        self.waiting == Some(opcode)
+    }
+
     /// When the next answer is overdue: [`Instant::MAX`] if none is to come.
     pub fn deadline(&self) -> Instant {
         self.due

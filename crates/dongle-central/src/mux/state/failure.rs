@@ -5,7 +5,7 @@ use core::task::{Context, Poll};
 
 use embassy_time::{Duration, Instant};
 
-use super::MuxState;
+use super::{MuxState, NO_COMMAND};
 use crate::mux::events::code;
 use crate::mux::watchdog::is_dispensable;
 
@@ -182,7 +182,10 @@ impl MuxState {
             self.news.tell();
         }
         if let Some(opcode) = self.watchdog.overdue(now) {
-            if is_dispensable(opcode) {
+            // After a reset there are controllers that say they take no command and mean one.
+            let goes_on = is_dispensable(opcode)
+                || opcode == NO_COMMAND && core::mem::take(&mut self.was_reset);
+            if goes_on {
                 self.unanswered = Some(opcode);
                 warn!(
                     "the controller did not answer command 0x{:04X}: going on without",

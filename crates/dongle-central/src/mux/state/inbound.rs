@@ -318,6 +318,7 @@ impl MuxState {
         match event {
             Event::Answered { opcode, status } => {
                 self.watchdog.answered(opcode);
+                self.was_reset = opcode == events::RESET;
                 match status {
                     0 if opcode == events::RESET => self.turns.reset(),
                     events::UNKNOWN_COMMAND if events::is_known_to_le(opcode) => {

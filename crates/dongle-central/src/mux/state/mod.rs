@@ -80,6 +80,8 @@ pub struct MuxState {
     /// Longest ATT PDU that there is room for on its way out.
     longest_pdu: u16,
     scan_turned_off: bool,
+    /// The last command that was answered was Reset.
+    was_reset: bool,
     counters: MuxCounters,
     /// What is listened for, while there is something to be heard.
     listening: Option<Listening>,
@@ -115,6 +117,7 @@ impl MuxState {
             longest_frame: u16::MAX,
             longest_pdu: u16::MAX,
             scan_turned_off: false,
+            was_reset: false,
             counters: MuxCounters {
                 received: 0,
                 undecodable: 0,

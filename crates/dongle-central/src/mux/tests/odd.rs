@@ -123,3 +123,30 @@ fn an_answer_that_nobody_asked_for_changes_nothing() {
     assert!(matches!(bench.state.take_attempt(), Attempt::Connected(_)));
     assert_eq!(bench.state.failure(), None);
 }
+
+#[test]
+fn a_command_that_has_begun_is_still_awaited() {
+    let mut bench = Bench::new();
+    let sent = Instant::from_secs(10);
+    bench.state.command_sent(&command(0x1009, &[]), sent);
+    bench.event(&[0x0F, 4, 0, 1, 0x09, 0x10]);
+    bench.state.handle_timeout(sent + Duration::from_secs(2));
+    assert_eq!(bench.state.failure(), Some(Failure::Silent(0x1009)));
+}
+
+/// As the ROM of early Intel sticks does: it has said that it takes no command, and says no more.
+#[test]
+fn a_controller_that_takes_no_command_after_its_first_reset_is_sent_one_all_the_same() {
+    let mut bench = Bench::new();
+    bench.answer(&[0x0E, 4, 0, 0x03, 0x0C, 0]);
+    let mut cx = Context::from_waker(Waker::noop());
+    for go_on in [true, false] {
+        let begun = Instant::from_secs(10);
+        bench.state.room_awaited(begun);
+        bench.state.handle_timeout(begun + Duration::from_secs(2));
+        let stand_in = bench.state.poll_stand_in(&mut cx);
+        let room = Poll::Ready([0x0F, 4, 0x01, 1, 0, 0]);
+        assert_eq!(stand_in == room, go_on);
+        assert_eq!(bench.state.failure().is_none(), go_on);
+    }
+}
