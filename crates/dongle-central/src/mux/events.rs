@@ -35,11 +35,13 @@ pub const RESET: u16 = 0x0C03;
 /// The status of a controller that does not know a command.
 pub const UNKNOWN_COMMAND: u8 = 0x01;
 /// Unspecified Error (Core Vol 1 Part F, 2.31).
-const UNSPECIFIED: u8 = 0x1F;
+pub const UNSPECIFIED: u8 = 0x1F;
 /// The highest connection handle there is (5.3.1).
 pub const LAST_HANDLE: u16 = 0x0EFF;
-/// The role of who has asked for a connection (7.7.65.1).
-pub const CENTRAL: u8 = 0;
+/// Unknown Connection Identifier (Core Vol 1 Part F, 2.2).
+pub const UNKNOWN_CONNECTION: u8 = 0x02;
+/// Disconnect (7.1.6).
+pub const DISCONNECT: u16 = 0x0406;
 /// LE Enable Encryption (7.8.24).
 pub const ENABLE_ENCRYPTION: u16 = 0x2019;
 
@@ -411,20 +413,14 @@ pub fn connection_of(event: &mut [u8]) -> Option<u16> {
     Some(u16::from_le_bytes([*low, *high]))
 }
 
-/// Whether an event tells of a new connection, as which role (7.7.65.1 and 7.7.65.10).
-pub fn begins_connection(event: &[u8]) -> Option<u8> {
-    match *event {
-        [code::LE_META, _, 0x01 | 0x0A, 0, _, _, role, ..] => Some(role),
-        _ => None,
-    }
-}
-
-/// Makes an event that tells of a new connection into one that tells of none.
-pub fn refuse_connection(event: &mut [u8]) {
-    if let Some(status) = event.get_mut(3) {
-        *status = UNSPECIFIED;
-    }
+/// Makes an event that tells of a new connection into one that tells of none; whether it was one.
+pub fn refuse_connection(event: &mut [u8]) -> bool {
+    let [code::LE_META, _, 0x01 | 0x0A, status @ 0, ..] = event else {
+        return false;
+    };
+    *status = UNSPECIFIED;
     clear_failed_connection(event);
+    true
 }
 
 /// Clears what LE Connection Complete and its enhanced form say of a connection that did not come about
@@ -448,8 +444,6 @@ pub fn reports(event: &[u8], each: impl FnMut(&Report<'_>)) -> Option<bool> {
 /// scan that does not run, disconnecting what is being disconnected, encrypting what is gone, privacy
 /// on a controller that has none, and events that are newer than it.
 pub fn soften(event: &mut [u8], scan_was_turned_off: bool) {
-    const DISCONNECT: [u8; 2] = [0x06, 0x04];
-    const UNKNOWN_CONNECTION: u8 = 0x02;
     const ENABLE_ENCRYPTION: [u8; 2] = [0x19, 0x20];
     let may_fail = |opcode: [u8; 2]| match u16::from_le_bytes(opcode) {
         // LE Clear Resolving List, LE Set Address Resolution Enable, LE Set Resolvable Private
@@ -468,7 +462,7 @@ pub fn soften(event: &mut [u8], scan_was_turned_off: bool) {
             *status = 0;
         }
         [code::COMMAND_STATUS, _, status, _, o0, o1]
-            if [*o0, *o1] == DISCONNECT && *status != 0 =>
+            if u16::from_le_bytes([*o0, *o1]) == DISCONNECT && *status != 0 =>
         {
             *status = UNKNOWN_CONNECTION;
         }

@@ -358,7 +358,7 @@ impl<'l, T: Transport, L: Links, R: ReportHandler, const BUFFER: usize> Mux<'l, 
                 let data = usize::from(u16::from_le_bytes([packet[2], packet[3]]));
                 return Ok((PacketKind::AclData, packet.len().min(4 + data)));
             }
-            let read = self.transport.read::<RawPacket<'_>>(buffer);
+            let owed = self.state.borrow_mut().next_stand_in();
             // A read is given up only for a controller that has sent nothing for 2 s, or failed.
             let instead = poll_fn(|cx| {
                 // The others have their turn while this one waits.
@@ -367,17 +367,20 @@ impl<'l, T: Transport, L: Links, R: ReportHandler, const BUFFER: usize> Mux<'l, 
                 match state.failure() {
                     Some(failure) => Poll::Ready(Err(failure)),
                     // What it waits for is woken by a failure, too.
-                    None => state.poll_stand_in(cx).map(Ok),
+                    None => state.poll_owed(cx).map(Ok),
                 }
             });
-            let (kind, len) = match select(read, instead).await {
-                Either::First(Ok(packet)) => (packet.kind, packet.bytes.len()),
-                Either::First(Err(e)) => return Err(self.lose(e)),
-                Either::Second(Ok(status)) => {
-                    self.commands.borrow_mut().take(&status);
-                    continue;
+            let (kind, len) = if let (Some(event), Some(place)) = (owed, buffer.first_chunk_mut()) {
+                *place = event;
+                (PacketKind::Event, event.len())
+            } else {
+                let read = self.transport.read::<RawPacket<'_>>(buffer);
+                match select(read, instead).await {
+                    Either::First(Ok(packet)) => (packet.kind, packet.bytes.len()),
+                    Either::First(Err(e)) => return Err(self.lose(e)),
+                    Either::Second(Ok(())) => continue,
+                    Either::Second(Err(failure)) => return Err(MuxError::Controller(failure)),
                 }
-                Either::Second(Err(failure)) => return Err(MuxError::Controller(failure)),
             };
             let packet = buffer.get_mut(..len).unwrap_or_default();
             let verdict = self

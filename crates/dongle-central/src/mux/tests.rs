@@ -575,11 +575,9 @@ fn a_command_that_can_be_done_without_is_answered_in_the_controllers_place() {
         bench.state.command_sent(&command, sent);
         bench.state.handle_timeout(sent + Duration::from_secs(2));
         assert_eq!(bench.state.failure(), None);
-        let stand_in = bench
-            .state
-            .poll_stand_in(&mut Context::from_waker(Waker::noop()));
         let [low, high] = opcode.to_le_bytes();
-        assert_eq!(stand_in, Poll::Ready([0x0F, 4, 0x01, 1, low, high]));
+        let stand_in = bench.state.next_stand_in();
+        assert_eq!(stand_in, Some([0x0F, 4, 0x01, 1, low, high]));
     }
 }
 

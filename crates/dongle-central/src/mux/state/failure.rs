@@ -48,6 +48,9 @@ impl fmt::Display for Failure {
 
 impl core::error::Error for Failure {}
 
+/// An event in the controller's place.
+pub(super) type StandIn = [u8; 6];
+
 /// How long a controller may say nothing before it is asked something, if it is to be heard of.
 const SILENCE: Duration = Duration::from_secs(1);
 /// The same while nobody waits for it: so seldom that a host at rest hardly ever wakes.
@@ -86,7 +89,7 @@ impl MuxState {
         }
         self.failure.get_or_insert(failure);
         self.failure_watchers.wake();
-        self.unanswered_watcher.wake();
+        self.stand_in_watcher.wake();
         self.turns.wake();
     }
 
@@ -185,30 +188,39 @@ impl MuxState {
             // After a reset there are controllers that say they take no command and mean one.
             let goes_on = is_dispensable(opcode)
                 || opcode == NO_COMMAND && core::mem::take(&mut self.was_reset);
+            // Command Status with Unknown HCI Command (Core Vol 4 Part E, 7.7.15).
+            let [low, high] = opcode.to_le_bytes();
             if goes_on {
-                self.unanswered = Some(opcode);
+                self.stand_in([code::COMMAND_STATUS, 4, 0x01, 1, low, high]);
                 warn!(
                     "the controller did not answer command 0x{:04X}: going on without",
                     opcode
                 );
-                self.unanswered_watcher.wake();
             } else {
                 self.fail(Failure::Silent(opcode));
             }
         }
     }
 
-    /// Waits for a command that can be done without, and gives the answer the controller owes:
-    /// Command Status with Unknown HCI Command (Core Vol 4 Part E, 7.7.15).
+    /// Has an event told in the controller's place. It answers the only command under way, so it is the
+    /// only one.
+    pub(super) fn stand_in(&mut self, event: StandIn) {
+        self.stand_in_watcher.wake();
+        self.owed = Some(event);
+    }
+
+    /// An event that the controller owes.
+    pub fn next_stand_in(&mut self) -> Option<StandIn> {
+        self.owed.take()
+    }
+
+    /// Waits until the controller owes an event.
     #[inline]
-    pub fn poll_stand_in(&mut self, cx: &mut Context<'_>) -> Poll<[u8; 6]> {
-        match self.unanswered.take() {
-            Some(opcode) => {
-                let [low, high] = opcode.to_le_bytes();
-                Poll::Ready([code::COMMAND_STATUS, 4, 0x01, 1, low, high])
-            }
-            None => {
-                self.unanswered_watcher.register(cx.waker());
+    pub fn poll_owed(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        match self.owed.is_some() {
+            true => Poll::Ready(()),
+            false => {
+                self.stand_in_watcher.register(cx.waker());
                 Poll::Pending
             }
         }

@@ -4,7 +4,7 @@ use bt_hci::transport::PacketKind;
 
 use super::{Attempt, Failure, MuxState};
 use crate::links::{LinkId, LinkInfo, Links, Reason};
-use crate::mux::events::{self, CENTRAL, Event, LAST_HANDLE, code, judge};
+use crate::mux::events::{self, Event, LAST_HANDLE, code, judge};
 use crate::mux::reassembly::{Reassembly, Step};
 use crate::mux::report::ReportHandler;
 use crate::mux::request;
@@ -240,26 +240,23 @@ impl MuxState {
     fn event(&mut self, packet: &mut [u8], links: &impl Links) -> Inbound {
         events::clear_failed_connection(packet);
         if let Some(handle) = events::connection_of(packet) {
-            let here = self.link(handle);
-            match events::begins_connection(packet) {
-                Some(role) if handle > LAST_HANDLE || here.is_some() || role != CENTRAL => {
-                    warn!("connection 0x{:04X} of role {} can not be", handle, role);
-                    events::refuse_connection(packet);
-                    // The one before has ended unheard of, so that this handle is of no more use.
-                    if let Some(id) = here {
-                        links.close(id, Reason::Unknown);
-                        self.doom(id);
-                    }
-                }
-                None if handle > LAST_HANDLE => {
-                    return self.dropped("an event of no connection", packet);
-                }
-                _ => {}
+            if handle > LAST_HANDLE && !events::refuse_connection(packet) {
+                return self.dropped("an event of no connection", packet);
             }
         }
-        let Some(judgement) = judge(packet) else {
+        let Some(mut judgement) = judge(packet) else {
             return self.dropped("an undecodable event", packet);
         };
+        if let Some(Event::Connected { handle, .. }) = judgement.event
+            && let Some(id) = self.link(handle)
+        {
+            // The one before has ended unheard of: neither is of use.
+            links.close(id, Reason::Unknown);
+            self.doom(id);
+            events::refuse_connection(packet);
+            let status = events::UNSPECIFIED;
+            judgement.event = Some(Event::NotConnected { status });
+        }
         let mut pass = judgement.pass;
         match judgement.event {
             Some(Event::Encryption { handle, status, on }) => {
@@ -327,6 +324,14 @@ impl MuxState {
                     0 => {}
                     status if events::is_create_connection(opcode) => {
                         self.end_attempt(Attempt::Failed(status));
+                    }
+                    events::UNKNOWN_CONNECTION if opcode == events::DISCONNECT => {
+                        // Its end was not heard of. It is told in the controller's place.
+                        let handle = self.disconnecting;
+                        if self.link(handle).is_some() {
+                            let [low, high] = handle.to_le_bytes();
+                            self.stand_in([code::DISCONNECTION_COMPLETE, 4, 0, low, high, status]);
+                        }
                     }
                     status if opcode == events::ENABLE_ENCRYPTION => {
                         if let Some(handle) = self.encrypting.take() {

@@ -9,6 +9,7 @@ use embassy_sync::waitqueue::{MultiWakerRegistration, WakerRegistration};
 use embassy_time::Instant;
 use heapless::{Deque, Vec};
 
+use failure::StandIn;
 pub use failure::{Failure, Lull};
 pub use inbound::Inbound;
 
@@ -71,6 +72,8 @@ pub struct MuxState {
     attempt: Attempt,
     /// The connection that was asked to be encrypted last.
     encrypting: Option<u16>,
+    /// The connection that was asked to be disconnected last.
+    disconnecting: u16,
     /// Packets that were held back and that trouble-host may see now.
     passed: Deque<[u8; CLOSING], MAX_LINKS>,
     /// How many times something had to come from the controller for that.
@@ -93,9 +96,9 @@ pub struct MuxState {
     #[cfg(feature = "security")]
     alarm: Instant,
     failure_watchers: MultiWakerRegistration<8>,
-    /// A command that was not answered and can be done without.
-    unanswered: Option<u16>,
-    unanswered_watcher: WakerRegistration,
+    /// An event that the controller owes.
+    owed: Option<StandIn>,
+    stand_in_watcher: WakerRegistration,
     attempt_watchers: MultiWakerRegistration<4>,
 }
 
@@ -112,6 +115,7 @@ impl MuxState {
             answers: Deque::new(),
             attempt: Attempt::Idle,
             encrypting: None,
+            disconnecting: 0,
             passed: Deque::new(),
             passes: 0,
             longest_frame: u16::MAX,
@@ -132,8 +136,8 @@ impl MuxState {
             #[cfg(feature = "security")]
             alarm: Instant::MAX,
             failure_watchers: MultiWakerRegistration::new(),
-            unanswered: None,
-            unanswered_watcher: WakerRegistration::new(),
+            owed: None,
+            stand_in_watcher: WakerRegistration::new(),
             attempt_watchers: MultiWakerRegistration::new(),
         }
     }
@@ -281,6 +285,9 @@ impl MuxState {
         }
         if head.opcode() == events::ENABLE_ENCRYPTION {
             self.encrypting = Some(head.connection());
+        }
+        if head.opcode() == events::DISCONNECT {
+            self.disconnecting = head.connection();
         }
         self.watchdog.sent(head.opcode(), now);
         self.listen(now);

@@ -74,11 +74,30 @@ fn a_handle_that_is_given_twice_is_given_back_and_neither_connection_is_used() {
 }
 
 #[test]
-fn a_connection_in_which_we_are_the_peripheral_is_none() {
-    let mut bench = Bench::new();
-    let mut connected = CONNECTED;
-    connected[6] = 1;
-    assert_eq!(bench.event(&connected).unwrap()[3], 0x1F);
+fn a_connection_event_that_is_cut_ends_no_connection() {
+    let mut bench = Bench::connected(4);
+    let mut cut = CONNECTED[..20].to_vec();
+    cut[1] = 18;
+    assert_eq!(bench.event(&cut), None);
+    assert!(bench.links.find(7).is_some());
+}
+
+/// Else whoever disconnects would wait for that for ever.
+#[test]
+fn a_connection_that_the_controller_does_not_know_is_over_when_it_is_disconnected() {
+    let mut bench = Bench::connected(4);
+    let disconnect = command(0x0406, &[7, 0, 0x13]);
+    let sent = Instant::from_secs(1);
+    bench.state.command_sent(&disconnect, sent);
+    bench.event(&[0x0F, 4, 0x0C, 1, 0x06, 0x04]);
+    assert_eq!(bench.state.next_stand_in(), None, "it may be on its way");
+    bench.state.command_sent(&disconnect, sent);
+    bench.event(&[0x0F, 4, 0x02, 1, 0x06, 0x04]);
+    let over = bench.state.next_stand_in().unwrap();
+    assert_eq!(
+        bench.event(&over).as_deref(),
+        Some(&[0x05, 4, 0, 7, 0, 0x02][..])
+    );
     assert!(bench.links.find(7).is_none());
 }
 
@@ -139,14 +158,12 @@ fn a_command_that_has_begun_is_still_awaited() {
 fn a_controller_that_takes_no_command_after_its_first_reset_is_sent_one_all_the_same() {
     let mut bench = Bench::new();
     bench.answer(&[0x0E, 4, 0, 0x03, 0x0C, 0]);
-    let mut cx = Context::from_waker(Waker::noop());
     for go_on in [true, false] {
         let begun = Instant::from_secs(10);
         bench.state.room_awaited(begun);
         bench.state.handle_timeout(begun + Duration::from_secs(2));
-        let stand_in = bench.state.poll_stand_in(&mut cx);
-        let room = Poll::Ready([0x0F, 4, 0x01, 1, 0, 0]);
-        assert_eq!(stand_in == room, go_on);
+        let room = go_on.then_some([0x0F, 4, 0x01, 1, 0, 0]);
+        assert_eq!(bench.state.next_stand_in(), room);
         assert_eq!(bench.state.failure().is_none(), go_on);
     }
 }
