@@ -239,10 +239,9 @@ impl MuxState {
 
     fn event(&mut self, packet: &mut [u8], links: &impl Links) -> Inbound {
         events::clear_failed_connection(packet);
-        if let Some(handle) = events::connection_of(packet) {
-            if handle > LAST_HANDLE && !events::refuse_connection(packet) {
-                return self.dropped("an event of no connection", packet);
-            }
+        let handle = events::connection_of(packet).unwrap_or(0);
+        if handle > LAST_HANDLE && !events::refuse_connection(packet) {
+            return self.dropped("an event of no connection", packet);
         }
         let Some(mut judgement) = judge(packet) else {
             return self.dropped("an undecodable event", packet);
