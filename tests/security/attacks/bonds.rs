@@ -1,11 +1,13 @@
 //! Peers that pair for less than there was, uninvited, or under the name of another.
 
+use std::future::IntoFuture as _;
 use std::thread;
 use std::time::Duration;
 
 use dongle::security::{IoCapabilities, Level, PairingFailure, SecurityError};
 use dongle::{Address, Error};
 use dongle_tests::bench::soon;
+use futures_lite::future::poll_once;
 
 use super::{and_the_next_works, connected, done, nobody, refused};
 use crate::lock::person;
@@ -180,6 +182,38 @@ fn a_private_device_is_known_by_its_identity() {
     assert_eq!(dongle.bonds()[0].address, IDENTITY);
     let later = Address::random(resolvable(&IRK, [4, 5, 6]));
     assert_eq!(dongle.identity(later), Some(IDENTITY));
+}
+
+/// It is connected under one address still when it is wanted again, and comes back under another.
+#[test]
+fn a_private_device_is_found_again_though_its_last_connection_is_just_ending() {
+    const IDENTITY: Address = Address::random([0xF2, 2, 2, 2, 2, 2]);
+    let world = World::new();
+    let dongle = soon(world.dongle().0).expect("the dongle opens");
+    let private = |number| Address::random(resolvable(&IRK, [number, 2, 3]));
+    let mut peer = Peer::at(&world, private(1));
+    let connection = connect(&dongle, &mut peer);
+    let pairing = pair(&connection);
+    let mut book = Pairing::begin(&mut peer, [3, 0, 9, 16, 0, 2]).exchange_keys();
+    book.compare();
+    assert!(book.check(0));
+    book.encrypt();
+    let key = book.key;
+    book.give_identity(IRK, device_address(IDENTITY));
+    done(pairing).expect("it pairs");
+
+    let mut ending = Box::pin(connection.disconnect());
+    let mut again = Box::pin(dongle.device(IDENTITY).connect().no_timeout().into_future());
+    assert!(soon(poll_once(&mut ending)).is_none());
+    assert!(soon(poll_once(&mut again)).is_none());
+    let again = thread::spawn(move || soon(again));
+    soon(ending);
+    peer.disconnected();
+    peer.go_by(private(9));
+    peer.connected();
+    assert!(peer.encrypt(&key));
+    let connection = again.join().expect("no panic").expect("it connects");
+    assert_eq!(connection.device().address(), IDENTITY);
 }
 
 #[test]

@@ -6,7 +6,7 @@
 use std::pin::pin;
 use std::sync::Arc;
 
-use dongle_central::links::{LinkPhase, Links as _};
+use dongle_central::links::{LinkId, Links as _};
 use dongle_central::security::Bond;
 use embassy_time::{Duration, Instant};
 use futures_lite::future::or;
@@ -73,8 +73,17 @@ impl Connect {
         deadline: Option<Instant>,
     ) -> Result<Arc<Held>, Error> {
         let (device, inner) = (self.device(), self.dongle());
-        if let Some(connected) = inner.shared.links.peer_of(bond) {
-            return self.attempt(connected, deadline).await;
+        let links = &inner.shared.links;
+        if let Some((link, address)) = links.peer_of(bond) {
+            // It may be ending, and the device come back under another address.
+            let over = async {
+                links.closed(link).await;
+                None
+            };
+            let attempt = async { Some(self.attempt(address, deadline).await) };
+            if let Some(result) = or(attempt, over).await {
+                return result;
+            }
         }
         let identity = Address::from_host(bond.identity);
         let mut heard = inner
@@ -137,18 +146,12 @@ async fn elsewhere(scan: &mut Scan, address: Address) -> Result<Address, Error> 
 }
 
 impl SharedLinks {
-    /// The address that a bonded device is connected under.
-    fn peer_of(&self, bond: &Bond) -> Option<Address> {
-        let peers = (0..self.capacity()).filter_map(|index| {
-            self.with(index, |link| {
-                link.info
-                    .peer
-                    .filter(|_| link.info.phase() == LinkPhase::Open)
-            })
-        });
-        peers
-            .flatten()
-            .find(|peer| bond.is_of(*peer))
-            .map(Address::from_host)
+    /// The link that a bonded device is connected by, and its address there.
+    fn peer_of(&self, bond: &Bond) -> Option<(LinkId, Address)> {
+        (0..self.capacity()).find_map(|index| {
+            let (id, _) = self.open_at(index)?;
+            let peer = self.with_link(id, |link| link.info.peer)??;
+            bond.is_of(peer).then(|| (id, Address::from_host(peer)))
+        })
     }
 }
