@@ -1,6 +1,8 @@
 //! A dongle that went away and came back, without restarting the program.
 
 use std::net::TcpListener;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use dongle::Dongle;
@@ -8,6 +10,7 @@ use dongle_tests::bench::soon;
 use dongle_tests::sensor::{self, beats};
 use dongle_virtual::serve::serve_tcp;
 use dongle_virtual::{Air, ControllerConfig, HeartRateSensor};
+use futures_lite::future::or;
 
 fn world() -> (Air, HeartRateSensor) {
     let air = Air::new();
@@ -79,4 +82,31 @@ fn auto_says_what_it_found_where_that_is_not_one() {
         let error = soon(Dongle::open("auto")).unwrap_err();
         assert!(error.to_string().starts_with("auto: "), "{error}");
     }
+}
+
+#[test]
+fn what_is_tried_again_without_a_pause_has_one_all_the_same() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let tries = Arc::new(AtomicUsize::new(0));
+    // Nobody serves a controller there: it hangs up at once.
+    std::thread::spawn({
+        let tries = Arc::clone(&tries);
+        move || {
+            while let Ok(client) = listener.accept() {
+                tries.fetch_add(1, Ordering::Relaxed);
+                drop(client);
+            }
+        }
+    });
+    let open = Dongle::open(format!("tcp-client:{address}")).retry(Duration::ZERO);
+    let while_ = async {
+        embassy_time::Timer::after_millis(500).await;
+        None
+    };
+    let opened = async { Some(open.await.map(|_| ())) };
+    assert!(soon(or(opened, while_)).is_none());
+    // At 0, 100, 200 ms and so on.
+    let tries = tries.load(Ordering::Relaxed);
+    assert!((1..=7).contains(&tries), "{tries}");
 }

@@ -22,7 +22,7 @@ use crate::security::{BondStore, PairingAgent, Requirements, Settings};
 /// The pause after the first try that failed.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 
-/// An opening dongle; await it.
+/// An opening dongle; await it. Dropped in the middle, it may keep the controller for up to 5 s.
 #[must_use = "nothing is opened before this is awaited"]
 pub struct Open {
     source: Source,
@@ -71,8 +71,8 @@ impl Open {
         }
     }
 
-    /// Try again until it opens, with pauses that grow from 100 ms to `longest`: the way to wait
-    /// for a dongle to be plugged in. A spec that names nothing, or an address that none may go by,
+    /// Try again until it opens, with pauses that grow from 100 ms to `longest`, if that is more: the
+    /// way to wait for a dongle to be plugged in. A spec that names nothing, or an address that none may go by,
     /// is an error all the same.
     pub fn retry(mut self, longest: Duration) -> Self {
         self.retry = Some(longest);
@@ -199,7 +199,7 @@ impl Open {
                 Some(longest) if !hopeless => {
                     log::info!("{error}; trying again in {pause:?}");
                     Timer::after(for_host(pause)).await;
-                    pause = (pause * 2).min(longest);
+                    pause = (pause * 2).min(longest.max(FIRST_PAUSE));
                 }
                 _ => return Err(error),
             }
