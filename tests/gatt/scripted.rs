@@ -213,3 +213,33 @@ fn a_stream_of_values_ends_behind_the_error_that_tells_of_the_end() {
         drop(connection);
     });
 }
+
+#[test]
+fn a_characteristic_that_sends_its_value_in_another_way_says_in_which() {
+    let bench = Bench::new();
+    bench.server.service(0xFFF0);
+    for (uuid, properties) in [(0xFFF1, 0x10), (0xFFF2, 0x20), (0xFFF3, 0x02)] {
+        bench.server.characteristic(uuid, properties, b"");
+        bench.server.descriptor(0x2902, &[0, 0]);
+    }
+    soon(async {
+        let connection = bench.connect().await;
+        let service = connection.service(0xFFF0).await.unwrap();
+        for (uuid, indicate, hint) in [
+            (0xFFF1, true, "it notifies it"),
+            (0xFFF2, false, "it indicates it"),
+            (0xFFF3, true, "does not send its value"),
+            (0xFFF3, false, "does not send its value"),
+        ] {
+            let value = service.characteristic(uuid).await.unwrap();
+            let subscribe = value.subscribe();
+            let error = match indicate {
+                true => subscribe.indicate().await,
+                false => subscribe.notify().await,
+            };
+            let error = error.unwrap_err();
+            assert!(matches!(error, Error::NotPermitted(_)), "{error:?}");
+            assert!(error.to_string().contains(hint), "{error}");
+        }
+    });
+}

@@ -335,9 +335,11 @@ impl<'a> Subscribe<'a> {
             ValueKind::Indication => (indicates, ClientConfiguration::INDICATIONS),
         };
         if !can {
-            return Err(Error::NotPermitted(
-                "the characteristic does not send its value",
-            ));
+            return Err(Error::NotPermitted(match (notifies, indicates) {
+                (true, _) => "the characteristic does not indicate its value; it notifies it",
+                (_, true) => "the characteristic does not notify its value; it indicates it",
+                _ => "the characteristic does not send its value",
+            }));
         }
         // The queue is there before the server may send.
         let values = held
