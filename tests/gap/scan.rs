@@ -444,3 +444,22 @@ fn the_eldest_are_forgotten_and_told_again() {
         );
     }
 }
+
+#[test]
+fn a_filter_that_panics_is_told_to_everybody() {
+    let world = World::new();
+    let (_peer, address) = world.peer(1);
+    let connection = soon(world.dongle.device(address).connect()).unwrap();
+    let mut other = world.dongle.scan().name("nobody").start().unwrap();
+    let scan = world.dongle.scan().filter(|_| panic!("on purpose"));
+    let mut scan = scan.start().unwrap();
+    world.air.add_beacon(named(1, "beacon"));
+    for scan in [&mut scan, &mut other] {
+        let error = soon(scan.next()).unwrap_err();
+        assert!(matches!(error, Error::ControllerFailed(_)), "{error:?}");
+        assert!(error.to_string().contains("filter"), "{error}");
+    }
+    soon(connection.disconnected());
+    assert!(soon(connection.rssi()).is_err());
+    assert!(world.dongle.scan().start().is_err());
+}

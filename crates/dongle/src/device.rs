@@ -210,7 +210,7 @@ impl Drop for CancelOnDrop<'_> {
     fn drop(&mut self) {
         if let Some((dongle, id)) = self.0 {
             // A dongle that is down does not connect any more.
-            let _ = dongle.command(Command::CancelConnect(id));
+            dongle.tell(Command::CancelConnect(id));
         }
     }
 }

@@ -219,8 +219,7 @@ impl Dongle {
     /// Ends all connections in order, then the host thread. Every other handle is of no use
     /// afterwards.
     pub async fn close(&self) {
-        // Where the host thread has ended already, there is nobody to tell.
-        let _ = self.inner.commands.unbounded_send(Command::Close);
+        self.inner.tell(Command::Close);
         self.inner.shared.wait_for_end().await;
     }
 }
@@ -257,6 +256,11 @@ impl Inner {
         self.commands
             .unbounded_send(command)
             .map_err(|_| self.shared.why_ended())
+    }
+
+    /// Tells the host thread, if it is there still. For drops: it never waits.
+    pub(crate) fn tell(&self, command: Command) {
+        let _ = self.commands.unbounded_send(command);
     }
 
     pub(crate) fn next_id(&self) -> u64 {

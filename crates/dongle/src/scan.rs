@@ -300,7 +300,7 @@ impl Stream for Scan {
 impl Drop for Scan {
     fn drop(&mut self) {
         // A dongle that is down does not scan any more.
-        let _ = self.dongle.command(Command::StopScan(self.id));
+        self.dongle.tell(Command::StopScan(self.id));
     }
 }
 

@@ -127,7 +127,7 @@ impl Drop for LastWord {
     fn drop(&mut self) {
         if thread::panicking() {
             self.0.end(Error::ControllerFailed(
-                "the host thread panicked: a defect in Dongle".into(),
+                "the host thread panicked, in a scan's filter or by a defect in Dongle".into(),
             ));
         }
     }
