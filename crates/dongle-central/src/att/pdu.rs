@@ -1,6 +1,6 @@
 //! Any PDU that can arrive on a bearer, from either side.
 
-use super::reader::Reader;
+use super::reader::{Reader, parsed};
 use super::writer::Writer;
 use super::{
     AttributeHandle, BufferTooSmall, Malformed, MalformedReason, NotificationList, Opcode, Request,
@@ -163,10 +163,6 @@ impl<'a> Command<'a> {
             None => pdu.fail(MalformedReason::Length),
         }
     }
-}
-
-fn parsed<T>(opcode: Opcode, parsed: Option<Result<T, Malformed>>) -> Result<T, Malformed> {
-    parsed.unwrap_or(Err(Malformed::new(opcode, MalformedReason::UnknownOpcode)))
 }
 
 #[cfg(test)]

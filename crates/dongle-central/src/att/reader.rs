@@ -69,6 +69,14 @@ impl<'a> Reader<'a> {
     }
 }
 
+/// What was parsed, if the opcode was known to who did.
+pub(super) fn parsed<T>(
+    opcode: Opcode,
+    parsed: Option<Result<T, Malformed>>,
+) -> Result<T, Malformed> {
+    parsed.unwrap_or(Err(Malformed::new(opcode, MalformedReason::UnknownOpcode)))
+}
+
 /// Judges a range of handles as it was on the wire.
 pub(super) fn range(start: u16, end: u16) -> Result<HandleRange, MalformedReason> {
     let start = AttributeHandle::new(start).ok_or(MalformedReason::ZeroHandle)?;

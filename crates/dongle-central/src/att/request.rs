@@ -1,6 +1,6 @@
 //! Requests: what a client asks and a server must answer.
 
-use super::reader::Reader;
+use super::reader::{Reader, parsed};
 use super::writer::Writer;
 use super::{
     AttributeHandle, BufferTooSmall, HandleList, HandleRange, Malformed, MalformedReason, Opcode,
@@ -153,6 +153,13 @@ impl<'a> Request<'a> {
             }),
         }
         .finish()
+    }
+
+    /// Judges a whole PDU as a request. [`Pdu::parse`](super::Pdu::parse) knows all PDUs, which takes
+    /// more code.
+    pub(crate) fn judge(pdu: &'a [u8]) -> Result<Self, Malformed> {
+        let (opcode, parameters) = Reader::new(pdu)?;
+        parsed(opcode, Self::parse(opcode, parameters))
     }
 
     /// The request with this opcode and these parameters; `None` if the opcode is no request's.

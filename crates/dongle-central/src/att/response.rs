@@ -108,6 +108,13 @@ impl<'a> Response<'a> {
         .finish()
     }
 
+    /// Judges a whole PDU as a response; `None`: it is something else. [`Pdu::parse`](super::Pdu::parse)
+    /// tells what, which takes more code.
+    pub(crate) fn judge(pdu: &'a [u8]) -> Result<Option<Self>, Malformed> {
+        let (opcode, parameters) = Reader::new(pdu)?;
+        Self::parse(opcode, parameters).transpose()
+    }
+
     /// The response with this opcode and these parameters; `None` if the opcode is no response's.
     pub(super) fn parse(opcode: Opcode, mut pdu: Reader<'a>) -> Option<Result<Self, Malformed>> {
         let response = match opcode {

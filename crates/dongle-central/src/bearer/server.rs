@@ -6,7 +6,7 @@
 use heapless::Vec;
 
 use super::{Bearer, copy};
-use crate::att::{AttributeHandle, ErrorCode, HandleRange, Opcode, Pdu, Request, Uuid};
+use crate::att::{AttributeHandle, ErrorCode, HandleRange, Opcode, Request, Uuid};
 use crate::gatt::uuids;
 
 /// The longest answer: it fits the default MTU, so that no exchange is needed for it.
@@ -72,13 +72,12 @@ impl Bearer<'_> {
             return self.violation("a request before the last one was answered", pdu);
         }
         let mut out = Vec::new();
-        let refused = match Pdu::parse(pdu) {
-            Ok(Pdu::Request(request)) => {
+        let refused = match Request::judge(pdu) {
+            Ok(request) => {
                 let opcode = request.opcode();
                 let answered = respond(request, &LocalServices::DEFAULT, &mut out);
                 answered.err().map(|(handle, code)| (opcode, handle, code))
             }
-            Ok(_) => return,
             Err(malformed) => malformed.answer().map(|error| {
                 (
                     error.request,

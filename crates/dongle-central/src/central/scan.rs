@@ -160,18 +160,17 @@ where
     /// Keeps the controller at the scan that is wanted.
     pub(super) async fn run_scans(&self) -> Error<T::Error> {
         loop {
-            let (config, number) = self.chore(|| self.radio.borrow().next_scan()).await;
-            let mut result = self.scan_in_a_family(&config, number).await;
-            if let Err(Error::Hci(status)) = result
-                && !config.accept.is_empty()
-            {
-                debug!("the controller refuses the accept list (0x{:02X})", status);
-                let config = ScanConfig {
-                    accept: AcceptList::new(),
-                    ..config
-                };
-                result = self.scan_in_a_family(&config, number).await;
-            }
+            let (mut config, number) = self.chore(|| self.radio.borrow().next_scan()).await;
+            let result = loop {
+                let result = self.scan_in_a_family(&config, number).await;
+                match result {
+                    Err(Error::Hci(status)) if !config.accept.is_empty() => {
+                        debug!("the controller refuses the accept list (0x{:02X})", status);
+                        config.accept.clear();
+                    }
+                    ended => break ended,
+                }
+            };
             let mut radio = self.radio.borrow_mut();
             radio.scanning = false;
             match result {

@@ -60,7 +60,7 @@ pub use read_multiple::{ReadMultiple, ReadMultipleVariable};
 pub use services::{DiscoverServices, DiscoverServicesByUuid};
 pub use write::{Write, WriteMode, write_command};
 
-use crate::att::{Mtu, Pdu, Request, Response};
+use crate::att::{Mtu, Request, Response};
 
 /// One GATT procedure.
 ///
@@ -112,10 +112,10 @@ pub trait Procedure: Send {
 
 /// The response in a PDU, with refusals as errors.
 fn accepted(pdu: &[u8]) -> Result<Response<'_>, ProcedureError> {
-    match Pdu::parse(pdu)? {
-        Pdu::Response(Response::Error(error)) => Err(error.into()),
-        Pdu::Response(response) => Ok(response),
-        _ => Err(Misbehaviour::UnexpectedResponse.into()),
+    match Response::judge(pdu)? {
+        Some(Response::Error(error)) => Err(error.into()),
+        Some(response) => Ok(response),
+        None => Err(Misbehaviour::UnexpectedResponse.into()),
     }
 }
 

@@ -136,6 +136,10 @@ pub(crate) struct Answer<'c> {
 impl Answer<'_> {
     /// What the command returned; more than its type knows of is ignored.
     pub(crate) fn decode<R: for<'r> FromHciBytes<'r>>(&self) -> Result<R, FromHciBytesError> {
+        if size_of::<R>() == 0 {
+            // As most do.
+            return R::from_hci_bytes(&[]).map(|(nothing, _)| nothing);
+        }
         let (returned, _) = R::from_hci_bytes(self.commands.borrow().returned())?;
         Ok(returned)
     }
