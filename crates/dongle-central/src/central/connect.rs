@@ -264,7 +264,7 @@ where
             (Err(_), Attempt::Failed(status)) => return Err(Error::Hci(status)),
             (Err(e), _) => return Err(e.into()),
         };
-        let Some(id) = self.mux.links().find(host.handle().raw()) else {
+        let Some(id) = self.mux.link(host.handle().raw()) else {
             // Over before it was looked at, or no room for its bearer.
             drop(host);
             return Err(match ended {

@@ -8,9 +8,10 @@ use core::fmt;
 use bt_hci::cmd::{self, AsyncCmd, SyncCmd};
 use bt_hci::controller::{ControllerCmdAsync, ControllerCmdSync};
 use bt_hci::data::{AclPacket, IsoPacket, SyncPacket};
+use bt_hci::event::EventPacket;
 use bt_hci::param::Error as HciError;
 use bt_hci::transport::{PacketKind, Transport};
-use bt_hci::{ControllerToHostPacket, ReadHciError};
+use bt_hci::{ControllerToHostPacket, FromHciBytes, ReadHciError};
 
 use crate::links::Links;
 use crate::mux::{Mux, MuxError, ReportHandler};
@@ -73,10 +74,14 @@ where
     ) -> Result<ControllerToHostPacket<'b>, Self::Error> {
         let (kind, len) = self.mux.next_for_host(buffer).await?;
         let packet = buffer.get(..len).unwrap_or_default();
-        match ControllerToHostPacket::from_hci_bytes_with_kind(kind, packet) {
-            Ok((packet, _)) => Ok(packet),
-            Err(_) => Err(MuxError::Decode(ReadHciError::InvalidValue)),
-        }
+        let decoded = match kind {
+            PacketKind::AclData => {
+                AclPacket::from_hci_bytes(packet).map(|(p, _)| ControllerToHostPacket::Acl(p))
+            }
+            // Nothing else passes the mux.
+            _ => EventPacket::from_hci_bytes(packet).map(|(e, _)| ControllerToHostPacket::Event(e)),
+        };
+        decoded.map_err(|_| NOT_CARRIED)
     }
 }
 
