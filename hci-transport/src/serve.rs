@@ -2,6 +2,7 @@
 
 use std::io::{ErrorKind as IoErrorKind, Read, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -16,8 +17,8 @@ const TICK: Duration = Duration::from_millis(50);
 ///
 /// The stream may be a TCP connection, a Unix socket, the controlling side of a pseudo-terminal. A
 /// read or write that comes back with `TimedOut`, `WouldBlock` or `Interrupted` is tried again.
-/// `hang_up` is called when the controller is gone, and makes a read that waits come back (for a
-/// `TcpStream`, `shutdown`); if reads time out by themselves it needs to do nothing: `|| ()`.
+/// `hang_up` is called once either is gone, and makes a read or a write that waits come back (for a
+/// `TcpStream`, `shutdown`); if they time out by themselves it needs to do nothing: `|| ()`.
 ///
 /// The call blocks. The channel stays open, so the next host can be served the same controller.
 ///
@@ -43,15 +44,26 @@ pub fn bridge_controller(
     channel: &HciChannel,
 ) -> Result<(), Error> {
     let over = AtomicBool::new(false);
+    // By whichever half ends first: the other may wait for the stream.
+    let hang_up = Mutex::new(Some(hang_up));
+    let end = || {
+        over.store(true, Ordering::Release);
+        let hang_up = hang_up
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
+        if let Some(hang_up) = hang_up {
+            hang_up();
+        }
+    };
     thread::scope(|scope| {
         let to_host = scope.spawn(|| {
             let result = to_host(writer, channel, &over);
-            over.store(true, Ordering::Release);
-            hang_up();
+            end();
             result
         });
         let from_host = from_host(reader, channel, &over);
-        over.store(true, Ordering::Release);
+        end();
         let to_host = to_host.join().unwrap_or_else(|_| {
             Err(Error::new(
                 ErrorKind::Io,

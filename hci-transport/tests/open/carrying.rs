@@ -281,3 +281,22 @@ fn a_bridge_does_not_wait_for_ever_for_the_rest_of_a_packet() {
     // Either may be noticed first: that the host is gone, or the controller.
     let _ = served.join().unwrap();
 }
+
+#[test]
+fn a_bridge_ends_with_a_host_that_hangs_up_while_it_reads_nothing() {
+    let (controllers, port) = channel("simulated", 4096);
+    let (host, end) = UnixStream::pair().unwrap();
+    // More than any socket holds.
+    thread::spawn(move || while port.deliver_blocking(COMPLETED).is_ok() {});
+    let (done, served) = mpsc::channel();
+    thread::spawn(move || {
+        let (reader, handle) = (end.try_clone().unwrap(), end.try_clone().unwrap());
+        let hang_up = move || drop(handle.shutdown(Shutdown::Both));
+        let result = bridge_controller(reader, end, hang_up, &controllers);
+        done.send(result).unwrap();
+    });
+    // By then it waits for the host to read.
+    thread::sleep(Duration::from_millis(300));
+    host.shutdown(Shutdown::Write).unwrap();
+    served.recv_timeout(STALL).expect("it ends").unwrap();
+}
