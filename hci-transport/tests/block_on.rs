@@ -288,3 +288,56 @@ fn a_channel_without_a_wire_runs_futures_too() {
     drop(channel);
     controller.join().unwrap();
 }
+
+/// Time that this thread had a processor.
+#[cfg(target_os = "linux")]
+fn processor_time() -> Duration {
+    let told = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap();
+    let nanos = told.split_whitespace().next().unwrap().parse().unwrap();
+    Duration::from_nanos(nanos)
+}
+
+/// A future that does not care goes on, at no cost.
+#[test]
+#[cfg(target_os = "linux")]
+fn a_wire_that_is_gone_keeps_nobody_busy() {
+    let (gone, has_gone) = mpsc::channel();
+    let (spec, server) = controller(move |mut stream| {
+        // What is left unread makes it a reset.
+        stream.read_exact(&mut [0]).unwrap();
+        drop(stream);
+        gone.send(()).unwrap();
+    });
+    let channel = open(&spec).unwrap();
+    let (mut polls, waking) = (0, Arc::new(Mutex::new(None)));
+    let begun = Instant::now();
+    let wakes = poll_fn(|cx| {
+        polls += 1;
+        let mut write = Box::pin(channel.write_packet(SET_EVENT_MASK));
+        match polls {
+            1 => _ = write.as_mut().poll(cx),
+            // It has gone before this thread can notice, so the next write does.
+            2 => {
+                has_gone.recv().unwrap();
+                _ = write.as_mut().poll(cx);
+                let (waking, waker) = (Arc::clone(&waking), cx.waker().clone());
+                thread::spawn(move || {
+                    thread::sleep(Duration::from_secs(1));
+                    *waking.lock().unwrap() = Some(());
+                    waker.wake();
+                });
+            }
+            _ if waking.lock().unwrap().is_some() => return Poll::Ready(()),
+            _ => {}
+        }
+        if polls == 1 {
+            cx.waker().wake_by_ref();
+        }
+        Poll::Pending
+    });
+    let before = processor_time();
+    channel.block_on(wakes);
+    let (busy, took) = (processor_time() - before, begun.elapsed());
+    assert!(busy < took / 4, "{busy:?} of {took:?}");
+    server.join().unwrap();
+}

@@ -245,5 +245,7 @@ impl Mover {
     fn end(&mut self, error: Error) {
         self.port.fail(error);
         (self.reads, self.writes) = (false, false);
+        // Nothing is waited for any more.
+        self.last = None;
     }
 }
