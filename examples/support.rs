@@ -18,6 +18,7 @@ pub struct Arguments {
 
 /// Reads `--dongle SPEC` (or `DONGLE` in the environment) and `--count N`.
 pub fn arguments(usage: &str) -> Result<Arguments> {
+    end_quietly_with_the_reader();
     use lexopt::prelude::{Long, Short, ValueExt as _};
     let dongle = std::env::var("DONGLE").unwrap_or_else(|_| "virtual".into());
     let mut arguments = Arguments { dongle, count: 10 };
@@ -43,15 +44,33 @@ pub fn arguments(usage: &str) -> Result<Arguments> {
     Ok(arguments)
 }
 
+/// What `println!` says in its panic where nobody reads any more, as behind `| head`.
+const UNREAD: &str = "failed printing to stdout";
+
+/// Such a panic ends an example as it should: whatever is dropped on the way is disconnected. There is
+/// only nothing to be said about it.
+fn end_quietly_with_the_reader() {
+    let told = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        let why = panic.payload().downcast_ref::<String>();
+        if !why.is_some_and(|why| why.starts_with(UNREAD)) {
+            told(panic);
+        } else if std::thread::current().name() != Some("main") {
+            // The others would go on without it.
+            std::process::exit(1);
+        }
+    }));
+}
+
 /// Ends with one line on standard error, and with an exit code that is not zero, on an error.
 pub fn finish(result: Result<()>) -> ExitCode {
-    match result {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("error: {error}");
-            ExitCode::FAILURE
-        }
+    match result.map_err(|error| error.to_string()) {
+        Ok(()) => return ExitCode::SUCCESS,
+        // An executor has caught that panic in one of its tasks.
+        Err(error) if error.contains(UNREAD) => {}
+        Err(error) => eprintln!("error: {error}"),
     }
+    ExitCode::FAILURE
 }
 
 /// Ready at the first Ctrl-C. The second one ends the program at once.

@@ -120,6 +120,18 @@ impl Example {
         rustix::process::kill_process(id, rustix::process::Signal::INT).expect("it runs");
     }
 
+    /// Nobody reads what it says any more, from the next line on.
+    pub fn stop_reading(&mut self) {
+        self.lines = mpsc::channel().1;
+    }
+
+    /// Waits for its end, though nobody reads; what it wrote to standard error.
+    pub fn errors(mut self) -> String {
+        let _ = self.child.wait();
+        let errors = self.errors.take().and_then(|e| e.join().ok());
+        errors.unwrap_or_default()
+    }
+
     /// Waits for its end.
     pub fn end(mut self, patience: Duration) -> Ended {
         let begun = Instant::now();

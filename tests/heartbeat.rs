@@ -154,6 +154,17 @@ fn ctrl_c_disconnects_the_device() {
     assert_eq!(event["reason"].as_u64(), Some(0x13), "{event}");
 }
 
+/// One that shows values in main, one in a task, one in a thread.
+#[test]
+fn an_example_whose_reader_has_left_ends_without_a_word() {
+    for name in ["heart_rate", "with_tokio", "gateway"] {
+        let mut example = Example::start(name, &["--count", "0"]);
+        example.line("bpm", PATIENCE);
+        example.stop_reading();
+        assert_eq!(example.errors(), "", "{name}");
+    }
+}
+
 #[test]
 fn what_can_not_be_opened_gives_one_line_and_an_exit_code() {
     for (spec, says) in [

@@ -17,6 +17,7 @@ mod clock;
 mod commands;
 mod failure;
 mod find;
+mod keys;
 mod known;
 mod oob;
 mod output;

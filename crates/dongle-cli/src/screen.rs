@@ -6,7 +6,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use terminal_size::{Height, Width};
 use unicode_width::UnicodeWidthChar as _;
 
-/// Whether the cursor is hidden, to be shown again on the way out.
+use crate::keys;
+
+/// Whether the cursor is hidden and keys are ignored, to be put right on the way out.
 static HIDDEN: AtomicBool = AtomicBool::new(false);
 
 /// Puts the terminal back as it was.
@@ -14,6 +16,7 @@ pub fn restore() {
     if HIDDEN.swap(false, Ordering::SeqCst) {
         let mut out = io::stdout();
         let _ = write!(out, "\x1B[?25h").and_then(|()| out.flush());
+        keys::heed();
     }
 }
 
@@ -47,6 +50,7 @@ impl Screen {
         let mut frame = String::new();
         if !HIDDEN.swap(true, Ordering::SeqCst) {
             frame.push_str("\x1B[?25l");
+            keys::ignore();
         }
         if self.drawn > 0 {
             frame.push_str(&format!("\x1B[{}A", self.drawn));

@@ -81,6 +81,26 @@ fn what_is_shown_until_ctrl_c_ends_without_a_word_of_it() {
     }
 }
 
+#[test]
+fn what_is_typed_meanwhile_does_not_spoil_what_is_drawn() {
+    let world = World::new();
+    for (args, shown) in [
+        (&["scan"][..], "1 device through"),
+        (&["notify", SENSOR, "2a37"], "values in"),
+    ] {
+        let mut terminal = Terminal::start(world.command(args));
+        terminal.wait_for(shown);
+        assert!(!terminal.echoes());
+        terminal.enter("typed");
+        terminal.wait_for(shown);
+        let frame = terminal.wait_for(shown);
+        assert!(!frame.contains("typed"), "{frame:?}");
+        terminal.interrupt();
+        let (code, rest) = terminal.end();
+        assert!(code == 0 && !rest.contains("typed"), "{rest:?}");
+    }
+}
+
 fn beacons(count: u8) -> impl Iterator<Item = BeaconConfig> {
     (0..count).map(|number| {
         let address = Address::random([number, 0, 0, 0xBE, 0xAC, 0xC0]);

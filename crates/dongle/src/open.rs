@@ -273,7 +273,11 @@ fn resolve(text: &str, list: impl FnOnce() -> Vec<Candidate>) -> Result<Spec, Er
             let controller = only_one(list())?;
             Ok(Spec::from_str(&format!("{controller}{options}"))?)
         }
-        _ => Ok(Spec::from_str(text)?),
+        _ => Ok(Spec::from_str(text).map_err(|error| {
+            let kind = error.kind();
+            let auto = "or auto, for the only one that is plugged in";
+            hci_transport::Error::new(kind, format!("{error}; {auto}"))
+        })?),
     }
 }
 
@@ -348,6 +352,10 @@ mod tests {
         };
         assert!(error.to_string().starts_with("auto: no dongle"), "{error}");
         let other = resolve("automatic", Vec::new).unwrap_err();
-        assert!(other.to_string().contains("no transport"), "{other}");
+        let other = other.to_string();
+        assert!(
+            other.contains("no transport") && other.contains("or auto"),
+            "{other}"
+        );
     }
 }

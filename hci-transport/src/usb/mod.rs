@@ -106,8 +106,8 @@ fn explain(name: &str, doing: &str, adapter: Option<&Adapter>, error: rusb::Erro
                 "permission denied; allow your user to open it, and plug it in anew: echo \
                  'SUBSYSTEM==\"usb\", ATTR{{idVendor}}==\"{vendor:04x}\", \
                  ATTR{{idProduct}}==\"{product:04x}\", TAG+=\"uaccess\", MODE=\"0660\", \
-                 GROUP=\"plugdev\"' | sudo tee /etc/udev/rules.d/70-dongle.rules && sudo udevadm \
-                 control --reload"
+                 GROUP=\"plugdev\"' | sudo tee /etc/udev/rules.d/70-dongle-{vendor:04x}-{product:04x}.rules \
+                 && sudo udevadm control --reload"
             ),
         ),
         rusb::Error::Access if cfg!(target_os = "macos") => (

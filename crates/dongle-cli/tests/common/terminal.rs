@@ -7,7 +7,7 @@ use std::sync::mpsc::{Receiver, channel};
 use std::time::Instant;
 
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
-use rustix::termios::{Winsize, tcsetwinsize};
+use rustix::termios::{LocalModes, Winsize, tcgetattr, tcsetwinsize};
 
 use super::LIMIT;
 
@@ -101,9 +101,18 @@ impl Terminal {
         super::interrupt(&self.child);
     }
 
-    /// Waits for its end: the exit code, and what else was on the screen.
+    /// Whether it shows what is typed, line by line.
+    pub fn echoes(&self) -> bool {
+        let modes = tcgetattr(&self.keys).expect("a terminal").local_modes;
+        modes.contains(LocalModes::ECHO | LocalModes::ICANON)
+    }
+
+    /// Waits for its end: the exit code, and what else was on the screen. However that came, the
+    /// terminal is as it was.
+    #[track_caller]
     pub fn end(mut self) -> (i32, String) {
         let code = super::wait(&mut self.child);
+        assert!(self.echoes(), "the terminal shows no more what is typed");
         drop(self.keys);
         while let Ok(shown) = self.shown.recv_timeout(LIMIT) {
             self.seen += &String::from_utf8_lossy(&shown);

@@ -1,0 +1,53 @@
+//! Keys that are pressed while something is drawn over and over: shown, they would spoil it.
+
+#[cfg(unix)]
+pub use unix::{heed, ignore};
+
+#[cfg(unix)]
+mod unix {
+    use std::io::{IsTerminal as _, stdin};
+    use std::sync::{Mutex, PoisonError};
+
+    use rustix::process::getpgrp;
+    use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcgetpgrp, tcsetattr};
+
+    /// How the terminal was before.
+    static BEFORE: Mutex<Option<Termios>> = Mutex::new(None);
+
+    /// Nothing that is typed is shown from now on, and no line of it waits for its end. Ctrl-C is heard.
+    pub fn ignore() {
+        let mut before = BEFORE.lock().unwrap_or_else(PoisonError::into_inner);
+        if before.is_some() || !is_ours() {
+            return;
+        }
+        let Ok(modes) = tcgetattr(stdin()) else {
+            return;
+        };
+        let mut silent = modes.clone();
+        silent.local_modes -= LocalModes::ECHO | LocalModes::ICANON;
+        if tcsetattr(stdin(), OptionalActions::Now, &silent).is_ok() {
+            *before = Some(modes);
+        }
+    }
+
+    /// Puts it back as it was. What was typed meanwhile is not for whoever reads next.
+    pub fn heed() {
+        let mut before = BEFORE.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(modes) = before.take()
+            && is_ours()
+        {
+            let _ = tcsetattr(stdin(), OptionalActions::Flush, &modes);
+        }
+    }
+
+    /// Who is in the background of its own terminal is stopped when it touches that.
+    fn is_ours() -> bool {
+        stdin().is_terminal() && tcgetpgrp(stdin()).map_or(true, |group| group == getpgrp())
+    }
+}
+
+#[cfg(not(unix))]
+pub fn ignore() {}
+
+#[cfg(not(unix))]
+pub fn heed() {}
