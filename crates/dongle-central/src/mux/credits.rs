@@ -163,18 +163,6 @@ impl Credits {
         true
     }
 
-    /// The newest packet of a connection did not go out after all.
-    pub fn give_back(&mut self, handle: u16) {
-        if let Some(link) = self.links.iter_mut().find(|l| l.handle == handle)
-            && link.count > 0
-        {
-            link.count -= 1;
-            link.hosts &= !(1 << link.count);
-            link.has_rested();
-            self.used = self.used.saturating_sub(1);
-        }
-    }
-
     /// The controller is done with the `count` oldest packets of a connection; how many of them
     /// were trouble-host's.
     pub fn completed(&mut self, handle: u16, count: u16) -> u16 {
@@ -269,17 +257,6 @@ mod tests {
         assert!(!credits.take(1, Owner::Att), "the connection is gone");
         assert!(credits.take(2, Owner::Att) && credits.take(2, Owner::Att));
         assert!(!credits.take(2, Owner::Att));
-    }
-
-    #[test]
-    fn a_packet_that_did_not_go_out_leaves_its_buffer_free() {
-        let mut credits = credits(2);
-        assert!(credits.take(1, Owner::Att) && credits.take(1, Owner::Host));
-        credits.give_back(1);
-        credits.give_back(7);
-        assert_eq!(credits.in_use().0, 1);
-        assert!(credits.take(1, Owner::Att));
-        assert_eq!(credits.completed(1, 2), 0, "both are the bearer's");
     }
 
     #[test]

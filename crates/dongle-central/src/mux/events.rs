@@ -24,6 +24,8 @@ pub mod code {
     pub const ENCRYPTION_KEY_REFRESH_COMPLETE: u8 = 0x30;
     pub const LE_META: u8 = 0x3E;
     pub const ENCRYPTION_CHANGE_V2: u8 = 0x59;
+    /// Of the vendor's own.
+    pub const VENDOR: u8 = 0xFF;
 }
 
 /// LE Read Buffer Size, versions 1 and 2 (7.8.2), and Reset (7.3.2).
@@ -116,6 +118,8 @@ pub enum Event {
     BufferOverflow,
     /// The controller says it is broken.
     HardwareError(u8),
+    /// An assertion in this line of the controller's own program has failed.
+    Asserted(u16),
 }
 
 /// What an event is worth.
@@ -211,6 +215,19 @@ pub fn judge(event: &[u8]) -> Option<Judgement> {
             let event = Event::HardwareError(parameters.first().copied().unwrap_or(0));
             Some(Judgement {
                 event: Some(event),
+                pass: false,
+            })
+        }
+        // What Zephyr's controllers say before they stop: the file, and the line.
+        code::VENDOR => {
+            let &[0xAA, ref file @ .., l0, l1, _, _] = parameters else {
+                return ignore();
+            };
+            let _file = core::str::from_utf8(file).unwrap_or_default();
+            let line = u16::from_le_bytes([l0, l1]);
+            warn!("the controller has failed: {:?}, line {}", _file, line);
+            Some(Judgement {
+                event: Some(Event::Asserted(line)),
                 pass: false,
             })
         }

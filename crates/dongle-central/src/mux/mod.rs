@@ -16,6 +16,7 @@ mod commands;
 mod credits;
 mod events;
 mod news;
+mod outbox;
 #[cfg(feature = "security")]
 mod pace;
 mod packet;
@@ -42,8 +43,6 @@ use bt_hci::ReadHciError;
 use bt_hci::transport::{PacketKind, Transport};
 use embassy_futures::select::{Either, select};
 use embassy_futures::yield_now;
-use embassy_sync::blocking_mutex::raw::NoopRawMutex;
-use embassy_sync::mutex::{Mutex, MutexGuard};
 use embassy_time::Instant;
 
 pub(crate) use commands::Answer;
@@ -60,6 +59,7 @@ pub(crate) use news::News;
 pub(crate) use packet::{Emit, Outgoing, Sink, Written};
 
 use commands::Commands;
+use outbox::Outbox;
 use packet::{Head, Raw, RawPacket, SecurityPrefix};
 
 /// Whether packets are ever held back from trouble-host.
@@ -79,8 +79,8 @@ pub struct Mux<'l, T: Transport, L, R = (), const BUFFER: usize = 259> {
     commands: RefCell<Commands>,
     /// What the transport said when it failed.
     cause: Cell<Option<T::Error>>,
-    /// The packet of trouble-host's that is being sent.
-    outgoing: Mutex<NoopRawMutex, Outgoing<BUFFER>>,
+    /// What is to be sent next of what was written.
+    outbox: Outbox<BUFFER>,
     /// Who we are, while we go by private addresses.
     #[cfg(feature = "security")]
     privacy: RefCell<Option<crate::security::Privacy>>,
@@ -153,7 +153,7 @@ impl<'l, T: Transport, L: Links, R: ReportHandler, const BUFFER: usize> Mux<'l, 
             reports,
             state: RefCell::new(state),
             commands: RefCell::new(Commands::new()),
-            outgoing: Mutex::new(Outgoing::new()),
+            outbox: Outbox::new(),
             cause: Cell::new(None),
             #[cfg(feature = "security")]
             privacy: RefCell::new(None),
@@ -419,7 +419,7 @@ impl<'l, T: Transport, L: Links, R: ReportHandler, const BUFFER: usize> Mux<'l, 
         taken
     }
 
-    /// Sends a command or an ACL packet when it is its turn.
+    /// Has a command or an ACL packet sent when it is its turn.
     pub(crate) async fn write_any(
         &self,
         kind: PacketKind,
@@ -427,54 +427,60 @@ impl<'l, T: Transport, L: Links, R: ReportHandler, const BUFFER: usize> Mux<'l, 
     ) -> Result<(), MuxError> {
         let mut head = Head::default();
         packet.emit(&mut head);
-        if let Some(failure) = self.failure() {
-            return Err(MuxError::Controller(failure));
+        if head.len() > BUFFER {
+            return Err(MuxError::Decode(ReadHciError::BufferTooSmall));
         }
-        let mut unsent = Unsent {
-            state: &self.state,
-            what: None,
-        };
-        match kind {
-            PacketKind::Cmd => {
-                self.state.borrow_mut().command_sent(&head, Instant::now());
-                unsent.what = Some(Claim::Command(head.opcode()));
-            }
-            PacketKind::AclData => {
-                if cfg!(feature = "security") && head.begins_security() {
-                    let mut prefix = SecurityPrefix::default();
-                    packet.emit(&mut prefix);
-                    if let Some(id) = self.link(head.handle()) {
-                        self.links.with_link(id, |link| {
-                            link.info.guard.outbound(prefix.frame());
-                            link.bearer.changed();
-                        });
-                    }
-                }
-                unsent.what = Some(Claim::Turn(head.handle()));
-                let turn = poll_fn(|cx| {
-                    self.state
-                        .borrow_mut()
-                        .turns()
-                        .poll_host_turn(&head, Instant::now(), cx)
+        let is_data = kind == PacketKind::AclData;
+        if cfg!(feature = "security") && is_data && head.begins_security() {
+            let mut prefix = SecurityPrefix::default();
+            packet.emit(&mut prefix);
+            if let Some(id) = self.link(head.handle()) {
+                self.links.with_link(id, |link| {
+                    link.info.guard.outbound(prefix.frame());
+                    link.bearer.changed();
                 });
-                match select(turn, self.failed()).await {
-                    Either::First(true) => {
-                        unsent.what = Some(Claim::Credit(head.handle()));
-                        self.state.borrow_mut().packet_sent(Instant::now());
-                    }
+            }
+        }
+        let _waiting = is_data.then_some(Waiting {
+            state: &self.state,
+            handle: head.handle(),
+        });
+        poll_fn(|cx| {
+            if let Poll::Ready(failure) = self.poll_failure(cx) {
+                return Poll::Ready(Err(MuxError::Controller(failure)));
+            }
+            // From here on it is sent, whatever becomes of its writer.
+            let Poll::Ready(mut next) = self.outbox.poll_room(cx) else {
+                return Poll::Pending;
+            };
+            let (mut state, now) = (self.state.borrow_mut(), Instant::now());
+            if !is_data {
+                state.command_sent(&head, now);
+            } else {
+                match state.turns().poll_host_turn(&head, now, cx) {
+                    Poll::Ready(true) => state.packet_sent(now),
                     // The connection is gone; so would the packet be.
-                    Either::First(false) => return Ok(()),
-                    Either::Second(failure) => return Err(MuxError::Controller(failure)),
+                    Poll::Ready(false) => return Poll::Ready(Ok(())),
+                    Poll::Pending => return Poll::Pending,
                 }
             }
-            _ => {}
-        }
-        let mut outgoing = Clean(self.outgoing.lock().await);
-        let outgoing = &mut *outgoing.0;
-        outgoing.clear();
-        packet.emit(outgoing);
-        if cfg!(feature = "channels") && kind == PacketKind::AclData && head.begins_signal() {
-            let frame = outgoing.bytes_mut().get_mut(4..).unwrap_or_default();
+            drop(state);
+            next.kind = Some(kind);
+            next.packet.clear();
+            packet.emit(&mut next.packet);
+            if is_data {
+                self.see(&head, next.packet.bytes_mut());
+            }
+            self.outbox.filled();
+            Poll::Ready(Ok(()))
+        })
+        .await
+    }
+
+    /// Sees a packet of trouble-host's before it is sent, and may rewrite it.
+    fn see(&self, head: &Head, packet: &mut [u8]) {
+        if cfg!(feature = "channels") && head.begins_signal() {
+            let frame = packet.get_mut(4..).unwrap_or_default();
             if let Some(id) = self.link(head.handle()) {
                 let see = |link: &mut Link<'_>| link.info.sdus.outbound(frame);
                 if let Some(cid) = self.links.with_link(id, see).flatten() {
@@ -485,15 +491,22 @@ impl<'l, T: Transport, L: Links, R: ReportHandler, const BUFFER: usize> Mux<'l, 
             }
         }
         #[cfg(feature = "security")]
-        if kind == PacketKind::AclData && head.begins_security() {
-            self.introduce(outgoing.bytes_mut());
+        if head.begins_security() {
+            self.introduce(packet);
         }
-        let Some(bytes) = outgoing.bytes() else {
-            return Err(MuxError::Decode(ReadHciError::BufferTooSmall));
-        };
-        self.send(kind, bytes, &[]).await?;
-        unsent.what = None;
-        Ok(())
+    }
+
+    /// Sends what [`Mux::write_any`] has put into the outbox, until the transport fails.
+    async fn send_written(&self) -> MuxError {
+        loop {
+            let sending = self.outbox.packet().await;
+            let kind = sending.next.kind.unwrap_or(PacketKind::Cmd);
+            let bytes = sending.next.packet.bytes().unwrap_or_default();
+            if let Err(e) = self.send(kind, bytes, &[]).await {
+                return e;
+            }
+            self.state.borrow_mut().turns().host_sent();
+        }
     }
 
     /// Sends the bytes of a command or of an ACL packet, which may be in two pieces.
@@ -506,40 +519,14 @@ impl<'l, T: Transport, L: Links, R: ReportHandler, const BUFFER: usize> Mux<'l, 
     }
 }
 
-/// The packet of trouble-host's that is being sent. However that ends, nothing of it is left: it may
-/// have been a key.
-struct Clean<'m, const BUFFER: usize>(MutexGuard<'m, NoopRawMutex, Outgoing<BUFFER>>);
-
-impl<const BUFFER: usize> Drop for Clean<'_, BUFFER> {
-    fn drop(&mut self) {
-        #[cfg(feature = "security")]
-        self.0.wipe();
-    }
-}
-
-/// What a packet of trouble-host claimed that has not gone out. If its writing is given up, the
-/// claim is, too.
-struct Unsent<'m> {
+/// A packet of trouble-host's waits for its turn, or has had it.
+struct Waiting<'m> {
     state: &'m RefCell<MuxState>,
-    what: Option<Claim>,
+    handle: u16,
 }
 
-enum Claim {
-    /// An answer to this command.
-    Command(u16),
-    /// The next buffer of the controller, for a packet of this connection.
-    Turn(u16),
-    /// A buffer of the controller, for a packet of this connection.
-    Credit(u16),
-}
-
-impl Drop for Unsent<'_> {
+impl Drop for Waiting<'_> {
     fn drop(&mut self) {
-        match self.what.take() {
-            Some(Claim::Command(opcode)) => self.state.borrow_mut().command_given_up(opcode),
-            Some(Claim::Turn(handle)) => self.state.borrow_mut().turns().host_gave_up(handle),
-            Some(Claim::Credit(handle)) => self.state.borrow_mut().turns().give_back(handle),
-            None => {}
-        }
+        self.state.borrow_mut().turns().host_gave_up(self.handle);
     }
 }

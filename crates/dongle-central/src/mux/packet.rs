@@ -201,6 +201,11 @@ impl Head {
         matches!(self.opcode(), 0x200C | 0x2042) && self.bytes[3] == 0
     }
 
+    /// The length of the whole packet.
+    pub(super) fn len(&self) -> usize {
+        self.len
+    }
+
     /// The connection that a command is about.
     pub(super) fn connection(&self) -> u16 {
         u16::from_le_bytes([self.bytes[3], self.bytes[4]]) & 0x0FFF

@@ -5,11 +5,12 @@ use core::pin::pin;
 use core::task::Poll;
 
 use bt_hci::transport::{PacketKind, Transport};
+use embassy_futures::select::{Either, select};
 use embassy_futures::yield_now;
 use embassy_time::{Instant, Timer};
 
 use super::reassembly::{CID_ATT, L2CAP_HEADER};
-use super::{Failure, Mux, MuxError, PACKETS_PER_TURN, ReportHandler};
+use super::{Mux, MuxError, PACKETS_PER_TURN, ReportHandler};
 use crate::bearer::{Bearer, Output};
 use crate::links::{LinkId, LinkPhase, Links, MAX_LINKS, Reason};
 
@@ -39,8 +40,16 @@ impl<T: Transport, L: Links, R: ReportHandler, const BUFFER: usize> Mux<'_, T, L
 where
     T::Error: 'static,
 {
-    /// Serves the bearers of all links until the controller fails. One task has to run it.
+    /// Sends what was written, and serves the bearers of all links, until the controller fails. One task
+    /// has to run it.
     pub async fn run(&self) -> MuxError {
+        match select(self.send_written(), self.serve()).await {
+            Either::First(error) | Either::Second(error) => error,
+        }
+    }
+
+    /// Serves the bearers of all links.
+    async fn serve(&self) -> MuxError {
         let mut rounds = Rounds {
             due: 0,
             first: 0,
@@ -84,7 +93,7 @@ where
             now = Instant::now();
             rounds.expire(now);
             self.state.borrow_mut().handle_timeout(now);
-            if let Some(failure @ Failure::Silent(_)) = self.failure() {
+            if let Some(failure) = self.failure() {
                 self.links.close_all(Reason::ControllerFailed);
                 return MuxError::Controller(failure);
             }

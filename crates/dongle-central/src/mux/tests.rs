@@ -1,6 +1,7 @@
 //! The mux's decisions, packet by packet: no transport, no executor, no clock.
 
 mod odd;
+mod whole;
 
 use core::cell::RefCell;
 use core::task::{Context, Poll, Waker};
@@ -89,6 +90,7 @@ impl Bench {
         {
             Poll::Ready(sent) => {
                 assert!(sent, "the connection is there");
+                self.state.turns().host_sent();
                 true
             }
             Poll::Pending => false,

@@ -31,6 +31,8 @@ struct HostFrame {
 pub struct Turns {
     credits: Credits,
     host_frames: Vec<HostFrame, MAX_LINKS>,
+    /// The connection of trouble-host's packet that has had its turn and is not sent yet.
+    unsent: Option<u16>,
     /// The connection in whose frame the bearers are.
     att_frame: Option<u16>,
     /// Who sent the last packet, so that the other has its turn.
@@ -48,6 +50,7 @@ impl Turns {
         Self {
             credits: Credits::new(),
             host_frames: Vec::new(),
+            unsent: None,
             att_frame: None,
             last: Owner::Host,
             att_waits: false,
@@ -99,12 +102,6 @@ impl Turns {
             self.att_waits = true;
         }
         hosts
-    }
-
-    /// A packet of trouble-host did not go to the controller after all.
-    pub fn give_back(&mut self, handle: u16) {
-        self.credits.give_back(handle);
-        self.wake();
     }
 
     /// Whether there is any connection.
@@ -214,14 +211,26 @@ impl Turns {
         }
         self.host_waits = false;
         self.last = Owner::Host;
+        self.unsent = Some(handle);
         self.track_host_frame(head, now);
         Poll::Ready(true)
+    }
+
+    /// The packet of trouble-host that has had its turn is sent.
+    pub fn host_sent(&mut self) {
+        self.unsent = None;
+        if self.att_waits {
+            self.wake_pump();
+        }
     }
 
     /// Whether a bearer may begin a frame on a connection now.
     pub fn att_may_begin(&mut self, handle: u16, now: Instant) -> bool {
         self.expire(now);
-        if self.host_frames.iter().any(|f| f.handle == handle) || !self.credits.available(handle) {
+        let held_up = self.unsent == Some(handle)
+            || self.host_frames.iter().any(|f| f.handle == handle)
+            || !self.credits.available(handle);
+        if held_up {
             self.att_waits = self.credits.is_connected(handle);
             return false;
         }

@@ -19,6 +19,9 @@ pub enum Failure {
     Silent(u16),
     /// It reported a Hardware Error with this code (Core Vol 4 Part E, 7.7.16).
     Hardware(u8),
+    /// It fell silent after an assertion in this line of its program had failed, as Zephyr's say. The log
+    /// has the file.
+    Asserted(u16),
     /// It does not know Bluetooth LE.
     NotLe,
     /// It tells of no buffers for data, neither for LE alone nor such as LE shares with BR/EDR (Core
@@ -39,6 +42,12 @@ impl fmt::Display for Failure {
             }
             Self::Hardware(code) => {
                 write!(f, "the controller reported hardware error 0x{code:02X}")
+            }
+            Self::Asserted(line) => {
+                write!(
+                    f,
+                    "the controller has stopped: an assertion in line {line} of its program failed"
+                )
             }
             Self::NotLe => f.write_str("the controller does not know Bluetooth LE"),
             Self::NoBuffers => f.write_str("the controller tells of no buffers for data"),
@@ -84,6 +93,10 @@ impl MuxState {
 
     /// Marks the controller failed. The first failure stays.
     pub fn fail(&mut self, failure: Failure) {
+        let failure = match (failure, self.asserted) {
+            (Failure::Silent(_), Some(line)) => Failure::Asserted(line),
+            (failure, _) => failure,
+        };
         if self.failure.is_none() {
             warn!("{}", failure);
         }

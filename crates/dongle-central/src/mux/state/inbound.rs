@@ -424,6 +424,8 @@ impl MuxState {
                 self.counters.overflows = self.counters.overflows.wrapping_add(1);
                 warn!("the controller reports a data buffer overflow");
             }
+            // It may be another vendor's: what counts is that it says nothing afterwards.
+            Event::Asserted(line) => self.asserted = Some(line),
             Event::HardwareError(code) => {
                 self.fail(Failure::Hardware(code));
                 links.close_all(Reason::ControllerFailed);

@@ -66,6 +66,8 @@ pub struct MuxState {
     links: Vec<(u16, LinkId), MAX_LINKS>,
     watchdog: Watchdog,
     failure: Option<Failure>,
+    /// The line in which an assertion of the controller's has failed, if it has said so.
+    asserted: Option<u16>,
     doomed: Vec<LinkId, MAX_LINKS>,
     requests: Deque<ParameterRequest, REQUESTS>,
     answers: Deque<(u16, [u8; ANSWER]), REQUESTS>,
@@ -110,6 +112,7 @@ impl MuxState {
             links: Vec::new(),
             watchdog: Watchdog::new(),
             failure: None,
+            asserted: None,
             doomed: Vec::new(),
             requests: Deque::new(),
             answers: Deque::new(),
@@ -292,14 +295,6 @@ impl MuxState {
         self.watchdog.sent(head.opcode(), now);
         self.listen(now);
         self.turns.wake_pump();
-    }
-
-    /// A command did not go to the controller after all.
-    pub(super) fn command_given_up(&mut self, opcode: u16) {
-        self.watchdog.answered(opcode);
-        if events::is_create_connection(opcode) {
-            self.end_attempt(Attempt::Idle);
-        }
     }
 
     /// The controller's ACL buffers: bytes in each, and how many.

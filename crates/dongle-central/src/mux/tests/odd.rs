@@ -167,3 +167,24 @@ fn a_controller_that_takes_no_command_after_its_first_reset_is_sent_one_all_the_
         assert_eq!(bench.state.failure().is_none(), go_on);
     }
 }
+
+/// What Zephyr's `hci_uart` sends when an assertion fails, and then it stands still.
+#[test]
+fn a_controller_that_falls_silent_after_a_failed_assertion_is_told_to_have_failed_so() {
+    let mut bench = Bench::new();
+    let mut assertion = std::vec![0xFF, 11, 0xAA];
+    assertion.extend(*b"lll.c\0\xD2\x04\0\0");
+    let sent = Instant::from_secs(10);
+    for asserts in [false, true] {
+        if asserts {
+            assert_eq!(bench.event(&assertion), None);
+            assert_eq!(bench.state.failure(), None, "it may be another vendor's");
+        }
+        bench.state.command_sent(&command(0x1009, &[]), sent);
+        if !asserts {
+            bench.event(&[0x0E, 10, 1, 0x09, 0x10, 0, 1, 2, 3, 4, 5, 6]);
+        }
+        bench.state.handle_timeout(sent + Duration::from_secs(2));
+    }
+    assert_eq!(bench.state.failure(), Some(Failure::Asserted(1234)));
+}
