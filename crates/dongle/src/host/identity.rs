@@ -82,6 +82,8 @@ fn write(file: &Path, text: &str) -> io::Result<()> {
 
 /// The file for a controller, by how it is opened, in a folder.
 pub(crate) fn file_in(folder: &Path, controller: &str) -> PathBuf {
+    /// As much of a name as a file's has room for anywhere.
+    const MOST: usize = 100;
     let plain = |c: char| {
         if c.is_ascii_alphanumeric() || ".-_".contains(c) {
             c
@@ -89,8 +91,20 @@ pub(crate) fn file_in(folder: &Path, controller: &str) -> PathBuf {
             '_'
         }
     };
-    let name: String = controller.chars().map(plain).take(100).collect();
+    let name: String = controller.chars().map(plain).take(MOST).collect();
+    let name = match controller.chars().count() > MOST {
+        // Two of a kind may differ in what comes behind that.
+        true => format!("{name}-{:016x}", fingerprint(controller)),
+        false => name,
+    };
     folder.join(format!("{name}.address"))
+}
+
+/// FNV-1a: the same in every version of this program.
+fn fingerprint(text: &str) -> u64 {
+    text.bytes().fold(0xCBF2_9CE4_8422_2325, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01B3)
+    })
 }
 
 /// Whether it will be the same controller when it is opened in this way again: a pseudo-terminal,
@@ -184,6 +198,21 @@ mod tests {
             "no drafts are left"
         );
         fs::remove_dir_all(&folder).unwrap();
+    }
+
+    #[test]
+    fn controllers_with_long_names_have_files_of_their_own() {
+        let board = |serial: u32| {
+            format!(
+                "serial:/dev/serial/by-id/usb-Nordic_Semiconductor_ASA_nRF_Connect_SDK_HCI_low_latency_\
+                 sample_{serial:016X}-if00,1000000,rtscts"
+            )
+        };
+        let file = |serial| file_in(Path::new(""), &board(serial));
+        assert_ne!(file(1), file(2));
+        assert_eq!(file(1), file(1));
+        let name = file(1).into_os_string();
+        assert!(name.len() <= 128, "{}", name.len());
     }
 
     #[test]
