@@ -25,6 +25,10 @@ use crate::links::SharedLinks;
 pub(super) type HostConnection<'c, 's, 'a> =
     Connection<'c, 's, 'a, HciChannel, SharedLinks, HeapPool, Scanning, BUFFER>;
 
+/// Connection Timeout (Core Vol 1 Part F, 2.8): of a device that has not answered yet, as good as
+/// never established.
+const CONNECTION_TIMEOUT: u8 = 0x08;
+
 /// What the handles of a connection ask for.
 pub(crate) enum HoldCommand {
     Disconnect(DisconnectReason),
@@ -68,7 +72,9 @@ impl<'c, 's, 'a> Host<'c, 's, 'a> {
                 held = self.connecting.established(number, peer, id, database);
             }
             Some((Ok(()), Err(error))) => self.connecting.refuse(peer, &error),
-            Some((Err(CentralError::Hci(status)), _)) if is_worth_another_attempt(status) => {
+            Some((Err(CentralError::Hci(status)), _))
+                if is_worth_another_attempt(status) || status == CONNECTION_TIMEOUT =>
+            {
                 log::debug!("{peer}: the connection failed to be established: trying again");
             }
             Some((Err(CentralError::Hci(status)), _)) => {
