@@ -368,6 +368,7 @@ impl Shared {
             Client::Disconnected(reason) => Error::Disconnected(reason),
             Client::Procedure(error) => Error::Gatt(error),
             Client::NoRoom => Error::SubscriptionLimit,
+            Client::QueueHeld => Error::WriteHeldUp,
             _ => Error::Closed,
         }
     }

@@ -52,6 +52,9 @@ pub enum Error {
     ConnectionLimit,
     /// No more subscriptions are possible on this connection.
     SubscriptionLimit,
+    /// Another long or reliable write on this connection has been left standing for 30 s, neither polled
+    /// nor dropped: the device takes one at a time.
+    WriteHeldUp,
     /// A parameter is outside of what the specification allows.
     InvalidParameter(&'static str),
     /// The dongle was closed.
@@ -114,7 +117,9 @@ impl Error {
             Self::ControllerFailed(_) | Self::Disconnected(_) | Self::Closed => {
                 ErrorKind::Disconnected
             }
-            Self::Timeout | Self::Security(SecurityError::Timeout) => ErrorKind::Timeout,
+            Self::Timeout | Self::WriteHeldUp | Self::Security(SecurityError::Timeout) => {
+                ErrorKind::Timeout
+            }
             Self::NotFound(_) | Self::ServiceChanged(_) => ErrorKind::NotFound,
             Self::Refused(_)
             | Self::Gatt(ProcedureError::Att(_))
@@ -208,6 +213,9 @@ impl fmt::Display for Error {
             Self::InvalidUuid(error) => fmt::Display::fmt(error, f),
             Self::BondStore(why) => write!(f, "bonds could not be kept: {why}"),
             Self::ConnectionLimit => f.write_str("no more connections are possible; end one first"),
+            Self::WriteHeldUp => f.write_str(
+                "another long or reliable write on this connection has stood still for 30 s: poll it, or drop it",
+            ),
             Self::SubscriptionLimit => {
                 f.write_str("no more subscriptions are possible on this connection; drop one first")
             }

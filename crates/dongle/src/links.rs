@@ -1,5 +1,7 @@
 //! The links of a dongle, shared between its host thread and everybody who holds a handle.
 
+use std::cell::RefCell;
+use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::Waker;
 
@@ -13,7 +15,7 @@ pub(crate) const MAX_CONNECTIONS: usize = 16;
 const CALLS: usize = 32;
 /// Subscriptions on each connection.
 const SUBSCRIPTIONS: usize = 64;
-/// Tasks that wait for room without waking each other up in vain.
+/// Tasks that may wait for something on a connection before there has to be room for more of them.
 const WAITERS: usize = 64;
 /// Bytes of commands that wait for the controller, on each connection.
 const COMMAND_BYTES: usize = 32 * 1024;
@@ -48,6 +50,28 @@ struct Place {
     subscribers: Vec<Subscriber>,
     waiters: Vec<Option<Waker>>,
     pdu: Vec<u8>,
+}
+
+thread_local! {
+    /// Tasks that are to be woken once the lock of a link is open: an executor may poll a task in its
+    /// wake, or drop it, and the task use the link.
+    static WOKEN: RefCell<VecDeque<Waker>> = const { RefCell::new(VecDeque::new()) };
+}
+
+fn wake_later(waker: Waker) {
+    let mut waker = Some(waker);
+    // Where this thread is at its end, there is no later.
+    let noted = WOKEN.try_with(|woken| woken.borrow_mut().extend(waker.take()));
+    if let (Err(_), Some(waker)) = (noted, waker) {
+        waker.wake();
+    }
+}
+
+fn wake_now() {
+    let next = || WOKEN.try_with(|woken| woken.borrow_mut().pop_front());
+    while let Ok(Some(waker)) = next() {
+        waker.wake();
+    }
 }
 
 impl SharedLinks {
@@ -87,6 +111,10 @@ impl Place {
     /// Has memory for values while they can come or be read. It comes zeroed from the system, which
     /// gives it page by page as it is used.
     fn fit(&mut self, notification_bytes: usize) {
+        // They stand in front. Where there is no place left, they would wake each other for ever.
+        if self.waiters.last().is_some_and(Option::is_some) {
+            self.waiters.resize(2 * self.waiters.len(), None);
+        }
         match self.info.phase() {
             LinkPhase::Free => self.notifications = Vec::new(),
             _ if self.notifications.is_empty() => self.notifications = vec![0; notification_bytes],
@@ -106,6 +134,7 @@ impl Place {
                 indications: &mut self.indications,
                 subscribers: &mut self.subscribers,
                 waiters: &mut self.waiters,
+                wake: wake_later,
             }),
             pdu: &mut self.pdu,
         }
@@ -121,10 +150,67 @@ impl Links for SharedLinks {
         let place = self.0.places.get(index)?;
         let mut place = place.lock().unwrap_or_else(PoisonError::into_inner);
         place.fit(self.0.notification_bytes);
-        Some(f(&mut place.link()))
+        let result = f(&mut place.link());
+        drop(place);
+        wake_now();
+        Some(result)
     }
 
     fn doorbell(&self) -> &Doorbell {
         &self.0.doorbell
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+    use std::task::Wake;
+
+    struct Counts(Arc<AtomicUsize>);
+
+    impl Wake for Counts {
+        fn wake(self: Arc<Self>) {
+            self.0.fetch_add(1, Relaxed);
+        }
+    }
+
+    #[test]
+    fn however_many_tasks_wait_on_a_connection_none_wakes_another() {
+        let links = SharedLinks::new(NOTIFICATION_BYTES);
+        let woken = Arc::new(AtomicUsize::new(0));
+        let tasks = 5 * WAITERS;
+        for _ in 0..tasks {
+            let waker = Waker::from(Arc::new(Counts(Arc::clone(&woken))));
+            links.with(0, |link| link.bearer.wait_for_change(&waker));
+        }
+        assert_eq!(woken.load(Relaxed), 0);
+        links.with(0, |link| link.bearer.changed());
+        assert_eq!(woken.load(Relaxed), tasks);
+    }
+
+    /// A task of an executor that polls it as soon as it is woken, or drops it: it uses the link.
+    struct UsesLink(SharedLinks, AtomicUsize);
+
+    impl Wake for UsesLink {
+        fn wake(self: Arc<Self>) {
+            self.0.with(0, |link| link.bearer.changed());
+            self.1.fetch_add(1, Relaxed);
+        }
+    }
+
+    #[test]
+    fn a_task_that_uses_its_link_when_it_is_woken_finds_it_unlocked() {
+        let task = Arc::new(UsesLink(
+            SharedLinks::new(NOTIFICATION_BYTES),
+            AtomicUsize::new(0),
+        ));
+        let waker = Waker::from(Arc::clone(&task));
+        let links = &task.0;
+        for woken in 1..4 {
+            links.with(0, |link| link.bearer.wait_for_change(&waker));
+            links.with(0, |link| link.bearer.changed());
+            assert_eq!(task.1.load(Relaxed), woken);
+        }
     }
 }

@@ -5,7 +5,7 @@ use core::task::{Context, Poll, Waker};
 
 use embassy_time::Instant;
 
-use super::waiters::set;
+use super::waiters::{Wake, set};
 use super::{Bearer, MtuExchange, Output, copy, is_before};
 use crate::att::{Mtu, Opcode};
 
@@ -104,9 +104,9 @@ impl Call {
     }
 
     /// Ends the call for its caller, if it still waits.
-    pub(super) fn fail(&mut self, error: CallError) {
+    pub(super) fn fail(&mut self, error: CallError, wake: Wake) {
         if matches!(self.phase, Phase::Queued { .. } | Phase::InFlight) {
-            self.finish(Phase::Failed(error));
+            self.finish(Phase::Failed(error), wake);
         }
     }
 
@@ -117,10 +117,10 @@ impl Call {
         }
     }
 
-    fn finish(&mut self, phase: Phase) {
+    fn finish(&mut self, phase: Phase, wake: Wake) {
         self.phase = phase;
         if let Some(waker) = self.waker.take() {
-            waker.wake();
+            wake(waker);
         }
     }
 }
@@ -290,7 +290,7 @@ impl Bearer<'_> {
         };
         let len = copy(pdu, self.call_room(index)) as u16;
         if let Some(call) = self.calls.get_mut(index) {
-            call.finish(Phase::Answered { len });
+            call.finish(Phase::Answered { len }, self.waiters.wake);
         }
     }
 
@@ -303,7 +303,7 @@ impl Bearer<'_> {
         if due {
             self.detach(index);
             if let Some(call) = self.calls.get_mut(index) {
-                call.fail(CallError::Timeout);
+                call.fail(CallError::Timeout, self.waiters.wake);
             }
         }
     }

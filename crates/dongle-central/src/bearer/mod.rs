@@ -34,6 +34,7 @@ use calls::InFlight;
 use ring::{Ring, RingState};
 use server::Reply;
 use waiters::Waiters;
+pub use waiters::Wake;
 
 /// How long a transaction may take before the bearer is dead (Core Vol 3 Part F, 3.3.3).
 pub const TRANSACTION_TIMEOUT: Duration = Duration::from_secs(30);
@@ -59,6 +60,8 @@ pub struct BearerState {
     /// order of calls.
     cancel_write: Option<u16>,
     queued_write_running: bool,
+    /// How many requests such writes have made: whether the one that runs goes on.
+    queued_write_steps: u16,
     alarm: Option<Instant>,
     expired: bool,
     commands: RingState,
@@ -91,6 +94,7 @@ impl BearerState {
             confirmation_held: false,
             cancel_write: None,
             queued_write_running: false,
+            queued_write_steps: 0,
             alarm: None,
             expired: false,
             commands: RingState::new(),
@@ -163,6 +167,9 @@ pub struct BearerStorage<'a> {
     pub subscribers: &'a mut [Subscriber],
     /// Callers that wait for room among `calls` or `commands`.
     pub waiters: &'a mut [Option<Waker>],
+    /// How tasks are woken. [`Waker::wake`] will do where an executor does no more than to make a note of
+    /// that: the bearer is in use meanwhile, and so is its lock, if it has one.
+    pub wake: Wake,
 }
 
 /// A bearer at work.
@@ -190,7 +197,10 @@ impl<'a> Bearer<'a> {
             notifications: storage.notifications,
             indications: storage.indications,
             subscribers: storage.subscribers,
-            waiters: Waiters(storage.waiters),
+            waiters: Waiters {
+                places: storage.waiters,
+                wake: storage.wake,
+            },
         }
     }
 
@@ -205,7 +215,7 @@ impl<'a> Bearer<'a> {
             call.reset();
         }
         for subscriber in self.subscribers.iter_mut() {
-            subscriber.reset();
+            subscriber.reset(self.waiters.wake);
         }
     }
 
@@ -221,10 +231,10 @@ impl<'a> Bearer<'a> {
         self.state.alarm = None;
         self.state.commands = RingState::new();
         for call in self.calls.iter_mut() {
-            call.fail(CallError::Closed);
+            call.fail(CallError::Closed, self.waiters.wake);
         }
         for subscriber in self.subscribers.iter_mut() {
-            subscriber.wake();
+            subscriber.wake(self.waiters.wake);
         }
         self.waiters.wake_all();
     }
@@ -395,7 +405,7 @@ impl<'a> Bearer<'a> {
         {
             self.state.expired = true;
             for call in self.calls.iter_mut() {
-                call.fail(CallError::TransactionTimeout);
+                call.fail(CallError::TransactionTimeout, self.waiters.wake);
             }
             self.close();
             return;
@@ -408,7 +418,7 @@ impl<'a> Bearer<'a> {
         if self.state.alarm.is_some_and(|at| at <= now) {
             self.state.alarm = None;
             for subscriber in self.subscribers.iter_mut() {
-                subscriber.wake();
+                subscriber.wake(self.waiters.wake);
             }
             self.waiters.wake_all();
         }
@@ -434,6 +444,16 @@ impl<'a> Bearer<'a> {
     #[must_use]
     pub fn begin_queued_write(&mut self) -> bool {
         !core::mem::replace(&mut self.state.queued_write_running, true)
+    }
+
+    /// The one that runs makes another request.
+    pub fn go_on_queued_write(&mut self) {
+        self.state.queued_write_steps = self.state.queued_write_steps.wrapping_add(1);
+    }
+
+    /// How many requests queued writes have made.
+    pub fn queued_write_steps(&self) -> u16 {
+        self.state.queued_write_steps
     }
 
     /// Gives the queue back. `cancel`: what was prepared is not to be executed; the server is told,

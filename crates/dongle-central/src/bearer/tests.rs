@@ -64,6 +64,7 @@ impl Rig {
             indications: &mut self.indications,
             subscribers: &mut self.subscribers,
             waiters: &mut self.waiters,
+            wake: Waker::wake,
         })
     }
 

@@ -4,7 +4,7 @@ use core::fmt;
 use core::task::{Context, Poll, Waker};
 
 use super::ring::{Cursor, Ring};
-use super::waiters::set;
+use super::waiters::{Wake, set};
 use super::{Bearer, copy};
 use crate::att::AttributeHandle;
 
@@ -85,17 +85,17 @@ impl Subscriber {
         waker: None,
     };
 
-    pub(super) fn reset(&mut self) {
-        self.wake();
+    pub(super) fn reset(&mut self, wake: Wake) {
+        self.wake(wake);
         *self = Self {
             generation: self.generation.wrapping_add(1),
             ..Self::FREE
         };
     }
 
-    pub(super) fn wake(&mut self) {
+    pub(super) fn wake(&mut self, wake: Wake) {
         if let Some(waker) = self.waker.take() {
-            waker.wake();
+            wake(waker);
         }
     }
 }
@@ -121,7 +121,7 @@ impl Bearer<'_> {
             .enumerate()
             .find(|(_, s)| s.interest.is_none())
             .ok_or(SubscribeError::Full)?;
-        place.reset();
+        place.reset(self.waiters.wake);
         place.interest = Some((handle, kind));
         place.cursor = cursor;
         Ok(SubscriptionId {
@@ -132,8 +132,9 @@ impl Bearer<'_> {
 
     /// Closes a subscription's queue, with what it still holds.
     pub fn unsubscribe(&mut self, id: SubscriptionId) {
+        let wake = self.waiters.wake;
         if let Some(subscriber) = self.subscriber(id) {
-            subscriber.reset();
+            subscriber.reset(wake);
             self.indications_were_read();
         }
     }
@@ -248,7 +249,14 @@ impl Bearer<'_> {
             }
             ring.pop();
         }
-        announce(self.subscribers, handle, ValueKind::Notification, place);
+        let wake = self.waiters.wake;
+        announce(
+            self.subscribers,
+            handle,
+            ValueKind::Notification,
+            place,
+            wake,
+        );
     }
 
     /// An indicated value: confirmed once it is queued and the next one has room.
@@ -270,7 +278,8 @@ impl Bearer<'_> {
             // The peer may not send another before the confirmation, for which we waited.
             return self.violation("an indication before the last one was confirmed", value);
         }
-        announce(self.subscribers, handle, ValueKind::Indication, place);
+        let wake = self.waiters.wake;
+        announce(self.subscribers, handle, ValueKind::Indication, place, wake);
         if self.room_for_an_indication() {
             self.state.confirmation_due = true;
         } else {
@@ -345,7 +354,13 @@ fn wanted(subscribers: &[Subscriber], handle: u16, kind: ValueKind) -> bool {
     subscribers.iter().any(|s| s.wants(handle, kind))
 }
 
-fn announce(subscribers: &mut [Subscriber], handle: u16, kind: ValueKind, place: Cursor) {
+fn announce(
+    subscribers: &mut [Subscriber],
+    handle: u16,
+    kind: ValueKind,
+    place: Cursor,
+    wake: Wake,
+) {
     for subscriber in subscribers.iter_mut().filter(|s| s.wants(handle, kind)) {
         // A reader who was through begins here, however long ago that was: a cursor left behind
         // would come round in the end.
@@ -353,7 +368,7 @@ fn announce(subscribers: &mut [Subscriber], handle: u16, kind: ValueKind, place:
             subscriber.cursor = place;
         }
         subscriber.pending = subscriber.pending.saturating_add(1);
-        subscriber.wake();
+        subscriber.wake(wake);
     }
 }
 

@@ -4,27 +4,33 @@ use core::task::Waker;
 
 /// A set of wakers of fixed size: those there are stand in front, since they leave all at once.
 #[derive(Debug)]
-pub(super) struct Waiters<'a>(pub(super) &'a mut [Option<Waker>]);
+pub(super) struct Waiters<'a> {
+    pub(super) places: &'a mut [Option<Waker>],
+    pub(super) wake: Wake,
+}
+
+/// How tasks are woken.
+pub type Wake = fn(Waker);
 
 impl Waiters<'_> {
     /// Remembers `waker`. Where there is no place left, all who wait are woken: they look again
     /// for themselves, so that none is forgotten.
     pub(super) fn register(&mut self, waker: &Waker) {
-        if self.0.iter().flatten().any(|w| w.will_wake(waker)) {
+        if self.places.iter().flatten().any(|w| w.will_wake(waker)) {
             return;
         }
-        if !self.0.iter().any(Option::is_none) {
+        if !self.places.iter().any(Option::is_none) {
             self.wake_all();
         }
-        match self.0.iter_mut().find(|w| w.is_none()) {
+        match self.places.iter_mut().find(|w| w.is_none()) {
             Some(place) => *place = Some(waker.clone()),
-            None => waker.wake_by_ref(),
+            None => (self.wake)(waker.clone()),
         }
     }
 
     pub(super) fn wake_all(&mut self) {
-        for waker in self.0.iter_mut().map_while(Option::take) {
-            waker.wake();
+        for waker in self.places.iter_mut().map_while(Option::take) {
+            (self.wake)(waker);
         }
     }
 }

@@ -18,6 +18,9 @@ pub enum Error {
     Procedure(ProcedureError),
     /// The memory given to the link holds no more subscriptions.
     NoRoom,
+    /// Another queued write of this link has not gone on for 30 s, and neither ended nor was dropped: the
+    /// server has one queue.
+    QueueHeld,
 }
 
 impl Error {
@@ -37,6 +40,7 @@ impl fmt::Display for Error {
             Self::Disconnected(reason) => write!(f, "disconnected: {reason}"),
             Self::Procedure(error) => fmt::Display::fmt(error, f),
             Self::NoRoom => f.write_str("no room for another subscription"),
+            Self::QueueHeld => f.write_str("another queued write does not go on"),
         }
     }
 }

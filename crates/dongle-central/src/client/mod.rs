@@ -28,6 +28,13 @@ use crate::gatt::{
 };
 use crate::links::{Link, LinkId, Links, Reason};
 
+/// How long a queued write waits for another that does not go on: as long as for a response (Core Vol 3
+/// Part F, 3.3.3).
+const QUEUE_PATIENCE: Duration = match cfg!(test) {
+    false => Duration::from_secs(30),
+    true => Duration::from_millis(50),
+};
+
 /// The GATT client of one connection.
 #[derive(Debug, Clone, Copy)]
 pub struct Client<L> {
@@ -278,11 +285,24 @@ impl<L: Links + Clone> Client<L> {
 
     async fn write_queued(&self, procedure: QueuedWrite<'_>) -> Result<(), Error> {
         let deadline = self.deadline();
-        self.attempt(deadline, |link| match link.bearer.begin_queued_write() {
-            true => Poll::Ready(()),
-            false => Poll::Pending,
-        })
-        .await?;
+        let mut steps = 0;
+        loop {
+            let patience = Instant::now() + QUEUE_PATIENCE;
+            let at = deadline.map_or(patience, |deadline| deadline.min(patience));
+            let begin = |link: &mut Link<'_>| match link.bearer.begin_queued_write() {
+                true => Poll::Ready(()),
+                false => Poll::Pending,
+            };
+            match self.attempt(Some(at), begin).await {
+                Err(Error::Timeout) if deadline != Some(at) => {
+                    let now = self.with(|link| link.bearer.queued_write_steps())?;
+                    if core::mem::replace(&mut steps, now) == now {
+                        return Err(Error::QueueHeld);
+                    }
+                }
+                begun => break begun?,
+            }
+        }
         // From here on it is the run's drop that gives the queue back.
         let mut run =
             Run::new(self.clone(), procedure, [0; Mtu::MAX.size()], deadline).queued_write();

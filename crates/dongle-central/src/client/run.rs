@@ -81,6 +81,9 @@ impl<L: Links + Clone, P: Procedure, B: AsRef<[u8]> + AsMut<[u8]>> Run<L, P, B> 
         if self.over || self.procedure.is_over() {
             return Ok(false);
         }
+        if P::QUEUES && self.queued_write {
+            self.client.with(|link| link.bearer.go_on_queued_write())?;
+        }
         let (steps, buffer) = (&mut self.procedure, self.buffer.as_mut());
         let result = self.client.exchange(self.deadline, steps, buffer).await;
         match result {

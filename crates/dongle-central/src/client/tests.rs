@@ -122,6 +122,34 @@ fn a_third_caller_waits_for_a_place_and_gets_one() {
     assert_eq!(sent(&links), [0x12, 3, 0, 3]);
 }
 
+/// The limit is 30 s, and 50 ms here.
+#[test]
+fn a_long_write_that_nobody_goes_on_with_is_waited_for_in_vain_and_that_is_told() {
+    let links = Places::new();
+    let client = connect(&links);
+    let value = [7; 30];
+    let mut first = Box::pin(client.write_long(handle(1), &value));
+    assert!(poll(&mut first).is_pending());
+    let mut second = pin!(client.write_long(handle(2), &[8]));
+    // Whoever has begun goes on, so the next one waits for longer.
+    for _ in 0..2 {
+        assert!(poll(&mut second).is_pending());
+        let mut echo = sent(&links);
+        echo[0] = 0x17;
+        receive(&links, &echo);
+        assert!(poll(&mut first).is_pending());
+        std::thread::sleep(core::time::Duration::from_millis(60));
+    }
+    assert!(poll(&mut second).is_pending());
+    std::thread::sleep(core::time::Duration::from_millis(60));
+    assert_eq!(poll(&mut second), Poll::Ready(Err(Error::QueueHeld)));
+    drop(first);
+    let mut third = pin!(client.write_long(handle(2), &[8]));
+    assert!(poll(&mut third).is_pending());
+    // What the first had prepared is not written with what the third does.
+    assert_eq!(sent(&links), [0x18, 0]);
+}
+
 #[test]
 fn a_long_write_that_is_dropped_is_cancelled_before_the_next_begins() {
     let links = Places::new();

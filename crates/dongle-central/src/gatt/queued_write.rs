@@ -217,12 +217,11 @@ impl Procedure for QueuedWrite<'_> {
 
     fn cancel(&self) -> Option<Request<'static>> {
         match self.step {
-            Step::Prepare | Step::Preparing { .. } | Step::Execute | Step::Cancel(_) => {
-                Some(Request::ExecuteWrite {
-                    action: ExecuteAction::Cancel,
-                })
-            }
-            Step::Begin | Step::Executing | Step::Cancelling(_) | Step::Done => None,
+            Step::Begin | Step::Done => None,
+            // Where the end of it has been asked for, that may not have been sent.
+            _ => Some(Request::ExecuteWrite {
+                action: ExecuteAction::Cancel,
+            }),
         }
     }
 }

@@ -12,7 +12,8 @@ use crate::bearer::{Bearer, BearerState, BearerStorage, Call, Subscriber};
 /// The memory of one link.
 ///
 /// - `PDU`: one more than the largest ATT MTU to offer; 248 lets a PDU fill one data packet.
-/// - `CALLS`: requests that may wait at a time.
+/// - `CALLS`: requests that may wait at a time, and as many tasks for anything on the link: more than those
+///   wake each other again and again.
 /// - `SUBSCRIPTIONS`: as many.
 /// - `QUEUE`: bytes for notified values.
 /// - `COMMANDS`: bytes for commands, as many if nothing else is said; 0 where none are sent.
@@ -118,6 +119,7 @@ impl<
                 indications: self.indications.as_flattened_mut(),
                 subscribers: &mut state.subscribers,
                 waiters: &mut state.waiters,
+                wake: Waker::wake,
             }),
             pdu: &mut self.pdu,
         }

@@ -50,7 +50,10 @@ pub trait Links {
 
     /// Calls `f` with the link at `index`, under its lock; None if there is no such place.
     ///
-    /// `f` wakes tasks, so the lock must allow that.
+    /// `f` wakes tasks as the memory of the link says ([`BearerStorage::wake`]), so the lock must allow
+    /// that.
+    ///
+    /// [`BearerStorage::wake`]: crate::bearer::BearerStorage::wake
     fn with<R>(&self, index: usize, f: impl FnOnce(&mut Link<'_>) -> R) -> Option<R>;
 
     /// Rung when a link has something to send or to wait for.

@@ -215,11 +215,8 @@ fn a_caller_who_goes_away_leaves_a_cancellation() {
     procedure.response(&part(0x17, 3, 18, 1)).unwrap();
     assert_eq!(procedure.cancel(), CANCEL);
     procedure.request(Mtu::DEFAULT, &mut out).unwrap();
-    assert_eq!(
-        procedure.cancel(),
-        None,
-        "what is being executed can't be called back"
-    );
+    // The request may not have been sent yet.
+    assert_eq!(procedure.cancel(), CANCEL);
     procedure.response(&[0x19]).unwrap();
     assert_eq!(procedure.cancel(), None);
     assert_eq!(procedure.request(Mtu::DEFAULT, &mut out), Ok(None));
