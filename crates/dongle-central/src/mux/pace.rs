@@ -8,14 +8,18 @@ use bt_hci::transport::{PacketKind, Transport};
 use embassy_futures::yield_now;
 
 use super::Mux;
-use super::events::code::NUMBER_OF_COMPLETED_PACKETS;
+use super::events::code::{LE_META, NUMBER_OF_COMPLETED_PACKETS};
 use crate::security::CID_SMP;
 
 impl<T: Transport, L, R, const BUFFER: usize> Mux<'_, T, L, R, BUFFER> {
     /// Notes whether trouble-host may tell of a packet that it is given.
     pub(super) fn tells(&self, kind: PacketKind, packet: &[u8]) {
         self.told.set(match kind {
-            PacketKind::Event => packet.first() != Some(&NUMBER_OF_COMPLETED_PACKETS),
+            // It tells of neither a connection that begins nor of packets that are done.
+            PacketKind::Event => !matches!(
+                packet,
+                [NUMBER_OF_COMPLETED_PACKETS, ..] | [LE_META, _, 0x01 | 0x0A, ..]
+            ),
             _ => packet.get(6..8) == Some(&CID_SMP.to_le_bytes()),
         });
     }
@@ -101,13 +105,13 @@ mod tests {
     fn trouble_host_has_one_turn_for_each_packet_that_it_may_tell_of() {
         let event = |bytes| (PacketKind::Event, bytes);
         let packets = [CONNECTED, PHY_UPDATED, PHY_UPDATED, PHY_UPDATED].map(event);
-        assert_eq!(turns(&packets), [1, 1, 1, 1]);
+        assert_eq!(turns(&packets), [2, 1, 1]);
     }
 
     #[test]
     fn other_packets_wait_for_no_turn() {
         let rejected = (PacketKind::AclData, REJECTED);
         let connected = (PacketKind::Event, CONNECTED);
-        assert_eq!(turns(&[connected, rejected, rejected, rejected]), [1, 3]);
+        assert_eq!(turns(&[connected, rejected, rejected, rejected]), [4]);
     }
 }
