@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use dongle::{Dongle, Error, Uuid};
 use dongle_tests::bench::{PATIENCE, STALL, soon};
-use dongle_virtual::{Air, AirConfig, AirController, ControllerConfig};
+use dongle_virtual::{Air, AirConfig, AirController, ControllerConfig, PeerEvent};
 use futures_lite::future::{or, poll_once};
 use hci_transport::{HciChannel, HciPort};
 
@@ -38,10 +38,14 @@ fn a_disconnection_ends_whatever_is_going_on() {
                         .await?;
                 }
             };
-            // One that is lost before it was looked at is made again: the next has a little longer.
+            // One that is lost before it has answered is made again, and may be there again before
+            // anybody looks: the next has a little longer.
             let end = async {
-                for attempt in 0_u64.. {
-                    world.knows(&peer, true).await;
+                let mut attempt = 0;
+                while let Some(event) = peer.event().await {
+                    if !matches!(event, PeerEvent::Connected { .. }) {
+                        continue;
+                    }
                     let after = after + attempt * 20_000;
                     embassy_time::Timer::after_micros(after).await;
                     if by_peer {
@@ -49,7 +53,7 @@ fn a_disconnection_ends_whatever_is_going_on() {
                     } else {
                         world.controller.drop_links();
                     }
-                    world.knows(&peer, false).await;
+                    attempt += 1;
                 }
                 std::future::pending::<Result<(), Error>>().await
             };
