@@ -60,9 +60,19 @@ where
     }
 
     /// The same with a command that is written out.
-    pub(super) async fn tell_it(&self, command: Command) -> Result<(), Error<T::Error>> {
-        self.controller_info().await;
-        self.send(&command).await.map(drop)
+    #[allow(
+        clippy::manual_async_fn,
+        reason = "an async fn would have room for the command twice"
+    )]
+    pub(super) fn tell_it(
+        &self,
+        command: Command,
+    ) -> impl Future<Output = Result<(), Error<T::Error>>> + use<'_, 's, 'a, T, L, P, R, BUFFER>
+    {
+        async move {
+            self.controller_info().await;
+            self.send(&command).await.map(drop)
+        }
     }
 
     /// Asks the controller something.

@@ -1,8 +1,9 @@
 //! That trouble-host is told no more of a connection than it has room for.
 //!
-//! What it hears from the controller it tells in events, for which each connection has a queue of four.
-//! One that does not fit is lost, and a pairing with it. [`Central`](crate::central::Central) empties
-//! the queues in each of its turns, so that trouble-host gets one packet a turn that it may tell of.
+//! What it hears from the controller it tells in events, for which each connection has a queue of two:
+//! no packet makes more. One that does not fit is lost, and a pairing with it.
+//! [`Central`](crate::central::Central) empties the queues in each of its turns, so that trouble-host gets
+//! one packet a turn that it may tell of.
 
 use bt_hci::transport::{PacketKind, Transport};
 use embassy_futures::yield_now;

@@ -18,7 +18,7 @@ pub(in crate::central) struct Pairing {
     /// Whether somebody pairs, and on which connection.
     pub(super) handle: Option<u16>,
     /// A question or two, and the end.
-    pub(super) steps: Deque<Step, 4>,
+    pub(super) steps: Deque<Step, 3>,
     /// When those who wait here have to look again.
     pub(super) alarm: Option<Instant>,
 }
