@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::future::poll_fn;
+use std::mem;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::task::{self, Poll, Waker};
@@ -316,10 +317,11 @@ impl Shared {
         self.links.close_all(Reason::ControllerFailed);
         let mut end = self.lock();
         end.why.get_or_insert(why);
-        for waiter in end.waiters.drain(..) {
-            waiter.wake();
-        }
+        let waiters = mem::take(&mut end.waiters);
+        // A task may be polled, or dropped, in its wake: then it takes the lock.
+        drop(end);
         self.ended.notify_all();
+        waiters.into_iter().for_each(Waker::wake);
     }
 
     /// Why the dongle is down.

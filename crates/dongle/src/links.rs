@@ -1,6 +1,6 @@
 //! The links of a dongle, shared between its host thread and everybody who holds a handle.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::Waker;
@@ -56,6 +56,26 @@ thread_local! {
     /// Tasks that are to be woken once the lock of a link is open: an executor may poll a task in its
     /// wake, or drop it, and the task use the link.
     static WOKEN: RefCell<VecDeque<Waker>> = const { RefCell::new(VecDeque::new()) };
+    /// Whether they are woken later yet, by [`wake_after`].
+    static HELD_BACK: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Does something, and wakes the tasks that it wakes when it is over. To wake a thread costs more than
+/// a value does: a reader that is woken for each one would have the host thread do little else.
+pub(crate) fn wake_after<R>(f: impl FnOnce() -> R) -> R {
+    struct After;
+
+    // Also when it panics: those who are woken are not on the list of the link any more.
+    impl Drop for After {
+        fn drop(&mut self) {
+            HELD_BACK.set(false);
+            wake_now();
+        }
+    }
+
+    HELD_BACK.set(true);
+    let _after = After;
+    f()
 }
 
 fn wake_later(waker: Waker) {
@@ -152,7 +172,9 @@ impl Links for SharedLinks {
         place.fit(self.0.notification_bytes);
         let result = f(&mut place.link());
         drop(place);
-        wake_now();
+        if !HELD_BACK.try_with(Cell::get).unwrap_or(false) {
+            wake_now();
+        }
         Some(result)
     }
 
@@ -212,5 +234,25 @@ mod tests {
             links.with(0, |link| link.bearer.changed());
             assert_eq!(task.1.load(Relaxed), woken);
         }
+    }
+
+    #[test]
+    fn what_is_told_in_one_turn_wakes_a_task_once_behind_it() {
+        let task = Arc::new(UsesLink(
+            SharedLinks::new(NOTIFICATION_BYTES),
+            AtomicUsize::new(0),
+        ));
+        let waker = Waker::from(Arc::clone(&task));
+        let links = &task.0;
+        links.with(0, |link| link.bearer.wait_for_change(&waker));
+        wake_after(|| {
+            links.with(0, |link| link.bearer.changed());
+            links.with(0, |link| link.bearer.changed());
+            assert_eq!(task.1.load(Relaxed), 0);
+        });
+        assert_eq!(task.1.load(Relaxed), 1);
+        links.with(0, |link| link.bearer.wait_for_change(&waker));
+        links.with(0, |link| link.bearer.changed());
+        assert_eq!(task.1.load(Relaxed), 2, "and at once when it is over");
     }
 }

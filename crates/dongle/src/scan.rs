@@ -330,26 +330,35 @@ struct Queue {
 
 impl ScanQueue {
     pub(crate) fn push(&self, advertisement: Advertisement) {
-        let mut queue = self.lock();
-        if queue.found.len() >= QUEUE {
-            queue.found.pop_front();
-            queue.missed += 1;
-        }
-        queue.found.push_back(advertisement);
-        queue.wake();
+        self.change(|queue| {
+            if queue.found.len() >= QUEUE {
+                queue.found.pop_front();
+                queue.missed += 1;
+            }
+            queue.found.push_back(advertisement);
+        });
     }
 
     pub(crate) fn end(&self, error: Option<Error>) {
-        let mut queue = self.lock();
-        queue.end.get_or_insert(error);
-        queue.wake();
+        self.change(|queue| {
+            queue.end.get_or_insert(error);
+        });
     }
 
     /// Nothing more comes; why, the dongle is told.
     pub(crate) fn abandon(&self) {
+        self.change(|queue| queue.abandoned = true);
+    }
+
+    fn change(&self, change: impl FnOnce(&mut Queue)) {
         let mut queue = self.lock();
-        queue.abandoned = true;
-        queue.wake();
+        change(&mut queue);
+        let waker = queue.waker.take();
+        // A task may be polled, or dropped, in its wake: then it takes the lock.
+        drop(queue);
+        if let Some(waker) = waker {
+            waker.wake();
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, Queue> {
@@ -362,14 +371,6 @@ impl ScanQueue {
     /// What was told so far.
     pub(crate) fn take_all(&self) -> Vec<Advertisement> {
         self.lock().found.drain(..).collect()
-    }
-}
-
-impl Queue {
-    fn wake(&mut self) {
-        if let Some(waker) = self.waker.take() {
-            waker.wake();
-        }
     }
 }
 

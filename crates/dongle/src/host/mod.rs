@@ -13,7 +13,7 @@ mod secure;
 
 use std::cell::RefCell;
 use std::collections::{HashSet, VecDeque};
-use std::future::poll_fn;
+use std::future::{Future as _, poll_fn};
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -26,8 +26,8 @@ use dongle_central::mux::Mux;
 use dongle_central::security::Privacy;
 use embassy_time::{Duration, Instant, Timer};
 use futures_channel::{mpsc, oneshot};
+use futures_lite::Stream as _;
 use futures_lite::future::or;
-use futures_lite::{Future as _, Stream as _};
 use futures_util::lock::{Mutex as LocalMutex, MutexGuard};
 use futures_util::stream::FuturesUnordered;
 use hci_transport::HciChannel;
@@ -37,7 +37,7 @@ use crate::address::Address;
 use crate::device::for_host;
 use crate::dongle::Shared;
 use crate::error::Error;
-use crate::links::{MAX_CONNECTIONS, SharedLinks};
+use crate::links::{MAX_CONNECTIONS, SharedLinks, wake_after};
 use crate::security::Context as SecurityContext;
 pub(crate) use connecting::ConnectRequest;
 use connecting::Connecting;
@@ -190,8 +190,9 @@ fn run(
         let _ = ready.send(Ok(Opened { info, address }));
         host.serve(commands).await
     };
-    let until_the_end = or(served, async { Error::from(central.run().await) });
-    let error = mux.transport().block_on(until_the_end);
+    let mut until_the_end = pin!(or(served, async { Error::from(central.run().await) }));
+    let turns = poll_fn(|cx| wake_after(|| until_the_end.as_mut().poll(cx)));
+    let error = mux.transport().block_on(turns);
     scanning.end(&error);
     error
 }
