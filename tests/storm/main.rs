@@ -1,5 +1,6 @@
 //! A controller and a peer that send whatever comes to a generator's mind, in everything a central
-//! does: nothing panics, nothing hangs, and the dongle goes on or says why it does not.
+//! does: nothing panics, nothing hangs, and the dongle goes on or says why it does not. Where what the
+//! controller itself says is altered, its calls may time out instead.
 
 mod forge;
 mod relay;
