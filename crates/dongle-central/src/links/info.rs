@@ -31,6 +31,9 @@ pub enum Reason {
     Hci(u8),
     /// The peer left an ATT request without response for 30 s (Core Vol 3 Part F, 3.3.3).
     TransactionTimeout,
+    /// The controller was asked to end it, and has not told within the time that may take (Core Vol 6
+    /// Part B, 5.1.6) that it did.
+    EndNotTold,
     /// The controller failed, or its cable was pulled.
     ControllerFailed,
     /// It ended, and its place has been used again since.
@@ -40,7 +43,7 @@ pub enum Reason {
 impl Reason {
     /// Whether this side ended it on purpose.
     pub const fn is_ours(self) -> bool {
-        matches!(self, Self::Hci(0x16))
+        matches!(self, Self::Hci(0x16) | Self::EndNotTold)
     }
 
     /// Whether the peer ended it on purpose.
@@ -57,6 +60,9 @@ impl fmt::Display for Reason {
                 None => write!(f, "HCI error 0x{code:02X}"),
             },
             Self::TransactionTimeout => f.write_str("a request had no response within 30 s"),
+            Self::EndNotTold => {
+                f.write_str("terminated by us, though the controller never told of its end")
+            }
             Self::ControllerFailed => f.write_str("the controller failed"),
             Self::Unknown => f.write_str("the connection is long over"),
         }
@@ -237,6 +243,7 @@ mod tests {
     fn a_reason_tells_who_wanted_the_end() {
         for (reason, ours, peers) in [
             (Reason::Hci(0x16), true, false),
+            (Reason::EndNotTold, true, false),
             (Reason::Hci(0x13), false, true),
             (Reason::Hci(0x14), false, true),
             (Reason::Hci(0x15), false, true),

@@ -5,7 +5,7 @@ use core::task::{Context, Poll};
 
 use embassy_time::{Duration, Instant};
 
-use super::{MuxState, NO_COMMAND};
+use super::{Ending, MuxState, NO_COMMAND};
 use crate::mux::events::code;
 use crate::mux::watchdog::is_dispensable;
 
@@ -173,7 +173,12 @@ impl MuxState {
     #[inline]
     pub fn deadline(&self) -> Instant {
         let listening = self.listening.map_or(Instant::MAX, |l| l.at);
-        let at = self.watchdog.deadline().min(self.turns.deadline());
+        let mut at = self.watchdog.deadline().min(self.turns.deadline());
+        for known in &self.links {
+            if let Ending::By(due) = known.ending {
+                at = at.min(due);
+            }
+        }
         #[cfg(feature = "security")]
         let at = at.min(self.alarm);
         at.min(listening)
@@ -192,6 +197,7 @@ impl MuxState {
     pub fn handle_timeout(&mut self, now: Instant) {
         self.turns.expire(now);
         self.judge_silence(now);
+        self.judge_endings(now);
         #[cfg(feature = "security")]
         if self.alarm <= now {
             self.alarm = Instant::MAX;
@@ -211,6 +217,17 @@ impl MuxState {
                 );
             } else {
                 self.fail(Failure::Silent(opcode));
+            }
+        }
+    }
+
+    /// Has connections disconnected once more that should be over: with the answer, they are.
+    fn judge_endings(&mut self, now: Instant) {
+        for known in &mut self.links {
+            if matches!(known.ending, Ending::By(due) if due <= now) {
+                known.ending = Ending::Overdue;
+                let _ = self.doomed.push(known.id);
+                self.news.tell();
             }
         }
     }

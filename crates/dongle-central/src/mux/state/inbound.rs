@@ -1,20 +1,25 @@
 //! Packets from the controller: whose each is, and what is learnt from it.
 
 use bt_hci::transport::PacketKind;
+use embassy_time::Duration;
 
-use super::{Attempt, Failure, MuxState};
+use super::{Attempt, Ending, Failure, Known, MuxState};
 use crate::links::{LinkId, LinkInfo, Links, Reason};
 use crate::mux::events::{self, Event, LAST_HANDLE, code, judge};
 use crate::mux::reassembly::{Reassembly, Step};
 use crate::mux::report::ReportHandler;
 use crate::mux::request;
 use crate::mux::sdus::{self, CLOSING};
+use crate::mux::watchdog::COMMAND_TIMEOUT;
 use crate::security::{CID_SMP, Security, Verdict};
 #[cfg(feature = "security")]
 use crate::security::{FAILED, PairingFailure, failed};
 
 /// Connection Limit Exceeded (Core Vol 1 Part F, 2.9).
 const CONNECTION_LIMIT_EXCEEDED: u8 = 0x09;
+
+/// The longest supervision timeout (Core Vol 6 Part B, 4.5.2).
+const LONGEST_SUPERVISION: Duration = Duration::from_secs(32);
 
 /// What becomes of a packet from the controller.
 #[derive(Debug, PartialEq, Eq)]
@@ -320,17 +325,10 @@ impl MuxState {
                     events::UNKNOWN_COMMAND if events::is_known_to_le(opcode) => {
                         self.fail(Failure::NotLe);
                     }
+                    status if opcode == events::DISCONNECT => self.ending(status, links),
                     0 => {}
                     status if events::is_create_connection(opcode) => {
                         self.end_attempt(Attempt::Failed(status));
-                    }
-                    events::UNKNOWN_CONNECTION if opcode == events::DISCONNECT => {
-                        // Its end was not heard of. It is told in the controller's place.
-                        let handle = self.disconnecting;
-                        if self.link(handle).is_some() {
-                            let [low, high] = handle.to_le_bytes();
-                            self.stand_in([code::DISCONNECTION_COMPLETE, 4, 0, low, high, status]);
-                        }
                     }
                     status if opcode == events::ENABLE_ENCRYPTION => {
                         if let Some(handle) = self.encrypting.take() {
@@ -367,7 +365,8 @@ impl MuxState {
                 match links.open(handle, peer, parameters) {
                     // As many places as there can be links.
                     Some(id) => {
-                        _ = self.links.push((handle, id));
+                        let ending = Ending::Unasked;
+                        _ = self.links.push(Known { handle, id, ending });
                         let longest = self.longest_pdu;
                         links.with_link(id, |link| link.bearer.bound(longest));
                         self.end_attempt(Attempt::Connected(id));
@@ -433,17 +432,41 @@ impl MuxState {
         }
     }
 
+    /// The controller was asked to end a connection, and answers this. Its end is told in the
+    /// controller's place if the controller does not know it, or has had the time that it may take: the
+    /// supervision timeout (Core Vol 6 Part B, 5.1.6), and that in which it answers.
+    fn ending(&mut self, status: u8, links: &impl Links) {
+        let (handle, asked) = self.disconnecting;
+        let Some(known) = self.links.iter_mut().find(|known| known.handle == handle) else {
+            return;
+        };
+        if known.ending == Ending::Overdue {
+            links.close(known.id, Reason::EndNotTold);
+        } else if status != events::UNKNOWN_CONNECTION {
+            if known.ending == Ending::Unasked {
+                let timeout = links.with_link(known.id, |l| l.info.parameters.supervision_timeout);
+                let timeout = timeout.unwrap_or_default().min(LONGEST_SUPERVISION);
+                known.ending = Ending::By(asked + timeout + COMMAND_TIMEOUT);
+                self.turns.wake_pump();
+            }
+            return;
+        }
+        let [low, high] = handle.to_le_bytes();
+        let reason = events::UNKNOWN_CONNECTION;
+        self.stand_in([code::DISCONNECTION_COMPLETE, 4, 0, low, high, reason]);
+    }
+
     /// The link of a connection that has not ended in the controller.
     pub fn link(&self, handle: u16) -> Option<LinkId> {
         self.links
             .iter()
-            .find(|(h, _)| *h == handle)
-            .map(|(_, id)| *id)
+            .find(|known| known.handle == handle)
+            .map(|known| known.id)
     }
 
     /// The handle of a connection that has not ended in the controller.
     pub fn handle_of(&self, id: LinkId) -> Option<u16> {
-        let of = |(handle, link): &(u16, LinkId)| (*link == id).then_some(*handle);
+        let of = |known: &Known| (known.id == id).then_some(known.handle);
         self.links.iter().find_map(of)
     }
 
@@ -453,7 +476,7 @@ impl MuxState {
         if let Some(id) = self.link(handle) {
             links.close(id, reason);
         }
-        self.links.retain(|(h, _)| *h != handle);
+        self.links.retain(|known| known.handle != handle);
     }
 
     /// Number Of Completed Packets: rewritten so that trouble-host only hears of its own.

@@ -59,11 +59,30 @@ pub enum Attempt {
     Connected(LinkId),
 }
 
+/// A connection that the controller has.
+#[derive(Debug)]
+struct Known {
+    handle: u16,
+    id: LinkId,
+    ending: Ending,
+}
+
+/// Whether a connection is to end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Ending {
+    /// Nobody has asked for it.
+    Unasked,
+    /// It is to be over by then, since the controller was asked.
+    By(Instant),
+    /// It was to be over by now. The controller is asked once more.
+    Overdue,
+}
+
 /// The state.
 #[derive(Debug)]
 pub struct MuxState {
     turns: Turns,
-    links: Vec<(u16, LinkId), MAX_LINKS>,
+    links: Vec<Known, MAX_LINKS>,
     watchdog: Watchdog,
     failure: Option<Failure>,
     /// The line in which an assertion of the controller's has failed, if it has said so.
@@ -74,8 +93,8 @@ pub struct MuxState {
     attempt: Attempt,
     /// The connection that was asked to be encrypted last.
     encrypting: Option<u16>,
-    /// The connection that was asked to be disconnected last.
-    disconnecting: u16,
+    /// The connection that was asked to be disconnected last, and when.
+    disconnecting: (u16, Instant),
     /// Packets that were held back and that trouble-host may see now.
     passed: Deque<[u8; CLOSING], MAX_LINKS>,
     /// How many times something had to come from the controller for that.
@@ -118,7 +137,7 @@ impl MuxState {
             answers: Deque::new(),
             attempt: Attempt::Idle,
             encrypting: None,
-            disconnecting: 0,
+            disconnecting: (0, Instant::MIN),
             passed: Deque::new(),
             passes: 0,
             longest_frame: u16::MAX,
@@ -290,7 +309,7 @@ impl MuxState {
             self.encrypting = Some(head.connection());
         }
         if head.opcode() == events::DISCONNECT {
-            self.disconnecting = head.connection();
+            self.disconnecting = (head.connection(), now);
         }
         self.watchdog.sent(head.opcode(), now);
         self.listen(now);

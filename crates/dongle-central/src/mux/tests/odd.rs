@@ -101,6 +101,62 @@ fn a_connection_that_the_controller_does_not_know_is_over_when_it_is_disconnecte
     assert!(bench.links.find(7).is_none());
 }
 
+/// By the link layer's own rules it is over then, whatever becomes of the peer: Core Vol 6 Part B, 5.1.6.
+#[test]
+fn a_connection_whose_end_the_controller_never_tells_is_over_after_its_supervision_timeout() {
+    for status in [0x00, 0x0C] {
+        let mut bench = Bench::connected(4);
+        let id = bench.links.find(7).unwrap();
+        assert!(bench.att_sends());
+        let disconnect = command(0x0406, &[7, 0, 0x13]);
+        let answer = [0x0F, 4, status, 1, 0x06, 0x04];
+        let (asked, ms) = (Instant::from_secs(60), Duration::from_millis);
+        bench.state.command_sent(&disconnect, asked);
+        bench.event(&answer);
+        // Whoever asks once more does not prolong it.
+        bench.state.command_sent(&disconnect, asked + ms(1500));
+        bench.event(&answer);
+        bench.state.handle_timeout(asked + ms(2500));
+        bench.state.handle_timeout(asked + ms(3500));
+        assert_eq!(bench.state.next_stand_in(), None);
+        bench.state.take_news(Waker::noop());
+        // 5 s of supervision timeout, and 2 s.
+        let due = asked + ms(7000);
+        bench.state.handle_timeout(due - ms(1));
+        assert!(!is_doomed(&mut bench, id));
+        assert!(bench.state.deadline() <= due);
+        bench.state.handle_timeout(due);
+        assert!(bench.state.take_news(Waker::noop()));
+        assert!(is_doomed(&mut bench, id), "it is asked once more");
+        assert!(bench.state.deadline() > due, "and no more");
+        assert_eq!(bench.links.find(7), Some(id));
+        bench.state.command_sent(&disconnect, due);
+        bench.event(&answer);
+        let over = bench.state.next_stand_in().unwrap();
+        assert!(bench.event(&over).is_some(), "trouble-host is told");
+        let reason = bench.links.with_link(id, |link| link.info.reason());
+        assert_eq!(reason, Some(Some(Reason::EndNotTold)));
+        assert!(!bench.state.turns().any_connected(), "its buffers are free");
+        assert_eq!(bench.state.handle_of(id), None);
+    }
+}
+
+#[test]
+fn a_connection_whose_end_is_told_in_time_has_that_reason() {
+    let mut bench = Bench::connected(4);
+    let id = bench.links.find(7).unwrap();
+    let asked = Instant::from_secs(60);
+    bench
+        .state
+        .command_sent(&command(0x0406, &[7, 0, 0x13]), asked);
+    bench.event(&[0x0F, 4, 0, 1, 0x06, 0x04]);
+    assert!(bench.event(&[0x05, 4, 0, 7, 0, 0x16]).is_some());
+    bench.state.handle_timeout(asked + Duration::from_secs(60));
+    assert!(!is_doomed(&mut bench, id));
+    let reason = bench.links.with_link(id, |link| link.info.reason());
+    assert_eq!(reason, Some(Some(Reason::Hci(0x16))));
+}
+
 #[test]
 fn a_disconnection_that_failed_is_none() {
     let mut bench = Bench::connected(4);
