@@ -1,6 +1,7 @@
 //! What the values of well-known characteristics mean (GATT Specification Supplement).
 
 use dongle::Uuid;
+use dongle::values::{BatteryLevel, FromValue as _, HeartRateMeasurement, Humidity, Temperature};
 
 use crate::value::Meaning;
 
@@ -9,21 +10,22 @@ pub fn meaning(uuid: Uuid, octets: &[u8]) -> Option<Meaning> {
     match uuid.as_u16()? {
         0x2A01 => appearance(octets),
         0x2A04 => preferred_parameters(octets),
-        0x2A19 => Some(Meaning::number(f64::from(u8_of(octets)?), Some("%"))),
-        0x2A37 => heart_rate(octets),
+        0x2A19 => {
+            let level = BatteryLevel::from_value(octets).ok()?;
+            Some(Meaning::number(f64::from(level.percent()), Some("%")))
+        }
+        0x2A37 => {
+            let beat = HeartRateMeasurement::from_value(octets).ok()?;
+            Some(Meaning::number(f64::from(beat.bpm), Some("bpm")))
+        }
         0x2A38 => body_location(octets),
-        // Pressure, temperature, humidity
-        0x2A6D => scaled(
-            f64::from(u32::from_le_bytes(octets.try_into().ok()?)),
-            10.0,
-            "Pa",
-        ),
-        0x2A6E => scaled(
-            f64::from(i16::from_le_bytes(octets.try_into().ok()?)),
-            100.0,
-            "°C",
-        ),
-        0x2A6F => scaled(f64::from(u16_of(octets)?), 100.0, "%"),
+        // Pressure
+        0x2A6D => {
+            let tenths = u32::from_le_bytes(octets.try_into().ok()?);
+            Some(Meaning::number(f64::from(tenths) / 10.0, Some("Pa")))
+        }
+        0x2A6E => measured(Temperature::from_value(octets).ok()?.celsius(), "°C"),
+        0x2A6F => measured(Humidity::from_value(octets).ok()?.percent(), "%"),
         0x2A07 => {
             let power = i8::from_le_bytes(octets.try_into().ok()?);
             Some(Meaning::number(f64::from(power), Some("dBm")))
@@ -55,8 +57,10 @@ fn u16_of(octets: &[u8]) -> Option<u16> {
     Some(u16::from_le_bytes(octets.try_into().ok()?))
 }
 
-fn scaled(number: f64, divisor: f64, unit: &'static str) -> Option<Meaning> {
-    Some(Meaning::number(number / divisor, Some(unit)))
+fn measured(number: Option<f64>, unit: &'static str) -> Option<Meaning> {
+    Some(number.map_or_else(Meaning::unknown, |number| {
+        Meaning::number(number, Some(unit))
+    }))
 }
 
 fn appearance(octets: &[u8]) -> Option<Meaning> {
@@ -71,22 +75,15 @@ fn preferred_parameters(octets: &[u8]) -> Option<Meaning> {
         0xFFFF => "any".into(),
         units => format!("{} ms", f64::from(units) * 1.25),
     };
-    let timeout = u32::from(timeout) * 10;
+    let timeout = match timeout {
+        0xFFFF => "any".into(),
+        units => format!("{} ms", u32::from(units) * 10),
+    };
     Some(Meaning::text(format!(
-        "interval {} to {}, latency {latency}, timeout {timeout} ms",
+        "interval {} to {}, latency {latency}, timeout {timeout}",
         interval(min),
         interval(max)
     )))
-}
-
-/// Heart Rate Service 1.0, 3.1.
-fn heart_rate(octets: &[u8]) -> Option<Meaning> {
-    let (flags, rest) = octets.split_first()?;
-    let rate = match flags & 1 {
-        0 => u16::from(*rest.first()?),
-        _ => u16::from_le_bytes(*rest.first_chunk()?),
-    };
-    Some(Meaning::number(f64::from(rate), Some("bpm")))
 }
 
 fn body_location(octets: &[u8]) -> Option<Meaning> {
@@ -122,6 +119,20 @@ mod tests {
             said(0x2A04, &parameters),
             text("interval 30 ms to any, latency 0, timeout 4000 ms")
         );
+        let parameters = [0xFF; 8];
+        assert_eq!(
+            said(0x2A04, &parameters),
+            text("interval any to any, latency 65535, timeout any")
+        );
+    }
+
+    #[test]
+    fn what_a_device_does_not_know_is_no_number() {
+        for (uuid, octets) in [(0x2A6E, [0x00, 0x80]), (0x2A6F, [0xFF, 0xFF])] {
+            let meaning = meaning(Uuid::from_u16(uuid), &octets).unwrap();
+            assert_eq!((meaning.text.as_str(), meaning.number), ("not known", None));
+        }
+        assert_eq!(said(0x2A19, &[101]), None, "there is no such battery level");
     }
 
     #[test]

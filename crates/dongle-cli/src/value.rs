@@ -33,30 +33,58 @@ pub enum Format {
 pub struct Meaning {
     /// For people.
     pub text: String,
-    /// For plots and tables.
+    /// For programs: a number's digits, or the text as it is; `None`: the device itself does not
+    /// know.
+    pub exact: Option<String>,
+    /// For plots.
     pub number: Option<f64>,
     pub unit: Option<&'static str>,
 }
 
 impl Meaning {
     pub fn text(text: impl Into<String>) -> Self {
+        let text = text.into();
         Self {
-            text: text.into(),
+            exact: Some(text.clone()),
+            text,
             number: None,
             unit: None,
         }
     }
 
     pub fn number(number: f64, unit: Option<&'static str>) -> Self {
-        let text = match unit {
-            Some(unit) => format!("{number} {unit}"),
-            None => number.to_string(),
-        };
+        Self::digits(number.to_string(), number, unit)
+    }
+
+    /// A number that has more digits than there is room for in a plot.
+    fn digits(digits: String, number: f64, unit: Option<&'static str>) -> Self {
         Self {
-            text,
+            text: match unit {
+                Some(unit) => format!("{digits} {unit}"),
+                None => digits.clone(),
+            },
+            exact: Some(digits),
             number: Some(number),
             unit,
         }
+    }
+
+    /// What the device measures, but could not.
+    pub fn unknown() -> Self {
+        Self {
+            text: "not known".into(),
+            exact: None,
+            number: None,
+            unit: None,
+        }
+    }
+
+    fn json(&self) -> Option<serde_json::Value> {
+        let exact = self.exact.as_deref()?;
+        Some(match self.number {
+            Some(_) => number_json(exact),
+            None => exact.into(),
+        })
     }
 }
 
@@ -78,10 +106,7 @@ pub struct Json {
 impl Json {
     pub fn new(format: Format, uuid: Uuid, octets: &[u8]) -> Self {
         let meaning = meaning(format, uuid, octets);
-        let value = meaning.as_ref().map(|m| match m.number {
-            Some(number) => number_json(number),
-            None => m.text.clone().into(),
-        });
+        let value = meaning.as_ref().and_then(Meaning::json);
         let text = text(octets).filter(|_| meaning.is_none() && is_text(uuid, octets));
         Self {
             hex: hex(octets),
@@ -92,14 +117,15 @@ impl Json {
     }
 }
 
-/// 87, not 87.0.
-pub fn number_json(number: f64) -> serde_json::Value {
-    let whole = number as i64;
-    if whole as f64 == number {
-        whole.into()
-    } else {
-        number.into()
-    }
+/// 87, not 87.0; and what is not finite is null, as JSON has no such numbers.
+fn number_json(digits: &str) -> serde_json::Value {
+    let whole = digits.parse::<u64>().map(Into::into);
+    let whole = whole.or_else(|_| digits.parse::<i64>().map(Into::into));
+    whole.unwrap_or_else(|_| {
+        digits
+            .parse::<f64>()
+            .map_or_else(|_| digits.into(), Into::into)
+    })
 }
 
 /// `01 ff`.
@@ -130,6 +156,18 @@ pub fn tame(name: &str) -> String {
         .collect()
 }
 
+/// Text with what acts on a terminal written out.
+fn escaped(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    for c in text.chars() {
+        match acts(c) {
+            true => escaped.extend(c.escape_default()),
+            false => escaped.push(c),
+        }
+    }
+    escaped
+}
+
 /// Whether a character does something instead of being seen: controls, separators of lines, marks
 /// and overrides of direction.
 pub fn acts(c: char) -> bool {
@@ -149,18 +187,22 @@ fn is_text(uuid: Uuid, octets: &[u8]) -> bool {
 pub fn meaning(format: Format, uuid: Uuid, octets: &[u8]) -> Option<Meaning> {
     macro_rules! number {
         ($type:ty) => {
-            octets
-                .try_into()
-                .ok()
-                .map(|octets| Meaning::number(<$type>::from_le_bytes(octets) as f64, None))
+            octets.try_into().ok().map(|octets| {
+                let number = <$type>::from_le_bytes(octets);
+                Meaning::digits(number.to_string(), number as f64, None)
+            })
         };
     }
     match format {
         Format::Auto => known::meaning(uuid, octets),
         Format::Hex => None,
-        Format::Text => Some(Meaning::text(
-            String::from_utf8_lossy(octets).escape_debug().to_string(),
-        )),
+        Format::Text => {
+            let text = String::from_utf8_lossy(octets);
+            Some(Meaning {
+                text: escaped(&text),
+                ..Meaning::text(text)
+            })
+        }
         Format::U8 => number!(u8),
         Format::I8 => number!(i8),
         Format::U16 => number!(u16),
@@ -286,6 +328,39 @@ mod tests {
         assert_eq!(shown(Format::U16, unknown, &[2, 1]), "258");
         assert_eq!(shown(Format::U16, unknown, &[2]), "not u16: octets 02");
         assert_eq!(shown(Format::Text, unknown, &[0x1B, 0x5B]), "\\u{1b}[");
+    }
+
+    #[test]
+    fn numbers_are_told_to_the_last_digit() {
+        let unknown = Uuid::from_u128(1);
+        let json = |format, octets: &[u8]| {
+            serde_json::to_value(Json::new(format, unknown, octets)).unwrap()["value"].clone()
+        };
+        let most = u64::MAX.to_le_bytes();
+        assert_eq!(shown(Format::U64, unknown, &most), "18446744073709551615");
+        assert_eq!(json(Format::U64, &most), u64::MAX);
+        let least = (i64::MIN + 1).to_le_bytes();
+        assert_eq!(shown(Format::I64, unknown, &least), "-9223372036854775807");
+        assert_eq!(json(Format::I64, &least), i64::MIN + 1);
+        let tenth = 0.1_f32.to_le_bytes();
+        assert_eq!(shown(Format::F32, unknown, &tenth), "0.1");
+        assert_eq!(json(Format::F32, &tenth), 0.1);
+        assert_eq!(json(Format::U8, &[87]), 87);
+        let none = f64::NAN.to_le_bytes();
+        assert_eq!(shown(Format::F64, unknown, &none), "NaN");
+        assert_eq!(json(Format::F64, &none), serde_json::Value::Null);
+    }
+
+    #[test]
+    fn text_is_escaped_for_a_terminal_and_told_as_it_is() {
+        let unknown = Uuid::from_u128(1);
+        let octets = b"it's \"a\\b\"\n\x1B[2J";
+        assert_eq!(
+            shown(Format::Text, unknown, octets),
+            r#"it's "a\b"\n\u{1b}[2J"#
+        );
+        let json = serde_json::to_value(Json::new(Format::Text, unknown, octets)).unwrap();
+        assert_eq!(json["value"], "it's \"a\\b\"\n\x1B[2J");
     }
 
     #[test]

@@ -231,9 +231,10 @@ impl<'a> View<'a> {
         gap: u64,
     ) -> Result<(), Failure> {
         let time = rfc3339(SystemTime::now());
-        let value = meaning.map_or_else(String::new, |meaning| match meaning.number {
-            Some(number) => number.to_string(),
-            None => quoted(&meaning.text),
+        let value = meaning.map_or_else(String::new, |meaning| match &meaning.exact {
+            Some(digits) if meaning.number.is_some() => digits.clone(),
+            Some(_) => quoted(&meaning.text),
+            None => String::new(),
         });
         let unit = meaning.and_then(|meaning| meaning.unit).unwrap_or_default();
         self.out.line(format!(

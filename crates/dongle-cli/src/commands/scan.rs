@@ -17,7 +17,7 @@ use crate::output::Output;
 use crate::screen::{Screen, fit, pad, width};
 use crate::session::{Interrupt, Session};
 use crate::style::Style;
-use crate::value::{hex, number_json, tame};
+use crate::value::{hex, tame};
 
 /// How long a scan lasts that nobody looks at.
 const UNWATCHED: Duration = Duration::from_secs(10);
@@ -434,7 +434,7 @@ impl Row {
             name.map_or_else(|| format!("company 0x{:04X}", data.company), String::from)
         }));
         if let Some(power) = self.found.tx_power() {
-            words.push(format!("sends with {} dBm", number_json(f64::from(power))));
+            words.push(format!("sends with {power} dBm"));
         }
         if !self.found.is_connectable() {
             words.push("not connectable".into());
