@@ -5,7 +5,7 @@
 
 mod common;
 
-use common::{SENSOR, dongle, finish, first_lines, run};
+use common::{Folder, SENSOR, dongle, finish, first_lines, run};
 
 #[test]
 fn help_is_worth_reading() {
@@ -73,6 +73,26 @@ fn the_traffic_of_a_command_is_recorded() {
     assert!(recorded.len() > 500);
     assert_eq!(run(&["capture", &path, "list"]).code, 2);
     assert_eq!(run(&["capture", &path, "read", "nonsense", "2a19"]).code, 2);
+}
+
+#[test]
+fn the_dongle_that_is_recorded_is_the_one_that_is_named_wherever_that_is() {
+    let folder = Folder::new("named");
+    std::fs::create_dir_all(&folder.0).expect("a folder");
+    let file = folder.0.join("trace.btsnoop");
+    let file = file.to_str().expect("a path");
+    let nobody = ["--dongle", "tcp-client:127.0.0.1:1"];
+    let read = ["read", SENSOR, "2a19"];
+    for line in [
+        [&nobody[..], &["capture", file], &read].concat(),
+        [&["capture", file], &nobody[..], &read].concat(),
+        [&["capture", file], &read[..], &nobody].concat(),
+        // The nearest counts.
+        [&["-d", "virtual", "capture", file], &read[..], &nobody].concat(),
+    ] {
+        let ran = run(&line);
+        assert_eq!((ran.code, ran.out.as_str()), (3, ""), "{line:?}: {ran:?}");
+    }
 }
 
 #[test]

@@ -5,7 +5,8 @@ use std::fs;
 use std::path::Path;
 use std::time::SystemTime;
 
-use clap::Parser as _;
+use clap::parser::ValueSource;
+use clap::{CommandFactory as _, FromArgMatches as _};
 use hci_transport::Spec;
 
 use crate::args::{Args, Capture, Command, Global};
@@ -18,10 +19,12 @@ pub async fn run(global: &Global, interrupt: &Interrupt, args: &Capture) -> Resu
         true => line.push("scan".into()),
         false => line.extend(args.command.iter().map(Into::into)),
     }
-    let mut inner = Args::try_parse_from(line).map_err(|error| {
+    let wrong = |error: clap::Error| {
         let text = error.to_string();
         Failure::Usage(text.trim_start_matches("error: ").trim_end().into())
-    })?;
+    };
+    let parsed = Args::command().try_get_matches_from(line).map_err(wrong)?;
+    let mut inner = Args::from_arg_matches(&parsed).map_err(wrong)?;
     match inner.command {
         Command::Capture(_)
         | Command::List(_)
@@ -39,7 +42,12 @@ pub async fn run(global: &Global, interrupt: &Interrupt, args: &Capture) -> Resu
     let verbose = inner.global.verbose.max(global.verbose);
     let folder = inner.global.folder.take().or_else(|| global.folder.clone());
     let privacy = inner.global.privacy || global.privacy;
-    let dongle = recorded(&global.dongle, &args.file)?;
+    // The nearest counts, but not what is only a default.
+    let dongle = match parsed.value_source("dongle") {
+        Some(ValueSource::CommandLine) => &inner.global.dongle,
+        _ => &global.dongle,
+    };
+    let dongle = recorded(dongle, &args.file)?;
     inner.global = Global {
         dongle,
         timeout,
