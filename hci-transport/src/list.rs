@@ -99,7 +99,7 @@ fn adapters() -> Vec<Candidate> {
         // The most telling that names only this one.
         let address = match &adapter.serial {
             _ if same.count() == 1 => UsbAddress::Id { vendor, product },
-            Some(serial) if !twin && !serial.contains(',') => UsbAddress::Serial {
+            Some(serial) if !twin && can_be_typed(serial) => UsbAddress::Serial {
                 vendor,
                 product,
                 serial: serial.clone(),
@@ -118,6 +118,12 @@ fn adapters() -> Vec<Candidate> {
         }
     });
     candidates.collect()
+}
+
+/// Whether a serial number can stand in an address as it is.
+#[cfg(feature = "usb")]
+fn can_be_typed(serial: &str) -> bool {
+    !serial.is_empty() && serial.bytes().all(|b| b.is_ascii_graphic() && b != b',')
 }
 
 #[cfg(not(feature = "usb"))]

@@ -148,10 +148,14 @@ impl Adapter {
         else {
             return Names::default();
         };
+        let told = |text: rusb::Result<String>| {
+            let text = text.ok()?.trim().to_owned();
+            Some(text).filter(|text| !text.is_empty())
+        };
         Names {
-            manufacturer: handle.read_manufacturer_string_ascii(&descriptor).ok(),
-            product: handle.read_product_string_ascii(&descriptor).ok(),
-            serial: handle.read_serial_number_string_ascii(&descriptor).ok(),
+            manufacturer: told(handle.read_manufacturer_string_ascii(&descriptor)),
+            product: told(handle.read_product_string_ascii(&descriptor)),
+            serial: told(handle.read_serial_number_string_ascii(&descriptor)),
         }
     }
 

@@ -172,6 +172,14 @@ pub fn listed() {
             "usb:0bda:8771  Emulated RTL8761B, serial number 0001, needs firmware",
         ]
     );
+    // What nobody can type names nothing.
+    same("\x1B[2J");
+    same("C 3");
+    let specs: Vec<_> = hci_transport::list()
+        .iter()
+        .map(|candidate| candidate.spec.to_string())
+        .collect();
+    assert_eq!(specs[3..], ["usb:3", "usb:4"], "{specs:?}");
 }
 
 pub fn captured() {
