@@ -1,11 +1,11 @@
 //! Keys that are pressed while something is drawn over and over: shown, they would spoil it.
 
 #[cfg(unix)]
-pub use unix::{heed, ignore};
+pub use unix::{heed, ignore, release};
 
 #[cfg(unix)]
 mod unix {
-    use std::io::{IsTerminal as _, stdin};
+    use std::io::{IsTerminal as _, stdin, stdout};
     use std::sync::{Mutex, PoisonError};
 
     use rustix::process::getpgrp;
@@ -32,17 +32,29 @@ mod unix {
 
     /// Puts it back as it was. What was typed meanwhile is not for whoever reads next.
     pub fn heed() {
+        put_back(OptionalActions::Flush);
+    }
+
+    /// Puts it back as it was. What was typed meanwhile is for whoever reads next: a shell, most
+    /// often, and the next command.
+    pub fn release() {
+        put_back(OptionalActions::Now);
+    }
+
+    fn put_back(meanwhile: OptionalActions) {
         let mut before = BEFORE.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(modes) = before.take()
             && is_ours()
         {
-            let _ = tcsetattr(stdin(), OptionalActions::Flush, &modes);
+            let _ = tcsetattr(stdin(), meanwhile, &modes);
         }
     }
 
-    /// Who is in the background of its own terminal is stopped when it touches that.
+    /// Who is in the background of its own terminal is stopped when it touches that; and a pager that
+    /// reads our output sets the terminal as it likes.
     fn is_ours() -> bool {
-        stdin().is_terminal() && tcgetpgrp(stdin()).map_or(true, |group| group == getpgrp())
+        let here = stdin().is_terminal() && stdout().is_terminal();
+        here && tcgetpgrp(stdin()).map_or(true, |group| group == getpgrp())
     }
 }
 
@@ -51,3 +63,6 @@ pub fn ignore() {}
 
 #[cfg(not(unix))]
 pub fn heed() {}
+
+#[cfg(not(unix))]
+pub fn release() {}

@@ -75,7 +75,10 @@ fn finish(failure: &Failure) -> ExitCode {
         Failure::Interrupted => {}
         other => {
             let mark = style::Style::of(&std::io::stderr()).bad("error:");
-            eprintln!("{mark} {other}");
+            // It may quote what a device or somebody else says.
+            let told = other.to_string();
+            let told: Vec<_> = told.lines().map(value::tame).collect();
+            eprintln!("{mark} {}", told.join("\n"));
             if let Some(hint) = other.hint() {
                 eprintln!("       {hint}");
             }

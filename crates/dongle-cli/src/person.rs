@@ -11,6 +11,7 @@ use crate::args::{Claim, Pairing};
 use crate::failure::Failure;
 use crate::oob::Oob;
 use crate::progress;
+use crate::screen;
 use crate::secret::{Parse, Secret};
 use crate::style::Style;
 
@@ -125,6 +126,8 @@ impl Person {
         PENDING.store(true, Ordering::SeqCst);
         let mark = Style::of(&io::stderr()).accent("?");
         let mut err = io::stderr().lock();
+        // Who types blind mistypes; and what was typed before the question does not answer it.
+        screen::restore();
         let asked = write!(err, "\r\x1B[K{about}\n{mark} {question} ");
         let _ = asked.and_then(|()| err.flush());
         drop(err);

@@ -8,6 +8,7 @@ use async_io::Timer;
 use futures_lite::{FutureExt as _, future};
 
 use crate::args::Global;
+use crate::keys;
 use crate::screen::{Screen, fit};
 use crate::style::Style;
 
@@ -81,6 +82,7 @@ impl Line {
         if HELD.load(Ordering::SeqCst) > 0 {
             return;
         }
+        keys::ignore();
         // A line that wraps can't be written over.
         let text = fit(text, Screen::size().0.saturating_sub(1));
         let _ = write!(err, "\r\x1B[K{text}");
@@ -93,5 +95,6 @@ impl Drop for Line {
         if io::stderr().is_terminal() {
             self.show("");
         }
+        keys::release();
     }
 }

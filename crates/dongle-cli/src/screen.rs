@@ -8,7 +8,7 @@ use unicode_width::UnicodeWidthChar as _;
 
 use crate::keys;
 
-/// Whether the cursor is hidden and keys are ignored, to be put right on the way out.
+/// Whether the cursor is hidden, to be put right on the way out.
 static HIDDEN: AtomicBool = AtomicBool::new(false);
 
 /// Puts the terminal back as it was.
@@ -16,8 +16,8 @@ pub fn restore() {
     if HIDDEN.swap(false, Ordering::SeqCst) {
         let mut out = io::stdout();
         let _ = write!(out, "\x1B[?25h").and_then(|()| out.flush());
-        keys::heed();
     }
+    keys::heed();
 }
 
 /// Lines at the bottom of what was printed, drawn over and over; others scroll by above them.

@@ -53,6 +53,19 @@ fn a_command_line_without_sense_is_refused_at_once() {
 }
 
 #[test]
+fn what_is_told_of_a_failure_does_nothing_to_a_terminal() {
+    for args in [
+        &["scan", "--dongle", "serial:/dev/\x1B[2Jx"][..],
+        &["scan", "--company", "0x\x1B[2J"],
+        &["capture", "/nowhere/\x1B[2J", "scan"],
+        &["serve", "pty:/nowhere/\x1B[2J"],
+    ] {
+        let ran = run(args);
+        assert!(ran.code != 0 && !ran.err.contains('\x1B'), "{ran:?}");
+    }
+}
+
+#[test]
 fn a_dongle_that_is_not_there_is_not_found() {
     for (spec, told) in [
         ("tcp-client:127.0.0.1:1", "127.0.0.1:1"),

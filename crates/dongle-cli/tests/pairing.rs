@@ -27,6 +27,7 @@ fn a_passkey_is_asked_for_in_the_terminal() {
     let world = locked();
     let mut terminal = Terminal::start(world.command(&["pair", LOCK]));
     terminal.wait_for("Passkey (Enter");
+    assert!(terminal.echoes(), "nobody types it blind");
     // A slip is asked again.
     terminal.enter("12345x");
     terminal.wait_for("up to six digits");

@@ -10,7 +10,7 @@ use std::io::BufRead as _;
 use std::time::Duration;
 
 use common::terminal::Terminal;
-use common::{SENSOR, World};
+use common::{NOBODY, SENSOR, World};
 use dongle_virtual::{Address, BeaconConfig};
 
 const SHOWN_AGAIN: &str = "\x1B[?25h";
@@ -99,6 +99,18 @@ fn what_is_typed_meanwhile_does_not_spoil_what_is_drawn() {
         let (code, rest) = terminal.end();
         assert!(code == 0 && !rest.contains("typed"), "{rest:?}");
     }
+}
+
+#[test]
+fn what_is_typed_while_something_takes_its_time_does_not_spoil_its_line() {
+    let world = World::new();
+    let read = ["read", NOBODY, "2a19", "--timeout", "3"];
+    let mut terminal = Terminal::start(world.command(&read));
+    terminal.wait_for("Connecting to");
+    assert!(!terminal.echoes());
+    terminal.enter("typed");
+    let (code, rest) = terminal.end();
+    assert!(code == 4 && !rest.contains("typed"), "{rest:?}");
 }
 
 fn beacons(count: u8) -> impl Iterator<Item = BeaconConfig> {
