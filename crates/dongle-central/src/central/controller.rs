@@ -1,7 +1,7 @@
 //! The controller as trouble-host sees it: its commands and their answers, on top of the mux.
 //!
 //! bt-hci's `ExternalController` is this for any transport, and is there once for each of the some
-//! thirty types of commands. Here all but the type of a command is one function of bytes, the mux's.
+//! thirty types of commands. Here all but what a command returns is one function of bytes, the mux's.
 
 use core::fmt;
 
@@ -14,7 +14,7 @@ use bt_hci::transport::{PacketKind, Transport};
 use bt_hci::{ControllerToHostPacket, FromHciBytes, ReadHciError};
 
 use crate::links::Links;
-use crate::mux::{Mux, MuxError, ReportHandler};
+use crate::mux::{Emit, Mux, MuxError, ReportHandler};
 
 /// Neither synchronous nor isochronous data passes, in either direction: no LE connection has it.
 const NOT_CARRIED: MuxError = MuxError::Decode(ReadHciError::InvalidValue);
@@ -28,6 +28,26 @@ impl<'a, T: Transport, L, R, const BUFFER: usize> Controller<'a, T, L, R, BUFFER
     /// The controller behind `mux`.
     pub fn new(mux: &'a Mux<'a, T, L, R, BUFFER>) -> Self {
         Self { mux }
+    }
+}
+
+impl<T, L, R, const BUFFER: usize> Controller<'_, T, L, R, BUFFER>
+where
+    T: Transport,
+    T::Error: 'static,
+    L: Links,
+    R: ReportHandler,
+{
+    /// What a command returns. It knows the command as bytes, so that it is there once for each type
+    /// that is returned, and most return nothing.
+    async fn answer<X: for<'r> FromHciBytes<'r>>(
+        &self,
+        opcode: u16,
+        command: &dyn Emit,
+    ) -> Result<X, cmd::Error<MuxError>> {
+        let answer = self.mux.command(opcode, command).await?;
+        let returned = answer.decode();
+        returned.map_err(|_| HciError::INVALID_HCI_PARAMETERS.into())
     }
 }
 
@@ -93,10 +113,11 @@ where
     R: ReportHandler,
     C: SyncCmd,
 {
-    async fn exec(&self, command: &C) -> Result<C::Return, cmd::Error<Self::Error>> {
-        let answer = self.mux.command(C::OPCODE.to_raw(), command).await?;
-        let returned = answer.decode::<C::Return>();
-        returned.map_err(|_| HciError::INVALID_HCI_PARAMETERS.into())
+    fn exec(
+        &self,
+        command: &C,
+    ) -> impl Future<Output = Result<C::Return, cmd::Error<Self::Error>>> {
+        self.answer(C::OPCODE.to_raw(), command)
     }
 }
 
@@ -108,8 +129,7 @@ where
     R: ReportHandler,
     C: AsyncCmd,
 {
-    async fn exec(&self, command: &C) -> Result<(), cmd::Error<Self::Error>> {
-        self.mux.command(C::OPCODE.to_raw(), command).await?;
-        Ok(())
+    fn exec(&self, command: &C) -> impl Future<Output = Result<(), cmd::Error<Self::Error>>> {
+        self.answer(C::OPCODE.to_raw(), command)
     }
 }
