@@ -6,10 +6,10 @@ use std::task::Poll;
 use bt_hci::param::{DisconnectReason, PhyKind};
 use dongle_central::central::{Error as CentralError, Feature};
 use dongle_central::links::{
-    ConnectionParameters, LinkId, LinkInfo, LinkPhase, Links as _, Reason, RemoteVersion,
+    ConnectionParameters, LinkId, LinkInfo, LinkPhase, Links, Reason, RemoteVersion,
 };
 use dongle_central::security::OobData;
-use embassy_time::Instant;
+use embassy_time::{Duration, Instant};
 use futures_channel::oneshot;
 use futures_lite::future::or;
 use trouble_host::connection::RequestedConnParams;
@@ -25,6 +25,10 @@ type Reply<T> = oneshot::Sender<Result<T, Error>>;
 
 /// Longest packets there are (Core Vol 6 Part B, 4.5.10).
 const LONGEST_PACKET: u16 = 251;
+
+/// How long the outcome of a procedure of the link layer may take: a device that does not respond for 40 s
+/// loses its connection (Core Vol 6 Part B, 5.2), and a controller has 2 s to say so.
+const PROCEDURE: Duration = Duration::from_secs(40 + 2);
 
 /// What runs on its own on the host thread.
 pub(super) enum Job<'c, 's, 'a> {
@@ -171,29 +175,15 @@ impl<'c, 's, 'a> Host<'c, 's, 'a> {
         }
     }
 
-    /// Waits until something is known of a link.
+    /// Waits until the outcome of a procedure is known.
     async fn until<T>(
         &self,
         id: LinkId,
         known: impl Fn(&LinkInfo) -> Option<T>,
     ) -> Result<T, Error> {
-        let links = self.central.mux().links();
-        poll_fn(|cx| {
-            let outcome = links.with_link(id, |link| match known(link.info) {
-                Some(told) => Poll::Ready(Ok(told)),
-                None if link.info.phase() == LinkPhase::Open => {
-                    link.bearer.wait_for_change(cx.waker());
-                    Poll::Pending
-                }
-                None => Poll::Ready(Err(())),
-            });
-            match outcome {
-                Some(Poll::Pending) => Poll::Pending,
-                Some(Poll::Ready(Ok(told))) => Poll::Ready(Ok(told)),
-                _ => Poll::Ready(Err(self.explain(id, CentralError::Disconnected))),
-            }
-        })
-        .await
+        let late = self.deadlines.after(PROCEDURE);
+        let outcome = outcome(self.central.mux().links(), id, known, late).await;
+        outcome.map_err(|error| self.explain(id, error))
     }
 
     pub(super) fn info<T>(&self, id: LinkId, f: impl FnOnce(&LinkInfo) -> T) -> Option<T> {
@@ -213,5 +203,80 @@ impl<'c, 's, 'a> Host<'c, 's, 'a> {
             }
             error => error.into(),
         }
+    }
+}
+
+/// Waits until something is known of a link, but not when it is `late`.
+async fn outcome<T>(
+    links: &impl Links,
+    id: LinkId,
+    known: impl Fn(&LinkInfo) -> Option<T>,
+    late: impl Future<Output = ()>,
+) -> Result<T, CentralError<hci_transport::Error>> {
+    let told = poll_fn(|cx| {
+        let told = links.with_link(id, |link| match known(link.info) {
+            Some(told) => Poll::Ready(Ok(told)),
+            None if link.info.phase() == LinkPhase::Open => {
+                link.bearer.wait_for_change(cx.waker());
+                Poll::Pending
+            }
+            None => Poll::Ready(Err(CentralError::Disconnected)),
+        });
+        told.unwrap_or(Poll::Ready(Err(CentralError::Disconnected)))
+    });
+    let late = async {
+        late.await;
+        Err(CentralError::Timeout)
+    };
+    or(told, late).await
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::ready;
+
+    use dongle_central::links::AddressKind;
+    use futures_lite::future::{block_on, poll_once};
+
+    use super::*;
+    use crate::links::SharedLinks;
+
+    fn connected() -> (SharedLinks, LinkId) {
+        let links = SharedLinks::new(0);
+        let peer = dongle_central::links::Address::new(AddressKind::PUBLIC, Default::default());
+        let id = links.open(7, peer, ConnectionParameters::from_hci(24, 0, 500));
+        (links, id.expect("there is room"))
+    }
+
+    #[test]
+    fn what_the_controller_never_tells_is_not_waited_for_for_ever() {
+        let (links, id) = connected();
+        let version = |info: &LinkInfo| info.remote_version;
+        let in_time = outcome(&links, id, version, pending());
+        assert!(block_on(poll_once(in_time)).is_none());
+        let late = block_on(outcome(&links, id, version, ready(())));
+        assert!(matches!(late, Err(CentralError::Timeout)), "{late:?}");
+    }
+
+    #[test]
+    fn what_was_told_at_the_last_moment_counts() {
+        let (links, id) = connected();
+        let told = Some(Err(0x1A));
+        links.with_link(id, |link| link.info.remote_version = told);
+        let version = |info: &LinkInfo| info.remote_version;
+        let outcome = block_on(outcome(&links, id, version, ready(())));
+        assert_eq!(outcome.ok(), told);
+    }
+
+    #[test]
+    fn the_end_of_the_connection_ends_the_wait() {
+        let (links, id) = connected();
+        links.close(id, Reason::Hci(0x13));
+        let outcome = outcome(&links, id, |info| info.remote_version, pending());
+        let ended = block_on(outcome);
+        assert!(
+            matches!(ended, Err(CentralError::Disconnected)),
+            "{ended:?}"
+        );
     }
 }
