@@ -81,6 +81,10 @@ fn a_write_without_a_word_needs_no_response_where_none_is_needed() {
                 (Some(true), WRITE_REQUEST),
                 (Some(false), WRITE_COMMAND),
             ] {
+                if (uuid, asked) == (0xFFF1, Some(false)) {
+                    // It would be dropped: see below.
+                    continue;
+                }
                 let write = characteristic.write(b"x");
                 match asked {
                     None => write.await.unwrap(),
@@ -135,6 +139,24 @@ fn a_value_too_long_for_its_way_of_writing_is_an_error_that_names_the_limit() {
             value.write(&[2; 512]).response(true).await.unwrap();
             assert_eq!(bench.server.value(value.handle().get()), [2; 512]);
         }
+    });
+}
+
+/// A server drops such a command, and there is no response that would tell.
+#[test]
+fn what_can_only_be_written_with_a_response_is_not_written_without_one() {
+    let bench = Bench::new();
+    bench.server.service(0xFFF0);
+    bench.server.characteristic(0xFFF1, 0x0A, b"before");
+    soon(async {
+        let connection = bench.connect().await;
+        let value = connection.characteristic(0xFFF0, 0xFFF1).await.unwrap();
+        let before = bench.server.requests().len();
+        let error = value.write(b"lost").response(false).await.unwrap_err();
+        assert!(matches!(error, Error::NotPermitted(_)), "{error:?}");
+        assert_eq!(bench.server.requests().len(), before, "nothing was sent");
+        value.write(b"after").await.unwrap();
+        assert_eq!(value.read().await.unwrap(), b"after");
     });
 }
 

@@ -238,7 +238,10 @@ pub struct Write<'a> {
 
 impl<'a> Write<'a> {
     /// Whether the server has to answer. With an answer, a value of up to 512 octets is written,
-    /// in parts if it does not fit the MTU. Without, it is up to MTU - 3 octets.
+    /// in parts if it does not fit the MTU. Without, it is up to MTU - 3 octets, and the server tells
+    /// nothing, whatever becomes of it: a characteristic whose [properties](Characteristic::properties) do
+    /// not have [`WRITE_WITHOUT_RESPONSE`](Properties::WRITE_WITHOUT_RESPONSE) can't be written so, which
+    /// is [`Error::NotPermitted`].
     pub fn response(mut self, response: bool) -> Self {
         self.response = Some(response);
         self
@@ -258,8 +261,13 @@ impl<'a> Write<'a> {
         } = self.characteristic;
         let (place, patience) = (self.characteristic.place(), Patience::new(self.timeout));
         held.look(&place, patience).await?;
-        let mode = WriteMode::choose(characteristic.properties, self.response)
-            .ok_or(Error::NotPermitted("the characteristic can not be written"))?;
+        let properties = characteristic.properties;
+        let mode = WriteMode::choose(properties, self.response).ok_or(Error::NotPermitted(
+            match properties.contains(Properties::WRITE) {
+                true => "the characteristic can only be written with a response",
+                false => "the characteristic can not be written",
+            },
+        ))?;
         match mode {
             WriteMode::WithoutResponse => {
                 let client = held.client(patience.left());

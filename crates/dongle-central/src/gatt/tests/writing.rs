@@ -70,7 +70,7 @@ fn a_value_too_long_for_its_mode_names_the_limit() {
 }
 
 #[test]
-fn the_default_mode_is_aioble_s() {
+fn a_mode_is_aioble_s_and_never_one_that_loses_the_value_in_silence() {
     use WriteMode::*;
     let (both, with, without) = (
         Properties::WRITE | Properties::WRITE_WITHOUT_RESPONSE,
@@ -83,7 +83,9 @@ fn the_default_mode_is_aioble_s() {
         (without, None, Some(WithoutResponse)),
         (without, Some(true), Some(WithResponse)),
         (both, Some(true), Some(WithResponse)),
-        (with, Some(false), Some(WithoutResponse)),
+        (both, Some(false), Some(WithoutResponse)),
+        (without, Some(false), Some(WithoutResponse)),
+        (with, Some(false), None),
         (Properties::READ, None, None),
         (Properties::READ, Some(true), None),
     ] {
