@@ -1,5 +1,7 @@
 //! What was discovered of a device's attributes: as much of it as anybody has asked for.
 
+use std::ops::Range;
+
 use dongle_central::att::{HandleRange, Uuid};
 use dongle_central::gatt::{Characteristic, Descriptor, IncludedService, Service};
 
@@ -9,7 +11,8 @@ const MOST_ABSENT: usize = 32;
 /// A part of a device's attributes. Every list is its own beginning, up to where it was discovered.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Attributes {
-    /// By their declarations; those that were only met as included ones are not marked as primary.
+    /// By their declarations, none reaching into another; those that were only met as included ones
+    /// are not marked as primary.
     pub(super) services: Vec<KnownService>,
     /// Whether all primary services are among them.
     pub(super) complete: bool,
@@ -134,19 +137,19 @@ impl Attributes {
     }
 
     pub(crate) fn learn_service(&mut self, service: Service) {
-        let is_it = |known: &KnownService| {
-            (known.service.range, known.service.uuid) == (service.range, service.uuid)
-        };
-        // Services do not overlap: what does is of another time.
-        self.services
-            .retain(|known| is_it(known) || !overlap(known.service.range, service.range));
-        match self.services.iter_mut().find(|known| is_it(known)) {
-            Some(known) => known.service.primary |= service.primary,
-            None => {
-                self.services.push(KnownService::new(service));
-                self.services
-                    .sort_by_key(|known| known.service.range.start());
-            }
+        if let Some(known) = self.of_mut(service.range)
+            && known.service.uuid == service.uuid
+        {
+            known.service.primary |= service.primary;
+            return;
+        }
+        // Services do not overlap: what does is of another time, and what was not there then may be
+        // by now.
+        let place = self.within(service.range);
+        let gone = self.services.splice(place, [KnownService::new(service)]);
+        if gone.filter(|known| known.service.primary).count() > 0 {
+            self.complete = false;
+            self.absent.clear();
         }
     }
 
@@ -227,25 +230,40 @@ impl Attributes {
         services.filter(|service| service.primary)
     }
 
+    /// Where the services are that have a handle in this range, or where one there would be.
+    ///
+    /// A device may have 65,535 services, and each is looked for whenever something is learnt of it.
+    fn within(&self, range: HandleRange) -> Range<usize> {
+        let from = |s: &KnownService| s.service.range.end() < range.start();
+        let to = |s: &KnownService| s.service.range.start() <= range.end();
+        self.services.partition_point(from)..self.services.partition_point(to)
+    }
+
     fn of(&self, service: HandleRange) -> Option<&KnownService> {
-        self.services.iter().find(|s| s.service.range == service)
+        let known = self.services.get(self.within(service).start)?;
+        (known.service.range == service).then_some(known)
     }
 
     fn of_mut(&mut self, service: HandleRange) -> Option<&mut KnownService> {
-        self.services
-            .iter_mut()
-            .find(|s| s.service.range == service)
+        let place = self.within(service).start;
+        let known = self.services.get_mut(place)?;
+        (known.service.range == service).then_some(known)
     }
 
     fn known(&self, of: &Characteristic) -> Option<&KnownCharacteristic> {
-        let mut all = self.services.iter().flat_map(|s| &s.characteristics.items);
-        all.find(|known| known.characteristic == *of)
+        let place = self.within(HandleRange::single(of.handle)).start;
+        let list = &self.services.get(place)?.characteristics.items;
+        let place = list.binary_search_by_key(&of.handle, |known| known.characteristic.handle);
+        let known = list.get(place.ok()?)?;
+        (known.characteristic == *of).then_some(known)
     }
 
     fn known_mut(&mut self, of: &Characteristic) -> Option<&mut KnownCharacteristic> {
-        let services = self.services.iter_mut();
-        let mut all = services.flat_map(|s| &mut s.characteristics.items);
-        all.find(|known| known.characteristic == *of)
+        let place = self.within(HandleRange::single(of.handle)).start;
+        let list = &mut self.services.get_mut(place)?.characteristics.items;
+        let place = list.binary_search_by_key(&of.handle, |known| known.characteristic.handle);
+        let known = list.get_mut(place.ok()?)?;
+        (known.characteristic == *of).then_some(known)
     }
 }
 
@@ -335,6 +353,50 @@ mod tests {
         assert_eq!(known.services(), (vec![], Some(HandleRange::ALL)));
         known.learn_all_services();
         assert_eq!(known.services(), (vec![service(10, 20, 0x180D)], None));
+    }
+
+    #[test]
+    fn what_gives_way_to_a_service_in_its_place_is_not_taken_for_absent() {
+        let mut known = Attributes::default();
+        let (one, two) = (service(1, 9, 0x1801), service(10, 20, 0x180D));
+        known.learn_service(one);
+        known.learn_service(two);
+        known.learn_all_services();
+        // It reaches into the second one.
+        let included = IncludedService {
+            handle: handle(2),
+            range: range(15, 30),
+            uuid: Uuid::from_u16(0x180F),
+        };
+        known.learn_included(one.range, included);
+        assert_eq!(known.service(two.uuid), None);
+        assert_eq!(known.services(), (vec![], Some(HandleRange::ALL)));
+    }
+
+    #[test]
+    fn a_device_that_has_all_the_services_there_can_be_is_learnt_at_once() {
+        let began = std::time::Instant::now();
+        let mut known = Attributes::default();
+        for at in (1..=0xFFFD).step_by(2) {
+            let service = service(at, at + 1, 0x180D);
+            known.learn_service(service);
+            let included = IncludedService {
+                handle: handle(at),
+                range: service.range,
+                uuid: service.uuid,
+            };
+            known.learn_included(service.range, included);
+            let found = Characteristic {
+                end: handle(at + 1),
+                ..characteristic(at, at + 1, 0x2A37)
+            };
+            known.learn_characteristic(service.range, found);
+            known.learn_all_descriptors(&found);
+        }
+        known.learn_all_services();
+        assert_eq!(known.services().0.len(), 0x7FFF);
+        let took = began.elapsed();
+        assert!(took.as_secs() < 5, "{took:?}");
     }
 
     #[test]
