@@ -210,7 +210,8 @@ fn hex(octets: &[u8]) -> String {
 
 fn octets<const N: usize>(text: &str) -> Option<Zeroizing<[u8; N]>> {
     let mut octets = Zeroizing::new([0; N]);
-    if text.len() != 2 * N || !text.is_ascii() {
+    // A sign would be taken for part of a number.
+    if text.len() != 2 * N || !text.bytes().all(|b| b.is_ascii_hexdigit()) {
         return None;
     }
     for (octet, digits) in octets.iter_mut().zip(text.as_bytes().chunks_exact(2)) {
@@ -280,6 +281,17 @@ mod tests {
         ] {
             let error = Document::read(text.as_bytes()).expect_err(text);
             assert!(!error.contains("0011"), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_key_with_anything_but_digits_in_it_is_none() {
+        for damage in ["+0", "0x", " 0", "0g", "é"] {
+            let text = TEXT.replacen("\"000102", &format!("\"{damage}0102"), 1);
+            assert_ne!(text, TEXT);
+            let document = Document::read(text.as_bytes()).expect("the rest is good");
+            assert_eq!(document.entries.len(), 0, "{damage}");
+            assert_eq!(document.unread(), 2, "{damage}");
         }
     }
 
