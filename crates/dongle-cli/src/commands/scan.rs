@@ -25,6 +25,8 @@ const UNWATCHED: Duration = Duration::from_secs(10);
 const FRAME: Duration = Duration::from_millis(250);
 /// A device that was not heard for this long is shown as gone.
 const STALE: Duration = Duration::from_secs(10);
+/// Devices in the table: who changes addresses, or makes them up, would fill it for ever.
+const MOST: usize = 16 * 1024;
 
 pub async fn run(global: &Global, interrupt: &Interrupt, args: &Scan) -> Result<(), Failure> {
     let mut out = Output::new(args.json);
@@ -238,6 +240,8 @@ struct Table {
     rows: HashMap<Address, Row>,
     /// Results that came faster than they were taken.
     missed: u64,
+    /// Devices that were not heard for the longest time when there were too many.
+    forgotten: u64,
 }
 
 enum Event {
@@ -309,16 +313,25 @@ impl Table {
             1 => "1 device".into(),
             n => format!("{n} devices"),
         };
-        match self.missed {
-            0 => devices,
-            missed => format!("{devices}, {missed} reports missed"),
+        let mut count = devices;
+        for (number, what) in [
+            (self.forgotten, "forgotten"),
+            (self.missed, "reports missed"),
+        ] {
+            if number > 0 {
+                count += &format!(", {number} {what}");
+            }
         }
+        count
     }
 
     fn take(&mut self, found: ScanResult) {
         let heard = Instant::now();
         let rssi = f64::from(found.rssi().unwrap_or(-127));
         self.missed += found.missed();
+        if !self.rows.contains_key(&known_as(&found)) {
+            self.forgotten += make_room(&mut self.rows, MOST, |row| row.heard);
+        }
         match self.rows.get_mut(&known_as(&found)) {
             Some(row) => {
                 row.rssi += (rssi - row.rssi) * 0.3;
@@ -444,7 +457,51 @@ impl Row {
     }
 }
 
+/// Makes room for one more: if there are so many, the half goes that was heard the longest ago. How
+/// many went.
+fn make_room<K, V>(rows: &mut HashMap<K, V>, most: usize, heard: impl Fn(&V) -> Instant) -> u64 {
+    if rows.len() < most {
+        return 0;
+    }
+    let before = rows.len();
+    let mut times: Vec<_> = rows.values().map(&heard).collect();
+    let (_, middle, _) = times.select_nth_unstable(before / 2);
+    let middle = *middle;
+    rows.retain(|_, row| heard(row) >= middle);
+    if rows.len() == before {
+        // All at once: any.
+        let mut left = before / 2;
+        rows.retain(|_, _| {
+            left = left.saturating_sub(1);
+            left > 0
+        });
+    }
+    (before - rows.len()) as u64
+}
+
 /// What to type to get at it: for a bonded device its identity, whatever address it goes by.
 fn known_as(found: &ScanResult) -> Address {
     found.identity().unwrap_or(found.address())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_table_keeps_those_that_were_heard_last_and_is_never_too_long() {
+        let began = Instant::now();
+        let mut rows = HashMap::new();
+        let mut forgotten = 0;
+        for number in 0..1000_u64 {
+            forgotten += make_room(&mut rows, 100, |heard| *heard);
+            rows.insert(number, began + Duration::from_secs(number));
+            assert!(rows.len() <= 100);
+            assert_eq!(forgotten + rows.len() as u64, number + 1);
+            assert!((number.saturating_sub(40)..=number).all(|last| rows.contains_key(&last)));
+        }
+        let mut rows: HashMap<_, _> = (0..100).map(|number| (number, began)).collect();
+        assert!(make_room(&mut rows, 100, |heard| *heard) > 0);
+        assert!(!rows.is_empty());
+    }
 }

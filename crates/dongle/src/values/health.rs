@@ -107,7 +107,7 @@ impl fmt::Display for TemperatureMeasurement {
             TemperatureUnit::Celsius => "°C",
             TemperatureUnit::Fahrenheit => "°F",
         };
-        write!(f, "{} {unit}", self.temperature)
+        write!(f, "{} {unit}", Told(self.temperature))
     }
 }
 
@@ -117,7 +117,20 @@ impl fmt::Display for BloodPressureMeasurement {
             PressureUnit::MmHg => "mmHg",
             PressureUnit::KPa => "kPa",
         };
-        write!(f, "{}/{} {unit}", self.systolic, self.diastolic)
+        let (systolic, diastolic) = (Told(self.systolic), Told(self.diastolic));
+        write!(f, "{systolic}/{diastolic} {unit}")
+    }
+}
+
+/// A number, or that it could not be measured.
+struct Told(f64);
+
+impl fmt::Display for Told {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0.is_nan() {
+            true => f.write_str("?"),
+            false => fmt::Display::fmt(&self.0, f),
+        }
     }
 }
 
@@ -160,5 +173,6 @@ mod tests {
         let unknown = [0x00, 0xFF, 0x07, 0xFF, 0x07, 0xFF, 0x07];
         let unknown = BloodPressureMeasurement::from_value(&unknown).unwrap();
         assert!(unknown.systolic.is_nan());
+        assert_eq!(unknown.to_string(), "?/? mmHg");
     }
 }
