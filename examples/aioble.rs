@@ -237,7 +237,12 @@ async fn write(connection: &DeviceConnection) -> Result<()> {
     let control = service.characteristic(0x2A39).await?;
     control.write(&[1]).await?; // with a response if it can't be written without one
     control.write(&[1]).response(true).await?;
-    control.write(&[1]).response(false).await?;
+    if control
+        .properties()
+        .contains(Properties::WRITE_WITHOUT_RESPONSE)
+    {
+        control.write(&[1]).response(false).await?; // an error where it can't be written so
+    }
     match control.write(&[2]).response(true).await {
         Err(error) => println!("refused: {error}, code {:?}", error.att().map(|e| e.code)),
         Ok(()) => println!("written"),
