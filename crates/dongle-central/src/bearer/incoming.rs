@@ -1,7 +1,7 @@
 //! PDUs from the peer, sorted by what they are.
 
 use super::{Bearer, MtuExchange};
-use crate::att::{Mtu, Opcode};
+use crate::att::{ErrorCode, Mtu, Opcode};
 
 impl Bearer<'_> {
     /// Takes one PDU, as it came in an L2CAP frame on the ATT channel. Whatever it is, it does no
@@ -67,7 +67,7 @@ impl Bearer<'_> {
     fn handle_mtu_request(&mut self, parameters: &[u8], pdu: &[u8]) {
         let Ok(&theirs) = <&[u8; 2]>::try_from(parameters) else {
             self.violation("an MTU request of the wrong length", pdu);
-            return self.refuse_invalid_pdu(Opcode::EXCHANGE_MTU_REQUEST);
+            return self.refuse(Opcode::EXCHANGE_MTU_REQUEST, 0, ErrorCode::INVALID_PDU);
         };
         let largest = self.largest_mtu().get();
         let ours = *self.state.offered.get_or_insert(largest);

@@ -26,7 +26,6 @@ use core::task::Waker;
 use embassy_time::{Duration, Instant};
 
 pub use calls::{Call, CallError, CallId, StartError};
-pub use server::LocalServices;
 pub use values::{Received, SubscribeError, Subscriber, SubscriptionId, ValueError, ValueKind};
 
 use crate::att::{Mtu, Opcode};
