@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-use super::{AttributeHandle, Opcode};
+use super::{AttributeHandle, MalformedReason, Opcode};
 
 /// Why a server refused (Part F 3.4.1.1, and the Core Specification Supplement Part B for the
 /// codes that profiles share). Any octet is a code; those that are assigned have a name.
@@ -106,6 +106,20 @@ pub struct AttError {
     pub handle: Option<AttributeHandle>,
     /// Why.
     pub code: ErrorCode,
+}
+
+impl AttError {
+    /// What an Error Response with these parameters says.
+    pub(crate) fn parse(parameters: &[u8]) -> Result<Self, MalformedReason> {
+        match *parameters {
+            [request, low, high, code] => Ok(Self {
+                request: Opcode(request),
+                handle: AttributeHandle::new(u16::from_le_bytes([low, high])),
+                code: ErrorCode(code),
+            }),
+            _ => Err(MalformedReason::Length),
+        }
+    }
 }
 
 impl fmt::Display for AttError {

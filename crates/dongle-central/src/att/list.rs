@@ -39,6 +39,12 @@ impl<'a> InformationList<'a> {
         Ok(list)
     }
 
+    /// The list of a PDU with these parameters: their format, and the entries.
+    pub(crate) fn parse(parameters: &'a [u8]) -> Result<Self, MalformedReason> {
+        let (&format, bytes) = parameters.split_first().ok_or(MalformedReason::Length)?;
+        Self::new(format, bytes)
+    }
+
     /// The entry at this index, from 0.
     pub fn get(&self, index: usize) -> Option<InformationEntry> {
         self.iter().nth(index)
@@ -137,6 +143,12 @@ impl<'a> HandleValueList<'a> {
         })
     }
 
+    /// The list of a PDU with these parameters: their length, and the entries.
+    pub(crate) fn parse(parameters: &'a [u8]) -> Result<Self, MalformedReason> {
+        let (&entry_length, bytes) = parameters.split_first().ok_or(MalformedReason::Length)?;
+        Self::new(entry_length, bytes)
+    }
+
     /// How long an entry is, in octets: 2 more than its value.
     pub fn entry_length(&self) -> u8 {
         self.entry_length
@@ -191,6 +203,12 @@ impl<'a> GroupList<'a> {
             entry_length,
             bytes,
         })
+    }
+
+    /// The list of a PDU with these parameters: their length, and the entries.
+    pub(crate) fn parse(parameters: &'a [u8]) -> Result<Self, MalformedReason> {
+        let (&entry_length, bytes) = parameters.split_first().ok_or(MalformedReason::Length)?;
+        Self::new(entry_length, bytes)
     }
 
     /// How long an entry is, in octets: 4 more than its value.

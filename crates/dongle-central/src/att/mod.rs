@@ -44,6 +44,7 @@ pub use opcode::Opcode;
 pub use pdu::{Command, Pdu};
 pub use request::{ExecuteAction, Request};
 pub use response::Response;
+pub(crate) use response::split_prepared;
 pub use uuid::{ParseUuidError, Uuid};
 pub use writer::BufferTooSmall;
 

@@ -1,6 +1,6 @@
 //! Any PDU that can arrive on a bearer, from either side.
 
-use super::reader::{Reader, parsed};
+use super::reader::Reader;
 use super::writer::Writer;
 use super::{
     AttributeHandle, BufferTooSmall, Malformed, MalformedReason, NotificationList, Opcode, Request,
@@ -66,30 +66,32 @@ impl<'a> Pdu<'a> {
     /// [`Malformed`] says which PDU it claimed to be and what is wrong with it, and what a server
     /// owes its sender.
     pub fn parse(pdu: &'a [u8]) -> Result<Self, Malformed> {
-        let (opcode, mut rest) = Reader::new(pdu)?;
+        let (opcode, parameters) = Reader::new(pdu)?;
+        Self::parse_parameters(opcode, parameters).map_err(|reason| Malformed::new(opcode, reason))
+    }
+
+    fn parse_parameters(opcode: Opcode, mut pdu: Reader<'a>) -> Result<Self, MalformedReason> {
         match opcode {
             // Notifications first: a busy link carries little else.
             Opcode::HANDLE_VALUE_NOTIFICATION => Ok(Self::Notification {
-                handle: rest.handle()?,
-                value: rest.rest(),
+                handle: pdu.handle()?,
+                value: pdu.rest(),
             }),
             Opcode::HANDLE_VALUE_INDICATION => Ok(Self::Indication {
-                handle: rest.handle()?,
-                value: rest.rest(),
+                handle: pdu.handle()?,
+                value: pdu.rest(),
             }),
-            Opcode::MULTIPLE_HANDLE_VALUE_NOTIFICATION => NotificationList::new(rest.rest())
-                .map(Self::MultipleNotification)
-                .or_else(|reason| rest.fail(reason)),
-            Opcode::HANDLE_VALUE_CONFIRMATION => rest.end(Self::Confirmation),
-            Opcode::WRITE_COMMAND => Ok(Self::Command(Command::Write {
-                handle: rest.handle()?,
-                value: rest.rest(),
-            })),
-            Opcode::SIGNED_WRITE_COMMAND => Command::parse_signed(rest).map(Self::Command),
-            _ if opcode.is_response() => {
-                parsed(opcode, Response::parse(opcode, rest)).map(Self::Response)
+            Opcode::MULTIPLE_HANDLE_VALUE_NOTIFICATION => {
+                NotificationList::new(pdu.rest()).map(Self::MultipleNotification)
             }
-            _ => parsed(opcode, Request::parse(opcode, rest)).map(Self::Request),
+            Opcode::HANDLE_VALUE_CONFIRMATION => pdu.end(Self::Confirmation),
+            Opcode::WRITE_COMMAND => Ok(Self::Command(Command::Write {
+                handle: pdu.handle()?,
+                value: pdu.rest(),
+            })),
+            Opcode::SIGNED_WRITE_COMMAND => Command::parse_signed(pdu).map(Self::Command),
+            _ if opcode.is_response() => Response::parse(opcode, pdu).map(Self::Response),
+            _ => Request::parse(opcode, pdu).map(Self::Request),
         }
     }
 
@@ -152,7 +154,7 @@ impl<'a> Command<'a> {
         .finish()
     }
 
-    fn parse_signed(mut pdu: Reader<'a>) -> Result<Self, Malformed> {
+    fn parse_signed(mut pdu: Reader<'a>) -> Result<Self, MalformedReason> {
         let handle = pdu.handle()?;
         match pdu.rest().split_last_chunk() {
             Some((value, signature)) => Ok(Self::SignedWrite {
@@ -160,7 +162,7 @@ impl<'a> Command<'a> {
                 value,
                 signature: *signature,
             }),
-            None => pdu.fail(MalformedReason::Length),
+            None => Err(MalformedReason::Length),
         }
     }
 }

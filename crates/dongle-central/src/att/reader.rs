@@ -3,7 +3,6 @@
 use super::{AttributeHandle, HandleRange, Malformed, MalformedReason, Opcode};
 
 pub(super) struct Reader<'a> {
-    opcode: Opcode,
     rest: &'a [u8],
 }
 
@@ -16,42 +15,37 @@ impl<'a> Reader<'a> {
                 reason: MalformedReason::Empty,
             });
         };
-        let opcode = Opcode(opcode);
-        Ok((opcode, Self { opcode, rest }))
+        Ok((Opcode(opcode), Self { rest }))
     }
 
-    pub(super) fn fail<T>(&self, reason: MalformedReason) -> Result<T, Malformed> {
-        Err(Malformed::new(self.opcode, reason))
+    /// A cursor over the parameters of a PDU whose opcode is known.
+    pub(super) fn over(rest: &'a [u8]) -> Self {
+        Self { rest }
     }
 
-    pub(super) fn array<const N: usize>(&mut self) -> Result<[u8; N], Malformed> {
-        match self.rest.split_first_chunk() {
-            Some((head, rest)) => {
-                self.rest = rest;
-                Ok(*head)
-            }
-            None => self.fail(MalformedReason::Length),
-        }
+    pub(super) fn array<const N: usize>(&mut self) -> Result<[u8; N], MalformedReason> {
+        let (head, rest) = self
+            .rest
+            .split_first_chunk()
+            .ok_or(MalformedReason::Length)?;
+        self.rest = rest;
+        Ok(*head)
     }
 
-    pub(super) fn u8(&mut self) -> Result<u8, Malformed> {
+    pub(super) fn u8(&mut self) -> Result<u8, MalformedReason> {
         self.array().map(u8::from_le_bytes)
     }
 
-    pub(super) fn u16(&mut self) -> Result<u16, Malformed> {
+    pub(super) fn u16(&mut self) -> Result<u16, MalformedReason> {
         self.array().map(u16::from_le_bytes)
     }
 
-    pub(super) fn handle(&mut self) -> Result<AttributeHandle, Malformed> {
-        match AttributeHandle::new(self.u16()?) {
-            Some(handle) => Ok(handle),
-            None => self.fail(MalformedReason::ZeroHandle),
-        }
+    pub(super) fn handle(&mut self) -> Result<AttributeHandle, MalformedReason> {
+        AttributeHandle::new(self.u16()?).ok_or(MalformedReason::ZeroHandle)
     }
 
-    pub(super) fn range(&mut self) -> Result<HandleRange, Malformed> {
-        let (start, end) = (self.u16()?, self.u16()?);
-        range(start, end).or_else(|reason| self.fail(reason))
+    pub(super) fn range(&mut self) -> Result<HandleRange, MalformedReason> {
+        range(self.u16()?, self.u16()?)
     }
 
     /// All that is left.
@@ -60,21 +54,13 @@ impl<'a> Reader<'a> {
     }
 
     /// Checks that nothing is left, and gives `value`.
-    pub(super) fn end<T>(self, value: T) -> Result<T, Malformed> {
+    pub(super) fn end<T>(self, value: T) -> Result<T, MalformedReason> {
         if self.rest.is_empty() {
             Ok(value)
         } else {
-            self.fail(MalformedReason::Length)
+            Err(MalformedReason::Length)
         }
     }
-}
-
-/// What was parsed, if the opcode was known to who did.
-pub(super) fn parsed<T>(
-    opcode: Opcode,
-    parsed: Option<Result<T, Malformed>>,
-) -> Result<T, Malformed> {
-    parsed.unwrap_or(Err(Malformed::new(opcode, MalformedReason::UnknownOpcode)))
 }
 
 /// Judges a range of handles as it was on the wire.

@@ -1,6 +1,6 @@
 //! Requests: what a client asks and a server must answer.
 
-use super::reader::{Reader, parsed};
+use super::reader::Reader;
 use super::writer::Writer;
 use super::{
     AttributeHandle, BufferTooSmall, HandleList, HandleRange, Malformed, MalformedReason, Opcode,
@@ -159,11 +159,11 @@ impl<'a> Request<'a> {
     /// more code.
     pub(crate) fn judge(pdu: &'a [u8]) -> Result<Self, Malformed> {
         let (opcode, parameters) = Reader::new(pdu)?;
-        parsed(opcode, Self::parse(opcode, parameters))
+        Self::parse(opcode, parameters).map_err(|reason| Malformed::new(opcode, reason))
     }
 
-    /// The request with this opcode and these parameters; `None` if the opcode is no request's.
-    pub(super) fn parse(opcode: Opcode, mut pdu: Reader<'a>) -> Option<Result<Self, Malformed>> {
+    /// The request with this opcode and these parameters.
+    pub(super) fn parse(opcode: Opcode, mut pdu: Reader<'a>) -> Result<Self, MalformedReason> {
         let request = match opcode {
             Opcode::EXCHANGE_MTU_REQUEST => pdu
                 .u16()
@@ -203,13 +203,13 @@ impl<'a> Request<'a> {
             Opcode::READ_MULTIPLE_VARIABLE_REQUEST => {
                 handles(&mut pdu).map(|handles| Self::ReadMultipleVariable { handles })
             }
-            _ => return None,
+            _ => Err(MalformedReason::UnknownOpcode),
         };
-        Some(request.and_then(|request| pdu.end(request)))
+        request.and_then(|request| pdu.end(request))
     }
 }
 
-fn find_by_type_value<'a>(pdu: &mut Reader<'a>) -> Result<Request<'a>, Malformed> {
+fn find_by_type_value<'a>(pdu: &mut Reader<'a>) -> Result<Request<'a>, MalformedReason> {
     let (range, attribute_type) = (pdu.range()?, pdu.u16()?);
     Ok(Request::FindByTypeValue {
         range,
@@ -218,28 +218,28 @@ fn find_by_type_value<'a>(pdu: &mut Reader<'a>) -> Result<Request<'a>, Malformed
     })
 }
 
-fn range_and_type(pdu: &mut Reader<'_>) -> Result<(HandleRange, Uuid), Malformed> {
+fn range_and_type(pdu: &mut Reader<'_>) -> Result<(HandleRange, Uuid), MalformedReason> {
     let range = pdu.range()?;
     // Read whole before it is judged: an ATT PDU knows 2 and 16 octets, not 4 (3.2.1).
     let uuid = pdu.rest();
     match Uuid::parse_le(uuid) {
         Some(parsed) if uuid.len() != 4 => Ok((range, parsed)),
-        _ => pdu.fail(MalformedReason::Length),
+        _ => Err(MalformedReason::Length),
     }
 }
 
-fn handle_and_offset(pdu: &mut Reader<'_>) -> Result<(AttributeHandle, u16), Malformed> {
+fn handle_and_offset(pdu: &mut Reader<'_>) -> Result<(AttributeHandle, u16), MalformedReason> {
     Ok((pdu.handle()?, pdu.u16()?))
 }
 
-fn handles<'a>(pdu: &mut Reader<'a>) -> Result<HandleList<'a>, Malformed> {
-    HandleList::from_wire(pdu.rest()).or_else(|reason| pdu.fail(reason))
+fn handles<'a>(pdu: &mut Reader<'a>) -> Result<HandleList<'a>, MalformedReason> {
+    HandleList::from_wire(pdu.rest())
 }
 
-fn execute_action(pdu: &mut Reader<'_>) -> Result<ExecuteAction, Malformed> {
+fn execute_action(pdu: &mut Reader<'_>) -> Result<ExecuteAction, MalformedReason> {
     match pdu.u8()? {
         0x00 => Ok(ExecuteAction::Cancel),
         0x01 => Ok(ExecuteAction::Write),
-        flags => pdu.fail(MalformedReason::ExecuteFlags(flags)),
+        flags => Err(MalformedReason::ExecuteFlags(flags)),
     }
 }

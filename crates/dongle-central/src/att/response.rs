@@ -3,8 +3,8 @@
 use super::reader::Reader;
 use super::writer::Writer;
 use super::{
-    AttError, AttributeHandle, BufferTooSmall, ErrorCode, GroupList, HandleValueList,
-    InformationList, Malformed, MalformedReason, Opcode, RangeList, VariableValueList,
+    AttError, AttributeHandle, BufferTooSmall, GroupList, HandleValueList, InformationList,
+    MalformedReason, Opcode, RangeList, VariableValueList,
 };
 
 /// A response PDU (Part F 3.4).
@@ -108,70 +108,50 @@ impl<'a> Response<'a> {
         .finish()
     }
 
-    /// Judges a whole PDU as a response; `None`: it is something else. [`Pdu::parse`](super::Pdu::parse)
-    /// tells what, which takes more code.
-    pub(crate) fn judge(pdu: &'a [u8]) -> Result<Option<Self>, Malformed> {
-        let (opcode, parameters) = Reader::new(pdu)?;
-        Self::parse(opcode, parameters).transpose()
-    }
-
-    /// The response with this opcode and these parameters; `None` if the opcode is no response's.
-    pub(super) fn parse(opcode: Opcode, mut pdu: Reader<'a>) -> Option<Result<Self, Malformed>> {
+    /// The response with this opcode and these parameters.
+    pub(super) fn parse(opcode: Opcode, mut pdu: Reader<'a>) -> Result<Self, MalformedReason> {
         let response = match opcode {
-            Opcode::ERROR_RESPONSE => error(&mut pdu),
+            Opcode::ERROR_RESPONSE => AttError::parse(pdu.rest()).map(Self::Error),
             Opcode::EXCHANGE_MTU_RESPONSE => pdu
                 .u16()
                 .map(|server_rx_mtu| Self::ExchangeMtu { server_rx_mtu }),
             Opcode::FIND_INFORMATION_RESPONSE => {
-                let list = list(&mut pdu, InformationList::new);
-                list.map(Self::FindInformation)
+                InformationList::parse(pdu.rest()).map(Self::FindInformation)
             }
-            Opcode::FIND_BY_TYPE_VALUE_RESPONSE => RangeList::new(pdu.rest())
-                .or_else(|reason| pdu.fail(reason))
-                .map(Self::FindByTypeValue),
+            Opcode::FIND_BY_TYPE_VALUE_RESPONSE => {
+                RangeList::new(pdu.rest()).map(Self::FindByTypeValue)
+            }
             Opcode::READ_BY_TYPE_RESPONSE => {
-                list(&mut pdu, HandleValueList::new).map(Self::ReadByType)
+                HandleValueList::parse(pdu.rest()).map(Self::ReadByType)
             }
             Opcode::READ_RESPONSE => Ok(Self::Read { value: pdu.rest() }),
             Opcode::READ_BLOB_RESPONSE => Ok(Self::ReadBlob { value: pdu.rest() }),
             Opcode::READ_MULTIPLE_RESPONSE => Ok(Self::ReadMultiple { values: pdu.rest() }),
             Opcode::READ_BY_GROUP_TYPE_RESPONSE => {
-                list(&mut pdu, GroupList::new).map(Self::ReadByGroupType)
+                GroupList::parse(pdu.rest()).map(Self::ReadByGroupType)
             }
             Opcode::WRITE_RESPONSE => Ok(Self::Write),
-            Opcode::PREPARE_WRITE_RESPONSE => prepare_write(&mut pdu),
+            Opcode::PREPARE_WRITE_RESPONSE => {
+                split_prepared(pdu.rest()).map(|(handle, offset, part)| Self::PrepareWrite {
+                    handle,
+                    offset,
+                    part,
+                })
+            }
             Opcode::EXECUTE_WRITE_RESPONSE => Ok(Self::ExecuteWrite),
             Opcode::READ_MULTIPLE_VARIABLE_RESPONSE => Ok(Self::ReadMultipleVariable(
                 VariableValueList::new(pdu.rest()),
             )),
-            _ => return None,
+            _ => Err(MalformedReason::UnknownOpcode),
         };
-        Some(response.and_then(|response| pdu.end(response)))
+        response.and_then(|response| pdu.end(response))
     }
 }
 
-fn error<'a>(pdu: &mut Reader<'a>) -> Result<Response<'a>, Malformed> {
-    let (request, handle, code) = (Opcode(pdu.u8()?), pdu.u16()?, ErrorCode(pdu.u8()?));
-    Ok(Response::Error(AttError {
-        request,
-        handle: AttributeHandle::new(handle),
-        code,
-    }))
-}
-
-fn prepare_write<'a>(pdu: &mut Reader<'a>) -> Result<Response<'a>, Malformed> {
-    let (handle, offset) = (pdu.handle()?, pdu.u16()?);
-    Ok(Response::PrepareWrite {
-        handle,
-        offset,
-        part: pdu.rest(),
-    })
-}
-
-/// A list led by one octet that says how its entries look.
-fn list<'a, L>(
-    pdu: &mut Reader<'a>,
-    new: fn(u8, &'a [u8]) -> Result<L, MalformedReason>,
-) -> Result<L, Malformed> {
-    new(pdu.u8()?, pdu.rest()).or_else(|reason| pdu.fail(reason))
+/// The parameters of a Prepare Write Response: the handle, the offset and the part.
+pub(crate) fn split_prepared(
+    parameters: &[u8],
+) -> Result<(AttributeHandle, u16, &[u8]), MalformedReason> {
+    let mut parameters = Reader::over(parameters);
+    Ok((parameters.handle()?, parameters.u16()?, parameters.rest()))
 }

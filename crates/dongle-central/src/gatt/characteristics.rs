@@ -1,9 +1,10 @@
 //! Characteristic Discovery (Part G 4.6): all of a service, or those of one UUID.
 
-use super::services::found;
 use super::sweep::{Entries, Sweep};
-use super::{Characteristic, Misbehaviour, Procedure, ProcedureError, Properties, uuids};
-use crate::att::{AttributeHandle, HandleRange, Mtu, Request, Response, Uuid, split_handle};
+use super::{Characteristic, Misbehaviour, Procedure, ProcedureError, Properties, found, uuids};
+use crate::att::{
+    AttributeHandle, HandleRange, HandleValueList, Mtu, Opcode, Request, Uuid, split_handle,
+};
 
 /// The characteristics of a service.
 ///
@@ -72,12 +73,9 @@ impl Procedure for DiscoverCharacteristics {
 
     fn response(&mut self, pdu: &[u8]) -> Result<(), ProcedureError> {
         self.entries = Entries::default();
-        let Some(response) = found(pdu)? else {
+        let Some(list) = found(pdu, Opcode::READ_BY_TYPE_RESPONSE, HandleValueList::parse)? else {
             self.sweep.finish();
             return Ok(());
-        };
-        let Response::ReadByType(list) = response else {
-            return Err(Misbehaviour::UnexpectedResponse.into());
         };
         let entry_length = usize::from(list.entry_length());
         if !matches!(entry_length, 7 | 21) {

@@ -1,9 +1,8 @@
 //! Discover All Characteristic Descriptors (Part G 4.7.1).
 
-use super::services::found;
 use super::sweep::{Entries, Sweep};
-use super::{Descriptor, Misbehaviour, Procedure, ProcedureError};
-use crate::att::{HandleRange, Mtu, Request, Response, Uuid, split_handle};
+use super::{Descriptor, Procedure, ProcedureError, found};
+use crate::att::{HandleRange, InformationList, Mtu, Opcode, Request, Uuid, split_handle};
 
 /// The descriptors of a characteristic, or the types of all attributes in any range.
 #[derive(Debug)]
@@ -39,12 +38,14 @@ impl Procedure for DiscoverDescriptors {
 
     fn response(&mut self, pdu: &[u8]) -> Result<(), ProcedureError> {
         self.entries = Entries::default();
-        let Some(response) = found(pdu)? else {
+        let Some(list) = found(
+            pdu,
+            Opcode::FIND_INFORMATION_RESPONSE,
+            InformationList::parse,
+        )?
+        else {
             self.sweep.finish();
             return Ok(());
-        };
-        let Response::FindInformation(list) = response else {
-            return Err(Misbehaviour::UnexpectedResponse.into());
         };
         let last = self
             .sweep

@@ -2,11 +2,11 @@
 
 use heapless::Deque;
 
-use super::services::found;
 use super::sweep::{Entries, Sweep};
-use super::{IncludedService, Misbehaviour, Procedure, ProcedureError, accepted, uuids};
+use super::{IncludedService, Misbehaviour, Procedure, ProcedureError, accepted, found, uuids};
 use crate::att::{
-    AttributeHandle, HandleRange, Mtu, Request, Response, Uuid, split_handle, split_range,
+    AttributeHandle, HandleRange, HandleValueList, Mtu, Opcode, Request, Uuid, split_handle,
+    split_range,
 };
 
 /// How many declarations without a UUID are kept to be read one by one; those beyond are asked for
@@ -39,12 +39,9 @@ impl DiscoverIncluded {
     }
 
     fn declarations(&mut self, pdu: &[u8]) -> Result<(), ProcedureError> {
-        let Some(response) = found(pdu)? else {
+        let Some(list) = found(pdu, Opcode::READ_BY_TYPE_RESPONSE, HandleValueList::parse)? else {
             self.sweep.finish();
             return Ok(());
-        };
-        let Response::ReadByType(list) = response else {
-            return Err(Misbehaviour::UnexpectedResponse.into());
         };
         let entry_length = usize::from(list.entry_length());
         let with_uuid = match entry_length {
@@ -77,9 +74,7 @@ impl DiscoverIncluded {
     }
 
     fn uuid(&mut self, pdu: &[u8]) -> Result<(), ProcedureError> {
-        let Response::Read { value } = accepted(pdu)? else {
-            return Err(Misbehaviour::UnexpectedResponse.into());
-        };
+        let value = accepted(pdu, Opcode::READ_RESPONSE, Ok)?;
         let uuid = match value.len() {
             2 | 16 => Uuid::parse_le(value),
             _ => None,

@@ -60,7 +60,7 @@ pub use read_multiple::{ReadMultiple, ReadMultipleVariable};
 pub use services::{DiscoverServices, DiscoverServicesByUuid};
 pub use write::{Write, WriteMode, write_command};
 
-use crate::att::{Mtu, Request, Response};
+use crate::att::{AttError, ErrorCode, Malformed, MalformedReason, Mtu, Opcode, Request};
 
 /// One GATT procedure.
 ///
@@ -110,12 +110,50 @@ pub trait Procedure: Send {
     }
 }
 
-/// The response in a PDU, with refusals as errors.
-fn accepted(pdu: &[u8]) -> Result<Response<'_>, ProcedureError> {
-    match Response::judge(pdu)? {
-        Some(Response::Error(error)) => Err(error.into()),
-        Some(response) => Ok(response),
-        None => Err(Misbehaviour::UnexpectedResponse.into()),
+/// What the response that is expected carries, with refusals as errors. Each procedure parses the
+/// responses to its own requests: [`Response`](crate::att::Response) knows all, which takes more code.
+fn accepted<'p, T>(
+    pdu: &'p [u8],
+    expected: Opcode,
+    parse: impl FnOnce(&'p [u8]) -> Result<T, MalformedReason>,
+) -> Result<T, ProcedureError> {
+    let parameters = parameters(pdu, expected)?;
+    parse(parameters).map_err(|reason| Malformed::new(expected, reason).into())
+}
+
+fn parameters(pdu: &[u8], expected: Opcode) -> Result<&[u8], ProcedureError> {
+    let Some((&opcode, parameters)) = pdu.split_first() else {
+        let (opcode, reason) = (None, MalformedReason::Empty);
+        return Err(Malformed { opcode, reason }.into());
+    };
+    match Opcode(opcode) {
+        opcode if opcode == expected => Ok(parameters),
+        Opcode::ERROR_RESPONSE => Err(match AttError::parse(parameters) {
+            Ok(error) => error.into(),
+            Err(reason) => Malformed::new(Opcode::ERROR_RESPONSE, reason).into(),
+        }),
+        _ => Err(Misbehaviour::UnexpectedResponse.into()),
+    }
+}
+
+/// The same for a response that tells nothing but that all went well.
+fn acknowledged(pdu: &[u8], expected: Opcode) -> Result<(), ProcedureError> {
+    accepted(pdu, expected, |parameters| match parameters {
+        [] => Ok(()),
+        _ => Err(MalformedReason::Length),
+    })
+}
+
+/// The same for what a discovery finds; `None` for Attribute Not Found, with which every one ends.
+fn found<'p, T>(
+    pdu: &'p [u8],
+    expected: Opcode,
+    parse: impl FnOnce(&'p [u8]) -> Result<T, MalformedReason>,
+) -> Result<Option<T>, ProcedureError> {
+    match accepted(pdu, expected, parse) {
+        Ok(found) => Ok(Some(found)),
+        Err(ProcedureError::Att(error)) if error.code == ErrorCode::ATTRIBUTE_NOT_FOUND => Ok(None),
+        Err(error) => Err(error),
     }
 }
 

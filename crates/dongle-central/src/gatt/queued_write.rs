@@ -4,8 +4,10 @@
 use core::convert::Infallible;
 
 use super::write::fits;
-use super::{Misbehaviour, Procedure, ProcedureError, accepted};
-use crate::att::{AttributeHandle, ExecuteAction, MAX_VALUE_LENGTH, Mtu, Request, Response};
+use super::{Misbehaviour, Procedure, ProcedureError, accepted, acknowledged};
+use crate::att::{
+    AttributeHandle, ExecuteAction, MAX_VALUE_LENGTH, Mtu, Opcode, Request, split_prepared,
+};
 
 /// One value in parts, or values of several characteristics: prepared one by one, and written all
 /// at once or not at all.
@@ -108,26 +110,18 @@ impl<'v> QueuedWrite<'v> {
     }
 
     /// Whether a response repeats the part just sent.
-    fn echoed(&self, response: Response<'_>) -> Result<(), ProcedureError> {
+    fn echoed(&self, pdu: &[u8]) -> Result<(), ProcedureError> {
+        let (handle, offset, part) = accepted(pdu, Opcode::PREPARE_WRITE_RESPONSE, split_prepared)?;
         let Some((sent_to, base, value)) = self.get(self.write) else {
             return Ok(());
         };
         let sent = value
             .get(self.position..)
             .and_then(|rest| rest.get(..self.part));
-        match response {
-            Response::PrepareWrite {
-                handle,
-                offset,
-                part,
-            } if handle == sent_to
-                && usize::from(offset) == base + self.position
-                && Some(part) == sent =>
-            {
-                Ok(())
-            }
-            Response::PrepareWrite { .. } => Err(Misbehaviour::EchoDiffers(sent_to).into()),
-            _ => Err(Misbehaviour::UnexpectedResponse.into()),
+        if (handle, usize::from(offset)) == (sent_to, base + self.position) && Some(part) == sent {
+            Ok(())
+        } else {
+            Err(Misbehaviour::EchoDiffers(sent_to).into())
         }
     }
 
@@ -190,10 +184,9 @@ impl Procedure for QueuedWrite<'_> {
     }
 
     fn response(&mut self, pdu: &[u8]) -> Result<(), ProcedureError> {
-        let response = accepted(pdu);
         match core::mem::replace(&mut self.step, Step::Done) {
             Step::Preparing { held } => {
-                match response.and_then(|response| self.echoed(response)) {
+                match self.echoed(pdu) {
                     Ok(()) => self.advance(),
                     // Refused before anything was accepted: the queue is as empty as it was.
                     Err(error @ ProcedureError::Att(_)) if !held => return Err(error),
@@ -202,10 +195,7 @@ impl Procedure for QueuedWrite<'_> {
                 Ok(())
             }
             // Done or refused, the queue is empty after this (Part F 3.4.6.3).
-            Step::Executing => match response? {
-                Response::ExecuteWrite => Ok(()),
-                _ => Err(Misbehaviour::UnexpectedResponse.into()),
-            },
+            Step::Executing => acknowledged(pdu, Opcode::EXECUTE_WRITE_RESPONSE),
             Step::Cancelling(error) => Err(error),
             _ => Err(Misbehaviour::UnexpectedResponse.into()),
         }

@@ -1,7 +1,7 @@
 //! Reading one value whole, however long it is (Part G 4.8.1, 4.8.3, 4.12.1, 4.12.2).
 
 use super::{Misbehaviour, Procedure, ProcedureError, accepted};
-use crate::att::{AttributeHandle, ErrorCode, MAX_VALUE_LENGTH, Mtu, Request, Response};
+use crate::att::{AttributeHandle, ErrorCode, MAX_VALUE_LENGTH, Mtu, Opcode, Request};
 
 /// The value of a characteristic or a descriptor: one Read Request, and Read Blob Requests for as
 /// long as answers are full.
@@ -76,9 +76,13 @@ impl Procedure for ReadLong {
 
     fn response(&mut self, pdu: &[u8]) -> Result<(), ProcedureError> {
         self.fresh = false;
-        let value = match (accepted(pdu), self.step) {
-            (Ok(Response::Read { value }), Step::Read)
-            | (Ok(Response::ReadBlob { value }), Step::FirstBlob | Step::NextBlob) => value,
+        let expected = match self.step {
+            Step::Read => Opcode::READ_RESPONSE,
+            _ => Opcode::READ_BLOB_RESPONSE,
+        };
+        let value = match (accepted(pdu, expected, Ok), self.step) {
+            (_, Step::Done) => return Err(Misbehaviour::UnexpectedResponse.into()),
+            (Ok(value), _) => value,
             // The last answer was full and yet the end: there is nothing at this offset, or, for a
             // value that fits one PDU, there are no offsets at all (Part F 3.4.4.5).
             (Err(ProcedureError::Att(error)), Step::NextBlob)
@@ -91,7 +95,6 @@ impl Procedure for ReadLong {
                 return Ok(());
             }
             (Err(error), _) => return Err(error),
-            (Ok(_), _) => return Err(Misbehaviour::UnexpectedResponse.into()),
         };
         self.offset += value.len();
         if value.len() > self.full || (self.offset > MAX_VALUE_LENGTH && !value.is_empty()) {

@@ -1,9 +1,8 @@
 //! Read Using Characteristic UUID (Part G 4.8.2).
 
-use super::services::found;
 use super::sweep::{Entries, Sweep};
-use super::{HandleValue, Misbehaviour, Procedure, ProcedureError, accepted};
-use crate::att::{HandleRange, Mtu, Request, Response, Uuid, split_handle};
+use super::{HandleValue, Misbehaviour, Procedure, ProcedureError, accepted, found};
+use crate::att::{HandleRange, HandleValueList, Mtu, Opcode, Request, Uuid, split_handle};
 
 /// The values of all characteristics with one UUID in a range.
 ///
@@ -59,17 +58,15 @@ impl Procedure for ReadByUuid {
 
     fn response(&mut self, pdu: &[u8]) -> Result<(), ProcedureError> {
         self.entries = Entries::default();
-        let response = if self.begun {
-            found(pdu)?
+        let expected = Opcode::READ_BY_TYPE_RESPONSE;
+        let list = if self.begun {
+            found(pdu, expected, HandleValueList::parse)?
         } else {
-            Some(accepted(pdu)?)
+            Some(accepted(pdu, expected, HandleValueList::parse)?)
         };
-        let Some(response) = response else {
+        let Some(list) = list else {
             self.sweep.finish();
             return Ok(());
-        };
-        let Response::ReadByType(list) = response else {
-            return Err(Misbehaviour::UnexpectedResponse.into());
         };
         let entry_length = usize::from(list.entry_length());
         if entry_length - 2 > self.full {

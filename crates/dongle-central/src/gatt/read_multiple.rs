@@ -2,7 +2,7 @@
 
 use super::{HandleValue, Misbehaviour, MultipleValues, Procedure, ProcedureError, accepted};
 use crate::att::{
-    AttributeHandle, HandleList, MAX_VALUE_LENGTH, Mtu, Request, Response, VariableValueList,
+    AttributeHandle, HandleList, MAX_VALUE_LENGTH, Mtu, Opcode, Request, VariableValueList,
 };
 
 /// Read Multiple Characteristic Values: one request, one item with all values in it.
@@ -54,16 +54,12 @@ impl Procedure for ReadMultiple<'_> {
     }
 
     fn response(&mut self, pdu: &[u8]) -> Result<(), ProcedureError> {
-        match accepted(pdu)? {
-            Response::ReadMultiple { values } if values.len() > self.full => {
-                Err(Misbehaviour::ValueTooLong(values.len()).into())
-            }
-            Response::ReadMultiple { .. } => {
-                self.fresh = true;
-                Ok(())
-            }
-            _ => Err(Misbehaviour::UnexpectedResponse.into()),
+        let values = accepted(pdu, Opcode::READ_MULTIPLE_RESPONSE, Ok)?;
+        if values.len() > self.full {
+            return Err(Misbehaviour::ValueTooLong(values.len()).into());
         }
+        self.fresh = true;
+        Ok(())
     }
 
     fn next_item<'p>(&mut self, pdu: &'p [u8]) -> Option<MultipleValues<'p>> {
@@ -154,15 +150,16 @@ impl Procedure for ReadMultipleVariable<'_> {
 
     fn response(&mut self, pdu: &[u8]) -> Result<(), ProcedureError> {
         self.answered = &[];
-        let count = match accepted(pdu)? {
-            Response::Read { value } if self.asked == 1 => {
-                if value.len() > self.mtu.max_read() {
-                    return Err(Misbehaviour::ValueTooLong(value.len()).into());
-                }
-                1
+        let count = if self.asked == 1 {
+            let value = accepted(pdu, Opcode::READ_RESPONSE, Ok)?;
+            if value.len() > self.mtu.max_read() {
+                return Err(Misbehaviour::ValueTooLong(value.len()).into());
             }
-            Response::ReadMultipleVariable(list) if self.asked > 1 => self.count(list, pdu)?,
-            _ => return Err(Misbehaviour::UnexpectedResponse.into()),
+            1
+        } else {
+            let expected = Opcode::READ_MULTIPLE_VARIABLE_RESPONSE;
+            let values = accepted(pdu, expected, Ok)?;
+            self.count(VariableValueList::new(values), pdu)?
         };
         if let Some((answered, rest)) = self.rest.split_at_checked(count) {
             (self.answered, self.rest) = (answered, rest);

@@ -1,8 +1,8 @@
 //! Primary Service Discovery (Part G 4.4): all services, or those of one UUID.
 
 use super::sweep::{Entries, Sweep};
-use super::{Misbehaviour, Procedure, ProcedureError, Service, accepted, uuids};
-use crate::att::{ErrorCode, HandleRange, Mtu, Request, Response, Uuid, split_range};
+use super::{Misbehaviour, Procedure, ProcedureError, Service, found, uuids};
+use crate::att::{GroupList, HandleRange, Mtu, Opcode, RangeList, Request, Uuid, split_range};
 
 /// Discover All Primary Services (Part G 4.4.1), and secondary ones by the same means.
 #[derive(Debug)]
@@ -55,12 +55,9 @@ impl Procedure for DiscoverServices {
 
     fn response(&mut self, pdu: &[u8]) -> Result<(), ProcedureError> {
         self.entries = Entries::default();
-        let Some(response) = found(pdu)? else {
+        let Some(list) = found(pdu, Opcode::READ_BY_GROUP_TYPE_RESPONSE, GroupList::parse)? else {
             self.sweep.finish();
             return Ok(());
-        };
-        let Response::ReadByGroupType(list) = response else {
-            return Err(Misbehaviour::UnexpectedResponse.into());
         };
         let entry_length = usize::from(list.entry_length());
         if !matches!(entry_length, 6 | 20) {
@@ -128,12 +125,9 @@ impl Procedure for DiscoverServicesByUuid {
 
     fn response(&mut self, pdu: &[u8]) -> Result<(), ProcedureError> {
         self.entries = Entries::default();
-        let Some(response) = found(pdu)? else {
+        let Some(list) = found(pdu, Opcode::FIND_BY_TYPE_VALUE_RESPONSE, RangeList::new)? else {
             self.sweep.finish();
             return Ok(());
-        };
-        let Response::FindByTypeValue(list) = response else {
-            return Err(Misbehaviour::UnexpectedResponse.into());
         };
         if let Some(last) = self.sweep.check(list.iter())? {
             self.sweep.resume_after(last.end());
@@ -149,14 +143,5 @@ impl Procedure for DiscoverServicesByUuid {
             uuid: self.uuid,
             primary: true,
         })
-    }
-}
-
-/// What was found; `None` for Attribute Not Found, with which every discovery ends.
-pub(super) fn found(pdu: &[u8]) -> Result<Option<Response<'_>>, ProcedureError> {
-    match accepted(pdu) {
-        Ok(response) => Ok(Some(response)),
-        Err(ProcedureError::Att(error)) if error.code == ErrorCode::ATTRIBUTE_NOT_FOUND => Ok(None),
-        Err(error) => Err(error),
     }
 }

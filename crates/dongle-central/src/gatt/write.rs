@@ -2,8 +2,8 @@
 
 use core::convert::Infallible;
 
-use super::{Misbehaviour, Procedure, ProcedureError, Properties, accepted};
-use crate::att::{AttributeHandle, Command, Mtu, Request, Response};
+use super::{Procedure, ProcedureError, Properties, acknowledged};
+use crate::att::{AttributeHandle, Command, Mtu, Opcode, Request};
 
 /// How a value is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -70,10 +70,7 @@ impl Procedure for Write<'_> {
     }
 
     fn response(&mut self, pdu: &[u8]) -> Result<(), ProcedureError> {
-        match accepted(pdu)? {
-            Response::Write => Ok(()),
-            _ => Err(Misbehaviour::UnexpectedResponse.into()),
-        }
+        acknowledged(pdu, Opcode::WRITE_RESPONSE)
     }
 
     fn next_item(&mut self, _: &[u8]) -> Option<Infallible> {
