@@ -118,6 +118,8 @@ impl<'a> Request<'a> {
     }
 
     /// Writes the PDU to the beginning of `out` and returns its length.
+    // Where it is known which request it is, what writes the others is not even there.
+    #[inline(always)]
     pub fn emit(&self, out: &mut [u8]) -> Result<usize, BufferTooSmall> {
         let pdu = Writer::new(out, self.opcode());
         match *self {
