@@ -2,6 +2,7 @@
 
 use embassy_time::Instant;
 
+use super::call::Steps;
 use super::{Client, Error};
 use crate::gatt::Procedure;
 use crate::links::Links;
@@ -10,15 +11,21 @@ use crate::links::Links;
 /// asked of the server. Dropped before its end, it just stops.
 #[derive(Debug)]
 pub struct Run<L: Links + Clone, P: Procedure, B> {
-    client: Client<L>,
+    progress: Progress<L>,
     procedure: P,
     buffer: B,
-    /// Length of the response in `buffer` that results are taken from.
-    len: usize,
-    deadline: Option<Instant>,
-    over: bool,
     /// Whether it holds the server's queue of prepared writes.
     queued_write: bool,
+}
+
+/// What is the same for all procedures: what goes on is there once.
+#[derive(Debug)]
+struct Progress<L> {
+    client: Client<L>,
+    deadline: Option<Instant>,
+    /// Length of the response that results are taken from.
+    len: usize,
+    over: bool,
 }
 
 impl<L: Links + Clone, P: Procedure, B> Run<L, P, B> {
@@ -29,12 +36,14 @@ impl<L: Links + Clone, P: Procedure, B> Run<L, P, B> {
         deadline: Option<Instant>,
     ) -> Self {
         Self {
-            client,
+            progress: Progress {
+                client,
+                deadline,
+                len: 0,
+                over: false,
+            },
             procedure,
             buffer,
-            len: 0,
-            deadline,
-            over: false,
             queued_write: false,
         }
     }
@@ -49,7 +58,7 @@ impl<L: Links + Clone, P: Procedure, B: AsRef<[u8]> + AsMut<[u8]>> Run<L, P, B> 
     /// Calls `f` with each result, to the end.
     pub async fn each(&mut self, mut f: impl FnMut(P::Item<'_>)) -> Result<(), Error> {
         while self.advance().await? {
-            let response = self.buffer.as_ref().get(..self.len).unwrap_or_default();
+            let response = self.buffer.as_ref().get(..self.progress.len).unwrap_or_default();
             while let Some(item) = self.procedure.next_item(response) {
                 f(item);
             }
@@ -63,8 +72,8 @@ impl<L: Links + Clone, P: Procedure, B: AsRef<[u8]> + AsMut<[u8]>> Run<L, P, B> 
         P: for<'p> Procedure<Item<'p> = T>,
     {
         loop {
-            let response = self.buffer.as_ref().get(..self.len).unwrap_or_default();
-            if self.len > 0
+            let response = self.buffer.as_ref().get(..self.progress.len).unwrap_or_default();
+            if !response.is_empty()
                 && let Some(item) = self.procedure.next_item(response)
             {
                 return Ok(Some(item));
@@ -76,15 +85,25 @@ impl<L: Links + Clone, P: Procedure, B: AsRef<[u8]> + AsMut<[u8]>> Run<L, P, B> 
     }
 
     /// Makes the next request and judges its response; false: the procedure is at its end.
-    async fn advance(&mut self) -> Result<bool, Error> {
+    fn advance(&mut self) -> impl Future<Output = Result<bool, Error>> {
+        let progress = &mut self.progress;
+        if P::QUEUES && self.queued_write {
+            // Of a link that is gone, the request tells.
+            let _ = progress
+                .client
+                .with(|link| link.bearer.go_on_queued_write());
+        }
+        progress.over |= self.procedure.is_over();
+        progress.advance(&mut self.procedure, self.buffer.as_mut())
+    }
+}
+
+impl<L: Links + Clone> Progress<L> {
+    async fn advance(&mut self, steps: &mut dyn Steps, buffer: &mut [u8]) -> Result<bool, Error> {
         self.len = 0;
-        if self.over || self.procedure.is_over() {
+        if self.over {
             return Ok(false);
         }
-        if P::QUEUES && self.queued_write {
-            self.client.with(|link| link.bearer.go_on_queued_write())?;
-        }
-        let (steps, buffer) = (&mut self.procedure, self.buffer.as_mut());
         let result = self.client.exchange(self.deadline, steps, buffer).await;
         match result {
             Ok(Some(len)) => self.len = len,
@@ -97,11 +116,10 @@ impl<L: Links + Clone, P: Procedure, B: AsRef<[u8]> + AsMut<[u8]>> Run<L, P, B> 
 impl<L: Links + Clone, P: Procedure, B> Drop for Run<L, P, B> {
     fn drop(&mut self) {
         if P::QUEUES && self.queued_write {
+            let client = &self.progress.client;
             let cancel = self.procedure.cancel().is_some();
-            let _ = self
-                .client
-                .with(|link| link.bearer.end_queued_write(cancel));
-            self.client.ring();
+            let _ = client.with(|link| link.bearer.end_queued_write(cancel));
+            client.ring();
         }
     }
 }
