@@ -58,7 +58,11 @@ impl<L: Links + Clone, P: Procedure, B: AsRef<[u8]> + AsMut<[u8]>> Run<L, P, B> 
     /// Calls `f` with each result, to the end.
     pub async fn each(&mut self, mut f: impl FnMut(P::Item<'_>)) -> Result<(), Error> {
         while self.advance().await? {
-            let response = self.buffer.as_ref().get(..self.progress.len).unwrap_or_default();
+            let response = self
+                .buffer
+                .as_ref()
+                .get(..self.progress.len)
+                .unwrap_or_default();
             while let Some(item) = self.procedure.next_item(response) {
                 f(item);
             }
@@ -72,7 +76,11 @@ impl<L: Links + Clone, P: Procedure, B: AsRef<[u8]> + AsMut<[u8]>> Run<L, P, B> 
         P: for<'p> Procedure<Item<'p> = T>,
     {
         loop {
-            let response = self.buffer.as_ref().get(..self.progress.len).unwrap_or_default();
+            let response = self
+                .buffer
+                .as_ref()
+                .get(..self.progress.len)
+                .unwrap_or_default();
             if !response.is_empty()
                 && let Some(item) = self.procedure.next_item(response)
             {

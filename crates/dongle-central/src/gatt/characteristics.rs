@@ -88,17 +88,11 @@ impl Procedure for DiscoverCharacteristics {
                 return Err(Misbehaviour::OutOfOrder(declared.handle).into());
             }
             previous = Some(declared.value_handle);
+            self.sweep.accept(HandleRange::single(entry.handle))?;
         }
-        let last = self
-            .sweep
-            .check(list.iter().map(|entry| HandleRange::single(entry.handle)))?;
-        match (last, previous) {
+        if previous.is_some_and(|value| value.next().is_none_or(|next| next >= self.end)) {
             // Behind the last value there are not the two handles that another one needs.
-            (_, Some(value)) if value.next().is_none_or(|next| next >= self.end) => {
-                self.sweep.finish();
-            }
-            (Some(last), _) => self.sweep.resume_after(last.end()),
-            (None, _) => {}
+            self.sweep.finish();
         }
         self.entries = Entries::after_header(2, entry_length);
         Ok(())

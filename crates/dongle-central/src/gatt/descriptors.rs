@@ -47,11 +47,8 @@ impl Procedure for DiscoverDescriptors {
             self.sweep.finish();
             return Ok(());
         };
-        let last = self
-            .sweep
-            .check(list.iter().map(|entry| HandleRange::single(entry.handle)))?;
-        if let Some(last) = last {
-            self.sweep.resume_after(last.end());
+        for entry in list.iter() {
+            self.sweep.accept(HandleRange::single(entry.handle))?;
         }
         self.entries = Entries::after_header(2, list.entry_length());
         Ok(())

@@ -56,16 +56,7 @@ impl DiscoverIncluded {
             if !with_uuid && self.pending.push_back((entry.handle, range)).is_err() {
                 break;
             }
-        }
-        let last = self
-            .sweep
-            .check(list.iter().map(|entry| HandleRange::single(entry.handle)))?;
-        let last = match self.pending.back() {
-            Some(&(handle, _)) => Some(handle),
-            None => last.map(HandleRange::end),
-        };
-        if let Some(last) = last {
-            self.sweep.resume_after(last);
+            self.sweep.accept(HandleRange::single(entry.handle))?;
         }
         if with_uuid {
             self.entries = Entries::after_header(2, entry_length);

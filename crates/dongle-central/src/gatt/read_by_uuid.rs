@@ -72,11 +72,8 @@ impl Procedure for ReadByUuid {
         if entry_length - 2 > self.full {
             return Err(Misbehaviour::ValueTooLong(entry_length - 2).into());
         }
-        let last = self
-            .sweep
-            .check(list.iter().map(|entry| HandleRange::single(entry.handle)))?;
-        if let Some(last) = last {
-            self.sweep.resume_after(last.end());
+        for entry in list.iter() {
+            self.sweep.accept(HandleRange::single(entry.handle))?;
         }
         self.entries = Entries::after_header(2, entry_length);
         self.begun = true;

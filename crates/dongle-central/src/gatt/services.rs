@@ -63,8 +63,8 @@ impl Procedure for DiscoverServices {
         if !matches!(entry_length, 6 | 20) {
             return Err(Misbehaviour::DeclarationLength(entry_length - 4).into());
         }
-        if let Some(last) = self.sweep.check(list.iter().map(|group| group.range))? {
-            self.sweep.resume_after(last.end());
+        for group in list.iter() {
+            self.sweep.accept(group.range)?;
         }
         self.entries = Entries::after_header(2, entry_length);
         Ok(())
@@ -129,8 +129,8 @@ impl Procedure for DiscoverServicesByUuid {
             self.sweep.finish();
             return Ok(());
         };
-        if let Some(last) = self.sweep.check(list.iter())? {
-            self.sweep.resume_after(last.end());
+        for range in list.iter() {
+            self.sweep.accept(range)?;
         }
         self.entries = Entries::after_header(1, 4);
         Ok(())

@@ -6,50 +6,42 @@ use crate::att::{AttributeHandle, HandleRange};
 /// What of a range no answer has covered yet. Whatever the server says, it shrinks.
 #[derive(Debug)]
 pub(super) struct Sweep {
-    rest: Option<HandleRange>,
+    /// The first handle of it; `None` at the end.
+    next: Option<AttributeHandle>,
+    /// The last.
+    end: AttributeHandle,
 }
 
 impl Sweep {
     pub(super) fn new(range: impl Into<Option<HandleRange>>) -> Self {
-        Self { rest: range.into() }
+        let range = range.into();
+        Self {
+            next: range.map(HandleRange::start),
+            end: range.map_or(AttributeHandle::MIN, HandleRange::end),
+        }
     }
 
     /// What to ask about next; `None` at the end.
     pub(super) fn rest(&self) -> Option<HandleRange> {
-        self.rest
+        HandleRange::new(self.next?, self.end)
     }
 
-    /// Checks that what the server found lies in what was asked, in order, nothing within
-    /// another, and gives the last of it.
-    pub(super) fn check(
-        &self,
-        found: impl Iterator<Item = HandleRange>,
-    ) -> Result<Option<HandleRange>, Misbehaviour> {
-        let Some(asked) = self.rest else {
-            return Err(Misbehaviour::UnexpectedResponse);
-        };
-        let mut last: Option<HandleRange> = None;
-        for range in found {
-            if range.start() < asked.start() || last.is_some_and(|last| range.start() <= last.end())
-            {
-                return Err(Misbehaviour::OutOfOrder(range.start()));
-            }
-            if !asked.contains(range.end()) {
-                return Err(Misbehaviour::OutOfRange(range.end()));
-            }
-            last = Some(range);
+    /// Takes what the server found, and goes on behind it. It has to lie in what was asked, and behind
+    /// all that was found before, not within it.
+    pub(super) fn accept(&mut self, found: HandleRange) -> Result<(), Misbehaviour> {
+        if self.next.is_none_or(|next| found.start() < next) {
+            return Err(Misbehaviour::OutOfOrder(found.start()));
         }
-        Ok(last)
-    }
-
-    /// Goes on after this handle.
-    pub(super) fn resume_after(&mut self, handle: AttributeHandle) {
-        self.rest = self.rest.and_then(|rest| rest.after(handle));
+        if found.end() > self.end {
+            return Err(Misbehaviour::OutOfRange(found.end()));
+        }
+        self.next = found.end().next();
+        Ok(())
     }
 
     /// Asks nothing more.
     pub(super) fn finish(&mut self) {
-        self.rest = None;
+        self.next = None;
     }
 }
 
