@@ -174,7 +174,9 @@ impl MuxState {
 
     /// A link whose bearer expired has to be disconnected.
     pub fn doom(&mut self, link: LinkId) {
-        let _ = self.doomed.push(link);
+        if !self.doomed.contains(&link) {
+            let _ = self.doomed.push(link);
+        }
         self.news.tell();
     }
 
@@ -269,8 +271,11 @@ impl MuxState {
         self.attempt_watchers.register(waker);
     }
 
+    /// A connection that nobody has taken when more is told is nobody's: without this, it would stay.
     fn end_attempt(&mut self, end: Attempt) {
-        self.attempt = end;
+        if let Attempt::Connected(orphan) = core::mem::replace(&mut self.attempt, end) {
+            self.doom(orphan);
+        }
         self.attempt_watchers.wake();
         self.news.tell();
     }

@@ -73,6 +73,26 @@ fn a_handle_that_is_given_twice_is_given_back_and_neither_connection_is_used() {
     assert!(bench.links.find(7).is_some());
 }
 
+/// Its place would never be free again, and its device never be connected to: the controller says that it is.
+#[test]
+fn a_connection_that_nobody_has_taken_is_ended_when_more_is_told() {
+    let mut other = CONNECTED;
+    other[4] = 8;
+    let mut failed = other;
+    failed[3] = 0x3E;
+    for more in [other, failed] {
+        let mut bench = Bench::connected(4);
+        let id = bench.links.find(7).unwrap();
+        assert!(bench.event(&more).is_some());
+        assert!(is_doomed(&mut bench, id));
+        let taken = bench.state.take_attempt();
+        assert!(!matches!(taken, Attempt::Connected(of) if of == id));
+        // One that was taken is somebody's.
+        assert!(bench.event(&failed).is_some());
+        assert_eq!(bench.state.next_doomed(), None);
+    }
+}
+
 #[test]
 fn a_connection_event_that_is_cut_ends_no_connection() {
     let mut bench = Bench::connected(4);
