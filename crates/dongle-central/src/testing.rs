@@ -1,9 +1,27 @@
 //! What tests of several modules share.
 
+use core::cell::Cell;
 use core::task::Waker;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::task::Wake;
+use std::thread_local;
+
+use embassy_time::Duration;
+
+thread_local! {
+    static PUT_FORWARD: Cell<Duration> = const { Cell::new(Duration::from_ticks(0)) };
+}
+
+/// How much later it is to the code under test than it is.
+pub(crate) fn put_forward() -> Duration {
+    PUT_FORWARD.get()
+}
+
+/// Lets that much time pass at once, on the thread of this test.
+pub(crate) fn put_forward_by(time: Duration) {
+    PUT_FORWARD.set(PUT_FORWARD.get() + time);
+}
 
 /// Counts how often its wakers were woken.
 #[derive(Clone, Default)]

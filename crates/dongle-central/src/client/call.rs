@@ -5,7 +5,7 @@ use core::task::{Context, Poll, ready};
 
 use embassy_time::Instant;
 
-use super::{Client, Error};
+use super::{Client, Error, now};
 use crate::att::Mtu;
 use crate::bearer::{CallError, CallId, StartError};
 use crate::gatt::{Procedure, ProcedureError};
@@ -154,7 +154,7 @@ impl<L: Links + Clone> Client<L> {
         if !link.bearer.is_open() {
             return Poll::Ready(ended(link));
         }
-        if deadline.is_some_and(|d| d <= Instant::now()) {
+        if deadline.is_some_and(|d| d <= now()) {
             return Poll::Ready(Error::Timeout);
         }
         link.bearer.wait_for_change(cx.waker());

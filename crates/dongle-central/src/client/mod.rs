@@ -30,10 +30,15 @@ use crate::links::{Link, LinkId, Links, Reason};
 
 /// How long a queued write waits for another that does not go on: as long as for a response (Core Vol 3
 /// Part F, 3.3.3).
-const QUEUE_PATIENCE: Duration = match cfg!(test) {
-    false => Duration::from_secs(30),
-    true => Duration::from_millis(50),
-};
+const QUEUE_PATIENCE: Duration = Duration::from_secs(30);
+
+/// The time, which a test may put forward: the clock below is one for all tests of a workspace.
+fn now() -> Instant {
+    let now = Instant::now();
+    #[cfg(test)]
+    let now = now + crate::testing::put_forward();
+    now
+}
 
 /// The GATT client of one connection.
 #[derive(Debug, Clone, Copy)]
@@ -287,7 +292,7 @@ impl<L: Links + Clone> Client<L> {
         let deadline = self.deadline();
         let mut steps = 0;
         loop {
-            let patience = Instant::now() + QUEUE_PATIENCE;
+            let patience = now() + QUEUE_PATIENCE;
             let at = deadline.map_or(patience, |deadline| deadline.min(patience));
             let begin = |link: &mut Link<'_>| match link.bearer.begin_queued_write() {
                 true => Poll::Ready(()),
@@ -311,8 +316,7 @@ impl<L: Links + Clone> Client<L> {
 
     fn deadline(&self) -> Option<Instant> {
         // One that no clock can tell is none.
-        self.timeout
-            .and_then(|timeout| Instant::now().checked_add(timeout))
+        self.timeout.and_then(|timeout| now().checked_add(timeout))
     }
 
     /// Uses the link; an error if its place belongs to another connection by now.

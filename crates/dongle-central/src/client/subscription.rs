@@ -5,7 +5,7 @@ use core::task::{Context, Poll};
 
 use embassy_time::Instant;
 
-use super::{Client, Error};
+use super::{Client, Error, now};
 use crate::bearer::{Received, SubscriptionId, ValueError};
 use crate::links::Links;
 
@@ -49,7 +49,7 @@ impl<L: Links + Clone> Subscription<L> {
             let owed = link.bearer.owes_confirmation();
             let polled = link.bearer.poll_value(self.id, cx, out);
             let alarm = polled.is_pending()
-                && deadline.is_some_and(|at| at > Instant::now() && link.bearer.set_alarm(at));
+                && deadline.is_some_and(|at| at > now() && link.bearer.set_alarm(at));
             // Reading made room for the next indication: the last one can be confirmed.
             (polled, alarm || link.bearer.owes_confirmation() && !owed)
         });
@@ -70,7 +70,7 @@ impl<L: Links + Clone> Subscription<L> {
             Poll::Ready(Err(ValueError::Closed | ValueError::Unsubscribed)) => {
                 Poll::Ready(Err(self.client.gone()))
             }
-            Poll::Pending if deadline.is_some_and(|at| at <= Instant::now()) => {
+            Poll::Pending if deadline.is_some_and(|at| at <= now()) => {
                 Poll::Ready(Err(Error::Timeout))
             }
             Poll::Pending => Poll::Pending,

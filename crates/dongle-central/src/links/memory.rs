@@ -61,18 +61,19 @@ struct State<const CALLS: usize, const SUBSCRIPTIONS: usize> {
 
 impl<const CALLS: usize, const SUBSCRIPTIONS: usize> Lazy<CALLS, SUBSCRIPTIONS> {
     fn get(&mut self) -> &mut State<CALLS, SUBSCRIPTIONS> {
-        if let Self::Unused = self {
-            *self = Self::Used(State {
-                info: LinkInfo::FREE,
-                bearer: BearerState::closed(),
-                calls: [const { Call::FREE }; CALLS],
-                subscribers: [const { Subscriber::FREE }; SUBSCRIPTIONS],
-                waiters: [const { None }; CALLS],
-            });
-        }
-        match self {
-            Self::Used(state) => state,
-            Self::Unused => unreachable!("it has just been made"),
+        loop {
+            match self {
+                Self::Used(state) => return state,
+                Self::Unused => {
+                    *self = Self::Used(State {
+                        info: LinkInfo::FREE,
+                        bearer: BearerState::closed(),
+                        calls: [const { Call::FREE }; CALLS],
+                        subscribers: [const { Subscriber::FREE }; SUBSCRIPTIONS],
+                        waiters: [const { None }; CALLS],
+                    });
+                }
+            }
         }
     }
 }
