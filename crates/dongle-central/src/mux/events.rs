@@ -9,6 +9,7 @@ use bt_hci::event::{DisconnectionComplete, EncryptionChangeV1, EncryptionKeyRefr
 
 use super::report::{self, Report};
 use super::request::{ParameterRequest, Wish};
+use crate::adv::Name;
 use crate::links::{Address, ConnectionParameters, RemoteVersion};
 
 /// Event codes (Core Vol 4 Part E, 7.7).
@@ -223,9 +224,10 @@ pub fn judge(event: &[u8]) -> Option<Judgement> {
             let &[0xAA, ref file @ .., l0, l1, _, _] = parameters else {
                 return ignore();
             };
-            let _file = core::str::from_utf8(file).unwrap_or_default();
             let line = u16::from_le_bytes([l0, l1]);
-            warn!("the controller has failed: {:?}, line {}", _file, line);
+            // Taken for text only where it is logged.
+            let file = Name::new(file);
+            warn!("the controller has failed: {:?}, line {}", file, line);
             Some(Judgement {
                 event: Some(Event::Asserted(line)),
                 pass: false,
