@@ -10,7 +10,7 @@ use trouble_host::{BondInformation, OobData as HostOobData};
 use crate::central::Central;
 use crate::links::Links;
 use crate::mux::ReportHandler;
-use crate::security::{Agent, Bond, Key, OobData, OutOfBand, PairingFailure, Passkey};
+use crate::security::{Bond, Key, OobData, OutOfBand, PairingFailure, Passkey};
 
 /// The pairing that is under way.
 #[derive(Debug)]
@@ -38,14 +38,6 @@ pub(super) enum Question {
     Compare(Passkey),
     Enter,
     OutOfBand,
-}
-
-#[derive(Debug)]
-pub(super) enum Answer {
-    Shown,
-    Compared(bool),
-    Entered(Option<Passkey>),
-    OutOfBand(Option<OutOfBand>),
 }
 
 impl Pairing {
@@ -151,18 +143,6 @@ fn ours(bond: &BondInformation, authenticated: bool) -> Bond {
         key_size,
         authenticated,
         secure_connections: false,
-    }
-}
-
-pub(super) async fn ask<A: Agent>(agent: &A, question: Question) -> Answer {
-    match question {
-        Question::Display(passkey) => {
-            agent.display(passkey).await;
-            Answer::Shown
-        }
-        Question::Compare(passkey) => Answer::Compared(agent.compare(passkey).await),
-        Question::Enter => Answer::Entered(agent.enter().await),
-        Question::OutOfBand => Answer::OutOfBand(agent.out_of_band().await),
     }
 }
 

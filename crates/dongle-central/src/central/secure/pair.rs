@@ -1,8 +1,7 @@
 //! One pairing, from its first command to the keys that it leaves.
 
-use core::future::Future as _;
 use core::pin::pin;
-use core::task::{Context, Poll, Waker};
+use core::task::{Context, Waker};
 
 use bt_hci::transport::Transport;
 use embassy_futures::select::{Either, select};
@@ -11,7 +10,7 @@ use trouble_host::PacketPool;
 use trouble_host::connection::SecurityLevel;
 
 use super::PATIENCE;
-use super::heard::{Answer, Step, ask, for_host};
+use super::heard::{Question, Step, for_host};
 use super::turn::Turn;
 use crate::central::Connection;
 use crate::links::Links;
@@ -95,10 +94,10 @@ where
                 Step::Ask(question) => question,
             };
             let mut steps = pin!(self.next_step());
-            next = match select(&mut steps, ask(agent, question)).await {
+            next = match select(&mut steps, self.ask(agent, question)).await {
                 Either::First(step) => step?,
-                Either::Second(answer) => {
-                    if let Err(why) = self.answer(answer) {
+                Either::Second(answered) => {
+                    if let Err(why) = answered {
                         self.give_up(why);
                     }
                     steps.await?
@@ -107,21 +106,29 @@ where
         }
     }
 
-    /// Gives trouble-host an answer, or tells why there is none.
-    fn answer(&self, answer: Answer) -> Result<(), PairingFailure> {
-        let done = match answer {
-            Answer::Shown => Ok(()),
-            Answer::Compared(true) => self.host.pass_key_confirm(),
-            Answer::Compared(false) => return Err(PairingFailure::NUMERIC_COMPARISON_FAILED),
-            Answer::Entered(Some(passkey)) => self.host.pass_key_input(passkey.number()),
-            Answer::Entered(None) => return Err(PairingFailure::PASSKEY_ENTRY_FAILED),
-            Answer::OutOfBand(data) => {
-                let (local, peer) = data
-                    .filter(|data| self.authenticates(data))
-                    .map(for_host)
-                    .ok_or(PairingFailure::OOB_NOT_AVAILABLE)?;
-                self.host.provide_oob_data(local, peer)
+    /// Asks the agent, and gives trouble-host the answer, or tells why there is none. Each question
+    /// with what its answer leads to, so that what an agent never says is not linked.
+    async fn ask<A: Agent>(&self, agent: &A, question: Question) -> Result<(), PairingFailure> {
+        let done = match question {
+            Question::Display(passkey) => {
+                agent.display(passkey).await;
+                Ok(())
             }
+            Question::Compare(passkey) => match agent.compare(passkey).await {
+                true => self.host.pass_key_confirm(),
+                false => return Err(PairingFailure::NUMERIC_COMPARISON_FAILED),
+            },
+            Question::Enter => match agent.enter().await {
+                Some(passkey) => self.host.pass_key_input(passkey.number()),
+                None => return Err(PairingFailure::PASSKEY_ENTRY_FAILED),
+            },
+            Question::OutOfBand => match agent.out_of_band().await {
+                Some(data) if self.authenticates(&data) => {
+                    let (local, peer) = for_host(data);
+                    self.host.provide_oob_data(local, peer)
+                }
+                _ => return Err(PairingFailure::OOB_NOT_AVAILABLE),
+            },
         };
         // What failed is told by the next step.
         drop(done);
@@ -156,10 +163,8 @@ where
     async fn settle(&self) -> Result<(), SecurityError> {
         self.stirred().await?;
         // What is there already; nothing waits.
-        let mut cx = Context::from_waker(Waker::noop());
-        while let Poll::Ready(event) = pin!(self.host.next()).poll(&mut cx) {
-            drop(event);
-        }
+        self.central
+            .serve_links(&mut Context::from_waker(Waker::noop()));
         self.central.pairing.borrow_mut().steps.clear();
         Ok(())
     }

@@ -1,13 +1,13 @@
 //! Whose turn it is to pair: trouble-host knows one pairing, over all connections.
 
 use core::future::poll_fn;
-use core::task::Poll;
+use core::task::{Context, Poll};
 
 use bt_hci::transport::Transport;
 use embassy_time::Instant;
 use trouble_host::PacketPool;
 
-use super::PATIENCE;
+use super::{PATIENCE, Pairing};
 use crate::central::Connection;
 use crate::links::Links;
 use crate::mux::ReportHandler;
@@ -79,26 +79,27 @@ where
 
     /// Looks whenever something has happened on the link, or to the pairing, until there is an
     /// answer or the link has ended.
-    pub(super) async fn look_until<X>(
+    pub(super) fn look_until<X>(
         &self,
-        mut look: impl FnMut(&mut super::Pairing) -> Option<Result<X, SecurityError>>,
-    ) -> Result<X, SecurityError> {
-        poll_fn(|cx| {
-            let mut pairing = self.central.pairing.borrow_mut();
-            if let Some(result) = look(&mut pairing) {
-                return Poll::Ready(result);
-            }
-            if let Some(at) = pairing.alarm {
-                self.central.mux.wake_at(at);
-            }
-            drop(pairing);
-            if let Some(ended) = self.ended() {
-                return Poll::Ready(Err(ended));
-            }
-            let links = self.central.mux.links();
-            links.with_link(self.id, |link| link.bearer.wait_for_change(cx.waker()));
-            Poll::Pending
+        mut look: impl FnMut(&mut Pairing) -> Option<Result<X, SecurityError>>,
+    ) -> impl Future<Output = Result<X, SecurityError>> {
+        poll_fn(move |cx| {
+            let found = look(&mut self.central.pairing.borrow_mut());
+            found.map_or_else(|| self.poll_ended(cx).map(Err), Poll::Ready)
         })
-        .await
+    }
+
+    /// Whether the link has ended; if not, looks again when something has happened. Apart, so that
+    /// it is there once for all who look.
+    fn poll_ended(&self, cx: &mut Context<'_>) -> Poll<SecurityError> {
+        if let Some(at) = self.central.pairing.borrow().alarm {
+            self.central.mux.wake_at(at);
+        }
+        if let Some(ended) = self.ended() {
+            return Poll::Ready(ended);
+        }
+        let links = self.central.mux.links();
+        links.with_link(self.id, |link| link.bearer.wait_for_change(cx.waker()));
+        Poll::Pending
     }
 }
