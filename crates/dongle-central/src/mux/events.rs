@@ -460,14 +460,13 @@ pub fn reports(event: &[u8], each: impl FnMut(&Report<'_>)) -> Option<bool> {
 }
 
 /// Makes a refusal that trouble-host would end itself for into one that it takes: turning off a
-/// scan that does not run, disconnecting what is being disconnected, encrypting what is gone, privacy
-/// on a controller that has none, and events that are newer than it.
+/// scan that does not run, disconnecting what is being disconnected, encrypting what is gone, and events
+/// that are newer than it.
 pub fn soften(event: &mut [u8], scan_was_turned_off: bool) {
     const ENABLE_ENCRYPTION: [u8; 2] = [0x19, 0x20];
     let may_fail = |opcode: [u8; 2]| match u16::from_le_bytes(opcode) {
-        // LE Clear Resolving List, LE Set Address Resolution Enable, LE Set Resolvable Private
-        // Address Timeout, Set Event Mask Page 2.
-        0x2029 | 0x202D | 0x202E | 0x0C63 => true,
+        // Set Event Mask Page 2.
+        0x0C63 => true,
         // LE Set Scan Enable, LE Set Extended Scan Enable.
         0x200C | 0x2042 => scan_was_turned_off,
         _ => false,

@@ -286,12 +286,6 @@ impl<'l, T: Transport, L: Links, R: ReportHandler, const BUFFER: usize> Mux<'l, 
         self.state.borrow_mut().end_pairing(handle, failed);
     }
 
-    /// Has something come from the controller.
-    #[cfg(feature = "security")]
-    pub(crate) fn stir(&self) {
-        self.state.borrow_mut().stir();
-    }
-
     /// How many times something had to come from the controller so far.
     pub(crate) fn passes(&self) -> u32 {
         self.state.borrow().passes()

@@ -569,7 +569,6 @@ fn a_command_that_can_be_done_without_is_answered_in_the_controllers_place() {
     for (opcode, parameters) in [
         (0x2032, [7, 0, 0, 2, 2, 0, 0].as_slice()),
         (0x041D, &[7, 0]),
-        (0x2028, &[1, 1, 2, 3, 4, 5, 0xC6]),
     ] {
         let mut bench = Bench::new();
         let sent = Instant::from_secs(10);

@@ -10,10 +10,10 @@ const LATE: Duration = Duration::from_millis(100);
 /// Host Number Of Completed Packets, which no event answers (Core Vol 4 Part E, 7.3.40).
 pub(super) const HOST_NUMBER_OF_COMPLETED_PACKETS: u16 = 0x0C35;
 
-/// Whether a link can do without a command's answer: LE Set PHY, Read Remote Version Information, LE
-/// Remove Device From Resolving List. There are controllers that claim to know these and never answer.
+/// Whether a link can do without a command's answer: LE Set PHY, Read Remote Version Information. There are
+/// controllers that claim to know these and never answer.
 pub fn is_dispensable(opcode: u16) -> bool {
-    matches!(opcode, 0x2032 | 0x041D | 0x2028)
+    matches!(opcode, 0x2032 | 0x041D)
 }
 
 /// The command without answer so far, of which there is one at a time.

@@ -49,7 +49,7 @@ where
         if self.with_info(|info| info.guard.is_spent())? {
             return Err(SecurityError::Timeout);
         }
-        self.forget_at_host().await?;
+        self.forget_at_host();
         self.settle().await?;
         self.with_info(|info| info.guard.open(*wanted))?;
         self.central.stack.set_io_capabilities(agent.capabilities());
@@ -72,8 +72,7 @@ where
         let (authenticated, bond) = done?;
         turn.begun = false;
         let paired = self.paired(wanted, authenticated, bond);
-        // A link that ends here has been paired all the same.
-        let _ = self.forget_at_host().await;
+        self.forget_at_host();
         paired
     }
 
@@ -259,24 +258,11 @@ where
 
     /// trouble-host keeps no bonds: they are in the store. What it would keep of a pairing that
     /// failed late, it would encrypt the next one with.
-    async fn forget_at_host(&self) -> Result<(), SecurityError> {
+    fn forget_at_host(&self) {
         let stack = self.central.stack;
         let first = || stack.with_bond_information(|all| all.first().map(|bond| bond.identity));
-        let Some(mut identity) = first() else {
-            return Ok(());
-        };
-        while stack.remove_bond_information(identity).is_ok() {
-            match first() {
-                Some(next) => identity = next,
-                None => break,
-            }
-        }
-        // It takes the device out of the resolving list, and has no time for a pairing meanwhile:
-        // its queue of three is full then when the link is to be encrypted.
-        for _ in 0..2 {
-            self.central.mux.stir();
-            self.stirred().await?;
-        }
-        Ok(())
+        while let Some(identity) = first()
+            && stack.remove_bond_information(identity).is_ok()
+        {}
     }
 }
