@@ -1,6 +1,7 @@
 //! What the examples share: their command line, Ctrl-C, and how they end.
 
 use std::process::ExitCode;
+use std::sync::{Mutex, OnceLock, PoisonError};
 
 use futures_channel::oneshot;
 
@@ -57,7 +58,10 @@ fn end_quietly_with_the_reader() {
             told(panic);
         } else if std::thread::current().name() != Some("main") {
             // The others would go on without it.
-            std::process::exit(1);
+            match STOP.get() {
+                Some(_) => _ = stop(),
+                None => std::process::exit(1),
+            }
         }
     }));
 }
@@ -73,13 +77,25 @@ pub fn finish(result: Result<()>) -> ExitCode {
     ExitCode::FAILURE
 }
 
-/// Ready at the first Ctrl-C. The second one ends the program at once.
+/// How an example that can end in order is told to, once.
+static STOP: OnceLock<Mutex<Option<oneshot::Sender<()>>>> = OnceLock::new();
+
+/// Has the example end in order; whether it is the first to say so.
+fn stop() -> bool {
+    let stop = STOP.get().map(|stop| stop.lock());
+    let stop = stop.and_then(|stop| stop.unwrap_or_else(PoisonError::into_inner).take());
+    stop.is_some_and(|stop| stop.send(()).is_ok())
+}
+
+/// Ready at the first Ctrl-C, or once a thread finds that nobody reads what it prints. The next
+/// Ctrl-C ends the program at once.
 pub fn ctrl_c() -> Result<impl Future<Output = ()>> {
-    let (pressed, wait) = oneshot::channel();
-    let mut pressed = Some(pressed);
-    ctrlc::set_handler(move || match pressed.take() {
-        Some(pressed) => _ = pressed.send(()),
-        None => std::process::exit(130),
+    let (stop_now, wait) = oneshot::channel();
+    let _ = STOP.set(Mutex::new(Some(stop_now)));
+    ctrlc::set_handler(|| {
+        if !stop() {
+            std::process::exit(130);
+        }
     })?;
     Ok(async { _ = wait.await })
 }

@@ -165,6 +165,22 @@ fn an_example_whose_reader_has_left_ends_without_a_word() {
     }
 }
 
+/// Not even where the one that notices is not the one that would disconnect.
+#[test]
+#[cfg(unix)]
+fn an_example_whose_reader_has_left_disconnects_the_device() {
+    let Some(bumble) = bumble::required() else {
+        return;
+    };
+    let mut controller = bumble.controller(Wire::Tcp).start();
+    let mut example = Example::start("gateway", &["--dongle", controller.spec(), "--count", "0"]);
+    example.line("bpm", PATIENCE);
+    example.stop_reading();
+    assert_eq!(example.errors(), "");
+    let event = controller.event("disconnected");
+    assert_eq!(event["reason"].as_u64(), Some(0x13), "{event}");
+}
+
 #[test]
 fn what_can_not_be_opened_gives_one_line_and_an_exit_code() {
     for (spec, says) in [
