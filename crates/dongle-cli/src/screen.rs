@@ -120,6 +120,14 @@ pub fn fit(text: &str, columns: usize) -> String {
     fitted
 }
 
+/// The long text where it fits, else the short one.
+pub fn either(columns: usize, long: String, short: String) -> String {
+    match width(&long) <= columns {
+        true => long,
+        false => short,
+    }
+}
+
 /// The text with spaces behind it, up to so many columns; cut if it is longer.
 pub fn pad(text: &str, columns: usize) -> String {
     let text = fit(text, columns);

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use common::terminal::Terminal;
 use common::{NOBODY, SENSOR, World};
-use dongle_virtual::{Address, BeaconConfig};
+use dongle_virtual::{Address, BeaconConfig, ScriptedConfig, ScriptedPeripheral};
 
 const SHOWN_AGAIN: &str = "\x1B[?25h";
 
@@ -113,6 +113,29 @@ fn what_is_typed_while_something_takes_its_time_does_not_spoil_its_line() {
     assert!(code == 4 && !rest.contains("typed"), "{rest:?}");
 }
 
+#[test]
+fn who_waits_for_a_device_sees_what_for() {
+    let world = World::new();
+    // It settles on an MTU, and that was the last of it.
+    let _silent =
+        ScriptedPeripheral::start(&world.air, ScriptedConfig::default(), |pdu| match pdu {
+            [0x02, ..] => vec![vec![0x03, 23, 0]],
+            _ => Vec::new(),
+        });
+    let silent = "D1:ED:97:21:5C:01";
+    for (command, shown) in [
+        (&["read", silent, "2a19"][..], "Reading"),
+        (&["write", silent, "2a19", "01"], "Writing"),
+        (&["notify", silent, "2a19"], "Subscribing"),
+    ] {
+        let args = [command, &["--timeout", "2"]].concat();
+        let mut terminal = Terminal::start(world.command(&args));
+        terminal.wait_for(shown);
+        terminal.wait_for("timed out");
+        assert_eq!(terminal.end().0, 4);
+    }
+}
+
 fn beacons(count: u8) -> impl Iterator<Item = BeaconConfig> {
     (0..count).map(|number| {
         let address = Address::random([number, 0, 0, 0xBE, 0xAC, 0xC0]);
@@ -145,6 +168,22 @@ fn the_table_of_a_scan_fits_any_terminal() {
         assert!(rest.contains(SHOWN_AGAIN), "the cursor is back: {rest:?}");
         // The last word is all of them.
         assert!(plain(&rest).contains("C0:AC:BE:00:00:31"), "{rest}");
+    }
+}
+
+#[test]
+fn where_there_is_little_room_the_name_and_the_way_out_are_shown_all_the_same() {
+    let world = World::new();
+    for (args, shown, told) in [
+        (&["scan"][..], "ends the scan.", "Dongle HRM"),
+        (&["notify", SENSOR, "2a37"], "values in", "Ctrl-C ends it."),
+    ] {
+        let mut terminal = Terminal::of_size(world.command(args), 40, 24);
+        terminal.wait_for(shown);
+        terminal.wait_for(told);
+        terminal.interrupt();
+        let (code, rest) = terminal.end();
+        assert_eq!(code, 0, "{rest}");
     }
 }
 

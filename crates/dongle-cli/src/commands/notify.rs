@@ -12,7 +12,8 @@ use crate::clock::rfc3339;
 use crate::failure::Failure;
 use crate::find;
 use crate::output::Output;
-use crate::screen::Screen;
+use crate::progress::Progress;
+use crate::screen::{Screen, either};
 use crate::session::{Interrupt, Session};
 use crate::value::{self, Meaning};
 
@@ -41,13 +42,17 @@ pub async fn run(global: &Global, interrupt: &Interrupt, args: &Notify) -> Resul
 async fn subscribed(session: &Session<'_>, args: &Notify) -> Result<(Uuid, Subscription), Failure> {
     let timeout = session.request_timeout();
     let connection = session.connect(args.device.address, &args.link).await?;
-    let found = find::characteristic(&connection, &args.path.path, timeout).await?;
-    let mut subscribe = found.subscribe();
-    if args.indicate {
-        subscribe = subscribe.indicate();
-    }
-    let values = session.call(&connection, subscribe).await?;
-    Ok((found.uuid(), values))
+    let subscribed = async {
+        let found = find::characteristic(&connection, &args.path.path, timeout).await?;
+        let mut subscribe = found.subscribe();
+        if args.indicate {
+            subscribe = subscribe.indicate();
+        }
+        let values = session.call(&connection, subscribe).await?;
+        Ok((found.uuid(), values))
+    };
+    let progress = Progress::of(session.global, format!("Subscribing to {}", args.path.path));
+    progress.during(subscribed).await
 }
 
 async fn watch(
@@ -157,12 +162,10 @@ impl<'a> View<'a> {
             self.out.line("time,elapsed,value,unit,hex,missed")?;
         }
         if let Some(screen) = &mut self.screen {
-            let title = find::titled(self.uuid);
-            let note = self
-                .out
-                .style
-                .dim(format!("{title}: waiting for values. Ctrl-C ends it."));
-            screen.draw(&[], &[note])?;
+            let note = "waiting for values. Ctrl-C ends it.";
+            let titled = format!("{}: {note}", find::titled(self.uuid));
+            let note = either(Screen::size().0, titled, note.into());
+            screen.draw(&[], &[self.out.style.dim(note)])?;
         }
         Ok(())
     }
@@ -285,10 +288,12 @@ impl<'a> View<'a> {
         if self.missed > 0 {
             note += &format!(", {} missed", self.missed);
         }
-        if !self.unit.is_empty() && !self.args.no_plot {
-            note = format!("{} in {}: {note}", find::titled(self.uuid), self.unit);
-        }
         note += if last { "." } else { ". Ctrl-C ends it." };
+        if !self.unit.is_empty() && !self.args.no_plot {
+            let title = find::titled(self.uuid);
+            let titled = format!("{title} in {}: {note}", self.unit);
+            note = either(columns, titled, note);
+        }
         region.push(self.out.style.dim(note));
         screen.draw(&self.lines, &region)?;
         self.lines.clear();

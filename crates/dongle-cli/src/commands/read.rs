@@ -8,6 +8,7 @@ use crate::args::{Global, Read};
 use crate::failure::Failure;
 use crate::find;
 use crate::output::Output;
+use crate::progress::Progress;
 use crate::session::{Interrupt, Session};
 use crate::value::{self, Format};
 
@@ -27,22 +28,18 @@ pub async fn run(global: &Global, interrupt: &Interrupt, args: &Read) -> Result<
     Session::run_interruptibly(global, interrupt, Some(&args.link), async |session| {
         let timeout = session.request_timeout();
         let connection = session.connect(args.device.address, &args.link).await?;
-        let found = find::characteristic(&connection, &args.path.path, timeout).await?;
-        let (uuid, handle, octets) = match args.descriptor {
-            Some(uuid) => {
-                let descriptor = found.descriptor(uuid).timeout(timeout).await?;
-                (
-                    uuid,
-                    descriptor.handle(),
-                    session.call(&connection, descriptor.read()).await?,
-                )
-            }
-            None => (
-                found.uuid(),
-                found.handle(),
-                session.call(&connection, found.read()).await?,
-            ),
+        let read = async {
+            let found = find::characteristic(&connection, &args.path.path, timeout).await?;
+            let Some(uuid) = args.descriptor else {
+                let octets = session.call(&connection, found.read()).await?;
+                return Ok::<_, Failure>((found.uuid(), found.handle(), octets));
+            };
+            let descriptor = found.descriptor(uuid).timeout(timeout).await?;
+            let octets = session.call(&connection, descriptor.read()).await?;
+            Ok((uuid, descriptor.handle(), octets))
         };
+        let progress = Progress::of(global, format!("Reading {}", args.path.path));
+        let (uuid, handle, octets) = progress.during(read).await?;
         if args.raw {
             let mut stdout = io::stdout().lock();
             stdout.write_all(&octets)?;

@@ -14,7 +14,7 @@ use crate::clock::rfc3339;
 use crate::failure::Failure;
 use crate::find;
 use crate::output::Output;
-use crate::screen::{Screen, fit, pad, width};
+use crate::screen::{Screen, either, fit, pad, width};
 use crate::session::{Interrupt, Session};
 use crate::style::Style;
 use crate::value::{hex, tame};
@@ -25,6 +25,8 @@ const UNWATCHED: Duration = Duration::from_secs(10);
 const FRAME: Duration = Duration::from_millis(250);
 /// A device that was not heard for this long is shown as gone.
 const STALE: Duration = Duration::from_secs(10);
+/// Columns that a terminal has room with for bars beside the numbers.
+const ROOMY: usize = 60;
 /// Devices in the table: who changes addresses, or makes them up, would fill it for ever.
 const MOST: usize = 16 * 1024;
 
@@ -281,7 +283,12 @@ async fn table(session: &Session<'_>, args: &Scan, out: &Output) -> Result<(), F
                 };
                 let count = table.count();
                 let through = through(session.dongle.name());
-                let note = format!("{count} through {through}, {ending}. Ctrl-C ends the scan.");
+                let end = "Ctrl-C ends the scan.";
+                let note = either(
+                    columns,
+                    format!("{count} through {through}, {ending}. {end}"),
+                    format!("{count}, {ending}. {end}"),
+                );
                 drawn.push(out.style.dim(note));
                 screen.draw(&[], &drawn)?;
             }
@@ -364,10 +371,11 @@ impl Table {
             .map(|row| known_as(&row.found).to_string().len())
             .max()
             .unwrap_or(17);
+        let bars = columns >= ROOMY;
         let head = format!(
             "{}  {}  {}  WHAT",
             pad("ADDRESS", address),
-            pad("RSSI", 10),
+            pad("RSSI", if bars { 10 } else { 4 }),
             pad("NAME", name)
         );
         let mut lines = vec![style.bold(fit(&head, columns))];
@@ -378,7 +386,7 @@ impl Table {
             rows.len()
         };
         for row in rows.iter().take(shown) {
-            lines.push(fit(&row.drawn(style, address, name), columns));
+            lines.push(fit(&row.drawn(style, address, bars, name), columns));
         }
         if shown < rows.len() {
             lines.push(style.dim(format!("… and {} more, further away", rows.len() - shown)));
@@ -392,13 +400,16 @@ impl Row {
         tame(&self.found.name().unwrap_or_default())
     }
 
-    fn drawn(&self, style: Style, address: usize, name: usize) -> String {
+    fn drawn(&self, style: Style, address: usize, bars: bool, name: usize) -> String {
         let rssi = self.rssi.round() as i8;
-        let bars = signal(rssi);
-        let bars = match rssi {
-            -60.. => style.good(bars),
-            -80.. => style.middling(bars),
-            _ => style.bad(bars),
+        let shown = match bars {
+            true => format!("{rssi:>4} {}", signal(rssi)),
+            false => format!("{rssi:>4}"),
+        };
+        let shown = match rssi {
+            -60.. => style.good(shown),
+            -80.. => style.middling(shown),
+            _ => style.bad(shown),
         };
         let silent = self.heard.elapsed();
         let mut what = self.what();
@@ -406,7 +417,7 @@ impl Row {
             what = format!("not heard for {} s  {what}", silent.as_secs());
         }
         let line = format!(
-            "{}  {rssi:>4} {bars}  {}  {}",
+            "{}  {shown}  {}  {}",
             pad(&known_as(&self.found).to_string(), address),
             pad(&self.name(), name),
             style.dim(what)

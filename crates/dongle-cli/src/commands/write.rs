@@ -9,6 +9,7 @@ use crate::args::{Global, Write};
 use crate::failure::Failure;
 use crate::find;
 use crate::output::Output;
+use crate::progress::Progress;
 use crate::session::{Interrupt, Session};
 use crate::value;
 
@@ -31,24 +32,22 @@ pub async fn run(global: &Global, interrupt: &Interrupt, args: &Write) -> Result
     Session::run_interruptibly(global, interrupt, Some(&args.link), async |session| {
         let timeout = session.request_timeout();
         let connection = session.connect(args.device.address, &args.link).await?;
-        let found = find::characteristic(&connection, &args.path.path, timeout).await?;
-        let mut confirmed = true;
-        let (uuid, handle) = match args.descriptor {
-            Some(uuid) => {
+        let write = async {
+            let found = find::characteristic(&connection, &args.path.path, timeout).await?;
+            if let Some(uuid) = args.descriptor {
                 let descriptor = found.descriptor(uuid).timeout(timeout).await?;
                 session.call(&connection, descriptor.write(&octets)).await?;
-                (uuid, descriptor.handle())
+                return Ok::<_, Failure>((uuid, descriptor.handle(), true));
             }
-            None => {
-                // What is told as written should be: without a response, nobody knows.
-                let can = found.properties().contains(Properties::WRITE);
-                let response = args.response || (can && !args.no_response);
-                let write = found.write(&octets).response(response);
-                session.call(&connection, write).await?;
-                confirmed = response;
-                (found.uuid(), found.handle())
-            }
+            // What is told as written should be: without a response, nobody knows.
+            let can = found.properties().contains(Properties::WRITE);
+            let response = args.response || (can && !args.no_response);
+            let write = found.write(&octets).response(response);
+            session.call(&connection, write).await?;
+            Ok((found.uuid(), found.handle(), response))
         };
+        let progress = Progress::of(global, format!("Writing {}", args.path.path));
+        let (uuid, handle, confirmed) = progress.during(write).await?;
         if out.json {
             return out.object(&Written {
                 address: args.device.address.to_string(),
