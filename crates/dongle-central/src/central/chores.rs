@@ -17,7 +17,7 @@ use crate::links::Links;
 use crate::mux::{HOLDS, Lull, ParameterRequest, ReportHandler};
 
 /// How many chores go on side by side.
-const CHORES: u8 = if cfg!(feature = "security") { 3 } else { 2 };
+const CHORES: u8 = 2;
 
 /// What a command to the controller is sent for, and is done when it has answered. All go the same
 /// way, since each place where one is awaited costs as much code again.
@@ -43,10 +43,7 @@ where
 {
     /// Does what is to be done, for ever.
     pub(super) async fn keep_house(&self) -> Error<T::Error> {
-        let chores = select(self.run_scans(), self.run_errands());
-        #[cfg(feature = "security")]
-        let chores = select(chores, self.renew_addresses());
-        let mut chores = pin!(chores);
+        let mut chores = pin!(select(self.run_scans(), self.run_errands()));
         let ended = poll_fn(|cx| {
             // Whatever changes from here on is news, and wakes this task.
             let from_mux = self.mux.take_news(cx.waker());
@@ -60,9 +57,6 @@ where
         });
         // Told apart here and not in a block of its own, which would take the futures' room twice.
         match ended.await {
-            #[cfg(feature = "security")]
-            Either::First(Either::First(e) | Either::Second(e)) | Either::Second(e) => e,
-            #[cfg(not(feature = "security"))]
             Either::First(e) | Either::Second(e) => e,
         }
     }

@@ -108,9 +108,6 @@ where
     idle: Cell<u8>,
     #[cfg(feature = "security")]
     pairing: RefCell<secure::Pairing>,
-    /// How long to go by one private address, if at all.
-    #[cfg(feature = "security")]
-    private_for: Cell<Option<embassy_time::Duration>>,
 }
 
 impl<T: Transport, L, P: PacketPool, R, const BUFFER: usize> fmt::Debug
@@ -150,8 +147,6 @@ where
             idle: Cell::new(0),
             #[cfg(feature = "security")]
             pairing: RefCell::new(secure::Pairing::new()),
-            #[cfg(feature = "security")]
-            private_for: Cell::new(None),
         }
     }
 

@@ -6,7 +6,7 @@ use core::task::Poll;
 use bt_hci::cmd::le::{LeRand, LeSetRandomAddr};
 use bt_hci::param::BdAddr;
 use bt_hci::transport::Transport;
-use embassy_time::{Duration, Instant};
+use embassy_time::{Duration, Timer};
 use trouble_host::PacketPool;
 
 use super::{Central, Error};
@@ -27,26 +27,29 @@ where
     P: PacketPool,
     R: ReportHandler,
 {
-    /// Goes by resolvable private addresses, each for this long; those who pair with us are told who
-    /// we are. To be said before [`Central::run`], and trouble-host's stack has to be built with
-    /// [`Privacy::address`] as its random address.
+    /// Goes by resolvable private addresses; those who pair with us are told who we are. To be said
+    /// before [`Central::run`], and trouble-host's stack has to be built with [`Privacy::address`] as its
+    /// random address. The future, which is to be run beside that one, takes another address whenever
+    /// this interval is over, until the controller fails. It is not a part of `run`, so that programs
+    /// without private addresses do not have it linked.
     ///
     /// For another address, scans and attempts to connect are interrupted for a moment: the
     /// controller takes none while it is at them (Core Vol 4 Part E, 7.8.4).
-    pub fn go_private(&self, privacy: Privacy, interval: Duration) {
+    pub fn go_private(
+        &self,
+        privacy: Privacy,
+        interval: Duration,
+    ) -> impl Future<Output = Error<T::Error>> {
         self.mux.set_privacy(privacy);
-        self.private_for.set(Some(interval));
+        self.renew_addresses(interval)
     }
 
     /// Goes by another address whenever it is time.
-    pub(super) async fn renew_addresses(&self) -> Error<T::Error> {
-        let Some(interval) = self.private_for.get() else {
-            return self.chore(|| None).await;
-        };
+    async fn renew_addresses(&self, interval: Duration) -> Error<T::Error> {
+        self.controller_info().await;
         let mut pause = interval;
         loop {
-            let at = Instant::now() + pause;
-            self.chore(|| self.mux.is_time(at).then_some(())).await;
+            Timer::after(pause).await;
             pause = match self.renew_address().await {
                 Ok(()) => interval,
                 Err(Error::Hci(status)) => {
@@ -63,12 +66,12 @@ where
         self.radio.borrow_mut().set_renewing(true);
         let renewed = async {
             silence.claim().await?;
-            let [a, b, c, ..] = self.stack.command(LeRand::new()).await?;
+            let [a, b, c, ..] = self.ask(&LeRand::new()).await?;
             let Some(address) = self.mux.another_address([a, b, c]) else {
                 return Ok(());
             };
             let command = LeSetRandomAddr::new(BdAddr::new(address));
-            self.stack.command(command).await?;
+            self.tell(&command).await?;
             self.mux.go_by(address);
             Ok(())
         };

@@ -27,18 +27,15 @@ impl<T: Transport, L, R, const BUFFER: usize> Mux<'_, T, L, R, BUFFER> {
     /// Has a packet on the security channel tell who we are.
     pub(super) fn introduce(&self, acl: &mut [u8]) {
         if let Some(privacy) = &*self.privacy.borrow() {
-            privacy.introduce(acl);
+            privacy.rewrite(PacketKind::AclData, acl, acl.len());
         }
     }
 
     /// Has a new connection tell the address it was made from; the length of the packet then.
     pub(super) fn sign(&self, kind: PacketKind, buffer: &mut [u8], len: usize) -> usize {
-        if kind != PacketKind::Event {
-            return len;
-        }
         match &*self.privacy.borrow() {
-            Some(privacy) => privacy.sign(buffer, len),
-            None => len,
+            Some(privacy) if kind == PacketKind::Event => privacy.rewrite(kind, buffer, len),
+            _ => len,
         }
     }
 }

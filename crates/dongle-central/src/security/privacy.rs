@@ -5,6 +5,7 @@
 //! sides agree on keys with.
 
 use bt_hci::param::{AddrKind, BdAddr};
+use bt_hci::transport::PacketKind;
 
 use super::CID_SMP;
 use super::key::Key;
@@ -27,7 +28,11 @@ pub struct Privacy {
     irk: Key,
     identity: Address,
     address: [u8; 6],
+    rewriter: Rewriter,
 }
+
+/// What a packet is rewritten by; its length then.
+type Rewriter = fn(&Privacy, PacketKind, &mut [u8], usize) -> usize;
 
 impl Privacy {
     /// The owner of `irk`, known as `identity` to those who have that key. The random bits make the
@@ -38,6 +43,7 @@ impl Privacy {
             irk,
             identity,
             address,
+            rewriter: Self::rewritten,
         }
     }
 
@@ -56,8 +62,22 @@ impl Privacy {
         self.address = address;
     }
 
+    /// Has a packet to a peer, or an event, tell who we are, if that is what it is about; its length then.
+    /// Only who makes a [`Privacy`] has the code for it linked.
+    pub(crate) fn rewrite(&self, kind: PacketKind, buffer: &mut [u8], len: usize) -> usize {
+        (self.rewriter)(self, kind, buffer, len)
+    }
+
+    fn rewritten(&self, kind: PacketKind, buffer: &mut [u8], len: usize) -> usize {
+        if kind == PacketKind::Event {
+            return self.sign(buffer, len);
+        }
+        self.introduce(buffer);
+        len
+    }
+
     /// Has a packet on its way to a peer that pairs tell who we are, if that is what it is about.
-    pub(crate) fn introduce(&self, acl: &mut [u8]) {
+    fn introduce(&self, acl: &mut [u8]) {
         let Some((&mut [_, _, _, _, _, _, c0, c1, code], value)) = acl.split_first_chunk_mut()
         else {
             return;
@@ -85,7 +105,7 @@ impl Privacy {
 
     /// Has a new connection tell the address it was made from. A controller tells that only where it
     /// made the address itself, and some have no room for it. The length of the event then.
-    pub(crate) fn sign(&self, buffer: &mut [u8], len: usize) -> usize {
+    fn sign(&self, buffer: &mut [u8], len: usize) -> usize {
         let Some(event) = buffer.first_chunk_mut::<ENHANCED>() else {
             return len;
         };

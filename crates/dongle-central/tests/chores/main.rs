@@ -19,7 +19,7 @@ use world::{World, peer, world};
 #[cfg(feature = "security")]
 use {
     dongle_central::security::{Key, Nobody, Privacy, Requirements},
-    world::{HostCentral, prepared_world},
+    world::{HostCentral, world_beside},
 };
 
 // Commands (Core Vol 4 Part E, 7.1, 7.4 and 7.8).
@@ -195,10 +195,11 @@ fn a_controller_that_says_nothing_is_asked() {
 #[test]
 fn another_address_is_taken_when_it_is_time() {
     let privacy = Privacy::new(Key::new([7; 16]), peer(), [1, 2, 3]);
-    let private = |central: &HostCentral<'_, '_>| {
-        central.go_private(privacy, Duration::from_millis(20));
+    let private = async |central: &HostCentral<'_, '_>| {
+        let interval = Duration::from_millis(20);
+        central.go_private(privacy, interval).await;
     };
-    prepared_world(private, |world, _| {
+    world_beside(private, |world, _| {
         // Nothing else is due as soon.
         world.sleep();
         let commands = world.controller.commands();

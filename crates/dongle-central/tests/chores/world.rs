@@ -2,7 +2,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
-use std::future::poll_fn;
+use std::future::{pending, poll_fn};
 use std::pin::{Pin, pin};
 use std::sync::{Arc, Condvar, Mutex};
 use std::task::{Context, Poll, Wake, Waker};
@@ -12,6 +12,7 @@ use bt_hci::transport::{PacketKind, PacketToController, PacketToHost, Transport}
 use dongle_central::central::{self, Central};
 use dongle_central::links::{Address, StaticLinks};
 use dongle_central::mux::Mux;
+use embassy_futures::select::{Either, select};
 use embassy_sync::blocking_mutex::raw::NoopRawMutex;
 use embedded_io::ErrorKind;
 use trouble_host::HostResources;
@@ -42,12 +43,12 @@ pub struct World<'w> {
 
 /// Runs a scenario.
 pub fn world(scenario: impl FnOnce(&mut World<'_>, &HostCentral<'_, '_>)) {
-    prepared_world(|_| {}, scenario);
+    world_beside(async |_| pending().await, scenario);
 }
 
-/// Runs a scenario on a central role that `prepare` has told something before it ran.
-pub fn prepared_world(
-    prepare: impl FnOnce(&HostCentral<'_, '_>),
+/// Runs a scenario on a central role that something else runs beside, and begins before.
+pub fn world_beside(
+    beside: impl AsyncFnOnce(&HostCentral<'_, '_>),
     scenario: impl FnOnce(&mut World<'_>, &HostCentral<'_, '_>),
 ) {
     let (controller, links) = (Controller::default(), Places::new());
@@ -57,8 +58,12 @@ pub fn prepared_world(
         .set_random_address(Address::random([6, 5, 4, 3, 2, 0xC1]))
         .build();
     let central = Central::new(&mux, &stack);
-    prepare(&central);
-    let host = pin!(async { panic!("the host ended: {}", central.run().await) });
+    let host = pin!(async {
+        match select(beside(&central), central.run()).await {
+            Either::First(()) => panic!("what runs beside the host ended"),
+            Either::Second(error) => panic!("the host ended: {error}"),
+        }
+    });
     let mut world = World {
         controller: &controller,
         links: &links,

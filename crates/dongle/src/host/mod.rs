@@ -13,7 +13,7 @@ mod secure;
 
 use std::cell::RefCell;
 use std::collections::{HashSet, VecDeque};
-use std::future::{Future as _, poll_fn};
+use std::future::{Future as _, pending, poll_fn};
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -167,9 +167,9 @@ fn run(
     }
     let stack = stack.build();
     let central = Central::new(&mux, &stack);
-    if let (Some(privacy), Some(interval)) = (privacy, shared.security.privacy) {
-        central.go_private(privacy, for_host(interval));
-    }
+    let privacy = privacy.zip(shared.security.privacy);
+    let renewed =
+        privacy.map(|(privacy, interval)| central.go_private(privacy, for_host(interval)));
     let host = Host {
         central: &central,
         scanning,
@@ -190,7 +190,14 @@ fn run(
         let _ = ready.send(Ok(Opened { info, address }));
         host.serve(commands).await
     };
-    let mut until_the_end = pin!(or(served, async { Error::from(central.run().await) }));
+    let run = async { Error::from(central.run().await) };
+    let renew = async {
+        match renewed {
+            Some(renewed) => Error::from(renewed.await),
+            None => pending().await,
+        }
+    };
+    let mut until_the_end = pin!(or(served, or(run, renew)));
     let turns = poll_fn(|cx| wake_after(|| until_the_end.as_mut().poll(cx)));
     let error = mux.transport().block_on(turns);
     scanning.end(&error);
