@@ -92,6 +92,9 @@ impl Failure {
             }
             Self::NoBond(_) => Some("`dongle bonds` shows those there are."),
             Self::Misfit(_) => Some("`--as hex` shows it as it is."),
+            Self::Dongle(Error::BondStore(_)) => {
+                Some("They can be kept elsewhere: --folder FOLDER, or the variable DONGLE_FOLDER.")
+            }
             Self::Dongle(Error::Security(SecurityError::BondLost)) => {
                 Some("That it is still the same device, only you can know: `dongle pair --again`.")
             }

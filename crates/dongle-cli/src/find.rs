@@ -93,12 +93,25 @@ fn parse(text: &str, named: fn(&str) -> Option<u16>, what: &str) -> Result<Uuid,
         .parse()
         .ok()
         .or_else(|| named(text).map(Uuid::from_u16));
-    uuid.ok_or_else(|| {
-        format!(
+    uuid.ok_or_else(|| match kind_named(text) {
+        Some(other) => format!("{text:?} is the name of a {other}; a {what} is wanted here"),
+        None => format!(
             "{text:?} is neither a UUID (4, 8 or 32 hexadecimal digits, or \
-             xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx) nor the name of a {what}"
-        )
+             xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx) nor the name of a {what}; `dongle inspect` shows \
+             the names of those that a device has"
+        ),
     })
+}
+
+/// What else has this name.
+fn kind_named(text: &str) -> Option<&'static str> {
+    let kinds: [(_, fn(&str) -> Option<u16>); 3] = [
+        ("service", dongle_names::service_named),
+        ("characteristic", dongle_names::characteristic_named),
+        ("descriptor", dongle_names::descriptor_named),
+    ];
+    let named = kinds.iter().find(|(_, named)| named(text).is_some());
+    named.map(|(kind, _)| *kind)
 }
 
 /// The name of a UUID.

@@ -34,6 +34,13 @@ fn a_command_line_without_sense_is_refused_at_once() {
     for (args, told) in [
         (&["read", "nonsense", "2a19"][..], "not a device address"),
         (&["read", SENSOR, "nonsense"], "neither a UUID"),
+        (&["read", SENSOR, "heart-rate"], "the name of a service"),
+        (&["read", SENSOR, "nonsense"], "dongle inspect"),
+        (
+            &["scan", "--service", "heart-rate-measurement"],
+            "the name of a characteristic",
+        ),
+        (&["scan", "--company", "aple"], "no company"),
         (&["read", SENSOR, "@0"], "not a handle"),
         (&["write", SENSOR, "2a39", "xyz"], "not hexadecimal"),
         (&["write", SENSOR, "2a39", "300", "--as", "u8"], "not u8"),
@@ -75,6 +82,14 @@ fn a_dongle_that_is_not_there_is_not_found() {
     ] {
         fails(&run(&["scan", "--dongle", spec]), NOT_FOUND, told);
     }
+}
+
+#[test]
+fn bonds_that_can_not_be_kept_there_are_told_with_the_place_and_the_cure() {
+    let world = World::with_lock(LockPairing::JustWorks);
+    let ran = world.run(&["pair", LOCK, "--yes", "--folder", "/dev/null"]);
+    fails(&ran, OTHER, "/dev/null/bonds-");
+    assert!(ran.err.contains("--folder"), "{ran:?}");
 }
 
 #[test]

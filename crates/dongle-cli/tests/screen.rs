@@ -136,6 +136,15 @@ fn who_waits_for_a_device_sees_what_for() {
     }
 }
 
+#[test]
+fn ctrl_c_ends_the_wait_for_a_value_that_is_typed() {
+    let world = World::new();
+    let mut terminal = Terminal::start(world.command(&["write", SENSOR, "2a39", "-"]));
+    terminal.wait_for("Ctrl-D ends it:");
+    terminal.interrupt();
+    assert_eq!(terminal.end().0, 130);
+}
+
 fn beacons(count: u8) -> impl Iterator<Item = BeaconConfig> {
     (0..count).map(|number| {
         let address = Address::random([number, 0, 0, 0xBE, 0xAC, 0xC0]);

@@ -96,7 +96,15 @@ impl Company {
                 .then(|| text.parse()),
         };
         match number {
-            None => Ok(Self::Name(text.to_lowercase())),
+            None => {
+                let company = Self::Name(text.to_lowercase());
+                let known = (0..=u16::MAX).any(|number| company.is(number));
+                known.then_some(company).ok_or_else(|| {
+                    Failure::Usage(format!(
+                        "no company is known with {text:?} in its name; give its number, as 0x0059"
+                    ))
+                })
+            }
             Some(Ok(number)) => Ok(Self::Number(number)),
             Some(Err(_)) => Err(Failure::Usage(format!(
                 "{text} is not a company identifier"

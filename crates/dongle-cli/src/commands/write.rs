@@ -1,16 +1,19 @@
 //! `dongle write`: one value.
 
-use std::io::Read as _;
+use std::io::{self, Read as _};
 
 use dongle::Properties;
+use futures_lite::future;
 use serde::Serialize;
 
 use crate::args::{Global, Write};
 use crate::failure::Failure;
 use crate::find;
 use crate::output::Output;
+use crate::person;
 use crate::progress::Progress;
 use crate::session::{Interrupt, Session};
+use crate::style::Style;
 use crate::value;
 
 /// Longest value of an attribute (Core Vol 3 Part F, 3.2.9).
@@ -28,7 +31,7 @@ struct Written {
 
 pub async fn run(global: &Global, interrupt: &Interrupt, args: &Write) -> Result<(), Failure> {
     let out = Output::new(args.json);
-    let octets = octets(args)?;
+    let octets = octets(interrupt, args).await?;
     Session::run_interruptibly(global, interrupt, Some(&args.link), async |session| {
         let timeout = session.request_timeout();
         let connection = session.connect(args.device.address, &args.link).await?;
@@ -69,16 +72,14 @@ pub async fn run(global: &Global, interrupt: &Interrupt, args: &Write) -> Result
     .await
 }
 
-fn octets(args: &Write) -> Result<Vec<u8>, Failure> {
+async fn octets(interrupt: &Interrupt, args: &Write) -> Result<Vec<u8>, Failure> {
     let octets = match args.value.as_str() {
         "-" => {
-            let mut octets = Vec::new();
-            // One more than can be written shows that there are too many.
-            let mut stdin = std::io::stdin().lock().take(LONGEST as u64 + 1);
-            stdin
-                .read_to_end(&mut octets)
-                .map_err(Failure::io("standard input"))?;
-            octets
+            let pressed = async {
+                interrupt.pressed().await;
+                Err(Failure::Interrupted)
+            };
+            future::or(standard_input(), pressed).await?
         }
         text => value::parse(args.format, text).map_err(Failure::Usage)?,
     };
@@ -88,4 +89,24 @@ fn octets(args: &Write) -> Result<Vec<u8>, Failure> {
         ))),
         false => Ok(octets),
     }
+}
+
+/// All that comes on standard input.
+async fn standard_input() -> Result<Vec<u8>, Failure> {
+    if person::is_there() {
+        let mark = Style::of(&io::stderr()).accent("?");
+        eprintln!("{mark} The value, as it is; Ctrl-D ends it:");
+    }
+    // On a thread of its own: Ctrl-C is heard meanwhile.
+    let (told, octets) = async_channel::bounded(1);
+    std::thread::spawn(move || {
+        let mut octets = Vec::new();
+        // One more than can be written shows that there are too many.
+        let mut stdin = io::stdin().lock().take(LONGEST as u64 + 1);
+        let read = stdin.read_to_end(&mut octets);
+        // Nobody waits for it after Ctrl-C.
+        let _ = told.send_blocking(read.map(|_| octets));
+    });
+    let octets = octets.recv().await.map_err(|_| Failure::Interrupted)?;
+    octets.map_err(Failure::io("standard input"))
 }

@@ -46,18 +46,18 @@ impl FileStore {
 
 impl BondStore for FileStore {
     fn load(&self, own: Address) -> io::Result<Option<Zeroizing<Vec<u8>>>> {
-        match fs::read(self.path(own)) {
+        let path = self.path(own);
+        match fs::read(&path) {
             Ok(text) => Ok(Some(Zeroizing::new(text))),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(error),
+            Err(error) => Err(named(&path, &error)),
         }
     }
 
     fn save(&self, own: Address, text: &[u8]) -> io::Result<()> {
         let path = self.path(own);
         let saved = make_folder(&self.folder).and_then(|()| write_whole(&path, text));
-        // Only its reader knows whether another folder is better.
-        saved.map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", path.display())))
+        saved.map_err(|error| named(&path, &error))
     }
 
     fn set_aside(&self, own: Address) -> io::Result<String> {
@@ -99,6 +99,11 @@ impl BondStore for MemoryStore {
         kept.retain(|(address, _)| *address != own);
         Ok("nowhere".into())
     }
+}
+
+/// Only its reader knows whether another folder is better.
+fn named(path: &Path, error: &io::Error) -> io::Error {
+    io::Error::new(error.kind(), format!("{}: {error}", path.display()))
 }
 
 fn make_folder(folder: &Path) -> io::Result<()> {
