@@ -105,13 +105,13 @@ fn parse(text: &str, named: fn(&str) -> Option<u16>, what: &str) -> Result<Uuid,
 
 /// What else has this name.
 fn kind_named(text: &str) -> Option<&'static str> {
-    let kinds: [(_, fn(&str) -> Option<u16>); 3] = [
-        ("service", dongle_names::service_named),
-        ("characteristic", dongle_names::characteristic_named),
-        ("descriptor", dongle_names::descriptor_named),
-    ];
-    let named = kinds.iter().find(|(_, named)| named(text).is_some());
-    named.map(|(kind, _)| *kind)
+    if dongle_names::service_named(text).is_some() {
+        Some("service")
+    } else if dongle_names::characteristic_named(text).is_some() {
+        Some("characteristic")
+    } else {
+        dongle_names::descriptor_named(text).map(|_| "descriptor")
+    }
 }
 
 /// The name of a UUID.
