@@ -8,12 +8,15 @@ use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use crate::bench::PATIENCE;
+
 /// A running example. Dropped, it is killed.
 pub struct Example {
     child: Child,
     lines: Receiver<String>,
     heard: Vec<String>,
-    errors: Option<thread::JoinHandle<String>>,
+    /// All that it has written to standard error, once it is over.
+    errors: Receiver<String>,
 }
 
 /// How an example ended.
@@ -83,16 +86,17 @@ impl Example {
                 }
             }
         });
-        let errors = thread::spawn(move || {
+        let (told, all) = mpsc::channel();
+        thread::spawn(move || {
             let mut text = String::new();
             let _ = errors.read_to_string(&mut text);
-            text
+            let _ = told.send(text);
         });
         Self {
             child,
             lines,
             heard: Vec::new(),
-            errors: Some(errors),
+            errors: all,
         }
     }
 
@@ -127,9 +131,17 @@ impl Example {
 
     /// Waits for its end, though nobody reads; what it wrote to standard error.
     pub fn errors(mut self) -> String {
+        let errors = self.told(PATIENCE);
         let _ = self.child.wait();
-        let errors = self.errors.take().and_then(|e| e.join().ok());
-        errors.unwrap_or_default()
+        errors
+    }
+
+    /// What it has written to standard error, which ends with it.
+    fn told(&mut self, patience: Duration) -> String {
+        match self.errors.recv_timeout(patience) {
+            Ok(errors) => errors,
+            Err(error) => panic!("not over after {patience:?} ({error}): {:#?}", self.heard),
+        }
     }
 
     /// Waits for its end.
@@ -147,12 +159,8 @@ impl Example {
                 }
             }
         }
+        let errors = self.told(patience.saturating_sub(begun.elapsed()));
         let status = self.child.wait().expect("it can be waited for");
-        let errors = self
-            .errors
-            .take()
-            .and_then(|e| e.join().ok())
-            .unwrap_or_default();
         Ended {
             code: status.code(),
             output: self.heard.join("\n"),
