@@ -3,6 +3,7 @@
 #![allow(clippy::expect_used, clippy::panic)]
 
 pub mod bench;
+pub mod between;
 #[cfg(unix)]
 pub mod bumble;
 pub mod example;

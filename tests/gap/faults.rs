@@ -2,11 +2,11 @@
 
 use std::future::poll_fn;
 use std::pin::pin;
-use std::sync::Arc;
 use std::time::Duration;
 
 use dongle::{Dongle, Error, Uuid};
 use dongle_tests::bench::{PATIENCE, STALL, soon};
+use dongle_tests::between::between;
 use dongle_virtual::{Air, AirConfig, AirController, ControllerConfig, PeerEvent};
 use futures_lite::future::{or, poll_once};
 use hci_transport::{HciChannel, HciPort};
@@ -125,18 +125,7 @@ fn whatever_was_under_way_says_that_the_controller_was_unplugged() {
 fn a_connection_that_is_over_before_it_was_looked_at_is_made_again() {
     let air = Air::with(AirConfig::free_running());
     let (controller, wire) = air.attach(ControllerConfig::legacy());
-    let (channel, port) = hci_transport::channel("holding back", 64 * 1024);
-    let (wire, port) = (Arc::new(wire), Arc::new(port));
-    std::thread::spawn({
-        let (wire, port) = (Arc::clone(&wire), Arc::clone(&port));
-        move || {
-            let mut packet = Vec::new();
-            while port.next_blocking(&mut packet, None).is_ok() {
-                let _ = wire.write_packet_blocking(&packet);
-            }
-            wire.close();
-        }
-    });
+    let (channel, wire, port) = between(wire, |_| {});
     std::thread::spawn({
         let controller = controller.clone();
         move || hold_back(&wire, &port, &controller)

@@ -194,6 +194,7 @@ impl Forge {
             self.change(&mut packet);
         }
         tame(&mut packet);
+        know(&mut packet);
         packet
     }
 
@@ -233,6 +234,16 @@ fn tame(packet: &mut [u8]) {
     match packet {
         [4, code @ 0x10, ..] => *code = 0x11,
         [4, 0x0E, _, commands @ 0, ..] | [4, 0x0F, _, _, commands @ 0, ..] => *commands = 1,
+        _ => {}
+    }
+}
+
+/// Makes no answer tell that the controller does not know a command, or does not support what is asked: the
+/// extended commands would be given up for good, as they are on a controller that is right about that.
+pub fn know(packet: &mut [u8]) {
+    match packet {
+        [4, 0x0F, _, status @ (0x01 | 0x11), ..]
+        | [4, 0x0E, _, _, _, _, status @ (0x01 | 0x11), ..] => *status = 0x0C,
         _ => {}
     }
 }

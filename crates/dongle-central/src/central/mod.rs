@@ -33,6 +33,7 @@ use bt_hci::cmd::le::{LeReadLocalSupportedFeatures, LeSetEventMask};
 use bt_hci::cmd::link_control::Disconnect;
 use bt_hci::param::{ConnHandle, DisconnectReason, EventMask, LeEventMask};
 use bt_hci::transport::Transport;
+use embassy_futures::select::{Either3, select3};
 use trouble_host::{BleHostError, PacketPool, Stack};
 
 pub use connect::{ConnectConfig, is_worth_another_attempt};
@@ -155,11 +156,25 @@ where
     /// # Panics
     /// When called twice.
     pub async fn run(&self) -> Error<T::Error> {
-        let mut runner = self.stack.runner();
+        let (mut reader, mut control, mut writer) = self.stack.runner().split();
+        let reads = async {
+            loop {
+                match reader.run().await {
+                    // One event that it would not have, as an encryption that ends on a link which it is
+                    // about to disconnect: the next may be about another link.
+                    Err(BleHostError::BleHost(e)) if cfg!(feature = "security") => {
+                        debug!("trouble-host: {:?}", e);
+                    }
+                    ended => break ended,
+                }
+            }
+        };
         let host = async {
-            match runner.run().await {
-                Ok(()) => Error::Ended,
-                Err(e) => e.into(),
+            match select3(writer.run(), reads, control.run()).await {
+                Either3::First(Err(e)) | Either3::Second(Err(e)) | Either3::Third(Err(e)) => {
+                    e.into()
+                }
+                _ => Error::Ended,
             }
         };
         let att = async { BleHostError::Controller(self.mux.run().await).into() };
