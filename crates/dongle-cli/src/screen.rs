@@ -62,11 +62,15 @@ impl Screen {
         }
         // Past the terminal's height, lines could not be drawn over any more.
         self.drawn = lines.len().min(rows.saturating_sub(1));
+        // Terminals differ in how wide some signs are, and who chose them may be anybody: a line that
+        // wraps could not be drawn over. Behind a full one, what is erased would be its last sign.
+        frame.push_str("\x1B[?7l");
         for line in lines.iter().take(self.drawn) {
+            frame.push_str("\x1B[K");
             frame.push_str(&fit(line, columns));
-            frame.push_str("\x1B[K\r\n");
+            frame.push_str("\r\n");
         }
-        frame.push_str("\x1B[J");
+        frame.push_str("\x1B[?7h\x1B[J");
         self.out.write_all(frame.as_bytes())?;
         self.out.flush()
     }

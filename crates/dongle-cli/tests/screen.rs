@@ -62,6 +62,29 @@ fn a_name_can_not_act_on_the_terminal() {
     );
 }
 
+/// What a terminal makes of some signs, and what their tables say, are not the same.
+#[test]
+fn a_row_that_is_wider_than_it_should_be_does_not_wrap() {
+    let world = World::new();
+    let mut terminal = Terminal::start(world.command(&["scan"]));
+    terminal.wait_for("1 device through");
+    terminal.wait_for("\x1B[J");
+    let frame = terminal.wait_for("1 device through");
+    let place = |part: &str| {
+        frame
+            .find(part)
+            .unwrap_or_else(|| panic!("{part:?}: {frame:?}"))
+    };
+    let rest = terminal.wait_for("\x1B[J");
+    assert!(place("\x1B[?7l") < place("ADDRESS"), "{frame:?}");
+    assert!(
+        !frame.contains("\x1B[?7h") && rest.contains("\x1B[?7h"),
+        "{rest:?}"
+    );
+    terminal.interrupt();
+    assert_eq!(terminal.end().0, 0);
+}
+
 #[test]
 fn what_is_shown_until_ctrl_c_ends_without_a_word_of_it() {
     let world = World::new();
