@@ -38,16 +38,16 @@ where
     L: Links,
     R: ReportHandler,
 {
-    /// What a command returns. It knows the command as bytes, so that it is there once for each type
-    /// that is returned, and most return nothing.
+    /// What a command returns; one that is not sent returns nothing. It knows the command as bytes, so
+    /// that it is there once for each type that is returned, and most return nothing.
     async fn answer<X: for<'r> FromHciBytes<'r>>(
         &self,
         opcode: u16,
-        command: &dyn Emit,
+        command: Option<&dyn Emit>,
     ) -> Result<X, cmd::Error<MuxError>> {
-        let returned = match is_for_resolving_list(opcode) {
-            true => X::from_hci_bytes(&[]).map(|(nothing, _)| nothing),
-            false => self.mux.command(opcode, command).await?.decode(),
+        let returned = match command {
+            Some(command) => self.mux.command(opcode, command).await?.decode(),
+            None => X::from_hci_bytes(&[]).map(|(nothing, _)| nothing),
         };
         returned.map_err(|_| HciError::INVALID_HCI_PARAMETERS.into())
     }
@@ -110,7 +110,7 @@ where
 /// Whether a command is about the controller's resolving list, which is of no use here: addresses are
 /// resolved by the host, and keys stay there. None of them returns anything. trouble-host ends itself where
 /// a controller without a list refuses some, and has no time for a pairing until all are answered.
-fn is_for_resolving_list(opcode: u16) -> bool {
+const fn is_for_resolving_list(opcode: u16) -> bool {
     // LE Add Device To, Remove Device From and Clear Resolving List, LE Set Address Resolution Enable, LE
     // Set Resolvable Private Address Timeout, LE Set Privacy Mode (Core Vol 4 Part E, 7.8).
     cfg!(feature = "security")
@@ -129,6 +129,11 @@ where
         &self,
         command: &C,
     ) -> impl Future<Output = Result<C::Return, cmd::Error<Self::Error>>> {
+        // Decided where the command is known, so that its bytes are not linked if it is not sent.
+        let command: Option<&dyn Emit> = match const { is_for_resolving_list(C::OPCODE.to_raw()) } {
+            true => None,
+            false => Some(command),
+        };
         self.answer(C::OPCODE.to_raw(), command)
     }
 }
@@ -142,6 +147,6 @@ where
     C: AsyncCmd,
 {
     fn exec(&self, command: &C) -> impl Future<Output = Result<(), cmd::Error<Self::Error>>> {
-        self.answer(C::OPCODE.to_raw(), command)
+        self.answer(C::OPCODE.to_raw(), Some(command))
     }
 }
