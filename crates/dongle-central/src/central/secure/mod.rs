@@ -91,16 +91,17 @@ where
             return Ok(now);
         }
         let mut wanted = *wanted;
-        let before = store.find(self.peer()).await;
-        if let Some(bond) = &before {
+        let mut before = None;
+        if let Some(bond) = store.find(self.peer()).await {
             if bond.security().meets(&wanted) && !now.encrypted {
-                return Ok(self.encrypt(bond).await?);
+                return Ok(self.encrypt(&bond).await?);
             }
             wanted = wanted.at_least(&bond.security());
+            before = Some(bond.identity);
         }
         if let Some(bond) = self.pair(&wanted, agent).await? {
-            let other = store.find(bond.identity).await;
-            if other.is_some_and(|other| before.is_none_or(|b| b.identity != other.identity)) {
+            let other = store.find(bond.identity).await.map(|other| other.identity);
+            if other.is_some() && other != before {
                 self.protected(Security::NONE);
                 return Err(SecurityError::IdentityTaken.into());
             }

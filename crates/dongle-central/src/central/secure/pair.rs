@@ -222,22 +222,18 @@ where
     ) -> Result<Option<Bond>, SecurityError> {
         let (irk, agreed, peer) =
             self.with_info(|info| (info.guard.take_irk(), info.guard.agreed(), info.peer))?;
-        let mut bond = bond.map(|bond| Bond {
-            irk,
-            key_size: agreed.key_size,
-            secure_connections: agreed.secure_connections,
-            ..bond
-        });
-        if !agreed.secure_connections && !agreed.key_came {
-            // What trouble-host calls the key is that of this connection alone.
-            bond = None;
-        }
-        if let (Some(b), Some(peer)) = (&mut bond, peer)
-            && !b.is_of(peer)
-        {
+        // Otherwise, what trouble-host calls the key is that of this connection alone.
+        let keeps_key = agreed.secure_connections || agreed.key_came;
+        let mut bond = bond.filter(|_| keeps_key);
+        if let Some(b) = &mut bond {
+            b.irk = irk;
+            b.key_size = agreed.key_size;
+            b.secure_connections = agreed.secure_connections;
             // Only one that goes by changing addresses can have another identity, and its key tells.
-            warn!("a peer claims an identity that is not its own");
-            (b.identity, b.irk) = (peer, None);
+            if let Some(peer) = peer.filter(|peer| !b.is_of(*peer)) {
+                warn!("a peer claims an identity that is not its own");
+                (b.identity, b.irk) = (peer, None);
+            }
         }
         bond = bond.filter(|bond| is_lasting(bond.identity));
         let security = Security {
