@@ -104,13 +104,16 @@ impl Guard {
         spent: false,
     };
 
-    /// Lets a pairing pass that comes to no less than this.
-    pub fn open(&mut self, wanted: Requirements) {
-        *self = Self {
-            wanted: Some(wanted),
-            spent: self.spent,
-            ..Self::CLOSED
-        };
+    /// Lets a pairing pass that comes to no less than this; false: there can be none on this link any
+    /// more.
+    pub fn open(&mut self, wanted: Requirements) -> bool {
+        if !self.spent {
+            *self = Self {
+                wanted: Some(wanted),
+                ..Self::CLOSED
+            };
+        }
+        !self.spent
     }
 
     /// Lets nothing pass on this link ever after: a pairing was not answered in time (Core Vol 3
@@ -118,11 +121,6 @@ impl Guard {
     pub fn spend(&mut self) {
         self.close();
         self.spent = true;
-    }
-
-    /// Whether there can be no pairing on this link any more.
-    pub fn is_spent(&self) -> bool {
-        self.spent
     }
 
     /// Lets nothing pass any more.

@@ -46,12 +46,11 @@ where
                 false => Err(SecurityError::AlreadyPaired),
             };
         }
-        if self.with_info(|info| info.guard.is_spent())? {
-            return Err(SecurityError::Timeout);
-        }
         self.forget_at_host();
         self.settle().await?;
-        self.with_info(|info| info.guard.open(*wanted))?;
+        if !self.with_info(|info| info.guard.open(*wanted))? {
+            return Err(SecurityError::Timeout);
+        }
         self.central.stack.set_io_capabilities(agent.capabilities());
         let begun = self
             .host
