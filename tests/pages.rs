@@ -3,7 +3,7 @@
 // Tests may panic: that is how they fail.
 #![allow(clippy::expect_used, clippy::panic)]
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use dongle_tests::example::{Ended, Example};
@@ -54,6 +54,46 @@ fn shows(page: &str, fence: &str, program: &str, at_least: usize) {
             source.contains(&flush(&block)),
             "{page} shows what is not in {program}:\n{block}"
         );
+    }
+}
+
+/// All Rust below a folder.
+fn sources(folder: &Path, found: &mut String) {
+    for entry in std::fs::read_dir(folder).expect("a folder").flatten() {
+        let path = entry.path();
+        if path.is_dir() && !path.ends_with("target") {
+            sources(&path, found);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            found.push_str(&std::fs::read_to_string(&path).expect("a source"));
+        }
+    }
+}
+
+#[test]
+fn the_tests_that_a_page_names_are_there() {
+    let mut found = String::new();
+    for folder in ["crates", "hci-transport", "tests"] {
+        let root = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("..");
+        sources(&root.join(folder), &mut found);
+    }
+    for page in [
+        "known-faults",
+        "security",
+        "conformance",
+        "architecture",
+        "bumble",
+    ] {
+        let page = text(&format!("docs/{page}.md"));
+        let is_sentence = |name: &&str| {
+            let plain = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_';
+            name.bytes().all(plain) && name.matches('_').count() >= 4
+        };
+        for name in page.split('`').skip(1).step_by(2).filter(is_sentence) {
+            assert!(
+                found.contains(&format!("fn {name}(")),
+                "no test is called {name}"
+            );
+        }
     }
 }
 
