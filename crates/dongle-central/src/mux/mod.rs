@@ -358,10 +358,11 @@ impl<'l, T: Transport, L: Links, R: ReportHandler, const BUFFER: usize> Mux<'l, 
                 // The others have their turn while this one waits.
                 taken.set(0);
                 let mut state = self.state.borrow_mut();
+                // What it waits for is woken by a failure, too.
+                let owed = state.poll_owed(cx);
                 match state.failure() {
                     Some(failure) => Poll::Ready(Err(failure)),
-                    // What it waits for is woken by a failure, too.
-                    None => state.poll_owed(cx).map(Ok),
+                    None => owed.map(Ok),
                 }
             });
             let (kind, len) = if let (Some(event), Some(place)) = (owed, buffer.first_chunk_mut()) {

@@ -78,6 +78,13 @@ impl Bench {
         }
     }
 
+    /// There is no more to be read from the controller; whether that has failed by now.
+    fn read_all(&mut self) -> Option<Failure> {
+        let mut cx = Context::from_waker(Waker::noop());
+        let _ = self.state.poll_owed(&mut cx);
+        self.state.failure()
+    }
+
     fn undecodable(&self) -> u32 {
         self.state.counters().undecodable
     }

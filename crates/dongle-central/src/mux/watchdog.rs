@@ -4,8 +4,8 @@ use embassy_time::{Duration, Instant};
 
 /// How long a controller may take to answer a command.
 pub const COMMAND_TIMEOUT: Duration = Duration::from_secs(2);
-/// Who looks this much later than it was due was kept from reading, too, as by the arithmetic of a
-/// pairing on a small processor: the answer may lie there unread.
+/// Who looks this much later than it was due was kept from it, as by the arithmetic of a pairing on a small
+/// processor, or by other programs: so may have been whoever brings the answer.
 const LATE: Duration = Duration::from_millis(100);
 /// Host Number Of Completed Packets, which no event answers (Core Vol 4 Part E, 7.3.40).
 pub(super) const HOST_NUMBER_OF_COMPLETED_PACKETS: u16 = 0x0C35;
@@ -21,8 +21,29 @@ pub fn is_dispensable(opcode: u16) -> bool {
 pub struct Watchdog {
     waiting: Option<u16>,
     due: Instant,
-    /// It was given a second time already.
-    extended: bool,
+    patience: Patience,
+}
+
+/// What is left for an answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Patience {
+    /// All its time.
+    Whole,
+    /// A little more, since nobody looked when that was over.
+    More,
+    /// What has come already is read. After that there is none, unless nobody reads.
+    Last,
+}
+
+/// What is to be done about an answer.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Look {
+    /// It is waited for, if there is one to come.
+    Wait,
+    /// It is overdue, unless it lies there unread.
+    Read,
+    /// That of this command is overdue, once.
+    Overdue(u16),
 }
 
 impl Watchdog {
@@ -31,7 +52,7 @@ impl Watchdog {
         Self {
             waiting: None,
             due: Instant::MAX,
-            extended: false,
+            patience: Patience::Whole,
         }
     }
 
@@ -41,7 +62,7 @@ impl Watchdog {
             *self = Self {
                 waiting: Some(opcode),
                 due: now + COMMAND_TIMEOUT,
-                extended: false,
+                patience: Patience::Whole,
             };
         }
     }
@@ -68,18 +89,30 @@ impl Watchdog {
         self.due
     }
 
-    /// The command whose answer is overdue, once. Who looks late is to read first, and to look once
-    /// more.
-    pub fn overdue(&mut self, now: Instant) -> Option<u16> {
+    /// What is to be done now.
+    pub fn look(&mut self, now: Instant) -> Look {
         if self.due > now {
+            return Look::Wait;
+        }
+        let late = now.saturating_duration_since(self.due) >= LATE;
+        (self.due, self.patience) = match self.patience {
+            Patience::Whole if late => (now + LATE, Patience::More),
+            Patience::Whole | Patience::More => (now + COMMAND_TIMEOUT, Patience::Last),
+            Patience::Last => return self.unread().map_or(Look::Wait, Look::Overdue),
+        };
+        match self.patience {
+            Patience::Last => Look::Read,
+            _ => Look::Wait,
+        }
+    }
+
+    /// All that has come was read: the command whose answer is overdue, once.
+    pub fn unread(&mut self) -> Option<u16> {
+        if self.patience != Patience::Last {
             return None;
         }
-        if !self.extended && now.saturating_duration_since(self.due) >= LATE {
-            self.extended = true;
-            self.due = now + LATE;
-            return None;
-        }
-        self.due = Instant::MAX;
-        self.waiting.take()
+        let waiting = self.waiting;
+        *self = Self::new();
+        waiting
     }
 }

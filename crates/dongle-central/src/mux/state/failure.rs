@@ -7,7 +7,7 @@ use embassy_time::{Duration, Instant};
 
 use super::{Ending, MuxState, NO_COMMAND};
 use crate::mux::events::code;
-use crate::mux::watchdog::is_dispensable;
+use crate::mux::watchdog::{Look, is_dispensable};
 
 /// Why a controller is of no more use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -193,7 +193,8 @@ impl MuxState {
         }
     }
 
-    /// Fails the controller if it owes an answer for too long, unless the link can do without it.
+    /// Does what it is time for. A controller that owes an answer for too long has what it has sent read
+    /// first.
     pub fn handle_timeout(&mut self, now: Instant) {
         self.turns.expire(now);
         self.judge_silence(now);
@@ -203,21 +204,28 @@ impl MuxState {
             self.alarm = Instant::MAX;
             self.news.tell();
         }
-        if let Some(opcode) = self.watchdog.overdue(now) {
-            // After a reset there are controllers that say they take no command and mean one.
-            let goes_on = is_dispensable(opcode)
-                || opcode == NO_COMMAND && core::mem::take(&mut self.was_reset);
-            // Command Status with Unknown HCI Command (Core Vol 4 Part E, 7.7.15).
-            let [low, high] = opcode.to_le_bytes();
-            if goes_on {
-                self.stand_in([code::COMMAND_STATUS, 4, 0x01, 1, low, high]);
-                warn!(
-                    "the controller did not answer command 0x{:04X}: going on without",
-                    opcode
-                );
-            } else {
-                self.fail(Failure::Silent(opcode));
-            }
+        match self.watchdog.look(now) {
+            Look::Wait => {}
+            Look::Read => self.stand_in_watcher.wake(),
+            Look::Overdue(opcode) => self.unanswered(opcode),
+        }
+    }
+
+    /// Fails a controller that owes an answer, or answers in its place.
+    fn unanswered(&mut self, opcode: u16) {
+        // After a reset there are controllers that say they take no command and mean one.
+        let goes_on =
+            is_dispensable(opcode) || opcode == NO_COMMAND && core::mem::take(&mut self.was_reset);
+        // Command Status with Unknown HCI Command (Core Vol 4 Part E, 7.7.15).
+        let [low, high] = opcode.to_le_bytes();
+        if goes_on {
+            self.stand_in([code::COMMAND_STATUS, 4, 0x01, 1, low, high]);
+            warn!(
+                "the controller did not answer command 0x{:04X}: going on without",
+                opcode
+            );
+        } else {
+            self.fail(Failure::Silent(opcode));
         }
     }
 
@@ -244,9 +252,13 @@ impl MuxState {
         self.owed.take()
     }
 
-    /// Waits until the controller owes an event.
+    /// Waits until the controller owes an event, when all was read that has come from it. An answer that is
+    /// overdue by then does not come: the controller fails, unless the link can do without.
     #[inline]
     pub fn poll_owed(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        if let Some(opcode) = self.watchdog.unread() {
+            self.unanswered(opcode);
+        }
         match self.owed.is_some() {
             true => Poll::Ready(()),
             false => {
