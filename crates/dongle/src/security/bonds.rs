@@ -1,6 +1,7 @@
 //! The bonds of a dongle, in memory and in the store.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::{self, ThreadId};
 
 use dongle_central::links;
 use dongle_central::security::{self, Bond, Key, Security};
@@ -16,7 +17,12 @@ use crate::gatt::cache::Cached;
 /// All bonds.
 pub(crate) struct Bonds {
     store: Arc<dyn BondStore>,
+    /// Not locked while the store is at work, which may look at the bonds.
     state: Mutex<State>,
+    /// Changes come one after the other, each until it is kept.
+    changes: Mutex<()>,
+    /// Whose turn it is.
+    changer: Mutex<Option<ThreadId>>,
     identities: Arc<Identities>,
 }
 
@@ -49,14 +55,16 @@ impl Bonds {
         Self {
             store,
             state: Mutex::default(),
+            changes: Mutex::default(),
+            changer: Mutex::default(),
             identities: Arc::default(),
         }
     }
 
     /// Reads the bonds of the address that the dongle goes by.
     pub(crate) fn open(&self, own: Address) {
-        let mut state = self.state();
-        state.own = Some(own);
+        let Ok(_turn) = self.turn() else { return };
+        let (mut read, mut keeps_out) = (None, false);
         let problem = match self.store.load(own) {
             Ok(None) => None,
             Ok(Some(text)) => match Document::read(&text) {
@@ -64,23 +72,29 @@ impl Bonds {
                     if document.unread() > 0 {
                         log::warn!("{} bonds are of a kind not known here", document.unread());
                     }
-                    state.document = document;
-                    state.number_all();
+                    read = Some(document);
                     None
                 }
                 Err(why) => Some(match self.store.set_aside(own) {
                     Ok(place) => format!("the bonds can't be read ({why}); kept as {place}"),
                     Err(error) => {
-                        state.keeps_out = true;
+                        keeps_out = true;
                         format!("the bonds can't be read ({why}), nor put aside: {error}")
                     }
                 }),
             },
             Err(error) => {
-                state.keeps_out = true;
+                keeps_out = true;
                 Some(format!("the bonds can't be read: {error}"))
             }
         };
+        let mut state = self.state();
+        state.own = Some(own);
+        state.keeps_out |= keeps_out;
+        if let Some(document) = read {
+            state.document = document;
+            state.number_all();
+        }
         if let Some(problem) = &problem {
             log::warn!("{problem}");
         }
@@ -129,6 +143,7 @@ impl Bonds {
 
     /// Takes a bond out; whether there was one.
     pub(crate) fn forget(&self, peer: Address) -> Result<bool, Error> {
+        let turn = self.turn()?;
         let mut state = self.state();
         let before = state.document.entries.len();
         state
@@ -138,12 +153,13 @@ impl Bonds {
         if state.document.entries.len() == before {
             return Ok(false);
         }
-        self.keep(&state)?;
+        self.keep(&turn, state)?;
         Ok(true)
     }
 
     /// Our own identity resolving key, which is made when it is asked for first.
     pub(crate) fn own_irk(&self) -> Result<Key, Error> {
+        let turn = self.turn()?;
         let mut state = self.state();
         if let Some(irk) = &state.document.own_irk {
             return Ok(irk.clone());
@@ -154,11 +170,12 @@ impl Bonds {
         let irk = Key::new(*octets);
         state.document.own_irk = Some(irk.clone());
         // Devices that got a key which is lost would not know us ever after.
-        self.keep(&state)?;
+        self.keep(&turn, state)?;
         Ok(irk)
     }
 
     fn add(&self, bond: &Bond) -> Result<(), Error> {
+        let turn = self.turn()?;
         let mut state = self.state();
         let entries = &mut state.document.entries;
         match entries
@@ -179,7 +196,7 @@ impl Bonds {
             }),
         }
         state.number_all();
-        self.keep(&state)
+        self.keep(&turn, state)
     }
 
     /// Which bond there is with whoever goes by this address.
@@ -196,21 +213,24 @@ impl Bonds {
 
     /// Keeps what is known of a device's attributes beside this bond, if that still is the one.
     pub(crate) fn cache(&self, peer: Address, number: u64, cached: Option<Cached>) {
-        let mut state = self.state();
-        let Some(entry) = state.entry(peer) else {
-            return;
-        };
-        if entry.number != number || entry.cached == cached {
-            return;
-        }
-        entry.cached = cached;
-        if let Err(error) = self.keep(&state) {
+        let kept = self.turn().and_then(|turn| {
+            let mut state = self.state();
+            match state.entry(peer) {
+                Some(entry) if entry.number == number && entry.cached != cached => {
+                    entry.cached = cached;
+                    self.keep(&turn, state)
+                }
+                _ => Ok(()),
+            }
+        });
+        if let Err(error) = kept {
             log::warn!("what is known of {peer} can't be kept: {error}");
         }
     }
 
     /// Throws away what is known of a device's attributes; whether there was anything.
     pub(crate) fn clear_cache(&self, peer: Address) -> Result<bool, Error> {
+        let turn = self.turn()?;
         let mut state = self.state();
         let Some(entry) = state.entry(peer) else {
             return Ok(false);
@@ -220,24 +240,58 @@ impl Bonds {
         entry.number = 0;
         state.number_all();
         if cached.is_some() {
-            self.keep(&state)?;
+            self.keep(&turn, state)?;
         }
         Ok(cached.is_some())
     }
 
-    fn keep(&self, state: &State) -> Result<(), Error> {
-        self.identify(state);
+    /// Waits for the turn to change the bonds. The store never has it: it would wait for itself.
+    fn turn(&self) -> Result<Turn<'_>, Error> {
+        let this = thread::current().id();
+        if *locked(&self.changer) == Some(this) {
+            let why = "a store can't change the bonds that it is about to keep";
+            return Err(Error::BondStore(why.into()));
+        }
+        let changes = locked(&self.changes);
+        *locked(&self.changer) = Some(this);
+        Ok(Turn {
+            changer: &self.changer,
+            _changes: changes,
+        })
+    }
+
+    /// Keeps what was changed in this turn.
+    fn keep(&self, _turn: &Turn<'_>, state: MutexGuard<'_, State>) -> Result<(), Error> {
+        self.identify(&state);
         let Some(own) = state.own else { return Ok(()) };
         if state.keeps_out {
             let problem = state.problem.clone().unwrap_or_default();
             return Err(Error::BondStore(format!("not written over: {problem}")));
         }
-        let kept = self.store.save(own, &state.document.write());
+        let text = state.document.write();
+        drop(state);
+        let kept = self.store.save(own, &text);
         kept.map_err(|error| Error::BondStore(error.to_string()))
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        locked(&self.state)
+    }
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The turn to change the bonds, until the change is kept.
+struct Turn<'b> {
+    changer: &'b Mutex<Option<ThreadId>>,
+    _changes: MutexGuard<'b, ()>,
+}
+
+impl Drop for Turn<'_> {
+    fn drop(&mut self) {
+        *locked(self.changer) = None;
     }
 }
 
@@ -268,5 +322,68 @@ impl security::BondStore for Bonds {
 
     async fn save(&self, bond: &Bond) -> Result<(), Error> {
         self.add(bond)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+    use std::sync::{OnceLock, Weak, mpsc};
+    use std::time::Duration;
+
+    use super::*;
+
+    const OWN: Address = Address::random([0xC1, 2, 3, 4, 5, 6]);
+
+    /// A store that uses the bonds it belongs to.
+    #[derive(Default)]
+    struct Curious {
+        bonds: OnceLock<Weak<Bonds>>,
+        seen: Mutex<Vec<(usize, Result<bool, String>)>>,
+    }
+
+    impl Curious {
+        fn look(&self) {
+            let bonds = self.bonds.get().and_then(Weak::upgrade).unwrap();
+            let forgotten = bonds.forget(OWN).map_err(|error| error.to_string());
+            locked(&self.seen).push((bonds.all().len(), forgotten));
+        }
+    }
+
+    impl BondStore for Curious {
+        fn load(&self, _: Address) -> io::Result<Option<Zeroizing<Vec<u8>>>> {
+            self.look();
+            Ok(Some(Zeroizing::new(b"no bonds".to_vec())))
+        }
+
+        fn save(&self, _: Address, _: &[u8]) -> io::Result<()> {
+            self.look();
+            Ok(())
+        }
+
+        fn set_aside(&self, _: Address) -> io::Result<String> {
+            self.look();
+            Ok("aside".into())
+        }
+    }
+
+    #[test]
+    fn a_store_may_look_at_its_bonds_and_is_told_that_it_can_not_change_them() {
+        let store = Arc::new(Curious::default());
+        let bonds = Arc::new(Bonds::new(store.clone()));
+        store.bonds.set(Arc::downgrade(&bonds)).unwrap();
+        let (told, done) = mpsc::channel();
+        thread::spawn(move || {
+            bonds.open(OWN);
+            told.send(bonds.own_irk().is_ok()).unwrap();
+        });
+        let done = done.recv_timeout(Duration::from_secs(60));
+        assert_eq!(done, Ok(true), "nobody waits for himself");
+        let seen = locked(&store.seen);
+        assert_eq!(seen.len(), 3);
+        for (bonds, forgotten) in seen.iter() {
+            assert_eq!(*bonds, 0);
+            assert!(forgotten.is_err(), "{forgotten:?}");
+        }
     }
 }

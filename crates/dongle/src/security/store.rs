@@ -11,6 +11,11 @@ use crate::address::Address;
 
 /// Keeps the bonds of a dongle: one text for each address that dongles go by. The text is JSON and
 /// holds keys: whoever can read it can listen.
+///
+/// Its methods are called on the dongle's own thread, or on that of whoever forgets a bond. They may look at
+/// the [bonds](crate::Dongle::bonds) of the dongle that they serve. They can't change them, which is an
+/// error; and they must not wait for anything that the dongle does, a connection or a value: while they
+/// are at work, it does nothing.
 pub trait BondStore: Send + Sync + 'static {
     /// What was saved last under this address; `None` if nothing was.
     fn load(&self, own: Address) -> io::Result<Option<Zeroizing<Vec<u8>>>>;
