@@ -24,7 +24,7 @@ mod secure;
 use core::cell::{Cell, RefCell};
 use core::fmt;
 use core::future::poll_fn;
-use core::pin::pin;
+use core::pin::{Pin, pin};
 use core::task::{Context, Poll};
 
 use bt_hci::cmd::controller_baseband::SetEventMask;
@@ -184,7 +184,9 @@ where
                 Ok(()) => self.keep_house().await,
             }
         };
-        let (mut att, mut host, mut gap) = (pin!(att), pin!(host), pin!(gap));
+        let (mut att, mut host) = (pin!(att), pin!(host));
+        // A function of its own, whose frame does not lie below the arithmetic of a pairing.
+        let mut gap: Pin<&mut dyn Future<Output = Error<T::Error>>> = pin!(gap);
         let error = poll_fn(|cx| {
             // The bearers first: what they send may be answered by the time trouble-host reads.
             let mut ended = att.as_mut().poll(cx);
