@@ -387,6 +387,8 @@ fn a_device_that_asks_for_security_is_not_paired_uninvited() {
     };
     let dongle = soon(bench.dongle()).expect("the dongle opens");
     let connection = connect(&dongle);
+    // The device may learn of it later than we do.
+    bench.lock.event("connected");
     bench.tell("request");
     assert!(
         bench
