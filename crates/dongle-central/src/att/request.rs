@@ -3,8 +3,7 @@
 use super::reader::Reader;
 use super::writer::Writer;
 use super::{
-    AttributeHandle, BufferTooSmall, HandleList, HandleRange, Malformed, MalformedReason, Opcode,
-    Uuid,
+    AttributeHandle, BufferTooSmall, HandleList, HandleRange, MalformedReason, Opcode, Uuid,
 };
 
 /// A request PDU (Part F 3.4).
@@ -155,13 +154,6 @@ impl<'a> Request<'a> {
             }),
         }
         .finish()
-    }
-
-    /// Judges a whole PDU as a request. [`Pdu::parse`](super::Pdu::parse) knows all PDUs, which takes
-    /// more code.
-    pub(crate) fn judge(pdu: &'a [u8]) -> Result<Self, Malformed> {
-        let (opcode, parameters) = Reader::new(pdu)?;
-        Self::parse(opcode, parameters).map_err(|reason| Malformed::new(opcode, reason))
     }
 
     /// The request with this opcode and these parameters.

@@ -39,7 +39,7 @@ impl Bearer<'_> {
             opcode if opcode.is_command() => {
                 trace!("ignoring a command of the peer: {:?}", pdu);
             }
-            opcode if opcode.wants_response() => self.answer(pdu),
+            opcode if opcode.wants_response() => self.answer(opcode, parameters),
             _ => self.violation("an unknown PDU", pdu),
         }
     }

@@ -6,21 +6,20 @@
 use heapless::Vec;
 
 use super::{Bearer, copy};
-use crate::att::{AttributeHandle, ErrorCode, HandleRange, Opcode, Request};
+use crate::att::{ErrorCode, Opcode, Uuid};
 
 /// The longest answer: it fits the default MTU, so that no exchange is needed for it.
 const REPLY_BYTES: usize = 23;
 const PRIMARY_SERVICE: u16 = 0x2800;
 const SECONDARY_SERVICE: u16 = 0x2801;
 const CHARACTERISTIC: u16 = 0x2803;
-const GENERIC_ACCESS: [u8; 2] = [0x00, 0x18];
 const DEVICE_NAME: u16 = 0x2A00;
 const APPEARANCE: u16 = 0x2A01;
 
 /// The built-in database, the Generic Access service (Core Vol 3 Part C, 12): the type and the value of
 /// each attribute. The first has handle 1.
-const DATABASE: [(u16, &[u8]); 5] = [
-    (PRIMARY_SERVICE, &GENERIC_ACCESS),
+const DATABASE: [(u16, &[u8]); LAST_HANDLE as usize] = [
+    (PRIMARY_SERVICE, &[0x00, 0x18]),
     // Readable, the handle of the value, its type.
     (CHARACTERISTIC, &[0x02, 3, 0, 0x00, 0x2A]),
     (DEVICE_NAME, b"Dongle"),
@@ -28,8 +27,7 @@ const DATABASE: [(u16, &[u8]); 5] = [
     // Unknown.
     (APPEARANCE, &[0, 0]),
 ];
-/// Where the service begins and ends.
-const SERVICE: [u8; 4] = [1, 0, DATABASE.len() as u8, 0];
+const LAST_HANDLE: u8 = 5;
 
 /// The answer that waits to be sent.
 #[derive(Debug)]
@@ -49,33 +47,38 @@ impl Reply {
         self.0.clear();
         len
     }
-}
 
-/// Why a request is refused: at which handle, with which code.
-type Refusal = (u16, ErrorCode);
+    /// Begins a list, if that has not begun.
+    fn begin(&mut self, head: [u8; 2]) {
+        if self.is_empty() {
+            self.append(&head);
+        }
+    }
+
+    fn append(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            // What does not fit is what a longer MTU or a Read Blob is for.
+            let _ = self.0.push(*byte);
+        }
+    }
+}
 
 impl Bearer<'_> {
     /// Answers a request.
-    pub(super) fn answer(&mut self, pdu: &[u8]) {
+    pub(super) fn answer(&mut self, request: Opcode, parameters: &[u8]) {
         let counters = &mut self.state.counters;
         counters.peer_requests = counters.peer_requests.wrapping_add(1);
         if !self.state.reply.is_empty() {
             // The peer must wait for its answer before it asks again (Core Vol 3 Part F, 3.3.2).
-            return self.violation("a request before the last one was answered", pdu);
+            return self.violation("a request before the last one was answered", parameters);
         }
-        let reply = &mut self.state.reply.0;
-        let refused = match Request::judge(pdu) {
-            Ok(request) => {
-                let opcode = request.opcode();
-                let answered = respond(request, reply);
-                answered.err().map(|(handle, code)| (opcode, handle, code))
-            }
-            Err(malformed) => malformed.answer().map(|error| {
-                let handle = error.handle.map_or(0, AttributeHandle::get);
-                (error.request, handle, error.code)
-            }),
-        };
-        if let Some((request, handle, code)) = refused {
+        if let Err(code) = respond(request, parameters, &mut self.state.reply) {
+            let handle = match code {
+                ErrorCode::INVALID_PDU | ErrorCode::REQUEST_NOT_SUPPORTED => None,
+                // The attribute it is about, or the first where it looks.
+                _ => parameters.first_chunk().copied(),
+            };
+            let handle = handle.map_or(0, u16::from_le_bytes);
             self.refuse(request, handle, code);
         }
     }
@@ -94,106 +97,103 @@ impl Bearer<'_> {
 
     fn reply(&mut self, pdu: &[u8]) {
         self.state.reply.0.clear();
-        append(&mut self.state.reply.0, pdu);
+        self.state.reply.append(pdu);
     }
 }
 
-fn respond(request: Request<'_>, out: &mut Vec<u8, REPLY_BYTES>) -> Result<(), Refusal> {
+/// Takes requests apart itself: [`Request`](crate::att::Request) knows them all, and those that are refused
+/// whatever they hold, which takes more code.
+fn respond(request: Opcode, parameters: &[u8], out: &mut Reply) -> Result<(), ErrorCode> {
     match request {
-        Request::ReadByGroupType { range, group_type } => {
-            let start = range.start().get();
-            match group_type.as_u16() {
-                Some(PRIMARY_SERVICE) if start == 1 => {}
-                Some(PRIMARY_SERVICE | SECONDARY_SERVICE) => {
-                    return Err((start, ErrorCode::ATTRIBUTE_NOT_FOUND));
-                }
-                _ => return Err((start, ErrorCode::UNSUPPORTED_GROUP_TYPE)),
+        Opcode::FIND_INFORMATION_REQUEST
+        | Opcode::FIND_BY_TYPE_VALUE_REQUEST
+        | Opcode::READ_BY_TYPE_REQUEST
+        | Opcode::READ_BY_GROUP_TYPE_REQUEST => search(request, parameters, out),
+        Opcode::READ_REQUEST
+        | Opcode::READ_BLOB_REQUEST
+        | Opcode::WRITE_REQUEST
+        | Opcode::PREPARE_WRITE_REQUEST => access(request, parameters, out),
+        _ => Err(ErrorCode::REQUEST_NOT_SUPPORTED),
+    }
+}
+
+/// Requests that begin with the handles between which to look.
+fn search(request: Opcode, parameters: &[u8], out: &mut Reply) -> Result<(), ErrorCode> {
+    let &[s0, s1, e0, e1, ref what @ ..] = parameters else {
+        return Err(ErrorCode::INVALID_PDU);
+    };
+    let (start, end) = (u16::from_le_bytes([s0, s1]), u16::from_le_bytes([e0, e1]));
+    if start == 0 || start > end {
+        return Err(ErrorCode::INVALID_HANDLE);
+    }
+    let attributes = (1..)
+        .zip(&DATABASE)
+        .filter(|(handle, _)| (start..=end).contains(handle));
+    match request {
+        Opcode::FIND_INFORMATION_REQUEST if what.is_empty() => {
+            for (handle, (uuid, _)) in attributes {
+                out.begin([Opcode::FIND_INFORMATION_RESPONSE.0, 1]);
+                out.append(&handle.to_le_bytes());
+                out.append(&uuid.to_le_bytes());
             }
-            append(out, &[Opcode::READ_BY_GROUP_TYPE_RESPONSE.0, 6]);
-            append(out, &SERVICE);
-            append(out, &GENERIC_ACCESS);
         }
-        Request::FindByTypeValue {
-            range,
-            attribute_type,
-            value,
-        } => {
-            let start = range.start().get();
-            if start != 1 || attribute_type != PRIMARY_SERVICE || value != GENERIC_ACCESS {
-                return Err((start, ErrorCode::ATTRIBUTE_NOT_FOUND));
+        Opcode::FIND_BY_TYPE_VALUE_REQUEST if what.len() >= 2 => {
+            // Primary Service, Generic Access.
+            if start == 1 && *what == [0x00, 0x28, 0x00, 0x18] {
+                out.append(&[Opcode::FIND_BY_TYPE_VALUE_RESPONSE.0, 1, 0, LAST_HANDLE, 0]);
             }
-            append(out, &[Opcode::FIND_BY_TYPE_VALUE_RESPONSE.0]);
-            append(out, &SERVICE);
         }
-        Request::ReadByType {
-            range,
-            attribute_type,
-        } => {
-            for (handle, (uuid, value)) in within(range) {
-                if attribute_type.as_u16() != Some(*uuid) {
-                    continue;
-                }
-                if out.is_empty() {
-                    let length = value.len() as u8 + 2;
-                    append(out, &[Opcode::READ_BY_TYPE_RESPONSE.0, length]);
-                }
+        Opcode::READ_BY_TYPE_REQUEST if matches!(what.len(), 2 | 16) => {
+            let wanted = Uuid::parse_le(what).and_then(|uuid| uuid.as_u16());
+            for (handle, (_, value)) in attributes.filter(|(_, (uuid, _))| wanted == Some(*uuid)) {
                 // All there are of one type are of one length, and may share a response.
-                append(out, &handle.to_le_bytes());
-                append(out, value);
-            }
-            if out.is_empty() {
-                return Err((range.start().get(), ErrorCode::ATTRIBUTE_NOT_FOUND));
+                out.begin([Opcode::READ_BY_TYPE_RESPONSE.0, value.len() as u8 + 2]);
+                out.append(&handle.to_le_bytes());
+                out.append(value);
             }
         }
-        Request::FindInformation { range } => {
-            append(out, &[Opcode::FIND_INFORMATION_RESPONSE.0, 1]);
-            let mut any = false;
-            for (handle, (uuid, _)) in within(range) {
-                any = true;
-                append(out, &handle.to_le_bytes());
-                append(out, &uuid.to_le_bytes());
-            }
-            if !any {
-                return Err((range.start().get(), ErrorCode::ATTRIBUTE_NOT_FOUND));
+        Opcode::READ_BY_GROUP_TYPE_REQUEST if matches!(what.len(), 2 | 16) => {
+            match Uuid::parse_le(what).and_then(|uuid| uuid.as_u16()) {
+                Some(PRIMARY_SERVICE) if start == 1 => {
+                    let response = Opcode::READ_BY_GROUP_TYPE_RESPONSE.0;
+                    out.append(&[response, 6, 1, 0, LAST_HANDLE, 0, 0x00, 0x18]);
+                }
+                Some(PRIMARY_SERVICE | SECONDARY_SERVICE) => {}
+                _ => return Err(ErrorCode::UNSUPPORTED_GROUP_TYPE),
             }
         }
-        Request::Read { handle } => {
-            append(out, &[Opcode::READ_RESPONSE.0]);
-            append(out, value_of(handle)?);
+        _ => return Err(ErrorCode::INVALID_PDU),
+    }
+    match out.is_empty() {
+        true => Err(ErrorCode::ATTRIBUTE_NOT_FOUND),
+        false => Ok(()),
+    }
+}
+
+/// Requests that begin with the handle of one attribute.
+fn access(request: Opcode, parameters: &[u8], out: &mut Reply) -> Result<(), ErrorCode> {
+    let &[low, high, ref what @ ..] = parameters else {
+        return Err(ErrorCode::INVALID_PDU);
+    };
+    let index = u16::from_le_bytes([low, high]).wrapping_sub(1);
+    let (_, value) = DATABASE
+        .get(usize::from(index))
+        .ok_or(ErrorCode::INVALID_HANDLE)?;
+    match (request, what) {
+        (Opcode::READ_REQUEST, []) => {
+            out.append(&[Opcode::READ_RESPONSE.0]);
+            out.append(value);
         }
-        Request::ReadBlob { handle, offset } => {
-            let rest = value_of(handle)?
-                .get(usize::from(offset)..)
-                .ok_or((handle.get(), ErrorCode::INVALID_OFFSET))?;
-            append(out, &[Opcode::READ_BLOB_RESPONSE.0]);
-            append(out, rest);
+        (Opcode::READ_BLOB_REQUEST, &[low, high]) => {
+            let offset = usize::from(u16::from_le_bytes([low, high]));
+            let rest = value.get(offset..).ok_or(ErrorCode::INVALID_OFFSET)?;
+            out.append(&[Opcode::READ_BLOB_RESPONSE.0]);
+            out.append(rest);
         }
-        Request::Write { handle, .. } | Request::PrepareWrite { handle, .. } => {
-            value_of(handle)?;
-            return Err((handle.get(), ErrorCode::WRITE_NOT_PERMITTED));
+        (Opcode::WRITE_REQUEST, _) | (Opcode::PREPARE_WRITE_REQUEST, [_, _, ..]) => {
+            return Err(ErrorCode::WRITE_NOT_PERMITTED);
         }
-        _ => return Err((0, ErrorCode::REQUEST_NOT_SUPPORTED)),
+        _ => return Err(ErrorCode::INVALID_PDU),
     }
     Ok(())
-}
-
-/// The attributes in a range, and their handles.
-fn within(range: HandleRange) -> impl Iterator<Item = (u16, &'static (u16, &'static [u8]))> {
-    let (start, end) = (range.start().get(), range.end().get());
-    let attributes = (1..).zip(&DATABASE);
-    attributes.filter(move |(handle, _)| (start..=end).contains(handle))
-}
-
-fn value_of(handle: AttributeHandle) -> Result<&'static [u8], Refusal> {
-    match DATABASE.get(usize::from(handle.get()) - 1) {
-        Some((_, value)) => Ok(value),
-        None => Err((handle.get(), ErrorCode::INVALID_HANDLE)),
-    }
-}
-
-fn append(out: &mut Vec<u8, REPLY_BYTES>, bytes: &[u8]) {
-    for byte in bytes {
-        // What does not fit is what a longer MTU or a Read Blob is for.
-        let _ = out.push(*byte);
-    }
 }
