@@ -39,14 +39,8 @@ impl DiscoverCharacteristics {
         }
     }
 
-    /// Takes the one held back, ending before `next` or with the service.
-    fn release(&mut self, next: Option<Characteristic>) -> Option<Characteristic> {
-        let held = core::mem::replace(&mut self.held, next)?;
-        let end = next
-            .and_then(|next| next.handle.previous())
-            .unwrap_or(self.end);
-        let wanted = self.uuid.is_none_or(|uuid| uuid == held.uuid);
-        wanted.then_some(Characteristic { end, ..held })
+    fn wants(&self, found: &Characteristic) -> bool {
+        self.uuid.is_none_or(|uuid| uuid == found.uuid)
     }
 }
 
@@ -101,15 +95,19 @@ impl Procedure for DiscoverCharacteristics {
     fn next_item(&mut self, pdu: &[u8]) -> Option<Characteristic> {
         while let Some(entry) = self.entries.take(pdu) {
             let (handle, value) = split_handle(entry)?;
-            let declared = declaration(handle, value, self.end).ok()?;
-            if let Some(item) = self.release(Some(declared)) {
-                return Some(item);
+            let next = declaration(handle, value, self.end).ok()?;
+            // The one held back ends before the next one.
+            if let Some(held) = self.held.replace(next)
+                && self.wants(&held)
+            {
+                let end = handle.previous().unwrap_or(held.end);
+                return Some(Characteristic { end, ..held });
             }
         }
-        if self.sweep.rest().is_none() {
-            self.release(None)
-        } else {
-            None
+        // Or with the service.
+        match self.sweep.rest() {
+            Some(_) => None,
+            None => self.held.take().filter(|held| self.wants(held)),
         }
     }
 }
