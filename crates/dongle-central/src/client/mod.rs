@@ -285,7 +285,7 @@ impl<L: Links + Clone> Client<L> {
 
     /// Runs any procedure. `buffer` holds its requests and responses: as long as the MTU.
     pub fn run<P: Procedure, B>(&self, procedure: P, buffer: B) -> Run<L, P, B> {
-        Run::new(self.clone(), procedure, buffer, self.deadline())
+        Run::new(self, procedure, buffer)
     }
 
     async fn write_queued(&self, procedure: QueuedWrite<'_>) -> Result<(), Error> {
@@ -309,8 +309,9 @@ impl<L: Links + Clone> Client<L> {
             }
         }
         // From here on it is the run's drop that gives the queue back.
-        let mut run =
-            Run::new(self.clone(), procedure, [0; Mtu::MAX.size()], deadline).queued_write();
+        let mut run = self
+            .run(procedure, [0; Mtu::MAX.size()])
+            .queued_write(deadline);
         run.each(|_| {}).await
     }
 

@@ -29,27 +29,19 @@ struct Progress<L> {
 }
 
 impl<L: Links + Clone, P: Procedure, B> Run<L, P, B> {
-    pub(super) fn new(
-        client: Client<L>,
-        procedure: P,
-        buffer: B,
-        deadline: Option<Instant>,
-    ) -> Self {
+    pub(super) fn new(client: &Client<L>, procedure: P, buffer: B) -> Self {
         Self {
-            progress: Progress {
-                client,
-                deadline,
-                len: 0,
-                over: false,
-            },
+            progress: Progress::new(client),
             procedure,
             buffer,
             queued_write: false,
         }
     }
 
-    pub(super) fn queued_write(mut self) -> Self {
+    /// A run that holds the server's queue of prepared writes, for which it may have waited.
+    pub(super) fn queued_write(mut self, deadline: Option<Instant>) -> Self {
         self.queued_write = true;
+        self.progress.deadline = deadline;
         self
     }
 }
@@ -107,6 +99,15 @@ impl<L: Links + Clone, P: Procedure, B: AsRef<[u8]> + AsMut<[u8]>> Run<L, P, B> 
 }
 
 impl<L: Links + Clone> Progress<L> {
+    fn new(client: &Client<L>) -> Self {
+        Self {
+            client: client.clone(),
+            deadline: client.deadline(),
+            len: 0,
+            over: false,
+        }
+    }
+
     async fn advance(&mut self, steps: &mut dyn Steps, buffer: &mut [u8]) -> Result<bool, Error> {
         self.len = 0;
         if self.over {
