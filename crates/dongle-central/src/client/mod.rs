@@ -271,11 +271,12 @@ impl<L: Links + Clone> Client<L> {
         value: AttributeHandle,
         kind: ValueKind,
     ) -> Result<Subscription<L>, Error> {
-        match self.with(|link| link.bearer.subscribe(value, kind))? {
-            Ok(id) => Ok(Subscription::new(self.clone(), id)),
+        let subscribed = self.with(|link| match link.bearer.subscribe(value, kind) {
+            Ok(id) => Ok(id),
             Err(SubscribeError::Full) => Err(Error::NoRoom),
-            Err(SubscribeError::Closed) => Err(self.gone()),
-        }
+            Err(SubscribeError::Closed) => Err(ended(link)),
+        });
+        Ok(Subscription::new(self.clone(), subscribed??))
     }
 
     /// Waits until the link has ended, and tells why.

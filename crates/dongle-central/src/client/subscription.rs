@@ -5,8 +5,9 @@ use core::task::{Context, Poll};
 
 use embassy_time::Instant;
 
+use super::call::ended;
 use super::{Client, Error, now};
-use crate::bearer::{Received, SubscriptionId, ValueError};
+use crate::bearer::{Received, SubscriptionId};
 use crate::links::Links;
 
 /// The values of one characteristic, as they come. Dropped, it ends; the server is not told.
@@ -48,6 +49,7 @@ impl<L: Links + Clone> Subscription<L> {
         let polled = self.client.with(|link| {
             let owed = link.bearer.owes_confirmation();
             let polled = link.bearer.poll_value(self.id, cx, out);
+            let polled = polled.map_err(|_| ended(link));
             let alarm = polled.is_pending()
                 && deadline.is_some_and(|at| at > now() && link.bearer.set_alarm(at));
             // Reading made room for the next indication: the last one can be confirmed.
@@ -67,9 +69,7 @@ impl<L: Links + Clone> Subscription<L> {
             }
             Poll::Ready(Ok(Received::Value(len))) => Poll::Ready(Ok(Notified::Value(len))),
             Poll::Ready(Ok(Received::Missed(n))) => Poll::Ready(Ok(Notified::Missed(n))),
-            Poll::Ready(Err(ValueError::Closed | ValueError::Unsubscribed)) => {
-                Poll::Ready(Err(self.client.gone()))
-            }
+            Poll::Ready(Err(ended)) => Poll::Ready(Err(ended)),
             Poll::Pending if deadline.is_some_and(|at| at <= now()) => {
                 Poll::Ready(Err(Error::Timeout))
             }
