@@ -82,7 +82,10 @@ impl<'a> AdvertisingData<'a> {
 
     /// Whether the device offers this service.
     pub fn has_service(&self, uuid: Uuid) -> bool {
-        self.services().any(|service| service == uuid)
+        // Not by way of `services`, which can stop amid a list: that takes more code.
+        self.structures()
+            .filter_map(offered)
+            .any(|(uuids, _)| uuids.iter().any(|service| service == uuid))
     }
 
     /// The services the device looks for.
