@@ -15,7 +15,7 @@ use bt_hci::transport::{PacketKind, PacketToController, PacketToHost, Transport,
 use dongle_central::adv::AdvertisingData;
 use dongle_central::assigned::{characteristics, services};
 use dongle_central::bearer::ValueKind;
-use dongle_central::central::{Central, ConnectConfig, Controller, ScanConfig};
+use dongle_central::central::{Central, ConnectConfig, ScanConfig};
 use dongle_central::client::{Client, Error, Notified};
 use dongle_central::gatt::{ClientConfiguration, uuids::CLIENT_CONFIGURATION};
 use dongle_central::links::{Address, StaticLinks};
@@ -27,8 +27,6 @@ use embassy_sync::blocking_mutex::raw::{CriticalSectionRawMutex, NoopRawMutex};
 use embassy_sync::pipe::Pipe;
 use embassy_sync::signal::Signal;
 use futures_lite::future;
-use trouble_host::HostResources;
-use trouble_host::prelude::DefaultPacketPool;
 
 /// Connections at a time.
 const CONNECTIONS: usize = 1;
@@ -67,15 +65,11 @@ fn run() -> Result<()> {
             (server.local_addr().to_string(), Some((sensor, server)))
         }
     };
-    let mut resources = HostResources::<DefaultPacketPool, CONNECTIONS, 1>::new();
     let mux: Mux<'_, Wire, Links, Finder, PACKET> =
         Mux::new(Wire::open(&address)?, &LINKS, Finder::default());
     // Many controllers have no address of their own.
-    let ours = Address::random([0x5E, 0x1F, 0x00, 0xAC, 0xEE, 0xC3]);
-    let stack = trouble_host::new(Controller::new(&mux), &mut resources)
-        .set_random_address(ours)
-        .build();
-    let central = Central::new(&mux, &stack);
+    let central = Central::new(&mux);
+    central.set_random_address([0x5E, 0x1F, 0x00, 0xAC, 0xEE, 0xC3]);
 
     let work = async {
         let scan = central

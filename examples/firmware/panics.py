@@ -26,7 +26,7 @@ def run(tools, program, *arguments, **more):
 
 
 # Takes apart what a peer or a controller sends: nothing in it panics.
-PARSES = re.compile(r'(adv|att|gatt|bearer|security)/|mux/(events|packet|reassembly|report|request|sdus|state)\.rs')
+PARSES = re.compile(r'(adv|att|gatt|bearer|security|mux/state)/|mux/(events|packet|reassembly|report|request|sdus)\.rs')
 
 
 def kind_of(symbol):
@@ -34,17 +34,24 @@ def kind_of(symbol):
 
 
 def calls(tools, image):
-    """Addresses that call, or jump to, what panics, with its kind."""
+    """Addresses that call, or jump to, what panics, with where their function begins, and the kind."""
     code = run(tools, 'objdump', '-d', '--no-show-raw-insn', str(image))
     within = None
     for line in code.splitlines():
-        if begins := re.match(r'[0-9a-f]+ <(.+)>:$', line):
-            within = begins.group(1)
+        if begins := re.match(r'([0-9a-f]+) <(.+)>:$', line):
+            start, within = begins.groups()
             continue
         found = re.match(r'\s*([0-9a-f]+):\s+bl?(?:\.w|\.n)?\s+[0-9a-f]+ <(.+?)(?:\+0x[0-9a-f]+)?>', line)
         # One that panics may call another: that is core's own.
         if found and within and not kind_of(within) and (kind := kind_of(found.group(2))):
-            yield found.group(1), kind
+            yield found.group(1), start, kind
+
+
+def places(tools, image, addresses):
+    """For each address, the lines of its functions and places by turns, the innermost first."""
+    given = ''.join(f'0x{address}\n' for address in addresses)
+    frames = run(tools, 'addr2line', '-a', '-i', '-f', '-C', '-e', str(image), input=given)
+    return [chain.splitlines() for chain in re.split(r'^0x[0-9a-f]+\n', frames, flags=re.MULTILINE)[1:]]
 
 
 def forbidden(tools, image):
@@ -60,16 +67,17 @@ def of_dongle_central(tools, image):
     sites = list(calls(tools, image))
     if not sites:
         raise SystemExit(f'FAILED: {image} holds no panic at all, which can not be')
-    addresses = '\n'.join(f'0x{address}' for address, _ in sites)
-    frames = run(tools, 'addr2line', '-a', '-i', '-f', '-C', '-e', str(image), input=addresses + '\n')
-    chains = re.split(r'^0x[0-9a-f]+\n', frames, flags=re.MULTILINE)[1:]
-    for (_, kind), chain in zip(sites, chains, strict=True):
-        lines = chain.splitlines()
+    chains = places(tools, image, [address for address, _, _ in sites])
+    starts = places(tools, image, [start for _, start, _ in sites])
+    for (_, _, kind), lines, start in zip(sites, chains, starts, strict=True):
         # The innermost frame that is not of Rust's own libraries: function and place.
         frames = ((function, place) for function, place in zip(lines[::2], lines[1::2]) if '/library/' not in place)
         function, written = next(frames, ('', ''))
-        # What the compiler has put together from several lines has none, and any of their files.
-        if written.endswith(':?') and 'dongle_central' not in function:
-            continue
+        # What the compiler has put together from several lines has none, and any of their files: it is in the
+        # file that the function is in.
+        if written.endswith(':?'):
+            if 'dongle_central' not in function:
+                continue
+            written = start[-1]
         if ours := OURS.search(written):
             yield ours.group(1), kind, written

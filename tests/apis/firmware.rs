@@ -5,20 +5,18 @@ use std::time::Duration;
 
 use dongle_central::att::{AttributeHandle, HandleRange, Uuid};
 use dongle_central::bearer::ValueKind;
-use dongle_central::central::{Central, ConnectConfig, Controller, ScanConfig};
+use dongle_central::central::{Central, ConnectConfig, ScanConfig};
 use dongle_central::client::{Client, Error, Notified, Subscription};
 use dongle_central::gatt::uuids::CLIENT_CONFIGURATION;
 use dongle_central::gatt::{Characteristic, ClientConfiguration, Properties};
 use dongle_central::links::{Address, Links as _, Reason, StaticLinks};
 use dongle_central::mux::Mux;
 use dongle_tests::bench::{PATIENCE, soon, until};
-use dongle_virtual::peripheral::HeapPool;
 use dongle_virtual::{Air, AirConfig, ControllerConfig};
 use embassy_sync::blocking_mutex::raw::CriticalSectionRawMutex;
 use embassy_time::Instant;
 use futures_lite::future::{or, zip};
 use hci_transport::HciChannel;
-use trouble_host::HostResources;
 
 use super::{Api, End, Heard, Peer};
 
@@ -44,20 +42,17 @@ pub fn run(scenario: impl AsyncFnOnce(&Firmware<'_>, &Peer)) {
     });
 }
 
-type HostCentral<'s, 'a> = Central<'s, 'a, HciChannel, Links, HeapPool>;
+type FirmwareCentral<'a> = Central<'a, 'a, HciChannel, Links>;
 
 /// Runs some work beside everything that has to run.
-fn on_central(work: impl AsyncFnOnce(&HostCentral<'_, '_>, &Links, &Peer)) {
+fn on_central(work: impl AsyncFnOnce(&FirmwareCentral<'_>, &Links, &Peer)) {
     let air = Air::with(AirConfig::free_running());
     let peer = Peer::start(&air);
     let (_controller, channel) = air.attach(ControllerConfig::default());
     let links = Links::new();
     let mux: Mux<'_, HciChannel, Links> = Mux::new(channel, &links, ());
-    let mut resources = HostResources::<HeapPool, 1, 1>::new();
-    let stack = trouble_host::new(Controller::new(&mux), &mut resources)
-        .set_random_address(Address::random([6, 5, 4, 3, 2, 0xC1]))
-        .build();
-    let central = Central::new(&mux, &stack);
+    let central = Central::new(&mux);
+    central.set_random_address([6, 5, 4, 3, 2, 0xC1]);
     soon(or(work(&central, &links, &peer), async {
         let ended = central.run().await;
         panic!("the central ended: {ended}");

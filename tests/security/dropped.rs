@@ -43,7 +43,7 @@ fn a_pairing_that_is_dropped_at_any_step_is_ended_there_and_the_next_one_pairs()
     let stack = trouble_host::new(Controller::new(&mux), &mut resources)
         .set_random_address(address(DONGLE))
         .build();
-    let central = Central::new(&mux, &stack);
+    let central = Central::with_host(&mux, &stack);
     let (reached, told) = (AtomicUsize::new(0), AtomicUsize::new(0));
     let (order, orders) = mpsc::channel();
     thread::scope(|scope| {

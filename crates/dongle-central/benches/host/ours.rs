@@ -24,7 +24,7 @@ pub fn connected<R>(controller: &Controller, body: impl AsyncFnOnce(Client<&Plac
     let stack = stack
         .set_random_address(Address::random([6, 5, 4, 3, 2, 0xC1]))
         .build();
-    let central = Central::new(&mux, &stack);
+    let central = Central::with_host(&mux, &stack);
     let work = async {
         let peer = Address::random([1, 2, 3, 4, 5, 0xC6]);
         let connection = central

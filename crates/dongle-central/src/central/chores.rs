@@ -7,6 +7,8 @@ use core::task::Poll;
 
 use bt_hci::cmd::info::ReadBdAddr;
 use bt_hci::cmd::le::LeReadLocalSupportedFeatures;
+use bt_hci::cmd::link_control::Disconnect;
+use bt_hci::param::{ConnHandle, DisconnectReason};
 use bt_hci::transport::Transport;
 use embassy_futures::select::{Either, select};
 use trouble_host::PacketPool;
@@ -14,7 +16,7 @@ use trouble_host::PacketPool;
 use super::command::Command;
 use super::{Central, Error};
 use crate::links::Links;
-use crate::mux::{HOLDS, Lull, ParameterRequest, ReportHandler};
+use crate::mux::{CARRIES_ACL, Lull, ParameterRequest, ReportHandler};
 
 /// How many chores go on side by side.
 const CHORES: u8 = 2;
@@ -22,7 +24,7 @@ const CHORES: u8 = 2;
 /// What a command to the controller is sent for, and is done when it has answered. All go the same
 /// way, since each place where one is awaited costs as much code again.
 enum Errand {
-    /// Ends a link whose bearer expired, or that was made for somebody who went away; or answers a peer
+    /// Ends a link, or an attempt to connect whose caller went away; or answers a peer
     /// whose link layer asks for connection parameters; or asks a controller that has said nothing for
     /// a while: whatever it answers, that it does is enough.
     Tell,
@@ -97,13 +99,16 @@ where
     fn next_errand(&self) -> Option<(Command, Errand)> {
         #[cfg(feature = "security")]
         self.look_after_pairing();
-        while let Some(id) = self.mux.next_doomed().or_else(|| self.next_orphan()) {
-            if let Some(command) = self.disconnection(id) {
-                return Some((command, Errand::Tell));
-            }
+        if let Some(cancel) = self.next_cancellation() {
+            return Some((cancel, Errand::Tell));
+        }
+        if let Some(handle) = self.mux.next_disconnection() {
+            let reason = DisconnectReason::RemoteUserTerminatedConn;
+            let command = Disconnect::new(ConnHandle::new(handle), reason);
+            return Some((Command::new(&command), Errand::Tell));
         }
         let passes = self.mux.passes();
-        if HOLDS && passes != self.passed.get() {
+        if CARRIES_ACL && passes != self.passed.get() {
             let command = Command::new(&LeReadLocalSupportedFeatures::new());
             return Some((command, Errand::Stir(passes)));
         }

@@ -1,15 +1,39 @@
 //! Commands of our own to the controller: bytes from here on, so that one function sends them all.
 
 use bt_hci::cmd::{self, Cmd, SyncCmd};
+use bt_hci::param::Error as HciError;
 use bt_hci::transport::{PacketToController, Transport};
-use trouble_host::{BleHostError, PacketPool};
+use embedded_io::Write as _;
+use trouble_host::PacketPool;
 
 use super::{Central, Error};
 use crate::links::Links;
 use crate::mux::{Answer, Emit, MuxError, Outgoing, ReportHandler, Sink};
 
-/// Bytes of the longest: LE Enable Encryption (Core Vol 4 Part E, 7.8.24) with its header.
-const LONGEST: usize = 31;
+/// Bytes of the longest: LE Extended Create Connection (Core Vol 4 Part E, 7.8.66) on two PHYs, with its
+/// header.
+const LONGEST: usize = 45;
+
+/// Opcodes of the commands that are written here octet by octet (7.8, where nothing else is said).
+pub(super) mod opcode {
+    /// Read Buffer Size (7.4.5).
+    pub const READ_BUFFER_SIZE: u16 = 0x1005;
+    pub const SET_SCAN_PARAMETERS: u16 = 0x200B;
+    pub const SET_SCAN_ENABLE: u16 = 0x200C;
+    pub const CREATE_CONNECTION: u16 = 0x200D;
+    pub const CLEAR_FILTER_ACCEPT_LIST: u16 = 0x2010;
+    pub const ADD_TO_FILTER_ACCEPT_LIST: u16 = 0x2011;
+    pub const CONNECTION_UPDATE: u16 = 0x2013;
+    /// LE Remote Connection Parameter Request Reply, and its negative form.
+    pub const ALLOW_PARAMETERS: u16 = 0x2020;
+    pub const REFUSE_PARAMETERS: u16 = 0x2021;
+    pub const SET_EXTENDED_SCAN_PARAMETERS: u16 = 0x2041;
+    pub const SET_EXTENDED_SCAN_ENABLE: u16 = 0x2042;
+    pub const EXTENDED_CREATE_CONNECTION: u16 = 0x2043;
+}
+
+/// Command Disallowed (Core Vol 1 Part F, 2.12): not now.
+const COMMAND_DISALLOWED: u8 = 0x0C;
 
 /// A command, written out.
 pub(super) struct Command {
@@ -25,6 +49,28 @@ impl Command {
             opcode: C::OPCODE.to_raw(),
             bytes,
         }
+    }
+
+    /// One with these parameters, one behind the other.
+    pub(super) fn written(opcode: u16, parameters: &[&[u8]]) -> Self {
+        let mut bytes = Outgoing::new();
+        let len = parameters.iter().map(|part| part.len()).sum::<usize>();
+        let [o0, o1] = opcode.to_le_bytes();
+        let header = [o0, o1, len as u8];
+        for part in core::iter::once(&&header[..]).chain(parameters) {
+            let Ok(()) = bytes.write_all(part);
+        }
+        Self { opcode, bytes }
+    }
+
+    #[cfg(test)]
+    pub(super) fn bytes(&self) -> Option<&[u8]> {
+        self.bytes.bytes()
+    }
+
+    #[cfg(test)]
+    pub(super) fn opcode(&self) -> u16 {
+        self.opcode
     }
 }
 
@@ -82,6 +128,38 @@ where
         returned.map_err(|e| Error::Host(trouble_host::Error::HciDecode(e)))
     }
 
+    /// Sends commands, those from number 0 to the first that there is not, as long as none is refused.
+    pub(super) async fn send_all(
+        &self,
+        commands: &dyn Fn(usize) -> Option<Command>,
+    ) -> Result<(), Error<T::Error>> {
+        let mut number = 0;
+        while let Some(command) = commands(number) {
+            self.send(&command).await?;
+            number += 1;
+        }
+        Ok(())
+    }
+
+    /// The same with what begins something that goes on. If the controller does not allow that, it may be at
+    /// one that was told to be over and is not, which is ended then.
+    pub(super) async fn begin(
+        &self,
+        commands: &dyn Fn(usize) -> Option<Command>,
+        end: &dyn Fn() -> Command,
+    ) -> Result<(), Error<T::Error>> {
+        let mut ended = false;
+        loop {
+            match self.send_all(commands).await {
+                Err(Error::Hci(COMMAND_DISALLOWED)) if !ended => {
+                    ended = true;
+                    let _ = self.send(&end()).await;
+                }
+                begun => return begun,
+            }
+        }
+    }
+
     /// Sends a command.
     pub(super) async fn send(&self, command: &Command) -> Result<Answer<'a>, Error<T::Error>> {
         Ok(self.mux.command(command.opcode, command).await?)
@@ -90,6 +168,10 @@ where
 
 impl<E> From<cmd::Error<MuxError>> for Error<E> {
     fn from(error: cmd::Error<MuxError>) -> Self {
-        BleHostError::from(error).into()
+        match error {
+            cmd::Error::Io(error) => error.into(),
+            cmd::Error::Hci(HciError::CONN_LIMIT_EXCEEDED) => Self::ConnectionLimit,
+            cmd::Error::Hci(e) => Self::Hci(e.to_status().into_inner()),
+        }
     }
 }

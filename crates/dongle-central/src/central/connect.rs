@@ -10,13 +10,13 @@ use bt_hci::transport::Transport;
 use embassy_futures::select::{Either, Either3, select, select3};
 use embassy_time::{Duration, Instant, Timer};
 use trouble_host::PacketPool;
-use trouble_host::connection::{
-    ConnectConfig as HostConnectConfig, RequestedConnParams, ScanConfig as HostScanConfig,
-};
+use trouble_host::connection::RequestedConnParams;
 
+use super::air::fill_accept_list;
+use super::command::Command;
 use super::scan::UNSUPPORTED_FEATURE;
 use super::{Central, Connection, Error, Phys};
-use crate::links::{Address, LinkId, Links};
+use crate::links::{Address, Links};
 use crate::mux::{Attempt, ReportHandler};
 
 /// Unknown Connection Identifier: how a cancelled attempt ends (Core Vol 4 Part E, 7.8.13).
@@ -24,6 +24,8 @@ const CANCELLED: u8 = 0x02;
 /// Connection Failed to be Established: the peer never answered (Core Vol 1 Part F, 2.59).
 const FAILED_TO_BE_ESTABLISHED: u8 = 0x3E;
 const CONNECTION_LIMIT_EXCEEDED: u8 = 0x09;
+/// Connection Already Exists (2.11).
+const CONNECTION_ALREADY_EXISTS: u8 = 0x0B;
 /// How long the controller may take to end an attempt that was cancelled.
 const CANCEL_TIMEOUT: Duration = Duration::from_secs(2);
 /// How long until the controller is asked again to cancel.
@@ -105,8 +107,12 @@ where
         };
         loop {
             let peers = [peer];
-            let Some(connection) = self.connect_first(&peers, config, expired()).await? else {
-                return Err(Error::Timeout);
+            let connection = match self.connect_first(&peers, config, expired()).await {
+                Ok(Some(connection)) => connection,
+                Ok(None) => return Err(Error::Timeout),
+                // Over before it was looked at.
+                Err(Error::Hci(FAILED_TO_BE_ESTABLISHED)) => continue,
+                Err(e) => return Err(e),
             };
             match select(connection.established(), expired()).await {
                 Either::First(Ok(())) => return Ok(connection),
@@ -134,6 +140,9 @@ where
         stop: impl Future<Output = ()>,
     ) -> Result<Option<Connection<'_, 's, 'a, T, L, P, R, BUFFER>>, Error<T::Error>> {
         config.check().map_err(Error::InvalidParameter)?;
+        if peers.is_empty() {
+            return Err(Error::InvalidParameter("peers to connect to: at least one"));
+        }
         #[cfg(not(feature = "security"))]
         return self.connect_until(peers, config, stop).await;
         #[cfg(feature = "security")]
@@ -193,7 +202,7 @@ where
         }
     }
 
-    /// Asks the controller to end its attempt, again and again: it may not have begun with it yet.
+    /// Asks the controller to end its attempt, again and again: the command for it may still wait for its turn.
     async fn cancel(&self) {
         loop {
             if let Err(e) = self.tell(&LeCreateConnCancel::new()).await {
@@ -229,84 +238,77 @@ where
         if config.phys != Phys::OneM && !extended {
             return Err(Error::Hci(UNSUPPORTED_FEATURE));
         }
-        let mut central = self.stack.central();
-        let host_config = HostConnectConfig {
-            scan_config: HostScanConfig {
-                filter_accept_list: peers,
-                interval: config.scan_interval,
-                window: config.scan_window,
-                phys: config.phys.for_host(),
-                ..Default::default()
-            },
-            connect_params: config.parameters.clone(),
+        let family = self.family(extended);
+        let several = if peers.len() > 1 { peers } else { &[] };
+        let commands = |number| match fill_accept_list(several, number) {
+            Err(0) => Some(family.create_connection(peers, config)),
+            filling => filling.ok(),
         };
-        let connected = async {
-            match extended {
-                true => central.connect_ext(&host_config).await,
-                false => central.connect(&host_config).await,
+        let cancel = || Command::new(&LeCreateConnCancel::new());
+        while let Err(e) = self.begin(&commands, &cancel).await {
+            self.end_orphan();
+            let ending = match e {
+                Error::Hci(CONNECTION_ALREADY_EXISTS) => self.mux.ending(),
+                _ => None,
+            };
+            // One that nobody has taken may be to the same peer.
+            let Some(id) = ending else { return Err(e) };
+            if let Either::Second(()) =
+                select(self.mux.links().closed(id), Timer::after(CANCEL_TIMEOUT)).await
+            {
+                return Err(e);
             }
-        };
-        // trouble-host first: what it gives away at the last moment counts.
-        let result = match select(connected, self.lost()).await {
-            Either::First(result) => result,
-            Either::Second(()) => {
-                self.mux.take_attempt();
-                return Err(Error::Hci(FAILED_TO_BE_ESTABLISHED));
-            }
-        };
-        let ended = self.mux.take_attempt();
-        let host = match (result, ended) {
-            (Ok(connection), _) => connection,
-            (Err(_), Attempt::Failed(CONNECTION_LIMIT_EXCEEDED)) => {
-                return Err(Error::ConnectionLimit);
-            }
-            // trouble-host calls any failure a timeout; the mux has seen which it was.
-            (Err(_), Attempt::Failed(status)) => return Err(Error::Hci(status)),
-            (Err(e), _) => return Err(e.into()),
-        };
-        let Some(id) = self.mux.link(host.handle().raw()) else {
-            // Over before it was looked at, or no room for its bearer.
-            drop(host);
-            return Err(match ended {
-                Attempt::Failed(_) => Error::ConnectionLimit,
-                _ => Error::Hci(FAILED_TO_BE_ESTABLISHED),
-            });
+        }
+        let id = match self.mux.attempt_ended().await {
+            Attempt::Connected(id) => id,
+            Attempt::Failed(CONNECTION_LIMIT_EXCEEDED) => return Err(Error::ConnectionLimit),
+            Attempt::Failed(status) => return Err(Error::Hci(status)),
+            // Nobody else takes it.
+            Attempt::Idle | Attempt::Running => return Err(Error::Hci(FAILED_TO_BE_ESTABLISHED)),
         };
         self.radio.borrow_mut().changed();
-        Ok(Connection::new(self, host, id))
+        let is_wanted = |peer: Address| peer.kind.as_raw() > 1 || peers.contains(&peer);
+        match self.take(id).await? {
+            // An address that a controller has resolved is another one.
+            Some(connection) if is_wanted(connection.peer()) => Ok(connection),
+            // Over before it was looked at, or of an attempt that the controller did not end.
+            _ => Err(Error::Hci(FAILED_TO_BE_ESTABLISHED)),
+        }
     }
 
-    /// Waits until the attempt has come to a connection that is over. trouble-host never tells of one
-    /// that ended before it was looked at.
-    async fn lost(&self) {
-        let id = self.mux.attempt_connected().await;
-        self.mux.links().closed(id).await;
-    }
-
-    /// Waits until the controller's attempt has ended, and disconnects what it may have come to.
-    async fn settle(&self) {
-        let ended = match select(self.mux.attempt_ended(), Timer::after(CANCEL_TIMEOUT)).await {
-            Either::First(ended) => ended,
-            Either::Second(()) => {
+    /// Ends the controller's attempt, if there is one whose caller went away, and disconnects what it may
+    /// have come to.
+    pub(super) async fn settle(&self) {
+        let (ended, limit) = (self.mux.attempt_ended(), Timer::after(CANCEL_TIMEOUT));
+        let ended = match select3(ended, self.cancel(), limit).await {
+            Either3::First(ended) => ended,
+            Either3::Second(()) | Either3::Third(()) => {
                 warn!("the controller did not end a cancelled attempt to connect");
                 return;
             }
         };
         if let Attempt::Connected(id) = ended {
-            self.disconnect(id).await;
+            self.mux.disconnect(id);
             let _ = select(self.mux.links().closed(id), Timer::after(CANCEL_TIMEOUT)).await;
         }
     }
 
-    /// What an attempt has come to whose caller went away.
-    pub(super) fn next_orphan(&self) -> Option<LinkId> {
+    /// Ends what an attempt has come to that nobody takes.
+    fn end_orphan(&self) {
+        if let Attempt::Connected(id) = self.mux.take_attempt() {
+            self.mux.disconnect(id);
+        }
+    }
+
+    /// What ends an attempt whose caller went away, if there is one.
+    pub(super) fn next_cancellation(&self) -> Option<Command> {
         if self.radio.borrow().busy {
             return None;
         }
-        match self.mux.take_attempt() {
-            Attempt::Connected(id) => Some(id),
-            _ => None,
-        }
+        self.end_orphan();
+        self.mux
+            .take_cancellation()
+            .then(|| Command::new(&LeCreateConnCancel::new()))
     }
 
     pub(super) fn silence(&self) -> Silence<'_, 's, 'a, T, L, P, R, BUFFER> {

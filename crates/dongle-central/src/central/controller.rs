@@ -1,5 +1,8 @@
 //! The controller as trouble-host sees it: its commands and their answers, on top of the mux.
 //!
+//! Scans, connections and their ends are asked for by [`Central`](super::Central). trouble-host, which is told
+//! of each connection, is given to believe that it has made it.
+//!
 //! bt-hci's `ExternalController` is this for any transport, and is there once for each of the some
 //! thirty types of commands. Here all but what a command returns is one function of bytes, the mux's.
 
@@ -14,7 +17,29 @@ use bt_hci::transport::{PacketKind, Transport};
 use bt_hci::{ControllerToHostPacket, FromHciBytes, ReadHciError};
 
 use crate::links::Links;
-use crate::mux::{Emit, Mux, MuxError, ReportHandler};
+use crate::mux::{
+    Answer, DISCONNECT, ENABLE_ENCRYPTION, Emit, LE_READ_BUFFER_SIZE, Mux, MuxError, RESET,
+    ReportHandler,
+};
+
+/// Whether a command is one of those that trouble-host sends without need: [`Central`](super::Central) makes the
+/// controller ready, scans, connects, and resolves addresses itself. The connection that trouble-host is to
+/// give away there is already.
+const fn is_needless(opcode: u16) -> bool {
+    matches!(
+        opcode,
+        // Set Event Mask, Host Buffer Size, Host Number Of Completed Packets, Set Event Mask Page 2 (Core Vol
+        // 4 Part E, 7.3).
+        0x0C01 | 0x0C33 | 0x0C35 | 0x0C63
+        // LE Set Event Mask, LE Create Connection, LE Create Connection Cancel, LE Read Filter Accept List Size
+        // (7.8).
+        | 0x2001 | 0x200D | 0x200E | 0x200F
+        // The resolving list, of no use where the host resolves and keys stay there: LE Add Device To it, LE
+        // Remove Device From it, LE Clear it, LE Set Address Resolution Enable, LE Set Resolvable Private
+        // Address Timeout, LE Set Privacy Mode. No pairing has to wait for their answers.
+        | 0x2027..=0x2029 | 0x202D | 0x202E | 0x204E
+    )
+}
 
 /// Neither synchronous nor isochronous data passes, in either direction: no LE connection has it.
 const NOT_CARRIED: MuxError = MuxError::Decode(ReadHciError::InvalidValue);
@@ -28,28 +53,6 @@ impl<'a, T: Transport, L, R, const BUFFER: usize> Controller<'a, T, L, R, BUFFER
     /// The controller behind `mux`.
     pub fn new(mux: &'a Mux<'a, T, L, R, BUFFER>) -> Self {
         Self { mux }
-    }
-}
-
-impl<T, L, R, const BUFFER: usize> Controller<'_, T, L, R, BUFFER>
-where
-    T: Transport,
-    T::Error: 'static,
-    L: Links,
-    R: ReportHandler,
-{
-    /// What a command returns; one that is not sent returns nothing. It knows the command as bytes, so
-    /// that it is there once for each type that is returned, and most return nothing.
-    async fn answer<X: for<'r> FromHciBytes<'r>>(
-        &self,
-        opcode: u16,
-        command: Option<&dyn Emit>,
-    ) -> Result<X, cmd::Error<MuxError>> {
-        let returned = match command {
-            Some(command) => self.mux.command(opcode, command).await?.decode(),
-            None => X::from_hci_bytes(&[]).map(|(nothing, _)| nothing),
-        };
-        returned.map_err(|_| HciError::INVALID_HCI_PARAMETERS.into())
     }
 }
 
@@ -107,14 +110,63 @@ where
     }
 }
 
-/// Whether a command is about the controller's resolving list, which is of no use here: addresses are
-/// resolved by the host, and keys stay there. None of them returns anything. trouble-host ends itself where
-/// a controller without a list refuses some, and has no time for a pairing until all are answered.
-const fn is_for_resolving_list(opcode: u16) -> bool {
-    // LE Add Device To, Remove Device From and Clear Resolving List, LE Set Address Resolution Enable, LE
-    // Set Resolvable Private Address Timeout, LE Set Privacy Mode (Core Vol 4 Part E, 7.8).
-    cfg!(feature = "security")
-        && matches!(opcode, 0x2027 | 0x2028 | 0x2029 | 0x202D | 0x202E | 0x204E)
+impl<T: Transport, L: Links, R: ReportHandler, const BUFFER: usize> Controller<'_, T, L, R, BUFFER>
+where
+    T::Error: 'static,
+{
+    /// Has a command of trouble-host's answered: by the controller where it has to be, else here. None: it is
+    /// needless.
+    async fn answer(
+        &self,
+        opcode: u16,
+        command: Option<&dyn Emit>,
+    ) -> Result<Told<'_>, cmd::Error<MuxError>> {
+        let Some(command) = command else {
+            return Ok(Told::Here([0; 3]));
+        };
+        match opcode {
+            // Its first.
+            RESET => self.mux.made_ready().await?,
+            LE_READ_BUFFER_SIZE => {
+                let (length, total) = self.mux.buffers();
+                let [l0, l1] = length.to_le_bytes();
+                return Ok(Told::Here([l0, l1, u8::try_from(total).unwrap_or(u8::MAX)]));
+            }
+            // As any connection is ended: it may have been asked for already.
+            DISCONNECT => self.mux.disconnect_as(command),
+            opcode => match self.mux.command(opcode, command).await {
+                // The pairing hears of it in another way, and trouble-host would end itself.
+                Err(cmd::Error::Hci(_)) if opcode == ENABLE_ENCRYPTION => {}
+                told => return told.map(Told::ByController),
+            },
+        }
+        Ok(Told::Here([0; 3]))
+    }
+
+    /// The same, and what it returned: one function for all commands that return the same.
+    async fn execute<Q: for<'r> FromHciBytes<'r>>(
+        &self,
+        opcode: u16,
+        command: Option<&dyn Emit>,
+    ) -> Result<Q, cmd::Error<MuxError>> {
+        self.answer(opcode, command).await?.decode()
+    }
+}
+
+/// What answers a command.
+enum Told<'c> {
+    ByController(Answer<'c>),
+    Here([u8; 3]),
+}
+
+impl Told<'_> {
+    fn decode<R: for<'r> FromHciBytes<'r>>(&self) -> Result<R, cmd::Error<MuxError>> {
+        let decoded = match self {
+            Self::ByController(answer) => answer.decode(),
+            Self::Here(returned) => R::from_hci_bytes(returned).map(|(returned, _)| returned),
+        };
+        decoded.map_err(|_| HciError::INVALID_HCI_PARAMETERS.into())
+    }
 }
 
 impl<T, L, R, C, const BUFFER: usize> ControllerCmdSync<C> for Controller<'_, T, L, R, BUFFER>
@@ -130,11 +182,11 @@ where
         command: &C,
     ) -> impl Future<Output = Result<C::Return, cmd::Error<Self::Error>>> {
         // Decided where the command is known, so that its bytes are not linked if it is not sent.
-        let command: Option<&dyn Emit> = match const { is_for_resolving_list(C::OPCODE.to_raw()) } {
+        let command: Option<&dyn Emit> = match const { is_needless(C::OPCODE.to_raw()) } {
             true => None,
             false => Some(command),
         };
-        self.answer(C::OPCODE.to_raw(), command)
+        self.execute(C::OPCODE.to_raw(), command)
     }
 }
 
@@ -147,6 +199,10 @@ where
     C: AsyncCmd,
 {
     fn exec(&self, command: &C) -> impl Future<Output = Result<(), cmd::Error<Self::Error>>> {
-        self.answer(C::OPCODE.to_raw(), Some(command))
+        let command: Option<&dyn Emit> = match const { is_needless(C::OPCODE.to_raw()) } {
+            true => None,
+            false => Some(command),
+        };
+        self.execute(C::OPCODE.to_raw(), command)
     }
 }

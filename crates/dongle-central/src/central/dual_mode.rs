@@ -4,9 +4,10 @@ use bt_hci::cmd::info::ReadLocalSupportedFeatures;
 use bt_hci::transport::Transport;
 use trouble_host::PacketPool;
 
+use super::command::Command;
 use super::{Central, Error};
 use crate::links::Links;
-use crate::mux::{ReportHandler, Written};
+use crate::mux::ReportHandler;
 
 /// Write LE Host Support (Core Vol 4 Part E, 7.3.79).
 const WRITE_LE_HOST_SUPPORT: u16 = 0x0C6D;
@@ -29,10 +30,9 @@ where
         if features.supports_br_edr_not() {
             return Ok(());
         }
-        let [o0, o1] = WRITE_LE_HOST_SUPPORT.to_le_bytes();
         // The last octet is reserved for future use.
-        let command = Written(&[o0, o1, 2, 1, 0]);
-        self.mux.command(WRITE_LE_HOST_SUPPORT, &command).await?;
+        let command = Command::written(WRITE_LE_HOST_SUPPORT, &[&[1, 0]]);
+        self.send(&command).await?;
         Ok(())
     }
 }

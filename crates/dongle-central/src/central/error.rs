@@ -2,6 +2,7 @@
 
 use core::fmt;
 
+use bt_hci::cmd;
 use bt_hci::param::Error as HciError;
 use trouble_host::BleHostError;
 
@@ -17,7 +18,7 @@ pub enum Error<E> {
     Controller(Failure),
     /// The controller refused, with this status (Core Vol 1 Part F).
     Hci(u8),
-    /// trouble-host could not do it.
+    /// trouble-host could not do it, or an answer of the controller's did not decode.
     Host(trouble_host::Error),
     /// The time given was up.
     Timeout,
@@ -78,19 +79,20 @@ impl<E: core::error::Error + 'static> core::error::Error for Error<E> {
     }
 }
 
+impl<E> From<MuxError> for Error<E> {
+    fn from(error: MuxError) -> Self {
+        match error {
+            MuxError::Controller(failure) => Self::Controller(failure),
+            MuxError::Decode(_) => Self::Host(trouble_host::Error::InvalidValue),
+        }
+    }
+}
+
 impl<E> From<BleHostError<MuxError>> for Error<E> {
     fn from(error: BleHostError<MuxError>) -> Self {
         match error {
-            BleHostError::Controller(MuxError::Controller(failure)) => Self::Controller(failure),
-            BleHostError::Controller(MuxError::Decode(_)) => {
-                Self::Host(trouble_host::Error::InvalidValue)
-            }
-            BleHostError::BleHost(trouble_host::Error::Hci(HciError::CONN_LIMIT_EXCEEDED)) => {
-                Self::ConnectionLimit
-            }
-            BleHostError::BleHost(trouble_host::Error::Hci(e)) => {
-                Self::Hci(e.to_status().into_inner())
-            }
+            BleHostError::Controller(error) => error.into(),
+            BleHostError::BleHost(trouble_host::Error::Hci(e)) => cmd::Error::Hci(e).into(),
             BleHostError::BleHost(trouble_host::Error::ConnectionLimitReached) => {
                 Self::ConnectionLimit
             }

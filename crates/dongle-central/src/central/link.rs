@@ -5,21 +5,21 @@ use core::future::poll_fn;
 use core::task::Poll;
 
 use bt_hci::cmd::controller_baseband::ReadTransmitPowerLevel;
-use bt_hci::cmd::le::{LeConnUpdate, LeReadRemoteFeatures, LeSetDataLength, LeSetPhy};
+use bt_hci::cmd::le::{LeReadRemoteFeatures, LeSetDataLength, LeSetPhy};
 use bt_hci::cmd::link_control::ReadRemoteVersionInformation;
 use bt_hci::cmd::status::ReadRssi;
-use bt_hci::param::{
-    AllPhys, ConnHandle, Duration as HciDuration, PhyKind, PhyMask, PhyOptions, PowerLevelKind,
-};
+use bt_hci::param::{AllPhys, ConnHandle, PhyKind, PhyMask, PhyOptions, PowerLevelKind};
 use bt_hci::transport::Transport;
 use embassy_futures::select::{Either, select};
 use embassy_time::{Duration, Timer};
 use trouble_host::PacketPool;
 use trouble_host::connection::{Connection as HostConnection, RequestedConnParams};
 
+use super::air;
+use super::command::{Command, opcode};
 use super::{Central, Error};
 use crate::client::Client;
-use crate::links::{Address, ConnectionParameters, LinkId, LinkPhase, Links, Reason};
+use crate::links::{Address, ConnectionParameters, Link, LinkId, LinkPhase, Links, Reason};
 use crate::mux::ReportHandler;
 
 /// A connection. Dropped, it is disconnected.
@@ -28,8 +28,13 @@ where
     T::Error: 'static,
 {
     pub(super) central: &'c Central<'s, 'a, T, L, P, R, BUFFER>,
-    pub(super) host: HostConnection<'s, P>,
+    /// trouble-host's handle of it, where there is a trouble-host.
+    pub(super) host: Option<HostConnection<'s, P>>,
     pub(super) id: LinkId,
+    handle: u16,
+    peer: Address,
+    /// Whether the link is disconnected when this is dropped.
+    owns_link: bool,
 }
 
 impl<T: Transport, L, P: PacketPool, R, const BUFFER: usize> fmt::Debug
@@ -85,14 +90,6 @@ where
     P: PacketPool,
     R: ReportHandler,
 {
-    pub(super) fn new(
-        central: &'c Central<'s, 'a, T, L, P, R, BUFFER>,
-        host: HostConnection<'s, P>,
-        id: LinkId,
-    ) -> Self {
-        Self { central, host, id }
-    }
-
     /// Which link it is.
     pub fn id(&self) -> LinkId {
         self.id
@@ -105,7 +102,7 @@ where
 
     /// The peer's address.
     pub fn peer(&self) -> Address {
-        self.host.peer_address()
+        self.peer
     }
 
     /// The parameters in force.
@@ -116,9 +113,15 @@ where
             .with_link(self.id, |link| link.info.parameters)
     }
 
-    /// trouble-host's own handle of it.
-    pub fn host(&self) -> &HostConnection<'s, P> {
-        &self.host
+    /// trouble-host's own handle of it, where there is a trouble-host. To disconnect by it is to disconnect as
+    /// by this one: the peer is given the same reason, whatever is said.
+    pub fn host(&self) -> Option<&HostConnection<'s, P>> {
+        self.host.as_ref()
+    }
+
+    /// Its HCI handle.
+    pub fn handle(&self) -> u16 {
+        self.handle
     }
 
     /// Waits until the peer has shown that it is there, by telling its features. Where the
@@ -133,8 +136,7 @@ where
 
     /// Asks the peer for its features (Core Vol 4 Part E, 7.8.21); whether the controller does.
     pub async fn ask_features(&self) -> bool {
-        let handle = ConnHandle::new(self.host.handle().raw());
-        let command = LeReadRemoteFeatures::new(handle);
+        let command = LeReadRemoteFeatures::new(ConnHandle::new(self.handle));
         self.central.tell(&command).await.is_ok()
     }
 
@@ -177,13 +179,60 @@ where
 
     /// Disconnects, and waits until it is.
     pub async fn disconnect(&self) -> Reason {
-        self.host.disconnect();
+        self.begin_to_disconnect();
         self.disconnected().await
+    }
+
+    /// Has the controller disconnect it.
+    pub fn begin_to_disconnect(&self) {
+        self.central.mux.disconnect(self.id);
     }
 
     /// Waits until the link has ended, and tells why.
     pub async fn disconnected(&self) -> Reason {
         self.central.mux.links().closed(self.id).await
+    }
+}
+
+impl<'s, 'a: 's, T, L, P, R, const BUFFER: usize> Central<'s, 'a, T, L, P, R, BUFFER>
+where
+    T: Transport,
+    T::Error: 'static,
+    L: Links,
+    P: PacketPool,
+    R: ReportHandler,
+{
+    /// Holds a link that the controller has made. None: it has ended already.
+    pub(super) async fn take(
+        &self,
+        id: LinkId,
+    ) -> Result<Option<Connection<'_, 's, 'a, T, L, P, R, BUFFER>>, Error<T::Error>> {
+        let Some(mut connection) = self.handle_to(id) else {
+            return Ok(None);
+        };
+        connection.owns_link = true;
+        let is_up = self.introduce(&mut connection).await?;
+        Ok(is_up.then_some(connection))
+    }
+
+    /// A handle to a link, while it is up; it is not disconnected with it.
+    pub(super) fn handle_to(
+        &self,
+        id: LinkId,
+    ) -> Option<Connection<'_, 's, 'a, T, L, P, R, BUFFER>> {
+        let open = |link: &mut Link<'_>| match (link.info.phase(), link.info.peer) {
+            (LinkPhase::Open, Some(peer)) => Some((link.info.handle, peer)),
+            _ => None,
+        };
+        let (handle, peer) = self.mux.links().with_link(id, open).flatten()?;
+        Some(Connection {
+            central: self,
+            host: None,
+            id,
+            handle,
+            peer,
+            owns_link: false,
+        })
     }
 }
 
@@ -230,19 +279,10 @@ where
                 "connection parameters (Core Vol 3 Part A, 4.20)",
             ));
         }
-        let units = |duration: Duration, unit: u64| {
-            u16::try_from(duration.as_micros() / unit).unwrap_or(u16::MAX)
-        };
-        let command = LeConnUpdate::new(
-            self.open_handle(id)?,
-            HciDuration::from_u16(units(parameters.min_connection_interval, 1250)),
-            HciDuration::from_u16(units(parameters.max_connection_interval, 1250)),
-            parameters.max_latency,
-            HciDuration::from_u16(units(parameters.supervision_timeout, 10_000)),
-            HciDuration::from_u16(units(parameters.min_event_length, 625)),
-            HciDuration::from_u16(units(parameters.max_event_length, 625)),
-        );
-        self.tell(&command).await
+        let [h0, h1] = self.open_handle(id)?.raw().to_le_bytes();
+        let parameters = [&[h0, h1][..], &air::parameters(parameters)];
+        self.tell_it(Command::written(opcode::CONNECTION_UPDATE, &parameters))
+            .await
     }
 
     /// Asks for packets of up to `octets` (27 to 251) in both directions.
@@ -272,7 +312,9 @@ where
     T::Error: 'static,
 {
     fn drop(&mut self) {
-        // trouble-host disconnects when the last of its handles is dropped, which is ours.
-        trace!("{:?} is let go", self);
+        if self.owns_link {
+            trace!("{:?} is let go", self);
+            self.central.mux.disconnect(self.id);
+        }
     }
 }

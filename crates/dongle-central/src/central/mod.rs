@@ -1,9 +1,12 @@
-//! The central role: scan, connect, and hold connections, on trouble-host.
+//! The central role: scan, connect, and hold connections. trouble-host pairs, and opens L2CAP channels.
 //!
 //! [`Central`] shares the radio between its users: a connect pauses the scan and resumes it. All
 //! of it lives on one task's executor; what a [`Client`](crate::client::Client) does may run
 //! elsewhere.
 
+mod air;
+#[cfg(not(any(feature = "channels", feature = "security")))]
+mod alone;
 #[cfg(feature = "channels")]
 mod channels;
 mod chores;
@@ -12,7 +15,10 @@ mod connect;
 mod controller;
 mod dual_mode;
 mod error;
+#[cfg(any(feature = "channels", feature = "security"))]
+mod host;
 mod link;
+mod pool;
 #[cfg(feature = "security")]
 mod privacy;
 mod radio;
@@ -25,21 +31,23 @@ use core::cell::{Cell, RefCell};
 use core::fmt;
 use core::future::poll_fn;
 use core::pin::{Pin, pin};
-use core::task::{Context, Poll};
+use core::task::Poll;
 
-use bt_hci::cmd::controller_baseband::SetEventMask;
+use bt_hci::cmd::controller_baseband::{Reset, SetEventMask};
 use bt_hci::cmd::info::ReadLocalVersionInformation;
-use bt_hci::cmd::le::{LeReadLocalSupportedFeatures, LeSetEventMask};
+use bt_hci::cmd::le::{
+    LeReadBufferSize, LeReadLocalSupportedFeatures, LeSetEventMask, LeSetRandomAddr,
+};
 use bt_hci::cmd::link_control::Disconnect;
-use bt_hci::param::{ConnHandle, DisconnectReason, EventMask, LeEventMask};
+use bt_hci::param::{BdAddr, ConnHandle, DisconnectReason, EventMask, LeEventMask};
 use bt_hci::transport::Transport;
-use embassy_futures::select::{Either3, select3};
-use trouble_host::{BleHostError, PacketPool, Stack};
+use trouble_host::{PacketPool, Stack};
 
 pub use connect::{ConnectConfig, is_worth_another_attempt};
 pub use controller::Controller;
 pub use error::Error;
 pub use link::{Bounds, Connection};
+pub use pool::NoPool;
 #[cfg(feature = "security")]
 pub use privacy::PRIVATE_ADDRESS_INTERVAL;
 pub use scan::{AcceptList, Phys, Scan, ScanConfig};
@@ -47,8 +55,9 @@ pub use scan::{AcceptList, Phys, Scan, ScanConfig};
 pub use secure::SecureError;
 
 use crate::links::{LinkId, LinkPhase, Links, Reason};
-use crate::mux::{Mux, ReportHandler};
-use command::Command;
+use crate::mux::{Failure, Mux, ReportHandler};
+use air::Family;
+use command::{Command, opcode};
 use radio::Radio;
 use scan::{UNKNOWN_COMMAND, UNSUPPORTED_FEATURE};
 
@@ -94,12 +103,23 @@ pub enum Feature {
 }
 
 /// The central role on one controller.
-pub struct Central<'s, 'a, T: Transport, L, P: PacketPool, R = (), const BUFFER: usize = 259>
-where
+///
+/// `P` is the pool that trouble-host takes its packets from, or [`NoPool`] if there is no trouble-host.
+pub struct Central<
+    's,
+    'a,
+    T: Transport,
+    L,
+    P: PacketPool = NoPool,
+    R = (),
+    const BUFFER: usize = 259,
+> where
     T::Error: 'static,
 {
     mux: &'a Mux<'a, T, L, R, BUFFER>,
-    stack: &'s HostStack<'a, T, L, P, R, BUFFER>,
+    stack: Option<&'s HostStack<'a, T, L, P, R, BUFFER>>,
+    /// The random address to go by, where trouble-host does not set it.
+    address: Cell<Option<[u8; 6]>>,
     radio: RefCell<Radio>,
     info: Cell<Option<ControllerInfo>>,
     bounds: Cell<Bounds>,
@@ -123,6 +143,27 @@ where
     }
 }
 
+impl<'s, 'a: 's, T, L, R, const BUFFER: usize> Central<'s, 'a, T, L, NoPool, R, BUFFER>
+where
+    T: Transport,
+    T::Error: 'static,
+    L: Links,
+    R: ReportHandler,
+{
+    /// The central role on `mux`. What it takes from trouble-host, pairing and L2CAP channels, it has not:
+    /// see [`Central::with_host`].
+    pub fn new(mux: &'a Mux<'a, T, L, R, BUFFER>) -> Self {
+        mux.set_longest_frame(0);
+        Self::on(mux, None)
+    }
+
+    /// Goes by this static random address (Core Vol 6 Part B, 1.3.2.1), least significant octet first: many
+    /// controllers on a UART have no address of their own. To be said before [`Central::run`].
+    pub fn set_random_address(&self, address: [u8; 6]) {
+        self.address.set(Some(address));
+    }
+}
+
 impl<'s, 'a: 's, T, L, P, R, const BUFFER: usize> Central<'s, 'a, T, L, P, R, BUFFER>
 where
     T: Transport,
@@ -131,16 +172,14 @@ where
     P: PacketPool,
     R: ReportHandler,
 {
-    /// The central role of `stack`, which has to run on `mux`.
-    pub fn new(
+    fn on(
         mux: &'a Mux<'a, T, L, R, BUFFER>,
-        stack: &'s HostStack<'a, T, L, P, R, BUFFER>,
+        stack: Option<&'s HostStack<'a, T, L, P, R, BUFFER>>,
     ) -> Self {
-        // Without the L2CAP header.
-        mux.set_longest_frame(u16::try_from(P::MTU.saturating_sub(4)).unwrap_or(u16::MAX));
         Self {
             mux,
             stack,
+            address: Cell::new(None),
             radio: RefCell::new(Radio::new()),
             info: Cell::new(None),
             bounds: Cell::new(Bounds::default()),
@@ -156,37 +195,15 @@ where
     /// # Panics
     /// When called twice.
     pub async fn run(&self) -> Error<T::Error> {
-        let (mut reader, mut control, mut writer) = self.stack.runner().split();
-        let reads = async {
-            loop {
-                match reader.run().await {
-                    // One event that it would not have, as an encryption that ends on a link which it is
-                    // about to disconnect: the next may be about another link.
-                    Err(BleHostError::BleHost(e)) if cfg!(feature = "security") => {
-                        debug!("trouble-host: {:?}", e);
-                    }
-                    ended => break ended,
-                }
-            }
-        };
-        let host = async {
-            match select3(writer.run(), reads, control.run()).await {
-                Either3::First(Err(e)) | Either3::Second(Err(e)) | Either3::Third(Err(e)) => {
-                    e.into()
-                }
-                _ => Error::Ended,
-            }
-        };
-        let att = async { BleHostError::Controller(self.mux.run().await).into() };
-        let gap = async {
+        let mut att = pin!(async { self.mux.run().await.into() });
+        let mut host = pin!(self.run_host());
+        // A function of its own, whose frame does not lie below the arithmetic of a pairing.
+        let mut gap: Pin<&mut dyn Future<Output = Error<T::Error>>> = pin!(async {
             match self.learn().await {
                 Err(e) => e,
                 Ok(()) => self.keep_house().await,
             }
-        };
-        let (mut att, mut host) = (pin!(att), pin!(host));
-        // A function of its own, whose frame does not lie below the arithmetic of a pairing.
-        let mut gap: Pin<&mut dyn Future<Output = Error<T::Error>>> = pin!(gap);
+        });
         let error = poll_fn(|cx| {
             // The bearers first: what they send may be answered by the time trouble-host reads.
             let mut ended = att.as_mut().poll(cx);
@@ -226,8 +243,8 @@ where
         self.mux
     }
 
-    /// trouble-host, for what is not wrapped here.
-    pub fn stack(&self) -> &'s HostStack<'a, T, L, P, R, BUFFER> {
+    /// trouble-host, where there is any, for what is not wrapped here. It neither scans nor connects.
+    pub fn stack(&self) -> Option<&'s HostStack<'a, T, L, P, R, BUFFER>> {
         self.stack
     }
 
@@ -238,23 +255,19 @@ where
     }
 
     async fn learn(&self) -> Result<(), Error<T::Error>> {
-        // Waits until trouble-host has made the controller ready.
-        let features = self
-            .stack
-            .command(LeReadLocalSupportedFeatures::new())
-            .await?;
+        self.make_ready().await?;
+        self.host_ready().await?;
+        let features = self.ask(&LeReadLocalSupportedFeatures::new()).await?;
         let version = self.ask(&ReadLocalVersionInformation::new()).await.ok();
         let features = u64::from_le_bytes(features.into_inner());
-        // trouble-host's own events, and some that the mux reads.
+        // What the mux reads, and what trouble-host is told of a connection.
         let asks = features & (1 << Feature::ConnectionParameterRequest as u8) != 0;
         let mask = LeEventMask::new()
             .enable_le_conn_complete(true)
             .enable_le_enhanced_conn_complete_v1(true)
             .enable_le_conn_update_complete(true)
             .enable_le_adv_report(true)
-            .enable_le_scan_timeout(true)
             .enable_le_ext_adv_report(true)
-            .enable_le_long_term_key_request(true)
             .enable_le_phy_update_complete(true)
             .enable_le_data_length_change(true)
             .enable_le_read_remote_features_page_0_complete(true)
@@ -288,6 +301,46 @@ where
         Ok(())
     }
 
+    /// Makes the controller ready: it has an address, and we know its buffers.
+    async fn make_ready(&self) -> Result<(), Error<T::Error>> {
+        let address = self.address.get().map(BdAddr::new);
+        let asks_for_shared = Cell::new(false);
+        let commands = |number| match (number, address) {
+            (0, _) => Some(Command::new(&Reset::new())),
+            (1, Some(address)) => Some(Command::new(&LeSetRandomAddr::new(address))),
+            (1, None) | (2, Some(_)) => Some(Command::new(&LeReadBufferSize::new())),
+            // None for LE alone: it shares those of BR/EDR (Core Vol 4 Part E, 7.8.2).
+            (2, None) | (3, Some(_)) if self.mux.buffers() == (0, 0) => {
+                asks_for_shared.set(true);
+                Some(Command::written(opcode::READ_BUFFER_SIZE, &[]))
+            }
+            _ => None,
+        };
+        let ready = self.send_all(&commands).await;
+        let goes_on = !matches!(&ready, Err(e) if e.is_the_end());
+        if asks_for_shared.get() && goes_on && self.mux.buffers() == (0, 0) {
+            self.mux.fail(Failure::NoBuffers);
+            return Err(Error::Controller(Failure::NoBuffers));
+        }
+        ready
+    }
+
+    /// Takes what the mux leaves to trouble-host where there is none.
+    async fn take_packets(&self) -> Error<T::Error> {
+        let mut packet = [0; BUFFER];
+        loop {
+            if let Err(e) = self.mux.next_for_host(&mut packet).await {
+                return e.into();
+            }
+        }
+    }
+
+    /// Which commands scan and connect, and under which kind of address.
+    fn family(&self, extended: bool) -> Family {
+        let random = self.mux.has_random_address();
+        Family { extended, random }
+    }
+
     /// Whether extended commands have to be used: a controller that knows them must not be given
     /// a mix of both families (Core Vol 4 Part E, 3.1.1).
     async fn extended(&self) -> bool {
@@ -311,36 +364,6 @@ where
             self.info.set(Some(info));
         }
         gives_up
-    }
-
-    /// Takes trouble-host's events, so that its small queues keep room for those that matter. A new
-    /// connection is listened to from the next turn, which the news of it brings.
-    fn serve_links(&self, cx: &mut Context<'_>) {
-        for connection in self.stack.connections() {
-            while let Poll::Ready(event) = pin!(connection.next()).poll(cx) {
-                // Some events carry keys, so that none is logged.
-                #[cfg(feature = "security")]
-                self.heard(connection.handle().raw(), event);
-                #[cfg(not(feature = "security"))]
-                drop(event);
-            }
-        }
-    }
-
-    /// Ends a link, whether anybody holds it or not, and whether its bearer has ended or not.
-    async fn disconnect(&self, id: LinkId) {
-        if let Some(command) = self.disconnection(id)
-            && let Err(e) = self.tell_it(command).await
-        {
-            debug!("disconnecting: {:?}", e);
-        }
-    }
-
-    /// The command that ends a link which the controller still has.
-    fn disconnection(&self, id: LinkId) -> Option<Command> {
-        let handle = ConnHandle::new(self.mux.handle_of(id)?);
-        let reason = DisconnectReason::RemoteUserTerminatedConn;
-        Some(Command::new(&Disconnect::new(handle, reason)))
     }
 
     /// Asks for a link to be ended, and gives the peer this reason (Core Vol 4 Part E, 7.1.6).

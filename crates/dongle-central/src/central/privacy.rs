@@ -28,8 +28,8 @@ where
     R: ReportHandler,
 {
     /// Goes by resolvable private addresses; those who pair with us are told who we are. To be said
-    /// before [`Central::run`], and trouble-host's stack has to be built with [`Privacy::address`] as its
-    /// random address. The future, which is to be run beside that one, takes another address whenever
+    /// before [`Central::run`], and trouble-host's stack, where there is one, has to be built with
+    /// [`Privacy::address`] as its random address. The future, which is to be run beside that one, takes another address whenever
     /// this interval is over, until the controller fails. It is not a part of `run`, so that programs
     /// without private addresses do not have it linked.
     ///
@@ -40,6 +40,7 @@ where
         privacy: Privacy,
         interval: Duration,
     ) -> impl Future<Output = Error<T::Error>> {
+        self.address.set(Some(privacy.address().addr.into_inner()));
         self.mux.set_privacy(privacy);
         self.renew_addresses(interval)
     }
@@ -66,12 +67,13 @@ where
         self.radio.borrow_mut().set_renewing(true);
         let renewed = async {
             silence.claim().await?;
+            self.settle().await;
             let [a, b, c, ..] = self.ask(&LeRand::new()).await?;
             let Some(address) = self.mux.another_address([a, b, c]) else {
                 return Ok(());
             };
-            let command = LeSetRandomAddr::new(BdAddr::new(address));
-            self.tell(&command).await?;
+            self.tell(&LeSetRandomAddr::new(BdAddr::new(address)))
+                .await?;
             self.mux.go_by(address);
             Ok(())
         };

@@ -1,46 +1,71 @@
 //! Commands that answer a peer that asks for connection parameters.
 
-use bt_hci::cmd::le::{
-    LeConnUpdate, LeRemoteConnectionParameterRequestNegativeReply,
-    LeRemoteConnectionParameterRequestReply,
-};
-use bt_hci::param::{ConnHandle, Duration as HciDuration, RemoteConnectionParamsRejectReason};
+use bt_hci::param::RemoteConnectionParamsRejectReason;
 
-use super::command::Command;
+use super::air;
+use super::command::{Command, opcode};
 use crate::mux::ParameterRequest;
 
 impl ParameterRequest {
-    /// Begins the update that was asked for on the signalling channel.
+    /// Begins the update that was asked for on the signalling channel (Core Vol 4 Part E, 7.8.18).
     pub(super) fn update(&self) -> Command {
-        let wish = self.wish;
-        Command::new(&LeConnUpdate::new(
-            ConnHandle::new(self.handle),
-            HciDuration::from_u16(wish.interval.0),
-            HciDuration::from_u16(wish.interval.1),
-            wish.latency,
-            HciDuration::from_u16(wish.timeout),
-            HciDuration::from_u16(0),
-            HciDuration::from_u16(0),
-        ))
+        let parameters = air::parameters(&self.wish.for_host());
+        let parameters = [&self.handle.to_le_bytes()[..], &parameters];
+        Command::written(opcode::CONNECTION_UPDATE, &parameters)
     }
 
-    /// Replies to the link layer (Core Vol 4 Part E, 7.8.31 and 7.8.32).
+    /// Replies to the link layer (7.8.31 and 7.8.32).
     pub(super) fn reply(&self, allowed: bool) -> Command {
-        let handle = ConnHandle::new(self.handle);
+        let handle = &self.handle.to_le_bytes()[..];
         if !allowed {
-            let reason = RemoteConnectionParamsRejectReason::UnacceptableConnParameters;
-            let reply = LeRemoteConnectionParameterRequestNegativeReply::new(handle, reason);
-            return Command::new(&reply);
+            let reason = RemoteConnectionParamsRejectReason::UnacceptableConnParameters as u8;
+            return Command::written(opcode::REFUSE_PARAMETERS, &[handle, &[reason]]);
         }
-        let wish = self.wish;
-        Command::new(&LeRemoteConnectionParameterRequestReply::new(
-            handle,
-            HciDuration::from_u16(wish.interval.0),
-            HciDuration::from_u16(wish.interval.1),
-            wish.latency,
-            HciDuration::from_u16(wish.timeout),
-            HciDuration::from_u16(0),
-            HciDuration::from_u16(0),
-        ))
+        let parameters = air::parameters(&self.wish.for_host());
+        Command::written(opcode::ALLOW_PARAMETERS, &[handle, &parameters])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bt_hci::cmd::Cmd;
+    use bt_hci::cmd::le::{
+        LeConnUpdate, LeRemoteConnectionParameterRequestNegativeReply,
+        LeRemoteConnectionParameterRequestReply,
+    };
+    use bt_hci::param::{ConnHandle, Duration};
+
+    use super::*;
+    use crate::mux::Wish;
+
+    fn same<C: Cmd>(ours: &Command, theirs: &C) {
+        assert_eq!(ours.bytes(), Command::new(theirs).bytes());
+        assert_eq!(ours.opcode(), C::OPCODE.to_raw());
+    }
+
+    #[test]
+    fn a_request_is_answered_as_bt_hci_writes_it() {
+        let wish = Wish {
+            interval: (6, 3200),
+            latency: 7,
+            timeout: 3200,
+        };
+        let request = ParameterRequest {
+            handle: 0x0E01,
+            identifier: None,
+            wish,
+        };
+        let handle = ConnHandle::new(0x0E01);
+        let (shortest, longest) = (Duration::from_u16(6), Duration::from_u16(3200));
+        let (timeout, none) = (Duration::from_u16(3200), Duration::from_u16(0));
+        let update = LeConnUpdate::new(handle, shortest, longest, 7, timeout, none, none);
+        same(&request.update(), &update);
+        let allowed = LeRemoteConnectionParameterRequestReply::new(
+            handle, shortest, longest, 7, timeout, none, none,
+        );
+        same(&request.reply(true), &allowed);
+        let reason = RemoteConnectionParamsRejectReason::UnacceptableConnParameters;
+        let refused = LeRemoteConnectionParameterRequestNegativeReply::new(handle, reason);
+        same(&request.reply(false), &refused);
     }
 }

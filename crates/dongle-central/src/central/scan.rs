@@ -3,13 +3,11 @@
 use core::future::poll_fn;
 use core::task::Poll;
 
-use bt_hci::param::FilterDuplicates;
 use bt_hci::transport::Transport;
 use embassy_time::Duration;
 use trouble_host::PacketPool;
-use trouble_host::connection::{PhySet, ScanConfig as HostScanConfig};
-use trouble_host::scan::Scanner;
 
+use super::air::fill_accept_list;
 use super::{Central, Error};
 use crate::links::{Address, Links};
 use crate::mux::ReportHandler;
@@ -29,16 +27,6 @@ pub enum Phys {
     Coded,
     /// LE 1M and LE Coded in turn.
     Both,
-}
-
-impl Phys {
-    pub(super) fn for_host(self) -> PhySet {
-        match self {
-            Self::OneM => PhySet::M1,
-            Self::Coded => PhySet::Coded,
-            Self::Both => PhySet::M1Coded,
-        }
-    }
 }
 
 /// Devices that a controller may be told to listen to alone.
@@ -87,21 +75,6 @@ impl ScanConfig {
             return Err("scan window: at most the interval");
         }
         Ok(())
-    }
-
-    fn for_host(&self) -> HostScanConfig<'_> {
-        HostScanConfig {
-            active: self.active,
-            filter_accept_list: &self.accept,
-            phys: self.phys.for_host(),
-            interval: self.interval,
-            window: self.window,
-            timeout: Duration::from_ticks(0),
-            filter_duplicates: match self.filter_duplicates {
-                true => FilterDuplicates::Enabled,
-                false => FilterDuplicates::Disabled,
-            },
-        }
     }
 }
 
@@ -160,7 +133,9 @@ where
     /// Keeps the controller at the scan that is wanted.
     pub(super) async fn run_scans(&self) -> Error<T::Error> {
         loop {
-            let (mut config, number) = self.chore(|| self.radio.borrow().next_scan()).await;
+            let (mut config, number) = self.chore(|| self.next_scan()).await;
+            // From its first command on: an attempt to connect is not to come between them.
+            self.radio.borrow_mut().scanning = true;
             let result = loop {
                 let result = self.scan_in_a_family(&config, number).await;
                 match result {
@@ -179,6 +154,14 @@ where
                 Err(e) => radio.refused = Some((number, e.status())),
             }
             radio.changed();
+        }
+    }
+
+    /// The scan that may run now, unless the controller still looks for a peer.
+    fn next_scan(&self) -> Option<(ScanConfig, u32)> {
+        match self.mux.is_connecting() {
+            true => None,
+            false => self.radio.borrow().next_scan(),
         }
     }
 
@@ -207,20 +190,20 @@ where
         if config.phys != Phys::OneM && !extended {
             return Err(Error::Hci(UNSUPPORTED_FEATURE));
         }
-        let mut central = self.stack.central();
-        let mut scanner = Scanner::new(&mut central);
-        let config = config.for_host();
-        // Two types of session, for two families of commands.
-        if extended {
-            let session = scanner.scan_ext(&config).await?;
-            self.while_wanted(number).await;
-            session.stop().await;
-        } else {
-            let session = scanner.scan(&config).await?;
-            self.while_wanted(number).await;
-            session.stop().await;
+        let family = self.family(extended);
+        let commands = |number| match fill_accept_list(&config.accept, number) {
+            Err(0) => Some(family.scan_parameters(config)),
+            Err(1) => Some(family.scan_enable(true, config.filter_duplicates)),
+            filling => filling.ok(),
+        };
+        let end = || family.scan_enable(false, false);
+        self.begin(&commands, &end).await?;
+        self.while_wanted(number).await;
+        match self.send(&end()).await {
+            Err(e) if e.is_the_end() => Err(e),
+            // It does not run, whatever has ended it.
+            _ => Ok(()),
         }
-        Ok(())
     }
 
     async fn while_wanted(&self, number: u32) {

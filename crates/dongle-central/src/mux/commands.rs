@@ -15,10 +15,9 @@ use embassy_sync::waitqueue::MultiWakerRegistration;
 use embassy_time::Instant;
 
 use super::events::code::{COMMAND_COMPLETE, COMMAND_STATUS};
-use super::events::{LE_READ_BUFFER_SIZE, READ_BUFFER_SIZE, is_completed};
-use super::packet::{Emit, Written};
-use super::watchdog::HOST_NUMBER_OF_COMPLETED_PACKETS;
-use super::{Failure, Mux, MuxError, ReportHandler};
+use super::events::is_completed;
+use super::packet::Emit;
+use super::{Mux, MuxError, ReportHandler};
 use crate::links::Links;
 
 /// Bytes a command may return behind its status: LE Read Local Supported Commands has the most of
@@ -81,14 +80,6 @@ impl Commands {
     fn returned(&self) -> &[u8] {
         let len = self.answer.map_or(0, |(_, len)| len);
         self.returned.get(..len).unwrap_or(&self.returned)
-    }
-
-    /// Puts another answer in the place of the one that came.
-    fn replace(&mut self, returned: &[u8]) {
-        for (to, from) in self.returned.iter_mut().zip(returned) {
-            *to = *from;
-        }
-        self.answer = Some((Status::SUCCESS, returned.len()));
     }
 
     /// The next one may begin.
@@ -160,36 +151,20 @@ impl<T: Transport, L: Links, R: ReportHandler, const BUFFER: usize> Mux<'_, T, L
 where
     T::Error: 'static,
 {
-    /// Sends a command and waits for its answer. The next one can be sent when that is dropped.
-    ///
-    /// A controller that has no buffers for LE alone is asked for those that LE shares with BR/EDR, and
-    /// they are the answer (Core Vol 4 Part E, 7.8.2).
-    pub(crate) async fn command(
-        &self,
-        opcode: u16,
-        command: &dyn Emit,
-    ) -> Result<Answer<'_>, cmd::Error<MuxError>> {
-        let answer = self.exchange(opcode, command).await?;
-        if opcode != LE_READ_BUFFER_SIZE || self.buffers() != (0, 0) {
-            return Ok(answer);
-        }
-        drop(answer);
-        let [o0, o1] = READ_BUFFER_SIZE.to_le_bytes();
-        let command = Written(&[o0, o1, 0]);
-        let answer = self.exchange(READ_BUFFER_SIZE, &command).await;
-        let (length, total) = self.buffers();
-        if total == 0 {
-            self.fail(Failure::NoBuffers);
-            return Err(cmd::Error::Io(MuxError::Controller(Failure::NoBuffers)));
-        }
-        let [l0, l1] = length.to_le_bytes();
-        let told = [l0, l1, u8::try_from(total).unwrap_or(u8::MAX)];
-        self.commands.borrow_mut().replace(&told);
-        answer
+    /// Waits until the controller has told its buffers, before which trouble-host is to ask it nothing.
+    pub(crate) async fn made_ready(&self) -> Result<(), cmd::Error<MuxError>> {
+        self.unless_failed(|commands, cx| {
+            if self.buffers() == (0, 0) {
+                commands.waiters.register(cx.waker());
+                return Poll::Pending;
+            }
+            Poll::Ready(())
+        })
+        .await
     }
 
-    /// Sends a command and waits for its answer.
-    async fn exchange(
+    /// Sends a command and waits for its answer. The next one can be sent when that is dropped.
+    pub(crate) async fn command(
         &self,
         opcode: u16,
         command: &dyn Emit,
@@ -208,12 +183,9 @@ where
         };
         let sent = self.write_any(PacketKind::Cmd, command).await;
         sent.map_err(cmd::Error::Io)?;
-        // No event answers that one.
-        if opcode != HOST_NUMBER_OF_COMPLETED_PACKETS {
-            answer.sent = true;
-            let status = self.unless_failed(Commands::poll_answer).await?;
-            status.to_result()?;
-        }
+        answer.sent = true;
+        let status = self.unless_failed(Commands::poll_answer).await?;
+        status.to_result()?;
         Ok(answer)
     }
 

@@ -24,7 +24,6 @@ pub mod code {
     pub const DATA_BUFFER_OVERFLOW: u8 = 0x1A;
     pub const ENCRYPTION_KEY_REFRESH_COMPLETE: u8 = 0x30;
     pub const LE_META: u8 = 0x3E;
-    pub const ENCRYPTION_CHANGE_V2: u8 = 0x59;
     /// Of the vendor's own.
     pub const VENDOR: u8 = 0xFF;
 }
@@ -43,6 +42,12 @@ pub const UNSPECIFIED: u8 = 0x1F;
 pub const LAST_HANDLE: u16 = 0x0EFF;
 /// Unknown Connection Identifier (Core Vol 1 Part F, 2.2).
 pub const UNKNOWN_CONNECTION: u8 = 0x02;
+/// Command Disallowed (2.12).
+pub const COMMAND_DISALLOWED: u8 = 0x0C;
+/// LE Create Connection Cancel (7.8.13).
+pub const CREATE_CONNECTION_CANCEL: u16 = 0x200E;
+/// LE Set Random Address (7.8.4).
+pub const SET_RANDOM_ADDRESS: u16 = 0x2005;
 /// Disconnect (7.1.6).
 pub const DISCONNECT: u16 = 0x0406;
 /// LE Enable Encryption (7.8.24).
@@ -67,10 +72,10 @@ pub fn is_create_connection(opcode: u16) -> bool {
     matches!(opcode, 0x200D | 0x2043)
 }
 
-/// Whether a command is one of those that trouble-host begins with and that every LE controller knows:
-/// LE Set Event Mask (7.8.1), LE Set Random Address (7.8.4), LE Rand (7.8.23).
+/// Whether a command is one of those that a host begins with and that every LE controller knows:
+/// LE Set Event Mask (7.8.1), LE Read Buffer Size (7.8.2), LE Set Random Address (7.8.4), LE Rand (7.8.23).
 pub fn is_known_to_le(opcode: u16) -> bool {
-    matches!(opcode, 0x2001 | 0x2005 | 0x2018)
+    matches!(opcode, 0x2001 | 0x2002 | 0x2005 | 0x2018)
 }
 
 /// An event that concerns the mux.
@@ -198,12 +203,6 @@ pub fn judge(event: &[u8]) -> Option<Judgement> {
             EncryptionChangeV1::from_hci_bytes_complete(parameters).ok()?;
             encryption(parameters)
         }
-        code::ENCRYPTION_CHANGE_V2 => {
-            // Version 1, and the size of the key.
-            let (_, first) = parameters.split_last()?;
-            EncryptionChangeV1::from_hci_bytes_complete(first).ok()?;
-            encryption(first)
-        }
         code::ENCRYPTION_KEY_REFRESH_COMPLETE => {
             EncryptionKeyRefreshComplete::from_hci_bytes_complete(parameters).ok()?;
             encryption(parameters)
@@ -233,7 +232,7 @@ pub fn judge(event: &[u8]) -> Option<Judgement> {
                 pass: false,
             })
         }
-        // trouble-host has no use for the rest.
+        // Nobody has use for the rest.
         _ => ignore(),
     }
 }
@@ -411,8 +410,7 @@ pub fn connection_of(event: &mut [u8]) -> Option<u16> {
             code::DISCONNECTION_COMPLETE
             | code::ENCRYPTION_CHANGE_V1
             | code::READ_REMOTE_VERSION_COMPLETE
-            | code::ENCRYPTION_KEY_REFRESH_COMPLETE
-            | code::ENCRYPTION_CHANGE_V2,
+            | code::ENCRYPTION_KEY_REFRESH_COMPLETE,
             _,
             _,
             handle @ ..,
@@ -456,34 +454,5 @@ pub fn reports(event: &[u8], each: impl FnMut(&Report<'_>)) -> Option<bool> {
         [code::LE_META, _, 0x02, ref parameters @ ..] => Some(report::legacy(parameters, each)),
         [code::LE_META, _, 0x0D, ref parameters @ ..] => Some(report::extended(parameters, each)),
         _ => None,
-    }
-}
-
-/// Makes a refusal that trouble-host would end itself for into one that it takes: turning off a
-/// scan that does not run, disconnecting what is being disconnected, encrypting what is gone, and events
-/// that are newer than it.
-pub fn soften(event: &mut [u8], scan_was_turned_off: bool) {
-    const ENABLE_ENCRYPTION: [u8; 2] = [0x19, 0x20];
-    let may_fail = |opcode: [u8; 2]| match u16::from_le_bytes(opcode) {
-        // Set Event Mask Page 2.
-        0x0C63 => true,
-        // LE Set Scan Enable, LE Set Extended Scan Enable.
-        0x200C | 0x2042 => scan_was_turned_off,
-        _ => false,
-    };
-    match event {
-        &mut [code::COMMAND_STATUS, 4, 1..=u8::MAX, credits, o0, o1] if may_fail([o0, o1]) => {
-            event.copy_from_slice(&[code::COMMAND_COMPLETE, 4, credits, o0, o1, 0]);
-        }
-        [code::COMMAND_COMPLETE, _, _, o0, o1, status, ..] if may_fail([*o0, *o1]) => *status = 0,
-        [code::COMMAND_STATUS, _, status, _, o0, o1] if [*o0, *o1] == ENABLE_ENCRYPTION => {
-            *status = 0;
-        }
-        [code::COMMAND_STATUS, _, status, _, o0, o1]
-            if u16::from_le_bytes([*o0, *o1]) == DISCONNECT && *status != 0 =>
-        {
-            *status = UNKNOWN_CONNECTION;
-        }
-        _ => {}
     }
 }

@@ -1,6 +1,6 @@
-//! The link mux: between an HCI transport and trouble-host, it keeps the ATT channel for itself.
+//! The link mux, on an HCI transport: it keeps the ATT channel for itself.
 //!
-//! [`Mux`] wraps any [`Transport`]; trouble-host sits on top, on a
+//! [`Mux`] wraps any [`Transport`]; trouble-host, where there is one, sits on top, on a
 //! [`Controller`](crate::central::Controller), unaware. What it decides is in [`MuxState`], a state
 //! machine without I/O:
 //!
@@ -47,6 +47,7 @@ use embassy_time::Instant;
 
 pub(crate) use commands::Answer;
 pub use credits::{Credits, Owner};
+pub(crate) use events::{DISCONNECT, ENABLE_ENCRYPTION, LE_READ_BUFFER_SIZE, RESET};
 pub use reassembly::Reassembly;
 pub use report::{Report, ReportHandler};
 pub use request::{ParameterRequest, Wish};
@@ -56,14 +57,17 @@ pub use turns::Turns;
 
 use crate::links::{Link, LinkId, Links, Reason};
 pub(crate) use news::News;
-pub(crate) use packet::{Emit, Outgoing, Sink, Written};
+#[cfg(test)]
+pub(crate) use packet::Written;
+pub(crate) use packet::{Emit, Outgoing, Sink};
 
 use commands::Commands;
 use outbox::Outbox;
 use packet::{Head, Raw, RawPacket, SecurityPrefix};
 
-/// Whether packets are ever held back from trouble-host.
-pub(crate) const HOLDS: bool = cfg!(any(feature = "channels", feature = "security"));
+/// Whether there may be a trouble-host, which gets what is not the bearers'. If not, nothing of it is linked,
+/// and the signalling channel ends here.
+pub(crate) const CARRIES_ACL: bool = cfg!(any(feature = "channels", feature = "security"));
 /// Packets that bearers take, or send, in a row before other tasks get their turn.
 const PACKETS_PER_TURN: u8 = 8;
 
@@ -138,6 +142,13 @@ impl embedded_io::Error for MuxError {
 impl From<ReadHciError<Infallible>> for MuxError {
     fn from(error: ReadHciError<Infallible>) -> Self {
         Self::Decode(error)
+    }
+}
+
+impl<T: Transport, L, R, const BUFFER: usize> Mux<'_, T, L, R, BUFFER> {
+    /// Has a link disconnected that the controller still has, though it may have ended here.
+    pub(crate) fn disconnect(&self, id: LinkId) {
+        self.state.borrow_mut().doom(id);
     }
 }
 
@@ -225,14 +236,38 @@ impl<'l, T: Transport, L: Links, R: ReportHandler, const BUFFER: usize> Mux<'l, 
         self.state.borrow_mut().wake_at(at);
     }
 
-    /// A link that has to be disconnected because its bearer expired.
-    pub(crate) fn next_doomed(&self) -> Option<LinkId> {
-        self.state.borrow_mut().next_doomed()
+    /// Has the connection disconnected that a Disconnect of trouble-host's is about.
+    pub(crate) fn disconnect_as(&self, command: &dyn Emit) {
+        let mut head = Head::default();
+        command.emit(&mut head);
+        if let Some(id) = self.link(head.connection()) {
+            self.disconnect(id);
+        }
     }
 
-    /// The HCI handle of a link that the controller still has, though it may have ended here.
-    pub(crate) fn handle_of(&self, id: LinkId) -> Option<u16> {
-        self.state.borrow().handle_of(id)
+    /// A link that is being disconnected.
+    pub(crate) fn ending(&self) -> Option<LinkId> {
+        self.state.borrow().ending_link()
+    }
+
+    /// A connection that is to be disconnected, once.
+    pub(crate) fn next_disconnection(&self) -> Option<u16> {
+        self.state.borrow_mut().next_disconnection()
+    }
+
+    /// Whether an attempt to connect is under way in the controller.
+    pub(crate) fn is_connecting(&self) -> bool {
+        self.state.borrow().is_connecting()
+    }
+
+    /// Whether an attempt to connect is under way that was not told to be cancelled, once.
+    pub(crate) fn take_cancellation(&self) -> bool {
+        self.state.borrow_mut().take_cancellation()
+    }
+
+    /// Whether the controller was given a random address for us to go by.
+    pub(crate) fn has_random_address(&self) -> bool {
+        self.state.borrow().has_random_address()
     }
 
     /// The link of a connection that the controller has.
@@ -269,7 +304,8 @@ impl<'l, T: Transport, L: Links, R: ReportHandler, const BUFFER: usize> Mux<'l, 
         self.state.borrow_mut().queue_answer(handle, frame);
     }
 
-    /// Tells the longest L2CAP frame that trouble-host has room for, in octets of payload.
+    /// Tells the longest L2CAP frame that trouble-host has room for, in octets of payload; 0: there is no
+    /// trouble-host.
     pub(crate) fn set_longest_frame(&self, octets: u16) {
         self.state.borrow_mut().set_longest_frame(octets);
     }
@@ -296,12 +332,6 @@ impl<'l, T: Transport, L: Links, R: ReportHandler, const BUFFER: usize> Mux<'l, 
         self.state.borrow_mut().take_attempt()
     }
 
-    /// Waits until the attempt to connect that is under way has come to a connection, which is still
-    /// to be told by [`Mux::take_attempt`].
-    pub(crate) async fn attempt_connected(&self) -> LinkId {
-        poll_fn(|cx| self.state.borrow_mut().poll_connected(cx)).await
-    }
-
     /// Waits until no attempt to connect is under way in the controller, and tells how the last
     /// one ended.
     pub async fn attempt_ended(&self) -> Attempt {
@@ -316,7 +346,7 @@ impl<'l, T: Transport, L: Links, R: ReportHandler, const BUFFER: usize> Mux<'l, 
     }
 
     /// Marks the controller failed, and ends all links.
-    fn fail(&self, failure: Failure) {
+    pub(crate) fn fail(&self, failure: Failure) {
         self.state.borrow_mut().fail(failure);
         self.links.close_all(Reason::ControllerFailed);
     }
@@ -344,7 +374,7 @@ impl<'l, T: Transport, L: Links, R: ReportHandler, const BUFFER: usize> Mux<'l, 
         #[cfg(feature = "security")]
         self.keep_pace().await;
         loop {
-            let passed = HOLDS.then(|| self.state.borrow_mut().passed(self.links));
+            let passed = CARRIES_ACL.then(|| self.state.borrow_mut().passed(self.links));
             if let (Some(packet), Some(place)) = (passed.flatten(), buffer.first_chunk_mut()) {
                 #[cfg(feature = "security")]
                 self.tells(PacketKind::AclData, &packet);
@@ -425,7 +455,7 @@ impl<'l, T: Transport, L: Links, R: ReportHandler, const BUFFER: usize> Mux<'l, 
         if head.len() > BUFFER {
             return Err(MuxError::Decode(ReadHciError::BufferTooSmall));
         }
-        let is_data = kind == PacketKind::AclData;
+        let is_data = CARRIES_ACL && kind == PacketKind::AclData;
         if cfg!(feature = "security") && is_data && head.begins_security() {
             let mut prefix = SecurityPrefix::default();
             packet.emit(&mut prefix);

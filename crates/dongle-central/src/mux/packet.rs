@@ -93,9 +93,11 @@ impl<P: PacketToController> Emit for P {
     }
 }
 
-/// A command that bt-hci does not have, written out.
+/// A packet that is written out.
+#[cfg(test)]
 pub(crate) struct Written<'a>(pub(crate) &'a [u8]);
 
+#[cfg(test)]
 impl Emit for Written<'_> {
     fn emit(&self, sink: &mut Sink) {
         let Ok(()) = sink.write_all(self.0);
@@ -194,11 +196,6 @@ impl Head {
     /// The opcode of a command.
     pub(super) fn opcode(&self) -> u16 {
         u16::from_le_bytes([self.bytes[0], self.bytes[1]])
-    }
-
-    /// Whether a command turns scanning off: LE Set Scan Enable, LE Set Extended Scan Enable.
-    pub(super) fn turns_scan_off(&self) -> bool {
-        matches!(self.opcode(), 0x200C | 0x2042) && self.bytes[3] == 0
     }
 
     /// The length of the whole packet.

@@ -15,6 +15,10 @@ const CID_SIGNALLING: u16 = 0x0005;
 const UPDATE_REQUEST: u8 = 0x12;
 const UPDATE_RESPONSE: u8 = 0x13;
 
+/// Command Reject, and Flow Control Credit Indication (4.1 and 4.24).
+const COMMAND_REJECT: u8 = 0x01;
+const FLOW_CONTROL_CREDIT: u8 = 0x16;
+
 /// Bytes of an answer with its L2CAP header.
 pub const ANSWER: usize = L2CAP_HEADER + 6;
 
@@ -98,6 +102,18 @@ pub fn answer(identifier: u8, accepted: bool) -> [u8; ANSWER] {
     [6, 0, c0, c1, UPDATE_RESPONSE, identifier, 2, 0, result, 0]
 }
 
+/// That the command in the first packet of a frame on the signalling channel is not understood (4.1),
+/// L2CAP header first, unless it is an answer itself.
+pub fn reject(data: &[u8]) -> Option<[u8; ANSWER]> {
+    let &[_, _, c0, c1, code, identifier @ 1..=u8::MAX, ..] = data else {
+        return None;
+    };
+    // Responses, and Flow Control Credit Indication.
+    let is_answer =
+        matches!(code, 0x18 | 0x1A | FLOW_CONTROL_CREDIT) || code < 0x16 && code & 1 == 1;
+    (!is_answer).then_some([6, 0, c0, c1, COMMAND_REJECT, identifier, 2, 0, 0, 0])
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -131,5 +147,18 @@ mod tests {
     fn an_answer_carries_the_identifier_of_its_request() {
         assert_eq!(answer(7, true), [6, 0, 5, 0, 0x13, 7, 2, 0, 0, 0]);
         assert_eq!(answer(9, false), [6, 0, 5, 0, 0x13, 9, 2, 0, 1, 0]);
+    }
+
+    #[test]
+    fn what_is_not_understood_is_rejected_unless_it_is_an_answer() {
+        for request in [0x06, 0x0A, 0x12, 0x14, 0x17, 0x19, 0x7F] {
+            let frame = [4, 0, 5, 0, request, 7, 0, 0];
+            assert_eq!(reject(&frame), Some([6, 0, 5, 0, 1, 7, 2, 0, 0, 0]));
+        }
+        for answer in [0x01, 0x07, 0x13, 0x15, 0x16, 0x18, 0x1A] {
+            assert_eq!(reject(&[4, 0, 5, 0, answer, 7, 0, 0]), None);
+        }
+        assert_eq!(reject(&[4, 0, 5, 0, 0x14, 0, 0, 0]), None, "no identifier");
+        assert_eq!(reject(&[1, 0, 5, 0, 0x14]), None);
     }
 }

@@ -15,6 +15,7 @@ use embassy_sync::blocking_mutex::raw::NoopRawMutex;
 use embassy_time::{Duration, Instant};
 use embedded_io::Write as _;
 
+use super::CARRIES_ACL;
 use super::packet::Head;
 use super::report::Report;
 use super::state::{Attempt, Failure, Inbound, Lull, MuxState};

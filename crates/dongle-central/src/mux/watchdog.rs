@@ -2,14 +2,13 @@
 
 use embassy_time::{Duration, Instant};
 
+use super::events::is_create_connection;
+
 /// How long a controller may take to answer a command.
 pub const COMMAND_TIMEOUT: Duration = Duration::from_secs(2);
 /// Who looks this much later than it was due was kept from it, as by the arithmetic of a pairing on a small
 /// processor, or by other programs: so may have been whoever brings the answer.
 const LATE: Duration = Duration::from_millis(100);
-/// Host Number Of Completed Packets, which no event answers (Core Vol 4 Part E, 7.3.40).
-pub(super) const HOST_NUMBER_OF_COMPLETED_PACKETS: u16 = 0x0C35;
-
 /// Whether a link can do without a command's answer: LE Set PHY, Read Remote Version Information. There are
 /// controllers that claim to know these and never answer.
 pub fn is_dispensable(opcode: u16) -> bool {
@@ -58,13 +57,11 @@ impl Watchdog {
 
     /// A command goes out.
     pub fn sent(&mut self, opcode: u16, now: Instant) {
-        if opcode != HOST_NUMBER_OF_COMPLETED_PACKETS {
-            *self = Self {
-                waiting: Some(opcode),
-                due: now + COMMAND_TIMEOUT,
-                patience: Patience::Whole,
-            };
-        }
+        *self = Self {
+            waiting: Some(opcode),
+            due: now + COMMAND_TIMEOUT,
+            patience: Patience::Whole,
+        };
     }
 
     /// A command was answered.
@@ -82,6 +79,11 @@ impl Watchdog {
     /// Whether this command is.
     pub fn waits_for(&self, opcode: u16) -> bool {
         self.waiting == Some(opcode)
+    }
+
+    /// Whether an attempt to connect is.
+    pub fn waits_for_connection(&self) -> bool {
+        self.waiting.is_some_and(is_create_connection)
     }
 
     /// When the next answer is overdue: [`Instant::MAX`] if none is to come.

@@ -3,6 +3,7 @@
 
 #![allow(clippy::unwrap_used, clippy::panic)]
 
+#[cfg(any(feature = "channels", feature = "security"))]
 #[path = "../../benches/host/pool.rs"]
 mod pool;
 mod world;
@@ -11,8 +12,8 @@ use std::pin::pin;
 use std::task::Poll;
 
 use bt_hci::transport::PacketKind;
-use dongle_central::central::{ConnectConfig, ScanConfig};
-use dongle_central::links::{Links as _, Reason};
+use dongle_central::central::{ConnectConfig, Error, ScanConfig};
+use dongle_central::links::{Address, Links as _, Reason};
 use embassy_time::{Duration, Instant};
 
 use world::{World, peer, world};
@@ -31,10 +32,12 @@ const READ_LOCAL_FEATURES: u16 = 0x2003;
 const SET_RANDOM_ADDRESS: u16 = 0x2005;
 const SET_SCAN_ENABLE: u16 = 0x200C;
 const CREATE_CONNECTION: u16 = 0x200D;
+const CREATE_CONNECTION_CANCEL: u16 = 0x200E;
 const CONNECTION_UPDATE: u16 = 0x2013;
 const PARAMETER_REQUEST_REPLY: u16 = 0x2020;
 
-/// An error code (Core Vol 1 Part F, 2.9).
+/// Error codes (Core Vol 1 Part F, 2.2 and 2.9).
+const UNKNOWN_CONNECTION: u8 = 0x02;
 const CONNECTION_LIMIT_EXCEEDED: u8 = 0x09;
 
 impl World<'_> {
@@ -122,6 +125,37 @@ fn a_connection_whose_caller_went_away_is_disconnected() {
         world.controller.take();
         // It is the faster one.
         world.controller.connect(0);
+        world.settle();
+        assert!(world.controller.commands().contains(&DISCONNECT));
+    });
+}
+
+#[test]
+fn an_attempt_whose_caller_went_away_is_cancelled_before_anything_else_begins() {
+    world(|world, central| {
+        world.controller.peer_is_away.set(true);
+        let _scan = world.run(central.scan(ScanConfig::default())).unwrap();
+        {
+            let config = ConnectConfig::default();
+            let mut connecting = pin!(central.connect(peer(), &config, None));
+            assert!(world.turn(connecting.as_mut()).is_pending());
+            world.controller.take();
+        }
+        world.settle();
+        assert_eq!(world.controller.commands(), [CREATE_CONNECTION_CANCEL]);
+        world.controller.connect(UNKNOWN_CONNECTION);
+        world.settle();
+        assert_eq!(world.scans(), [true], "the scan goes on");
+    });
+}
+
+#[test]
+fn a_connection_to_another_peer_than_was_asked_for_is_disconnected() {
+    world(|world, central| {
+        let (config, peers) = (ConnectConfig::default(), [Address::random([9; 6])]);
+        let never = std::future::pending();
+        let connected = world.run(central.connect_first(&peers, &config, never));
+        assert!(matches!(connected, Err(Error::Hci(0x3E))), "{connected:?}");
         world.settle();
         assert!(world.controller.commands().contains(&DISCONNECT));
     });

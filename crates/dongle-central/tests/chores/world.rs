@@ -9,18 +9,22 @@ use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
 
 use bt_hci::transport::{PacketKind, PacketToController, PacketToHost, Transport};
-use dongle_central::central::{self, Central};
+use dongle_central::central::Central;
+#[cfg(not(any(feature = "channels", feature = "security")))]
+use dongle_central::central::NoPool as Pool;
 use dongle_central::links::{Address, StaticLinks};
 use dongle_central::mux::Mux;
 use embassy_futures::select::{Either, select};
 use embassy_sync::blocking_mutex::raw::NoopRawMutex;
 use embedded_io::ErrorKind;
-use trouble_host::HostResources;
 
+#[cfg(any(feature = "channels", feature = "security"))]
 use crate::pool::Pool;
 
 /// The handle of the one connection.
 const CONNECTION: u16 = 0x0040;
+/// Our own address.
+const OURS: [u8; 6] = [6, 5, 4, 3, 2, 0xC1];
 /// The peer's address.
 const PEER: [u8; 6] = [1, 2, 3, 4, 5, 0xC6];
 /// Longest that time may take to wake the host.
@@ -53,11 +57,24 @@ pub fn world_beside(
 ) {
     let (controller, links) = (Controller::default(), Places::new());
     let mux: Mux<'_, _, Places> = Mux::new(&controller, &links, ());
-    let mut resources = HostResources::<Pool, 1, 2>::new();
-    let stack = trouble_host::new(central::Controller::new(&mux), &mut resources)
-        .set_random_address(Address::random([6, 5, 4, 3, 2, 0xC1]))
-        .build();
-    let central = Central::new(&mux, &stack);
+    // With trouble-host, where there may be one.
+    #[cfg(any(feature = "channels", feature = "security"))]
+    let mut resources = trouble_host::HostResources::<Pool, 1, 2>::new();
+    #[cfg(any(feature = "channels", feature = "security"))]
+    let stack = {
+        let controller = dongle_central::central::Controller::new(&mux);
+        trouble_host::new(controller, &mut resources)
+            .set_random_address(Address::random(OURS))
+            .build()
+    };
+    #[cfg(any(feature = "channels", feature = "security"))]
+    let central = Central::with_host(&mux, &stack);
+    #[cfg(not(any(feature = "channels", feature = "security")))]
+    let central = {
+        let central = Central::new(&mux);
+        central.set_random_address(OURS);
+        central
+    };
     let host = pin!(async {
         match select(beside(&central), central.run()).await {
             Either::First(()) => panic!("what runs beside the host ended"),

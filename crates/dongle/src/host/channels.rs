@@ -89,8 +89,8 @@ impl<'c, 's, 'a> Host<'c, 's, 'a> {
     ) -> Result<(L2capChannel<'s, HeapPool>, Option<u16>), Error> {
         // One after another, to know which is which.
         let _turn = turn_on(&self.opening, id).await;
-        let stack = self.central.stack();
-        let created = L2capChannel::create(stack, connection.host(), spsm, config).await;
+        let host = connection.host().ok_or(Error::ChannelClosed)?;
+        let created = L2capChannel::create(self.stack, host, spsm, config).await;
         let channel = created.map_err(explain)?;
         Ok((channel, self.central.keep_channel(id)))
     }
@@ -106,8 +106,9 @@ impl<'c, 's, 'a> Host<'c, 's, 'a> {
             return Err(Error::InvalidParameter("one wait for a channel at a time"));
         }
         let _listening = Listening(self, id);
-        let stack = self.central.stack();
-        let listener = L2capChannel::listen(stack, connection.host());
+        let stack = self.stack;
+        let host = connection.host().ok_or(Error::ChannelClosed)?;
+        let listener = L2capChannel::listen(stack, host);
         let ended = async { Err(Error::Disconnected(connection.disconnected().await)) };
         let accepted = async {
             loop {
@@ -133,7 +134,7 @@ impl<'c, 's, 'a> Host<'c, 's, 'a> {
         mut reader: L2capChannelReader<'s, HeapPool>,
         ends: HostEnds,
     ) {
-        let (stack, id) = (self.central.stack(), connection.id());
+        let (stack, id) = (self.stack, connection.id());
         let HostEnds {
             mut outgoing,
             mut incoming,

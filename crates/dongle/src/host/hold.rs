@@ -106,7 +106,7 @@ impl<'c, 's, 'a> Host<'c, 's, 'a> {
                 links.release(id);
             }
         } else {
-            connection.host().disconnect();
+            connection.begin_to_disconnect();
             connecting::closed(self.central, id, &self.deadlines).await;
             links.release(id);
         }

@@ -91,7 +91,11 @@ impl<'c, 's, 'a> Host<'c, 's, 'a> {
                 self.tell(reply, result).await;
             }
             Query::Secure(request) => self.secure(request).await,
-            Query::LocalOob(reply) => _ = reply.send(self.central.local_oob()),
+            Query::LocalOob(reply) => {
+                if let Some(data) = self.central.local_oob() {
+                    let _ = reply.send(data);
+                }
+            }
             Query::Channel(request) => self.channel(request).await,
             Query::Version(id, reply) => {
                 self.tell(reply, self.version(id).await).await;

@@ -20,7 +20,7 @@ use std::task::{Context, Poll};
 use std::thread;
 
 use bt_hci::param::DisconnectReason;
-use dongle_central::central::{Central, Controller, ControllerInfo};
+use dongle_central::central::{Central, Controller, ControllerInfo, HostStack};
 use dongle_central::links::LinkId;
 use dongle_central::mux::Mux;
 use dongle_central::security::Privacy;
@@ -59,6 +59,8 @@ const BUFFER: usize = 1100;
 
 type HostMux<'l> = Mux<'l, HciChannel, SharedLinks, Scanning, BUFFER>;
 type HostCentral<'s, 'a> = Central<'s, 'a, HciChannel, SharedLinks, HeapPool, Scanning, BUFFER>;
+
+type TroubleHost<'a> = HostStack<'a, HciChannel, SharedLinks, HeapPool, Scanning, BUFFER>;
 
 /// What the handles ask of the host thread.
 pub(crate) enum Command {
@@ -166,12 +168,13 @@ fn run(
         stack = stack.register_l2cap_spsm(spsm);
     }
     let stack = stack.build();
-    let central = Central::new(&mux, &stack);
+    let central = Central::with_host(&mux, &stack);
     let privacy = privacy.zip(shared.security.privacy);
     let renewed =
         privacy.map(|(privacy, interval)| central.go_private(privacy, for_host(interval)));
     let host = Host {
         central: &central,
+        stack: &stack,
         scanning,
         security: &shared.security,
         listening: RefCell::default(),
@@ -227,6 +230,7 @@ async fn turn_on(turns: &Turns, id: LinkId) -> Option<MutexGuard<'_, ()>> {
 /// The handles' side of the host thread.
 struct Host<'c, 's, 'a> {
     central: &'c HostCentral<'s, 'a>,
+    stack: &'s TroubleHost<'a>,
     scanning: &'c Scanning,
     security: &'c SecurityContext,
     /// The connections that wait for a channel.

@@ -10,6 +10,8 @@
 #[cfg(feature = "security")]
 mod bonds;
 mod finder;
+#[cfg(feature = "security")]
+mod secure;
 mod sensor;
 mod sizes;
 
@@ -17,28 +19,24 @@ use core::sync::atomic::{AtomicUsize, Ordering};
 
 use board::hci::{self, HciTransport};
 use board::println;
-use dongle_central::central::{Central, Controller, HostStack};
-use dongle_central::links::Address;
+use dongle_central::central::Central;
 use dongle_central::mux::Mux;
 use embassy_executor::Spawner;
 use static_cell::{ConstStaticCell, StaticCell};
-use trouble_host::HostResources;
-use trouble_host::prelude::DefaultPacketPool;
 
 use finder::Finder;
-use sizes::{ADVERTISING_SETS, CHANNELS, CONNECTIONS, HOST_BONDS, Links, PACKET};
+use sizes::{CONNECTIONS, Links, PACKET};
+
+#[cfg(feature = "security")]
+use secure::Pool;
+#[cfg(not(feature = "security"))]
+use dongle_central::central::NoPool as Pool;
 
 type HeartMux = Mux<'static, HciTransport, Links, Finder, PACKET>;
-type HeartStack = HostStack<'static, HciTransport, Links, DefaultPacketPool, Finder, PACKET>;
-type HeartCentral =
-    Central<'static, 'static, HciTransport, Links, DefaultPacketPool, Finder, PACKET>;
-type Resources =
-    HostResources<DefaultPacketPool, CONNECTIONS, CHANNELS, ADVERTISING_SETS, HOST_BONDS>;
+type HeartCentral = Central<'static, 'static, HciTransport, Links, Pool, Finder, PACKET>;
 
 static LINKS: ConstStaticCell<Links> = ConstStaticCell::new(Links::new());
 static MUX: StaticCell<HeartMux> = StaticCell::new();
-static RESOURCES: StaticCell<Resources> = StaticCell::new();
-static STACK: StaticCell<HeartStack> = StaticCell::new();
 static CENTRAL: StaticCell<HeartCentral> = StaticCell::new();
 
 /// Sensors that have been followed to the end.
@@ -61,17 +59,19 @@ async fn main(spawner: Spawner) {
     board::exit(false)
 }
 
-/// Puts everything in its place. Not in `main`, whose frame lies below whatever runs later:
-/// trouble-host's resources come about on the stack.
+/// Puts everything in its place. Not in `main`, whose frame lies below whatever runs later.
 #[inline(never)]
 fn set_up() -> &'static HeartCentral {
     let mux: &HeartMux = MUX.init(Mux::new(hci::open(), LINKS.take(), Finder::new()));
-    let resources = RESOURCES.init_with(Resources::new);
-    let stack = trouble_host::new(Controller::new(mux), resources)
-        .set_random_address(Address::random(ADDRESS))
-        .build();
-    let stack: &HeartStack = STACK.init(stack);
-    CENTRAL.init(Central::new(mux, stack))
+    #[cfg(feature = "security")]
+    let central = Central::with_host(mux, secure::host(mux));
+    #[cfg(not(feature = "security"))]
+    let central = {
+        let central = Central::new(mux);
+        central.set_random_address(ADDRESS);
+        central
+    };
+    CENTRAL.init(central)
 }
 
 /// Follows one sensor. The last that is done ends the program.

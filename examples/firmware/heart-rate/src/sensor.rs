@@ -62,7 +62,7 @@ type Connection<'c> = dongle_central::central::Connection<
     'static,
     board::hci::HciTransport,
     Links,
-    trouble_host::prelude::DefaultPacketPool,
+    crate::Pool,
     crate::Finder,
     { crate::sizes::PACKET },
 >;

@@ -10,8 +10,8 @@ use bt_hci::transport::Transport;
 use embassy_time::{Duration, Instant};
 use trouble_host::PacketPool;
 
-use super::{Central, Connection};
-use crate::links::{Link, LinkId, LinkInfo, LinkPhase, Links, Reason};
+use super::{Central, Connection, Error};
+use crate::links::{LinkId, LinkInfo, LinkPhase, Links, Reason};
 use crate::mux::ReportHandler;
 use crate::security::{
     Agent, Bond, BondStore, Key, OobData, Requirements, Security, SecurityError,
@@ -38,26 +38,23 @@ where
     P: PacketPool,
     R: ReportHandler,
 {
-    /// Another handle of a connection, while it is up.
+    /// Another handle of a connection, while it is up. Dropped, it disconnects nothing.
     pub fn connection(&self, id: LinkId) -> Option<Connection<'_, 's, 'a, T, L, P, R, BUFFER>> {
-        let open = |link: &mut Link<'_>| {
-            (link.info.phase() == LinkPhase::Open).then_some(link.info.handle)
-        };
-        let handle = self.mux.links().with_link(id, open).flatten()?;
-        let host = self
-            .stack
-            .connections()
-            .find(|c| c.handle().raw() == handle)?;
-        Some(Connection::new(self, host, id))
+        let mut connection = self.handle_to(id)?;
+        if let Some(stack) = self.stack() {
+            connection.host = stack.get_connected_handle(ConnHandle::new(connection.handle()));
+        }
+        Some(connection)
     }
 
-    /// Our data for a pairing out of band, to go to the peer by another way.
-    pub fn local_oob(&self) -> OobData {
-        let data = self.stack.get_local_oob_data();
-        OobData {
+    /// Our data for a pairing out of band, to go to the peer by another way; none without trouble-host,
+    /// which pairs.
+    pub fn local_oob(&self) -> Option<OobData> {
+        let data = self.stack()?.get_local_oob_data();
+        Some(OobData {
             random: Key::new(data.random),
             confirm: Key::new(data.confirm),
-        }
+        })
     }
 }
 
@@ -118,10 +115,12 @@ where
     /// controller tells of no end for 41 s; the link is ended then.
     pub async fn encrypt(&self, bond: &Bond) -> Result<Security, SecurityError> {
         let before = self.changes()?;
-        let handle = ConnHandle::new(self.host.handle().raw());
+        let handle = ConnHandle::new(self.handle());
         let command = LeEnableEncryption::new(handle, bond.rand, bond.ediv, *bond.ltk.reveal());
-        if self.central.tell(&command).await.is_err() {
-            return Err(self.ended().unwrap_or(SecurityError::Host));
+        match self.central.tell(&command).await {
+            // A refusal is a change of the encryption that has failed.
+            Ok(()) | Err(Error::Hci(_)) => {}
+            Err(_) => return Err(self.ended().unwrap_or(SecurityError::Host)),
         }
         let until = Instant::now() + ENCRYPTION;
         match self.encryption_changed(before, until).await {
@@ -135,7 +134,7 @@ where
             }
             Err(e) => {
                 // What comes later must not be taken for another attempt's.
-                self.host.disconnect();
+                self.begin_to_disconnect();
                 Err(e)
             }
         }

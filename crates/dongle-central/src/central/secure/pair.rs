@@ -34,9 +34,11 @@ where
         wanted: &Requirements,
         agent: &A,
     ) -> Result<Option<Bond>, SecurityError> {
+        let (Some(host), Some(stack)) = (self.host(), self.central.stack()) else {
+            return Err(SecurityError::Host);
+        };
         let mut turn = self.turn().await?;
-        if self
-            .host
+        if host
             .security_level()
             .is_ok_and(|level| level != SecurityLevel::NoEncryption)
         {
@@ -51,12 +53,11 @@ where
         if !self.with_info(|info| info.guard.open(*wanted))? {
             return Err(SecurityError::Timeout);
         }
-        self.central.stack.set_io_capabilities(agent.capabilities());
-        let begun = self
-            .host
+        stack.set_io_capabilities(agent.capabilities());
+        let begun = host
             .set_bondable(wanted.bond)
-            .and_then(|()| self.host.set_oob_available(agent.has_out_of_band()))
-            .and_then(|()| self.host.request_security());
+            .and_then(|()| host.set_oob_available(agent.has_out_of_band()))
+            .and_then(|()| host.request_security());
         match begun {
             Ok(()) => turn.begun = true,
             // One that was not answered in time, on another connection, has not ended there yet.
@@ -107,23 +108,26 @@ where
     /// Asks the agent, and gives trouble-host the answer, or tells why there is none. Each question
     /// with what its answer leads to, so that what an agent never says is not linked.
     async fn ask<A: Agent>(&self, agent: &A, question: Question) -> Result<(), PairingFailure> {
+        let Some(host) = self.host() else {
+            return Ok(());
+        };
         let done = match question {
             Question::Display(passkey) => {
                 agent.display(passkey).await;
                 Ok(())
             }
             Question::Compare(passkey) => match agent.compare(passkey).await {
-                true => self.host.pass_key_confirm(),
+                true => host.pass_key_confirm(),
                 false => return Err(PairingFailure::NUMERIC_COMPARISON_FAILED),
             },
             Question::Enter => match agent.enter().await {
-                Some(passkey) => self.host.pass_key_input(passkey.number()),
+                Some(passkey) => host.pass_key_input(passkey.number()),
                 None => return Err(PairingFailure::PASSKEY_ENTRY_FAILED),
             },
             Question::OutOfBand => match agent.out_of_band().await {
                 Some(data) if self.authenticates(&data) => {
                     let (local, peer) = for_host(data);
-                    self.host.provide_oob_data(local, peer)
+                    host.provide_oob_data(local, peer)
                 }
                 _ => return Err(PairingFailure::OOB_NOT_AVAILABLE),
             },
@@ -151,8 +155,7 @@ where
     pub(super) fn give_up(&self, why: PairingFailure) {
         // Without a link there is nothing left to end.
         if let Ok(failed) = self.with_info(|info| info.guard.give_up(why)) {
-            let handle = self.host.handle().raw();
-            self.central.mux.end_pairing(handle, &failed);
+            self.central.mux.end_pairing(self.handle(), &failed);
         }
     }
 
@@ -254,7 +257,9 @@ where
     /// trouble-host keeps no bonds: they are in the store. What it would keep of a pairing that
     /// failed late, it would encrypt the next one with.
     fn forget_at_host(&self) {
-        let stack = self.central.stack;
+        let Some(stack) = self.central.stack() else {
+            return;
+        };
         let first = || stack.with_bond_information(|all| all.first().map(|bond| bond.identity));
         while let Some(identity) = first()
             && stack.remove_bond_information(identity).is_ok()

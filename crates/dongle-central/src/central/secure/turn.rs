@@ -64,7 +64,7 @@ where
         let until = Instant::now() + PATIENCE;
         self.look_until(|pairing| {
             if pairing.handle.is_none() {
-                pairing.handle = Some(self.host.handle().raw());
+                pairing.handle = Some(self.handle());
                 pairing.steps.clear();
                 return Some(Ok(()));
             }

@@ -234,7 +234,7 @@ impl MuxState {
         for known in &mut self.links {
             if matches!(known.ending, Ending::By(due) if due <= now) {
                 known.ending = Ending::Overdue;
-                let _ = self.doomed.push(known.id);
+                let _ = self.doomed.push(known.handle);
                 self.news.tell();
             }
         }

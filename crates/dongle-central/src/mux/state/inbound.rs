@@ -9,7 +9,7 @@ use crate::mux::events::{self, Event, LAST_HANDLE, code, judge};
 use crate::mux::reassembly::{Reassembly, Step};
 use crate::mux::report::ReportHandler;
 use crate::mux::request;
-use crate::mux::sdus::{self, CLOSING};
+use crate::mux::sdus::{self, CID_SIGNALLING, CLOSING};
 use crate::mux::watchdog::COMMAND_TIMEOUT;
 use crate::security::{CID_SMP, Security, Verdict};
 #[cfg(feature = "security")]
@@ -179,13 +179,19 @@ impl MuxState {
                     self.ask(request);
                     Inbound::Taken
                 }
-                None => {
+                None if self.has_host() => {
                     if let Some((_, frame)) = packet.split_first_chunk_mut::<4>()
                         && first
                     {
                         links.with_link(id, |link| link.info.sdus.correct(frame));
                     }
                     Inbound::ForHost(packet.len())
+                }
+                None => {
+                    if first && channel(data) == Some(CID_SIGNALLING) {
+                        self.reject(handle, data);
+                    }
+                    Inbound::Taken
                 }
             },
             Step::More => Inbound::Taken,
@@ -194,6 +200,15 @@ impl MuxState {
                 self.counters.att_received = self.counters.att_received.wrapping_add(1);
                 Inbound::Taken
             }
+        }
+    }
+
+    /// Tells a peer that its command is not understood, unless it has been told so just now.
+    fn reject(&mut self, handle: u16, data: &[u8]) {
+        if let Some(frame) = request::reject(data)
+            && !self.answers.iter().any(|(h, _)| *h == handle)
+        {
+            self.queue_answer(handle, frame);
         }
     }
 
@@ -254,14 +269,25 @@ impl MuxState {
         if let Some(Event::Connected { handle, .. }) = judgement.event
             && let Some(id) = self.link(handle)
         {
-            // The one before has ended unheard of: neither is of use.
+            // The one before has ended unheard of, or never was: neither is of use.
             links.close(id, Reason::Unknown);
             self.doom(id);
+            if let Some(known) = self.links.iter_mut().find(|known| known.id == id) {
+                known.is_two = true;
+            }
             events::refuse_connection(packet);
             let status = events::UNSPECIFIED;
             judgement.event = Some(Event::NotConnected { status });
         }
+        // We never advertise: whatever the role, it is as we asked.
+        if let (Some(Event::Connected { .. }), Some(role)) = (&judgement.event, packet.get_mut(6)) {
+            *role = 0;
+        }
         let mut pass = judgement.pass;
+        if let Some(Event::NotConnected { .. }) = judgement.event {
+            // Of an attempt that trouble-host has not made.
+            pass = false;
+        }
         match judgement.event {
             Some(Event::Encryption { handle, status, on }) => {
                 // What trouble-host does not wait for, it would fail on.
@@ -278,17 +304,6 @@ impl MuxState {
         }
         match packet.first() {
             Some(&code::NUMBER_OF_COMPLETED_PACKETS) => self.completed(packet),
-            Some(&(code::COMMAND_COMPLETE | code::COMMAND_STATUS)) => {
-                events::soften(packet, self.scan_turned_off);
-                Inbound::ForHost(packet.len())
-            }
-            Some(&code::ENCRYPTION_CHANGE_V2) => {
-                // trouble-host asks for version 2 and understands version 1: that without key size.
-                for (to, from) in packet.iter_mut().zip([code::ENCRYPTION_CHANGE_V1, 4]) {
-                    *to = from;
-                }
-                Inbound::ForHost(6)
-            }
             _ => Inbound::ForHost(packet.len()),
         }
     }
@@ -330,6 +345,12 @@ impl MuxState {
                     status if events::is_create_connection(opcode) => {
                         self.end_attempt(Attempt::Failed(status));
                     }
+                    // There is nothing to be cancelled, and of its end nothing was heard.
+                    events::COMMAND_DISALLOWED
+                        if opcode == events::CREATE_CONNECTION_CANCEL && self.is_connecting() =>
+                    {
+                        self.end_attempt(Attempt::Failed(events::UNKNOWN_CONNECTION));
+                    }
                     status if opcode == events::ENABLE_ENCRYPTION => {
                         if let Some(handle) = self.encrypting.take() {
                             let _awaited = self.encryption(handle, status, false, links);
@@ -366,17 +387,25 @@ impl MuxState {
                     // As many places as there can be links.
                     Some(id) => {
                         let ending = Ending::Unasked;
-                        _ = self.links.push(Known { handle, id, ending });
+                        _ = self.links.push(Known {
+                            handle,
+                            id,
+                            ending,
+                            is_two: false,
+                        });
                         let longest = self.longest_pdu;
                         links.with_link(id, |link| link.bearer.bound(longest));
                         self.end_attempt(Attempt::Connected(id));
                     }
                     None => {
                         warn!("no room for the bearer of connection 0x{:04X}", handle);
+                        self.disconnect(handle);
                         self.end_attempt(Attempt::Failed(CONNECTION_LIMIT_EXCEEDED));
                     }
                 }
             }
+            // Before an attempt has begun, it is another one that was cancelled.
+            Event::NotConnected { .. } if self.watchdog.waits_for_connection() => {}
             Event::NotConnected { status } => self.end_attempt(Attempt::Failed(status)),
             Event::RemoteFeatures { handle, features } => {
                 if let Some(id) = self.link(handle) {
@@ -443,7 +472,7 @@ impl MuxState {
         if known.ending == Ending::Overdue {
             links.close(known.id, Reason::EndNotTold);
         } else if status != events::UNKNOWN_CONNECTION {
-            if known.ending == Ending::Unasked {
+            if matches!(known.ending, Ending::Unasked | Ending::Asked) {
                 let timeout = links.with_link(known.id, |l| l.info.parameters.supervision_timeout);
                 let timeout = timeout.unwrap_or_default().min(LONGEST_SUPERVISION);
                 known.ending = Ending::By(asked + timeout + COMMAND_TIMEOUT);
@@ -464,19 +493,20 @@ impl MuxState {
             .map(|known| known.id)
     }
 
-    /// The handle of a connection that has not ended in the controller.
-    pub fn handle_of(&self, id: LinkId) -> Option<u16> {
-        let of = |known: &Known| (known.id == id).then_some(known.handle);
-        self.links.iter().find_map(of)
-    }
-
     /// A connection is over, and all that was kept for it.
     fn forget(&mut self, handle: u16, reason: Reason, links: &impl Links) {
         self.turns.disconnected(handle);
         if let Some(id) = self.link(handle) {
             links.close(id, reason);
         }
+        let two = |known: &Known| known.handle == handle && known.is_two;
+        let is_two = self.links.iter().any(two);
         self.links.retain(|known| known.handle != handle);
+        self.doomed.retain(|doomed| *doomed != handle);
+        if is_two {
+            // It may have been the end of the first.
+            self.disconnect(handle);
+        }
     }
 
     /// Number Of Completed Packets: rewritten so that trouble-host only hears of its own.

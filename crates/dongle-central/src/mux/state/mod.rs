@@ -3,7 +3,7 @@
 mod failure;
 mod inbound;
 
-use core::task::{Context, Poll, Waker};
+use core::task::Waker;
 
 use embassy_sync::waitqueue::{MultiWakerRegistration, WakerRegistration};
 use embassy_time::Instant;
@@ -13,6 +13,7 @@ use failure::StandIn;
 pub use failure::{Failure, Lull};
 pub use inbound::Inbound;
 
+use super::CARRIES_ACL;
 use super::events;
 use super::news::News;
 use super::packet::Head;
@@ -65,6 +66,8 @@ struct Known {
     handle: u16,
     id: LinkId,
     ending: Ending,
+    /// Whether its handle was given to another one, too.
+    is_two: bool,
 }
 
 /// Whether a connection is to end.
@@ -72,6 +75,8 @@ struct Known {
 enum Ending {
     /// Nobody has asked for it.
     Unasked,
+    /// The controller is being asked.
+    Asked,
     /// It is to be over by then, since the controller was asked.
     By(Instant),
     /// It was to be over by now. The controller is asked once more.
@@ -87,10 +92,15 @@ pub struct MuxState {
     failure: Option<Failure>,
     /// The line in which an assertion of the controller's has failed, if it has said so.
     asserted: Option<u16>,
-    doomed: Vec<LinkId, MAX_LINKS>,
+    /// Connections that are to be disconnected.
+    doomed: Vec<u16, REQUESTS>,
+    /// Whether the controller was given a random address for us to go by.
+    has_random_address: bool,
     requests: Deque<ParameterRequest, REQUESTS>,
     answers: Deque<(u16, [u8; ANSWER]), REQUESTS>,
     attempt: Attempt,
+    /// Whether that is to be cancelled already.
+    is_cancelled: bool,
     /// The connection that was asked to be encrypted last.
     encrypting: Option<u16>,
     /// The connection that was asked to be disconnected last, and when.
@@ -99,11 +109,11 @@ pub struct MuxState {
     passed: Deque<[u8; CLOSING], MAX_LINKS>,
     /// How many times something had to come from the controller for that.
     passes: u32,
-    /// Longest L2CAP frame that trouble-host has room for, in octets of payload.
+    /// Longest L2CAP frame that trouble-host has room for, in octets of payload; 0: there is no
+    /// trouble-host.
     longest_frame: u16,
     /// Longest ATT PDU that there is room for on its way out.
     longest_pdu: u16,
-    scan_turned_off: bool,
     /// The last command that was answered was Reset.
     was_reset: bool,
     counters: MuxCounters,
@@ -133,16 +143,17 @@ impl MuxState {
             failure: None,
             asserted: None,
             doomed: Vec::new(),
+            has_random_address: false,
             requests: Deque::new(),
             answers: Deque::new(),
             attempt: Attempt::Idle,
+            is_cancelled: false,
             encrypting: None,
             disconnecting: (0, Instant::MIN),
             passed: Deque::new(),
             passes: 0,
             longest_frame: u16::MAX,
             longest_pdu: u16::MAX,
-            scan_turned_off: false,
             was_reset: false,
             counters: MuxCounters {
                 received: 0,
@@ -172,17 +183,45 @@ impl MuxState {
         }
     }
 
-    /// A link whose bearer expired has to be disconnected.
+    /// A link has to be disconnected, unless it is already.
     pub fn doom(&mut self, link: LinkId) {
-        if !self.doomed.contains(&link) {
-            let _ = self.doomed.push(link);
+        if let Some(handle) = self.is_asked(|known| known.id == link) {
+            self.disconnect(handle);
         }
+    }
+
+    /// Notes that the controller is asked to end a connection; which, unless it was before.
+    fn is_asked(&mut self, which: impl Fn(&Known) -> bool) -> Option<u16> {
+        let stays = |known: &&mut Known| which(known) && known.ending == Ending::Unasked;
+        let known = self.links.iter_mut().find(stays)?;
+        known.ending = Ending::Asked;
+        Some(known.handle)
+    }
+
+    fn disconnect(&mut self, handle: u16) {
+        let _ = self.doomed.push(handle);
         self.news.tell();
     }
 
-    /// A link that has to be disconnected.
-    pub fn next_doomed(&mut self) -> Option<LinkId> {
+    /// A link that is being disconnected.
+    pub fn ending_link(&self) -> Option<LinkId> {
+        let ends = |known: &&Known| known.ending != Ending::Unasked;
+        self.links.iter().find(ends).map(|known| known.id)
+    }
+
+    /// A connection that is to be disconnected, once.
+    pub fn next_disconnection(&mut self) -> Option<u16> {
         self.doomed.pop()
+    }
+
+    /// Whether there is a trouble-host, for what is not the bearers'.
+    fn has_host(&self) -> bool {
+        CARRIES_ACL && self.longest_frame > 0
+    }
+
+    /// Whether the controller was given a random address for us to go by.
+    pub fn has_random_address(&self) -> bool {
+        self.has_random_address
     }
 
     /// Whether something has changed that the central role may have to act on; `reader` is woken
@@ -255,15 +294,14 @@ impl MuxState {
         }
     }
 
-    /// Waits until an attempt has come to a connection, and leaves it to be told.
-    pub fn poll_connected(&mut self, cx: &mut Context<'_>) -> Poll<LinkId> {
-        match self.attempt {
-            Attempt::Connected(id) => Poll::Ready(id),
-            _ => {
-                self.watch_attempt(cx.waker());
-                Poll::Pending
-            }
-        }
+    /// Whether an attempt to connect is under way in the controller.
+    pub fn is_connecting(&self) -> bool {
+        self.attempt == Attempt::Running
+    }
+
+    /// Whether an attempt is under way that was not to be cancelled before.
+    pub fn take_cancellation(&mut self) -> bool {
+        self.is_connecting() && !core::mem::replace(&mut self.is_cancelled, true)
     }
 
     /// Wakes `waker` when an attempt ends.
@@ -280,7 +318,8 @@ impl MuxState {
         self.news.tell();
     }
 
-    /// Tells the longest L2CAP frame that trouble-host has room for, in octets of payload.
+    /// Tells the longest L2CAP frame that trouble-host has room for, in octets of payload; 0: there is no
+    /// trouble-host.
     pub fn set_longest_frame(&mut self, octets: u16) {
         self.longest_frame = octets;
     }
@@ -306,16 +345,18 @@ impl MuxState {
 
     /// A command goes to the controller.
     pub(super) fn command_sent(&mut self, head: &Head, now: Instant) {
-        self.scan_turned_off = head.turns_scan_off();
         if events::is_create_connection(head.opcode()) {
-            self.attempt = Attempt::Running;
+            self.end_attempt(Attempt::Running);
+            self.is_cancelled = false;
         }
         if head.opcode() == events::ENABLE_ENCRYPTION {
             self.encrypting = Some(head.connection());
         }
         if head.opcode() == events::DISCONNECT {
             self.disconnecting = (head.connection(), now);
+            self.is_asked(|known| known.handle == head.connection());
         }
+        self.has_random_address |= head.opcode() == events::SET_RANDOM_ADDRESS;
         self.watchdog.sent(head.opcode(), now);
         self.listen(now);
         self.turns.wake_pump();

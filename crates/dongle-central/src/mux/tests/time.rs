@@ -170,7 +170,7 @@ fn whatever_the_central_role_has_to_act_on_wakes_it() {
         assert_eq!(wakes.count() > 0, is_news, "{number}");
         assert_eq!(bench.state.take_news(Waker::noop()), is_news, "{number}");
     }
-    assert_eq!(bench.state.next_doomed(), Some(id));
+    assert_eq!(bench.state.next_disconnection(), Some(7));
     assert_eq!(bench.state.next_request().unwrap().identifier, Some(7));
     assert_eq!(bench.state.take_silence(), Some(Lull::Short));
 }

@@ -1,0 +1,36 @@
+//! A central without the features that take trouble-host: as in `host.rs`, and nothing of it is linked.
+
+use core::task::Context;
+
+use bt_hci::transport::Transport;
+use trouble_host::PacketPool;
+
+use super::{Central, Connection, Error};
+use crate::links::Links;
+use crate::mux::ReportHandler;
+
+impl<'s, 'a: 's, T, L, P, R, const BUFFER: usize> Central<'s, 'a, T, L, P, R, BUFFER>
+where
+    T: Transport,
+    T::Error: 'static,
+    L: Links,
+    P: PacketPool,
+    R: ReportHandler,
+{
+    pub(super) fn run_host(&self) -> impl Future<Output = Error<T::Error>> {
+        self.take_packets()
+    }
+
+    pub(super) async fn host_ready(&self) -> Result<(), Error<T::Error>> {
+        Ok(())
+    }
+
+    pub(super) async fn introduce(
+        &self,
+        _: &mut Connection<'_, 's, 'a, T, L, P, R, BUFFER>,
+    ) -> Result<bool, Error<T::Error>> {
+        Ok(true)
+    }
+
+    pub(super) fn serve_links(&self, _: &mut Context<'_>) {}
+}
