@@ -221,42 +221,33 @@ where
     ) -> Result<Connection<'_, 's, 'a, T, L, P, R, BUFFER>, Error<T::Error>> {
         loop {
             let extended = self.extended().await;
-            match self.attempt_by(extended, peers, config).await {
-                Err(Error::Hci(status))
-                    if self.gives_up_extended(extended, config.phys, status) => {}
-                result => return result,
+            if config.phys != Phys::OneM && !extended {
+                return Err(Error::Hci(UNSUPPORTED_FEATURE));
             }
-        }
-    }
-
-    async fn attempt_by(
-        &self,
-        extended: bool,
-        peers: &[Address],
-        config: &ConnectConfig,
-    ) -> Result<Connection<'_, 's, 'a, T, L, P, R, BUFFER>, Error<T::Error>> {
-        if config.phys != Phys::OneM && !extended {
-            return Err(Error::Hci(UNSUPPORTED_FEATURE));
-        }
-        let family = self.family(extended);
-        let several = if peers.len() > 1 { peers } else { &[] };
-        let commands = |number| match fill_accept_list(several, number) {
-            Err(0) => Some(family.create_connection(peers, config)),
-            filling => filling.ok(),
-        };
-        let cancel = || Command::new(&LeCreateConnCancel::new());
-        while let Err(e) = self.begin(&commands, &cancel).await {
-            self.end_orphan();
-            let ending = match e {
-                Error::Hci(CONNECTION_ALREADY_EXISTS) => self.mux.ending(),
-                _ => None,
+            let family = self.family(extended);
+            let several = if peers.len() > 1 { peers } else { &[] };
+            let commands = |number| match fill_accept_list(several, number) {
+                Err(0) => Some(family.create_connection(peers, config)),
+                filling => filling.ok(),
             };
-            // One that nobody has taken may be to the same peer.
-            let Some(id) = ending else { return Err(e) };
-            if let Either::Second(()) =
-                select(self.mux.links().closed(id), Timer::after(CANCEL_TIMEOUT)).await
-            {
-                return Err(e);
+            let cancel = || Command::new(&LeCreateConnCancel::new());
+            let Err(e) = self.begin(&commands, &cancel).await else {
+                break;
+            };
+            self.end_orphan();
+            match e {
+                Error::Hci(CONNECTION_ALREADY_EXISTS) => {
+                    // One that nobody has taken may be to the same peer.
+                    let Some(id) = self.mux.ending() else {
+                        return Err(e);
+                    };
+                    let ended = self.mux.links().closed(id);
+                    if let Either::Second(()) = select(ended, Timer::after(CANCEL_TIMEOUT)).await {
+                        return Err(e);
+                    }
+                }
+                Error::Hci(status) if self.gives_up_extended(extended, config.phys, status) => {}
+                e => return Err(e),
             }
         }
         let id = match self.mux.attempt_ended().await {
