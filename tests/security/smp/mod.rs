@@ -163,6 +163,9 @@ impl Peer {
         });
         self.frames.clear();
         self.partial.clear();
+        // A request for the key of the link that is over is not one for the next link's.
+        self.events
+            .retain(|event| matches!(event[..], [0x3E, _, 0x01 | 0x0A, ..]));
         reason
     }
 
