@@ -140,7 +140,6 @@ fn units(duration: Duration, micros: u32) -> [u8; 2] {
 
 #[cfg(test)]
 mod tests {
-    use bt_hci::cmd::Cmd;
     use bt_hci::cmd::le::{
         LeAddDeviceToFilterAcceptList, LeClearFilterAcceptList, LeCreateConn, LeExtCreateConn,
         LeSetExtScanEnable, LeSetExtScanParams, LeSetScanEnable, LeSetScanParams,
@@ -162,12 +161,6 @@ mod tests {
         extended: true,
         random: false,
     };
-
-    /// As bt-hci writes it.
-    fn same<C: Cmd>(ours: &Command, theirs: &C) {
-        assert_eq!(ours.bytes(), Command::new(theirs).bytes());
-        assert_eq!(ours.opcode(), C::OPCODE.to_raw());
-    }
 
     fn scan(phys: Phys) -> ScanConfig {
         ScanConfig {
@@ -207,15 +200,13 @@ mod tests {
             AddrKind::RANDOM,
             policy,
         );
-        same(&LEGACY.scan_parameters(&config), &theirs);
-        same(
-            &LEGACY.scan_enable(true, true),
-            &LeSetScanEnable::new(true, true),
-        );
-        same(
-            &LEGACY.scan_enable(false, false),
-            &LeSetScanEnable::new(false, false),
-        );
+        LEGACY.scan_parameters(&config).assert_is(&theirs);
+        LEGACY
+            .scan_enable(true, true)
+            .assert_is(&LeSetScanEnable::new(true, true));
+        LEGACY
+            .scan_enable(false, false)
+            .assert_is(&LeSetScanEnable::new(false, false));
     }
 
     #[test]
@@ -239,11 +230,11 @@ mod tests {
                 le_coded_phy: coded,
             };
             let theirs = LeSetExtScanParams::new(AddrKind::PUBLIC, policy, phys);
-            same(&EXTENDED.scan_parameters(&config), &theirs);
+            EXTENDED.scan_parameters(&config).assert_is(&theirs);
         }
         let (filter, zero) = (FilterDuplicates::Enabled, HciDuration::from_u16(0));
         let theirs = LeSetExtScanEnable::new(true, filter, HciDuration::from_u16(0), zero);
-        same(&EXTENDED.scan_enable(true, true), &theirs);
+        EXTENDED.scan_enable(true, true).assert_is(&theirs);
     }
 
     #[test]
@@ -264,10 +255,9 @@ mod tests {
                 HciDuration::from_u16(1),
                 HciDuration::from_u16(16),
             );
-            same(
-                &LEGACY.create_connection(peers, &connect(Phys::OneM)),
-                &theirs,
-            );
+            LEGACY
+                .create_connection(peers, &connect(Phys::OneM))
+                .assert_is(&theirs);
         }
     }
 
@@ -295,10 +285,9 @@ mod tests {
                 le_coded_phy: coded,
             };
             let theirs = LeExtCreateConn::new(false, AddrKind::PUBLIC, peer.kind, peer.addr, list);
-            same(
-                &EXTENDED.create_connection(&[peer], &connect(phys)),
-                &theirs,
-            );
+            EXTENDED
+                .create_connection(&[peer], &connect(phys))
+                .assert_is(&theirs);
         }
     }
 
@@ -307,13 +296,12 @@ mod tests {
         // An identity address, as a controller that resolves tells of it.
         let identity = Address::new(AddrKind::new(3), BdAddr::new(PEER));
         let peers = [Address::random(PEER), identity];
-        same(
-            &fill_accept_list(&peers, 0).unwrap(),
-            &LeClearFilterAcceptList::new(),
-        );
+        fill_accept_list(&peers, 0)
+            .unwrap()
+            .assert_is(&LeClearFilterAcceptList::new());
         let theirs = LeAddDeviceToFilterAcceptList::new(AddrKind::RANDOM, BdAddr::new(PEER));
         for number in [1, 2] {
-            same(&fill_accept_list(&peers, number).unwrap(), &theirs);
+            fill_accept_list(&peers, number).unwrap().assert_is(&theirs);
         }
         assert_eq!(fill_accept_list(&peers, 4).err(), Some(1));
         assert_eq!(fill_accept_list(&[], 1).err(), Some(1));

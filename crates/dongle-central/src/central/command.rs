@@ -8,7 +8,7 @@ use trouble_host::PacketPool;
 
 use super::{Central, Error};
 use crate::links::Links;
-use crate::mux::{Answer, Emit, MuxError, Outgoing, ReportHandler, Sink};
+use crate::mux::{Answer, COMMAND_DISALLOWED, Emit, MuxError, Outgoing, ReportHandler, Sink};
 
 /// Bytes of the longest: LE Extended Create Connection (Core Vol 4 Part E, 7.8.66) on two PHYs, with its
 /// header.
@@ -16,8 +16,6 @@ const LONGEST: usize = 45;
 
 /// Opcodes of the commands that are written here octet by octet (7.8, where nothing else is said).
 pub(super) mod opcode {
-    /// Read Buffer Size (7.4.5).
-    pub const READ_BUFFER_SIZE: u16 = 0x1005;
     pub const SET_SCAN_PARAMETERS: u16 = 0x200B;
     pub const SET_SCAN_ENABLE: u16 = 0x200C;
     pub const CREATE_CONNECTION: u16 = 0x200D;
@@ -31,9 +29,6 @@ pub(super) mod opcode {
     pub const SET_EXTENDED_SCAN_ENABLE: u16 = 0x2042;
     pub const EXTENDED_CREATE_CONNECTION: u16 = 0x2043;
 }
-
-/// Command Disallowed (Core Vol 1 Part F, 2.12): not now.
-const COMMAND_DISALLOWED: u8 = 0x0C;
 
 /// A command, written out.
 pub(super) struct Command {
@@ -63,14 +58,12 @@ impl Command {
         Self { opcode, bytes }
     }
 
+    /// It is this one, as bt-hci writes it.
     #[cfg(test)]
-    pub(super) fn bytes(&self) -> Option<&[u8]> {
-        self.bytes.bytes()
-    }
-
-    #[cfg(test)]
-    pub(super) fn opcode(&self) -> u16 {
-        self.opcode
+    #[track_caller]
+    pub(super) fn assert_is<C: Cmd>(&self, theirs: &C) {
+        assert_eq!(self.opcode, C::OPCODE.to_raw());
+        assert_eq!(self.bytes.bytes(), Self::new(theirs).bytes.bytes());
     }
 }
 

@@ -202,7 +202,8 @@ where
         }
     }
 
-    /// Asks the controller to end its attempt, again and again: the command for it may still wait for its turn.
+    /// Asks the controller to end its attempt, again and again: the command for it may still wait for its
+    /// turn.
     async fn cancel(&self) {
         loop {
             if let Err(e) = self.tell(&LeCreateConnCancel::new()).await {

@@ -8,7 +8,7 @@
 
 use core::fmt;
 
-use bt_hci::cmd::{self, AsyncCmd, SyncCmd};
+use bt_hci::cmd::{self, AsyncCmd, Cmd, SyncCmd};
 use bt_hci::controller::{ControllerCmdAsync, ControllerCmdSync};
 use bt_hci::data::{AclPacket, IsoPacket, SyncPacket};
 use bt_hci::event::EventPacket;
@@ -39,6 +39,14 @@ const fn is_needless(opcode: u16) -> bool {
         // Address Timeout, LE Set Privacy Mode. No pairing has to wait for their answers.
         | 0x2027..=0x2029 | 0x202D | 0x202E | 0x204E
     )
+}
+
+/// A command, unless it is needless: decided where it is known, so that its bytes are not linked then.
+fn needed<C: Cmd>(command: &C) -> Option<&dyn Emit> {
+    match const { is_needless(C::OPCODE.to_raw()) } {
+        true => None,
+        false => Some(command),
+    }
 }
 
 /// Neither synchronous nor isochronous data passes, in either direction: no LE connection has it.
@@ -181,12 +189,7 @@ where
         &self,
         command: &C,
     ) -> impl Future<Output = Result<C::Return, cmd::Error<Self::Error>>> {
-        // Decided where the command is known, so that its bytes are not linked if it is not sent.
-        let command: Option<&dyn Emit> = match const { is_needless(C::OPCODE.to_raw()) } {
-            true => None,
-            false => Some(command),
-        };
-        self.execute(C::OPCODE.to_raw(), command)
+        self.execute(C::OPCODE.to_raw(), needed(command))
     }
 }
 
@@ -199,10 +202,6 @@ where
     C: AsyncCmd,
 {
     fn exec(&self, command: &C) -> impl Future<Output = Result<(), cmd::Error<Self::Error>>> {
-        let command: Option<&dyn Emit> = match const { is_needless(C::OPCODE.to_raw()) } {
-            true => None,
-            false => Some(command),
-        };
-        self.execute(C::OPCODE.to_raw(), command)
+        self.execute(C::OPCODE.to_raw(), needed(command))
     }
 }

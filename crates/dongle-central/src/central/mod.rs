@@ -55,9 +55,9 @@ pub use scan::{AcceptList, Phys, Scan, ScanConfig};
 pub use secure::SecureError;
 
 use crate::links::{LinkId, LinkPhase, Links, Reason};
-use crate::mux::{Failure, Mux, ReportHandler};
+use crate::mux::{Failure, Mux, READ_BUFFER_SIZE, ReportHandler};
 use air::Family;
-use command::{Command, opcode};
+use command::Command;
 use radio::Radio;
 use scan::{UNKNOWN_COMMAND, UNSUPPORTED_FEATURE};
 
@@ -305,6 +305,7 @@ where
     async fn make_ready(&self) -> Result<(), Error<T::Error>> {
         let address = self.address.get().map(BdAddr::new);
         let asks_for_shared = Cell::new(false);
+        // In this order, each made when the one before is answered.
         let commands = |number| match (number, address) {
             (0, _) => Some(Command::new(&Reset::new())),
             (1, Some(address)) => Some(Command::new(&LeSetRandomAddr::new(address))),
@@ -312,7 +313,7 @@ where
             // None for LE alone: it shares those of BR/EDR (Core Vol 4 Part E, 7.8.2).
             (2, None) | (3, Some(_)) if self.mux.buffers() == (0, 0) => {
                 asks_for_shared.set(true);
-                Some(Command::written(opcode::READ_BUFFER_SIZE, &[]))
+                Some(Command::written(READ_BUFFER_SIZE, &[]))
             }
             _ => None,
         };

@@ -28,7 +28,6 @@ impl ParameterRequest {
 
 #[cfg(test)]
 mod tests {
-    use bt_hci::cmd::Cmd;
     use bt_hci::cmd::le::{
         LeConnUpdate, LeRemoteConnectionParameterRequestNegativeReply,
         LeRemoteConnectionParameterRequestReply,
@@ -37,11 +36,6 @@ mod tests {
 
     use super::*;
     use crate::mux::Wish;
-
-    fn same<C: Cmd>(ours: &Command, theirs: &C) {
-        assert_eq!(ours.bytes(), Command::new(theirs).bytes());
-        assert_eq!(ours.opcode(), C::OPCODE.to_raw());
-    }
 
     #[test]
     fn a_request_is_answered_as_bt_hci_writes_it() {
@@ -59,13 +53,13 @@ mod tests {
         let (shortest, longest) = (Duration::from_u16(6), Duration::from_u16(3200));
         let (timeout, none) = (Duration::from_u16(3200), Duration::from_u16(0));
         let update = LeConnUpdate::new(handle, shortest, longest, 7, timeout, none, none);
-        same(&request.update(), &update);
+        request.update().assert_is(&update);
         let allowed = LeRemoteConnectionParameterRequestReply::new(
             handle, shortest, longest, 7, timeout, none, none,
         );
-        same(&request.reply(true), &allowed);
+        request.reply(true).assert_is(&allowed);
         let reason = RemoteConnectionParamsRejectReason::UnacceptableConnParameters;
         let refused = LeRemoteConnectionParameterRequestNegativeReply::new(handle, reason);
-        same(&request.reply(false), &refused);
+        request.reply(false).assert_is(&refused);
     }
 }

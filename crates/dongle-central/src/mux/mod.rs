@@ -47,7 +47,9 @@ use embassy_time::Instant;
 
 pub(crate) use commands::Answer;
 pub use credits::{Credits, Owner};
-pub(crate) use events::{DISCONNECT, ENABLE_ENCRYPTION, LE_READ_BUFFER_SIZE, RESET};
+pub(crate) use events::{
+    COMMAND_DISALLOWED, DISCONNECT, ENABLE_ENCRYPTION, LE_READ_BUFFER_SIZE, READ_BUFFER_SIZE, RESET,
+};
 pub use reassembly::Reassembly;
 pub use report::{Report, ReportHandler};
 pub use request::{ParameterRequest, Wish};

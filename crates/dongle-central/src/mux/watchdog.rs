@@ -9,6 +9,7 @@ pub const COMMAND_TIMEOUT: Duration = Duration::from_secs(2);
 /// Who looks this much later than it was due was kept from it, as by the arithmetic of a pairing on a small
 /// processor, or by other programs: so may have been whoever brings the answer.
 const LATE: Duration = Duration::from_millis(100);
+
 /// Whether a link can do without a command's answer: LE Set PHY, Read Remote Version Information. There are
 /// controllers that claim to know these and never answer.
 pub fn is_dispensable(opcode: u16) -> bool {

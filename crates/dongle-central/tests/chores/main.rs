@@ -149,6 +149,26 @@ fn an_attempt_whose_caller_went_away_is_cancelled_before_anything_else_begins() 
     });
 }
 
+/// It is at an attempt, or at a scan, that was told to be over.
+#[test]
+fn what_the_controller_does_not_allow_is_begun_again_once_what_it_is_at_is_ended() {
+    world(|world, central| {
+        let config = ConnectConfig::default();
+        world.controller.refuses.set(Some(CREATE_CONNECTION));
+        let _connection = world.run(central.connect(peer(), &config, None)).unwrap();
+        let commands = world.controller.commands();
+        let begun = [
+            CREATE_CONNECTION,
+            CREATE_CONNECTION_CANCEL,
+            CREATE_CONNECTION,
+        ];
+        assert!(commands.starts_with(&begun), "{commands:04X?}");
+        world.controller.refuses.set(Some(SET_SCAN_ENABLE));
+        let _scan = world.run(central.scan(ScanConfig::default())).unwrap();
+        assert_eq!(world.scans(), [true, false, true]);
+    });
+}
+
 #[test]
 fn a_connection_to_another_peer_than_was_asked_for_is_disconnected() {
     world(|world, central| {

@@ -170,6 +170,8 @@ pub struct Controller {
     to_host: RefCell<VecDeque<Vec<u8>>>,
     reader: RefCell<Option<Waker>>,
     from_host: RefCell<Vec<Vec<u8>>>,
+    /// A command that it does not allow, once.
+    pub refuses: Cell<Option<u16>>,
     /// Whether the peer is not there to be connected to.
     pub peer_is_away: Cell<bool>,
 }
@@ -224,7 +226,12 @@ impl Controller {
             self.event(0x0E, &[&[1, low, high, 0], returned].concat());
         };
         let status = || self.event(0x0F, &[0, 1, low, high]);
-        match u16::from_le_bytes([low, high]) {
+        let opcode = u16::from_le_bytes([low, high]);
+        if self.refuses.get() == Some(opcode) {
+            self.refuses.set(None);
+            return self.event(0x0F, &[0x0C, 1, low, high]);
+        }
+        match opcode {
             // Read Local Supported Commands, Version Information, Supported Features, BD_ADDR.
             0x1002 => complete(&[0; 64]),
             0x1001 => complete(&[13, 0, 0, 13, 0xFF, 0xFF, 0, 0]),

@@ -273,7 +273,7 @@ impl MuxState {
             links.close(id, Reason::Unknown);
             self.doom(id);
             if let Some(known) = self.links.iter_mut().find(|known| known.id == id) {
-                known.is_two = true;
+                known.given_twice = true;
             }
             events::refuse_connection(packet);
             let status = events::UNSPECIFIED;
@@ -391,7 +391,7 @@ impl MuxState {
                             handle,
                             id,
                             ending,
-                            is_two: false,
+                            given_twice: false,
                         });
                         let longest = self.longest_pdu;
                         links.with_link(id, |link| link.bearer.bound(longest));
@@ -499,11 +499,11 @@ impl MuxState {
         if let Some(id) = self.link(handle) {
             links.close(id, reason);
         }
-        let two = |known: &Known| known.handle == handle && known.is_two;
-        let is_two = self.links.iter().any(two);
+        let two = |known: &Known| known.handle == handle && known.given_twice;
+        let given_twice = self.links.iter().any(two);
         self.links.retain(|known| known.handle != handle);
         self.doomed.retain(|doomed| *doomed != handle);
-        if is_two {
+        if given_twice {
             // It may have been the end of the first.
             self.disconnect(handle);
         }

@@ -67,7 +67,7 @@ struct Known {
     id: LinkId,
     ending: Ending,
     /// Whether its handle was given to another one, too.
-    is_two: bool,
+    given_twice: bool,
 }
 
 /// Whether a connection is to end.
@@ -185,13 +185,13 @@ impl MuxState {
 
     /// A link has to be disconnected, unless it is already.
     pub fn doom(&mut self, link: LinkId) {
-        if let Some(handle) = self.is_asked(|known| known.id == link) {
+        if let Some(handle) = self.note_asked(|known| known.id == link) {
             self.disconnect(handle);
         }
     }
 
     /// Notes that the controller is asked to end a connection; which, unless it was before.
-    fn is_asked(&mut self, which: impl Fn(&Known) -> bool) -> Option<u16> {
+    fn note_asked(&mut self, which: impl Fn(&Known) -> bool) -> Option<u16> {
         let stays = |known: &&mut Known| which(known) && known.ending == Ending::Unasked;
         let known = self.links.iter_mut().find(stays)?;
         known.ending = Ending::Asked;
@@ -354,7 +354,7 @@ impl MuxState {
         }
         if head.opcode() == events::DISCONNECT {
             self.disconnecting = (head.connection(), now);
-            self.is_asked(|known| known.handle == head.connection());
+            self.note_asked(|known| known.handle == head.connection());
         }
         self.has_random_address |= head.opcode() == events::SET_RANDOM_ADDRESS;
         self.watchdog.sent(head.opcode(), now);
