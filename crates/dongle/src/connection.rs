@@ -226,7 +226,7 @@ impl DeviceConnection {
     /// # use dongle::{Dongle, Wait as _};
     /// # use dongle::values::BatteryLevel;
     /// # let dongle = Dongle::open("virtual").wait()?;
-    /// # let mut scan = dongle.scan().start()?;
+    /// # let mut scan = dongle.scan().service(0x180F).start()?;
     /// # let connection = scan.next().wait()?.ok_or("nothing")?.device().connect().wait()?;
     /// # futures_lite::future::block_on(async {
     /// use dongle::assigned::{characteristics, services};

@@ -87,7 +87,7 @@ impl Subscription {
     /// ```
     /// # use dongle::{Dongle, Wait as _};
     /// # let dongle = Dongle::open("virtual").wait()?;
-    /// # let mut scan = dongle.scan().start()?;
+    /// # let mut scan = dongle.scan().service(0x180D).start()?;
     /// # let connection = scan.next().wait()?.ok_or("nothing")?.device().connect().wait()?;
     /// # futures_lite::future::block_on(async {
     /// # let measurement = connection.characteristic(0x180D, 0x2A37).await?;
