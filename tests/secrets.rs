@@ -169,9 +169,6 @@ fn session(way: Way, snoop: Snoop) -> Vec<(&'static str, Block)> {
             book.give_key(KEPT, 0x1234, [8; 8]);
             book.give_identity(IRK, identity);
             secrets.extend([("STK", book.key), ("LTK", KEPT)]);
-            // The central's own key, which nothing uses.
-            let ours = peer.expect_block(0x06);
-            secrets.push(("LTK of the central", ours));
             KEPT
         }
     };

@@ -26,7 +26,7 @@ def run(tools, program, *arguments, **more):
 
 
 # Takes apart what a peer or a controller sends: nothing in it panics.
-PARSES = re.compile(r'(adv|att|gatt|bearer|security|mux/state)/|mux/(events|packet|reassembly|report|request|sdus)\.rs')
+PARSES = re.compile(r'(adv|att|gatt|bearer|security|smp|mux/state)/|mux/(events|packet|reassembly|report|request|sdus)\.rs')
 
 
 def kind_of(symbol):

@@ -120,7 +120,6 @@ async fn serve(mut peripheral: Peripheral<'_, HostController, HeapPool>) {
         AttPermissions {
             read: open,
             write: open,
-            min_key_len: 0,
         },
         value(&pattern(300)),
         store(),

@@ -6,7 +6,7 @@ use dongle_tests::bench::{Bench, soon, until};
 use dongle_tests::peer::Server;
 use dongle_virtual::{Address, ControllerConfig, ScriptedConfig, ScriptedPeripheral};
 
-/// L2CAP Connection Parameter Update Request (Core Vol 3 Part A, 4.20), which trouble-host answers.
+/// L2CAP Connection Parameter Update Request (Core Vol 3 Part A, 4.20), which is answered.
 fn parameter_request(identifier: u8) -> Vec<u8> {
     let mut signal = vec![0x12, identifier, 8, 0];
     signal.extend(24_u16.to_le_bytes());
@@ -23,7 +23,7 @@ fn never_more_in_flight_than_buffers(buffers: u8) {
         let (connection, _) = bench.measurement().await;
         let control = connection.characteristic(0x180D, 0x2A39).await.unwrap();
         for i in 0..40_u8 {
-            // A command takes ten packets, and an answer of trouble-host one in between.
+            // A command takes ten packets, and an answer one in between.
             bench.peer.send_frame(5, &parameter_request(i + 1)).unwrap();
             for _ in 0..10 {
                 control.write(&[i; 240]).response(false).await.unwrap();

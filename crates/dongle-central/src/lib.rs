@@ -12,14 +12,14 @@
 //! - [`gatt`]: the GATT procedures, state machines that turn answers into questions.
 //! - [`bearer`]: one ATT bearer, a state machine without I/O or clock.
 //! - [`links`]: where the bearers of all connections live, in memory the caller supplies.
-//! - [`mux`]: on an HCI transport: takes the ATT channel out, shares buffers, finds out a controller that fails.
-//! - [`central`]: scan, connect and hold connections.
-//! - [`security`]: pairing, bonds, and how safe a link is.
+//! - [`mux`]: on an HCI transport: takes the ATT and the security channel out, shares buffers, finds out a controller that fails.
+//! - [`central`]: scan, connect, pair, and hold connections.
+//! - [`security`]: pairing, bonds, and how safe a link is. The Security Manager Protocol is in `smp`.
 //! - [`client`]: the GATT client a program calls.
 //!
 //! Of the features, `channels` alone is on by default: L2CAP channels on trouble-host. Firmware that
-//! opens none is smaller without it, and with neither `channels` nor `security` has no trouble-host at all:
-//! a [`central::Central`] is made `with_host` or without. `security` is pairing and bonds, `legacy-pairing` that with
+//! opens none is smaller without it, and has no trouble-host at all: a [`central::Central`] is made
+//! `with_host` or without. `security` is pairing and bonds, `legacy-pairing` that with
 //! devices from before Bluetooth 4.2, `many-links` room for 32 connections instead of 4.
 #![no_std]
 #![forbid(unsafe_code)]
@@ -41,5 +41,7 @@ pub mod gatt;
 pub mod links;
 pub mod mux;
 pub mod security;
+#[cfg_attr(not(feature = "security"), path = "smp/none.rs")]
+mod smp;
 
 pub use embassy_time::{Duration, Instant};

@@ -52,7 +52,7 @@ fn our_own_public_key_is_refused_with_either_sign() {
 #[test]
 fn a_public_key_in_crumbs_is_refused() {
     let (_world, _dongle, mut peer, connection) = connected(nobody());
-    for crumb in [1, 2, 5, 10] {
+    for crumb in [5, 10, 20] {
         let pairing = pair(&connection);
         let book = Pairing::begin(&mut peer, SECURE).their_key();
         let reflected = book.theirs.to_wire();

@@ -247,6 +247,11 @@ impl Peer {
     /// Waits for the central to encrypt, with this key here; whether that is the key it has.
     pub fn encrypt(&mut self, key: &Block) -> bool {
         self.asked_for_key();
+        self.has_key(key)
+    }
+
+    /// Has this key, which was asked for; whether the link is encrypted with it.
+    pub fn has_key(&mut self, key: &Block) -> bool {
         let [low, high] = self.handle.to_le_bytes();
         let key = crypto::reversed(*key);
         self.command(0x201A, &[&[low, high], key.as_slice()].concat());
@@ -266,7 +271,8 @@ impl Peer {
         self.command(0x201B, &[low, high]);
     }
 
-    fn asked_for_key(&mut self) {
+    /// Waits for the central to encrypt.
+    pub fn asked_for_key(&mut self) {
         self.event(|event| matches!(event, [0x3E, _, 0x05, ..]).then_some(()));
     }
 

@@ -1,9 +1,10 @@
-//! A central without the features that take trouble-host: as in `host.rs`, and nothing of it is linked.
+//! A central without the feature that takes trouble-host: as in `host.rs`, and nothing of it is linked.
 
 use core::task::Context;
 
 use bt_hci::transport::Transport;
 use trouble_host::PacketPool;
+use trouble_host::connection::Connection as HostConnection;
 
 use super::{Central, Connection, Error};
 use crate::links::Links;
@@ -30,6 +31,10 @@ where
         _: &mut Connection<'_, 's, 'a, T, L, P, R, BUFFER>,
     ) -> Result<bool, Error<T::Error>> {
         Ok(true)
+    }
+
+    pub(super) fn hosts(&self, _: u16) -> Option<HostConnection<'s, P>> {
+        None
     }
 
     pub(super) fn serve_links(&self, _: &mut Context<'_>) {}

@@ -87,11 +87,7 @@ where
             match errand {
                 Errand::Tell => {}
                 Errand::Update(request) => self.accept(&request, result.is_ok()),
-                Errand::Stir(passes) => {
-                    self.passed.set(passes);
-                    #[cfg(feature = "security")]
-                    self.wake_links();
-                }
+                Errand::Stir(passes) => self.passed.set(passes),
             }
         }
     }

@@ -18,8 +18,7 @@ use bt_hci::{ControllerToHostPacket, FromHciBytes, ReadHciError};
 
 use crate::links::Links;
 use crate::mux::{
-    Answer, DISCONNECT, ENABLE_ENCRYPTION, Emit, LE_READ_BUFFER_SIZE, Mux, MuxError, RESET,
-    ReportHandler,
+    Answer, DISCONNECT, Emit, LE_READ_BUFFER_SIZE, Mux, MuxError, RESET, ReportHandler,
 };
 
 /// Whether a command is one of those that trouble-host sends without need: [`Central`](super::Central) makes the
@@ -36,7 +35,7 @@ const fn is_needless(opcode: u16) -> bool {
         | 0x2001 | 0x200D | 0x200E | 0x200F
         // The resolving list, of no use where the host resolves and keys stay there: LE Add Device To it, LE
         // Remove Device From it, LE Clear it, LE Set Address Resolution Enable, LE Set Resolvable Private
-        // Address Timeout, LE Set Privacy Mode. No pairing has to wait for their answers.
+        // Address Timeout, LE Set Privacy Mode.
         | 0x2027..=0x2029 | 0x202D | 0x202E | 0x204E
     )
 }
@@ -142,11 +141,10 @@ where
             }
             // As any connection is ended: it may have been asked for already.
             DISCONNECT => self.mux.disconnect_as(command),
-            opcode => match self.mux.command(opcode, command).await {
-                // The pairing hears of it in another way, and trouble-host would end itself.
-                Err(cmd::Error::Hci(_)) if opcode == ENABLE_ENCRYPTION => {}
-                told => return told.map(Told::ByController),
-            },
+            opcode => {
+                let told = self.mux.command(opcode, command).await;
+                return told.map(Told::ByController);
+            }
         }
         Ok(Told::Here([0; 3]))
     }

@@ -1,14 +1,17 @@
-//! What trouble-host has to do with a central: it pairs, and opens L2CAP channels, if there is one.
+//! What trouble-host has to do with a central: it opens L2CAP channels, if there is one.
 
 use core::future::Future as _;
 use core::pin::{Pin, pin};
 use core::task::{Context, Poll};
 
 use bt_hci::cmd::le::LeReadLocalSupportedFeatures;
+use bt_hci::param::ConnHandle;
 use bt_hci::transport::Transport;
 use embassy_futures::select::{Either3, select_array, select3};
 use embassy_time::{Duration, Timer};
-use trouble_host::connection::{ConnectConfig, RequestedConnParams, ScanConfig};
+use trouble_host::connection::{
+    ConnectConfig, Connection as HostConnection, RequestedConnParams, ScanConfig,
+};
 use trouble_host::{BleHostError, PacketPool};
 
 use super::{Central, Connection, Error, HostStack};
@@ -29,8 +32,7 @@ where
     P: PacketPool,
     R: ReportHandler,
 {
-    /// The central role with trouble-host, which pairs and opens L2CAP channels. `stack` has to run on
-    /// `mux`, and has the address to go by.
+    /// The central role with trouble-host, which opens L2CAP channels. `stack` has to run on `mux`.
     pub fn with_host(
         mux: &'a Mux<'a, T, L, R, BUFFER>,
         stack: &'s HostStack<'a, T, L, P, R, BUFFER>,
@@ -51,9 +53,8 @@ where
         let mut reads = pin!(async {
             loop {
                 match reader.run().await {
-                    // One event that it would not have, as an encryption that ends on a link which it is
-                    // about to disconnect: the next may be about another link.
-                    Err(BleHostError::BleHost(e)) if cfg!(feature = "security") => {
+                    // One event that it would not have: the next may be about another link.
+                    Err(BleHostError::BleHost(e)) => {
                         debug!("trouble-host: {:?}", e);
                     }
                     ended => break ended,
@@ -109,16 +110,17 @@ where
         }
     }
 
-    /// Takes trouble-host's events, so that its small queues keep room for those that matter. A new
-    /// connection is listened to from the next turn, which the news of it brings.
+    /// trouble-host's own handle of a connection that it was introduced to.
+    pub(super) fn hosts(&self, handle: u16) -> Option<HostConnection<'s, P>> {
+        self.stack?.get_connected_handle(ConnHandle::new(handle))
+    }
+
+    /// Takes trouble-host's events, for which nobody has use, out of its small queues. A new connection is
+    /// listened to from the next turn, which the news of it brings.
     pub(super) fn serve_links(&self, cx: &mut Context<'_>) {
         let Some(stack) = self.stack else { return };
         for connection in stack.connections() {
             while let Poll::Ready(event) = pin!(connection.next()).poll(cx) {
-                // Some events carry keys, so that none is logged.
-                #[cfg(feature = "security")]
-                self.heard(connection.handle().raw(), event);
-                #[cfg(not(feature = "security"))]
                 drop(event);
             }
         }

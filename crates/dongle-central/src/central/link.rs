@@ -211,15 +211,25 @@ where
             return Ok(None);
         };
         connection.owns_link = true;
+        #[cfg(feature = "security")]
+        self.mux.links().with_link(id, |link| {
+            // None was given to the controller since: the radio is ours until now.
+            let own = self.address.get();
+            link.info.own = own.map(Address::random);
+        });
         let is_up = self.introduce(&mut connection).await?;
         Ok(is_up.then_some(connection))
     }
 
+    /// Another handle of a connection, while it is up. Dropped, it disconnects nothing.
+    pub fn connection(&self, id: LinkId) -> Option<Connection<'_, 's, 'a, T, L, P, R, BUFFER>> {
+        let mut connection = self.handle_to(id)?;
+        connection.host = self.hosts(connection.handle);
+        Some(connection)
+    }
+
     /// A handle to a link, while it is up; it is not disconnected with it.
-    pub(super) fn handle_to(
-        &self,
-        id: LinkId,
-    ) -> Option<Connection<'_, 's, 'a, T, L, P, R, BUFFER>> {
+    fn handle_to(&self, id: LinkId) -> Option<Connection<'_, 's, 'a, T, L, P, R, BUFFER>> {
         let open = |link: &mut Link<'_>| match (link.info.phase(), link.info.peer) {
             (LinkPhase::Open, Some(peer)) => Some((link.info.handle, peer)),
             _ => None,

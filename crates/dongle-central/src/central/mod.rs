@@ -1,11 +1,11 @@
-//! The central role: scan, connect, and hold connections. trouble-host pairs, and opens L2CAP channels.
+//! The central role: scan, connect, pair, and hold connections. trouble-host opens L2CAP channels.
 //!
 //! [`Central`] shares the radio between its users: a connect pauses the scan and resumes it. All
 //! of it lives on one task's executor; what a [`Client`](crate::client::Client) does may run
 //! elsewhere.
 
 mod air;
-#[cfg(not(any(feature = "channels", feature = "security")))]
+#[cfg(not(feature = "channels"))]
 mod alone;
 #[cfg(feature = "channels")]
 mod channels;
@@ -15,7 +15,7 @@ mod connect;
 mod controller;
 mod dual_mode;
 mod error;
-#[cfg(any(feature = "channels", feature = "security"))]
+#[cfg(feature = "channels")]
 mod host;
 mod link;
 mod pool;
@@ -118,7 +118,7 @@ pub struct Central<
 {
     mux: &'a Mux<'a, T, L, R, BUFFER>,
     stack: Option<&'s HostStack<'a, T, L, P, R, BUFFER>>,
-    /// The random address to go by, where trouble-host does not set it.
+    /// The random address to go by.
     address: Cell<Option<[u8; 6]>>,
     radio: RefCell<Radio>,
     info: Cell<Option<ControllerInfo>>,
@@ -127,8 +127,16 @@ pub struct Central<
     passed: Cell<u32>,
     /// How many of the chores wait for news.
     idle: Cell<u8>,
+    /// Who we are, while we go by private addresses.
     #[cfg(feature = "security")]
-    pairing: RefCell<secure::Pairing>,
+    privacy: RefCell<Option<crate::security::Privacy>>,
+    #[cfg(feature = "security")]
+    random: Cell<Option<secure::Random<'a>>>,
+    #[cfg(feature = "security")]
+    local_data: RefCell<Option<secure::LocalData>>,
+    /// When those who pair have to look again.
+    #[cfg(feature = "security")]
+    alarm: Cell<Option<embassy_time::Instant>>,
 }
 
 impl<T: Transport, L, P: PacketPool, R, const BUFFER: usize> fmt::Debug
@@ -150,17 +158,11 @@ where
     L: Links,
     R: ReportHandler,
 {
-    /// The central role on `mux`. What it takes from trouble-host, pairing and L2CAP channels, it has not:
-    /// see [`Central::with_host`].
+    /// The central role on `mux`. What it takes from trouble-host, L2CAP channels, it has not: see
+    /// [`Central::with_host`].
     pub fn new(mux: &'a Mux<'a, T, L, R, BUFFER>) -> Self {
         mux.set_longest_frame(0);
         Self::on(mux, None)
-    }
-
-    /// Goes by this static random address (Core Vol 6 Part B, 1.3.2.1), least significant octet first: many
-    /// controllers on a UART have no address of their own. To be said before [`Central::run`].
-    pub fn set_random_address(&self, address: [u8; 6]) {
-        self.address.set(Some(address));
     }
 }
 
@@ -186,8 +188,20 @@ where
             passed: Cell::new(0),
             idle: Cell::new(0),
             #[cfg(feature = "security")]
-            pairing: RefCell::new(secure::Pairing::new()),
+            privacy: RefCell::new(None),
+            #[cfg(feature = "security")]
+            random: Cell::new(None),
+            #[cfg(feature = "security")]
+            local_data: RefCell::new(None),
+            #[cfg(feature = "security")]
+            alarm: Cell::new(None),
         }
+    }
+
+    /// Goes by this static random address (Core Vol 6 Part B, 1.3.2.1), least significant octet first: many
+    /// controllers on a UART have no address of their own. To be said before [`Central::run`].
+    pub fn set_random_address(&self, address: [u8; 6]) {
+        self.address.set(Some(address));
     }
 
     /// Runs everything, until the controller fails: that is the only way it ends.
@@ -197,7 +211,7 @@ where
     pub async fn run(&self) -> Error<T::Error> {
         let mut att = pin!(async { self.mux.run().await.into() });
         let mut host = pin!(self.run_host());
-        // A function of its own, whose frame does not lie below the arithmetic of a pairing.
+        // A function of its own, whose frame does not lie below those of the others.
         let mut gap: Pin<&mut dyn Future<Output = Error<T::Error>>> = pin!(async {
             match self.learn().await {
                 Err(e) => e,
@@ -243,7 +257,8 @@ where
         self.mux
     }
 
-    /// trouble-host, where there is any, for what is not wrapped here. It neither scans nor connects.
+    /// trouble-host, where there is any, for what is not wrapped here. It neither scans nor
+    /// connects nor pairs.
     pub fn stack(&self) -> Option<&'s HostStack<'a, T, L, P, R, BUFFER>> {
         self.stack
     }

@@ -3,8 +3,8 @@
 use trouble_host::{Packet, PacketPool};
 
 /// In the place of the pool that trouble-host takes its packets from: there is no trouble-host. A
-/// [`Central`](super::Central) with it scans, connects and disconnects as with any other; there is neither
-/// pairing nor an L2CAP channel of its own.
+/// [`Central`](super::Central) with it scans, connects, pairs and disconnects as with any other; there is no
+/// L2CAP channel.
 #[derive(Debug)]
 pub struct NoPool;
 

@@ -28,8 +28,7 @@ where
     R: ReportHandler,
 {
     /// Goes by resolvable private addresses; those who pair with us are told who we are. To be said
-    /// before [`Central::run`], and trouble-host's stack, where there is one, has to be built with
-    /// [`Privacy::address`] as its random address. The future, which is to be run beside that one, takes another address whenever
+    /// before [`Central::run`]. The future, which is to be run beside that one, takes another address whenever
     /// this interval is over, until the controller fails. It is not a part of `run`, so that programs
     /// without private addresses do not have it linked.
     ///
@@ -41,7 +40,7 @@ where
         interval: Duration,
     ) -> impl Future<Output = Error<T::Error>> {
         self.address.set(Some(privacy.address().addr.into_inner()));
-        self.mux.set_privacy(privacy);
+        *self.privacy.borrow_mut() = Some(privacy);
         self.renew_addresses(interval)
     }
 
@@ -69,12 +68,13 @@ where
             silence.claim().await?;
             self.settle().await;
             let [a, b, c, ..] = self.ask(&LeRand::new()).await?;
-            let Some(address) = self.mux.another_address([a, b, c]) else {
+            let another = |privacy: &Privacy| privacy.make([a, b, c]);
+            let Some(address) = self.privacy.borrow().as_ref().map(another) else {
                 return Ok(());
             };
             self.tell(&LeSetRandomAddr::new(BdAddr::new(address)))
                 .await?;
-            self.mux.go_by(address);
+            self.address.set(Some(address));
             Ok(())
         };
         let renewed = renewed.await;

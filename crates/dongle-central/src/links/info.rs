@@ -6,7 +6,8 @@ use embassy_time::Duration;
 
 use crate::bearer::Bearer;
 use crate::mux::{Reassembly, Sdus};
-use crate::security::{Guard, Security};
+use crate::security::Security;
+use crate::smp;
 
 pub use bt_hci::param::AddrKind as AddressKind;
 pub use trouble_host::Address;
@@ -149,11 +150,14 @@ pub struct LinkInfo {
     pub update_status: u8,
     /// What protects the link.
     pub security: Security,
-    /// How many times encryption was turned on or off, or could not be.
-    pub(crate) encryption_changes: u32,
-    /// The status of the last of them.
-    pub(crate) encryption_status: u8,
-    pub(crate) guard: Guard,
+    /// Whether the controller was asked to encrypt it, and has not told how that ended.
+    pub(crate) encrypting: bool,
+    /// The status it ended with.
+    pub(crate) encryption_status: Option<u8>,
+    /// The address that we made it with.
+    #[cfg(feature = "security")]
+    pub(crate) own: Option<Address>,
+    pub(crate) smp: smp::Channel,
     pub(crate) sdus: Sdus,
     pub(crate) reassembly: Reassembly,
 }
@@ -178,9 +182,11 @@ impl LinkInfo {
         updates: 0,
         update_status: 0,
         security: Security::NONE,
-        encryption_changes: 0,
-        encryption_status: 0,
-        guard: Guard::CLOSED,
+        encrypting: false,
+        encryption_status: None,
+        #[cfg(feature = "security")]
+        own: None,
+        smp: smp::Channel::SHUT,
         sdus: Sdus::NONE,
         reassembly: Reassembly::IDLE,
     };
@@ -231,6 +237,7 @@ impl Link<'_> {
         }
         self.info.phase = LinkPhase::Closed;
         self.info.reason.get_or_insert(reason);
+        self.info.smp = smp::Channel::SHUT;
         self.bearer.close();
     }
 }

@@ -86,6 +86,9 @@ impl Commands {
     fn end(&mut self) {
         self.opcode = None;
         self.answer = None;
+        // It may be what secrets are made from.
+        #[cfg(feature = "security")]
+        self.returned.fill(0);
         self.waiters.wake();
     }
 

@@ -1,11 +1,12 @@
-//! The link mux, on an HCI transport: it keeps the ATT channel for itself.
+//! The link mux, on an HCI transport: it keeps the ATT and the security channel for itself.
 //!
 //! [`Mux`] wraps any [`Transport`]; trouble-host, where there is one, sits on top, on a
 //! [`Controller`](crate::central::Controller), unaware. What it decides is in [`MuxState`], a state
 //! machine without I/O:
 //!
 //! - ACL packets from the controller are put together per connection; frames for CID 4 go to that
-//!   connection's [bearer](crate::bearer), all others pass through untouched.
+//!   connection's [bearer](crate::bearer), those for CID 6 to its security channel. All others are
+//!   trouble-host's, but for what it would fail on.
 //! - The controller's ACL buffers are shared: each packet, ours or trouble-host's, takes a credit,
 //!   and a completed packet gives it back to whoever sent it.
 //! - What does not decode is counted and dropped, since trouble-host would panic on it.
@@ -17,11 +18,7 @@ mod credits;
 mod events;
 mod news;
 mod outbox;
-#[cfg(feature = "security")]
-mod pace;
 mod packet;
-#[cfg(feature = "security")]
-mod private;
 mod pump;
 mod reassembly;
 mod report;
@@ -47,8 +44,10 @@ use embassy_time::Instant;
 
 pub(crate) use commands::Answer;
 pub use credits::{Credits, Owner};
+#[cfg(feature = "security")]
+pub(crate) use events::ENABLE_ENCRYPTION;
 pub(crate) use events::{
-    COMMAND_DISALLOWED, DISCONNECT, ENABLE_ENCRYPTION, LE_READ_BUFFER_SIZE, READ_BUFFER_SIZE, RESET,
+    COMMAND_DISALLOWED, DISCONNECT, LE_READ_BUFFER_SIZE, READ_BUFFER_SIZE, RESET,
 };
 pub use reassembly::Reassembly;
 pub use report::{Report, ReportHandler};
@@ -65,11 +64,11 @@ pub(crate) use packet::{Emit, Outgoing, Sink};
 
 use commands::Commands;
 use outbox::Outbox;
-use packet::{Head, Raw, RawPacket, SecurityPrefix};
+use packet::{Head, Raw, RawPacket};
 
 /// Whether there may be a trouble-host, which gets what is not the bearers'. If not, nothing of it is linked,
 /// and the signalling channel ends here.
-pub(crate) const CARRIES_ACL: bool = cfg!(any(feature = "channels", feature = "security"));
+pub(crate) const CARRIES_ACL: bool = cfg!(feature = "channels");
 /// Packets that bearers take, or send, in a row before other tasks get their turn.
 const PACKETS_PER_TURN: u8 = 8;
 
@@ -87,12 +86,6 @@ pub struct Mux<'l, T: Transport, L, R = (), const BUFFER: usize = 259> {
     cause: Cell<Option<T::Error>>,
     /// What is to be sent next of what was written.
     outbox: Outbox<BUFFER>,
-    /// Who we are, while we go by private addresses.
-    #[cfg(feature = "security")]
-    privacy: RefCell<Option<crate::security::Privacy>>,
-    /// Whether trouble-host was given something that it tells of.
-    #[cfg(feature = "security")]
-    told: Cell<bool>,
 }
 
 /// What ends the controller.
@@ -168,10 +161,6 @@ impl<'l, T: Transport, L: Links, R: ReportHandler, const BUFFER: usize> Mux<'l, 
             commands: RefCell::new(Commands::new()),
             outbox: Outbox::new(),
             cause: Cell::new(None),
-            #[cfg(feature = "security")]
-            privacy: RefCell::new(None),
-            #[cfg(feature = "security")]
-            told: Cell::new(false),
         }
     }
 
@@ -318,12 +307,6 @@ impl<'l, T: Transport, L: Links, R: ReportHandler, const BUFFER: usize> Mux<'l, 
         self.state.borrow_mut().pass(packet);
     }
 
-    /// Has trouble-host see a *Pairing Failed*, as if it were the peer's.
-    #[cfg(feature = "security")]
-    pub(crate) fn end_pairing(&self, handle: u16, failed: &[u8; crate::security::FAILED]) {
-        self.state.borrow_mut().end_pairing(handle, failed);
-    }
-
     /// How many times something had to come from the controller so far.
     pub(crate) fn passes(&self) -> u32 {
         self.state.borrow().passes()
@@ -373,13 +356,9 @@ impl<'l, T: Transport, L: Links, R: ReportHandler, const BUFFER: usize> Mux<'l, 
         buffer: &mut [u8],
     ) -> Result<(PacketKind, usize), MuxError> {
         let taken = Cell::new(0);
-        #[cfg(feature = "security")]
-        self.keep_pace().await;
         loop {
             let passed = CARRIES_ACL.then(|| self.state.borrow_mut().passed(self.links));
             if let (Some(packet), Some(place)) = (passed.flatten(), buffer.first_chunk_mut()) {
-                #[cfg(feature = "security")]
-                self.tells(PacketKind::AclData, &packet);
                 *place = packet;
                 let data = usize::from(u16::from_le_bytes([packet[2], packet[3]]));
                 return Ok((PacketKind::AclData, packet.len().min(4 + data)));
@@ -419,10 +398,6 @@ impl<'l, T: Transport, L: Links, R: ReportHandler, const BUFFER: usize> Mux<'l, 
                     let packet = packet.get(..len).unwrap_or_default();
                     let is_answer = kind == PacketKind::Event && self.take_answer(packet);
                     if !is_answer {
-                        #[cfg(feature = "security")]
-                        self.tells(kind, packet);
-                        #[cfg(feature = "security")]
-                        let len = self.sign(kind, buffer, len);
                         return Ok((kind, len));
                     }
                 }
@@ -458,16 +433,6 @@ impl<'l, T: Transport, L: Links, R: ReportHandler, const BUFFER: usize> Mux<'l, 
             return Err(MuxError::Decode(ReadHciError::BufferTooSmall));
         }
         let is_data = CARRIES_ACL && kind == PacketKind::AclData;
-        if cfg!(feature = "security") && is_data && head.begins_security() {
-            let mut prefix = SecurityPrefix::default();
-            packet.emit(&mut prefix);
-            if let Some(id) = self.link(head.handle()) {
-                self.links.with_link(id, |link| {
-                    link.info.guard.outbound(prefix.frame());
-                    link.bearer.changed();
-                });
-            }
-        }
         let _waiting = is_data.then_some(Waiting {
             state: &self.state,
             handle: head.handle(),
@@ -483,6 +448,13 @@ impl<'l, T: Transport, L: Links, R: ReportHandler, const BUFFER: usize> Mux<'l, 
             let (mut state, now) = (self.state.borrow_mut(), Instant::now());
             if !is_data {
                 state.command_sent(&head, now);
+                #[cfg(feature = "security")]
+                if head.opcode() == ENABLE_ENCRYPTION
+                    && let Some(id) = state.link(head.connection())
+                {
+                    let begin = |link: &mut Link<'_>| link.info.encrypting = true;
+                    self.links.with_link(id, begin);
+                }
             } else {
                 match state.turns().poll_host_turn(&head, now, cx) {
                     Poll::Ready(true) => state.packet_sent(now),
@@ -516,10 +488,6 @@ impl<'l, T: Transport, L: Links, R: ReportHandler, const BUFFER: usize> Mux<'l, 
                     }
                 }
             }
-        }
-        #[cfg(feature = "security")]
-        if head.begins_security() {
-            self.introduce(packet);
         }
     }
 

@@ -9,7 +9,6 @@ use heapless::Vec;
 use zeroize::Zeroize as _;
 
 use super::sdus::CID_SIGNALLING;
-use crate::security::{CID_SMP, PREFIX};
 
 /// A packet from the controller, whole and unjudged, without its indicator.
 pub(super) struct RawPacket<'a> {
@@ -208,11 +207,6 @@ impl Head {
         u16::from_le_bytes([self.bytes[3], self.bytes[4]]) & 0x0FFF
     }
 
-    /// Whether an ACL packet begins a frame on the security channel.
-    pub(super) fn begins_security(&self) -> bool {
-        !self.continues() && [self.bytes[6], self.bytes[7]] == CID_SMP.to_le_bytes()
-    }
-
     /// Whether an ACL packet begins a frame on the signalling channel.
     pub(super) fn begins_signal(&self) -> bool {
         !self.continues() && [self.bytes[6], self.bytes[7]] == CID_SIGNALLING.to_le_bytes()
@@ -236,40 +230,6 @@ impl Head {
     /// Length of the frame that an ACL packet begins, header included.
     pub(super) fn frame_len(&self) -> usize {
         usize::from(u16::from_le_bytes([self.bytes[4], self.bytes[5]])) + 4
-    }
-}
-
-/// The first bytes of a frame on the security channel, behind the ACL header.
-#[derive(Default)]
-pub(super) struct SecurityPrefix {
-    bytes: [u8; 4 + PREFIX],
-    len: usize,
-}
-
-impl SecurityPrefix {
-    pub(super) fn frame(&self) -> &[u8] {
-        self.bytes
-            .get(4..self.len.min(self.bytes.len()))
-            .unwrap_or_default()
-    }
-}
-
-impl embedded_io::ErrorType for SecurityPrefix {
-    type Error = Infallible;
-}
-
-impl embedded_io::Write for SecurityPrefix {
-    fn write(&mut self, buf: &[u8]) -> Result<usize, Infallible> {
-        let room = self.bytes.get_mut(self.len..).unwrap_or_default();
-        for (to, from) in room.iter_mut().zip(buf) {
-            *to = *from;
-        }
-        self.len += buf.len();
-        Ok(buf.len())
-    }
-
-    fn flush(&mut self) -> Result<(), Infallible> {
-        Ok(())
     }
 }
 

@@ -13,6 +13,8 @@ use super::reassembly::{CID_ATT, L2CAP_HEADER};
 use super::{Mux, MuxError, PACKETS_PER_TURN, ReportHandler};
 use crate::bearer::{Bearer, Output};
 use crate::links::{LinkId, LinkPhase, Links, MAX_LINKS, Reason};
+use crate::security::CID_SMP;
+use crate::smp;
 
 /// From a buffer of this size on, several frames of a link are written at a time.
 const BATCHED: usize = 1024;
@@ -146,11 +148,17 @@ where
                 let mut rest = frame.get(..turn.len).unwrap_or_default();
                 while let Some((frame, behind)) = split_frame(rest) {
                     self.send_frame(turn.handle, frame).await?;
-                    self.state.borrow_mut().count_sent();
+                    if !turn.is_security {
+                        self.state.borrow_mut().count_sent();
+                    }
                     sent = true;
                     frames += 1;
                     rounds.first = index + 1;
                     rest = behind;
+                }
+                if turn.is_security {
+                    // It may have been a key.
+                    frame.fill(0);
                 }
             }
             if !sent {
@@ -189,6 +197,19 @@ where
             if link.bearer.take_expired() {
                 link.close(Reason::TransactionTimeout);
                 self.state.borrow_mut().doom(LinkId::of(index, link.info));
+            } else if link.info.smp.has_output() {
+                if self
+                    .state
+                    .borrow_mut()
+                    .turns()
+                    .att_may_begin(turn.handle, now)
+                {
+                    turn.len = write_security(&mut link.info.smp, out);
+                    turn.is_security = true;
+                    // Whoever sent it may send the next.
+                    link.bearer.changed();
+                }
+                turn.has_output = true;
             } else if let Some(output) = link.bearer.next_output() {
                 let mut state = self.state.borrow_mut();
                 if state.turns().att_may_begin(turn.handle, now) {
@@ -248,6 +269,8 @@ struct Turn {
     handle: u16,
     /// The length of the frames that are to be sent.
     len: usize,
+    /// Whether they are of the security channel.
+    is_security: bool,
     /// Whether there is more to be sent, some time.
     has_output: bool,
     deadline: Option<Instant>,
@@ -257,6 +280,7 @@ impl Turn {
     const NONE: Self = Self {
         handle: 0,
         len: 0,
+        is_security: false,
         has_output: false,
         deadline: None,
     };
@@ -264,9 +288,19 @@ impl Turn {
 
 /// Writes a bearer's next PDU to `frame`, as a frame of its channel; the length of the frame.
 fn write_frame(bearer: &mut Bearer<'_>, output: Output, now: Instant, frame: &mut [u8]) -> usize {
-    let (header, pdu) = frame.split_at_mut(L2CAP_HEADER.min(frame.len()));
-    let len = bearer.transmit(output, now, pdu);
-    let ([l0, l1], [c0, c1]) = ((len as u16).to_le_bytes(), CID_ATT.to_le_bytes());
+    write_on(CID_ATT, frame, |pdu| bearer.transmit(output, now, pdu))
+}
+
+/// Writes the next command on the security channel, as a frame of it.
+fn write_security(channel: &mut smp::Channel, frame: &mut [u8]) -> usize {
+    write_on(CID_SMP, frame, |command| channel.transmit(command))
+}
+
+/// Writes a frame of a channel; its length.
+fn write_on(channel: u16, frame: &mut [u8], write: impl FnOnce(&mut [u8]) -> usize) -> usize {
+    let (header, payload) = frame.split_at_mut(L2CAP_HEADER.min(frame.len()));
+    let len = write(payload);
+    let ([l0, l1], [c0, c1]) = ((len as u16).to_le_bytes(), channel.to_le_bytes());
     for (to, from) in header.iter_mut().zip([l0, l1, c0, c1]) {
         *to = from;
     }

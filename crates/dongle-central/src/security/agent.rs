@@ -1,6 +1,20 @@
 //! Who answers for the person in front of the device while it pairs.
 
-pub use trouble_host::IoCapabilities;
+/// What a person can see and do on a device (Core Vol 3 Part H, 2.3.2).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub enum IoCapabilities {
+    /// See a number.
+    DisplayOnly = 0,
+    /// See a number, and say yes or no.
+    DisplayYesNo = 1,
+    /// Enter a number.
+    KeyboardOnly = 2,
+    /// Nothing.
+    NoInputNoOutput = 3,
+    /// See a number, and enter one.
+    KeyboardDisplay = 4,
+}
 
 /// Six digits that one side shows and the other enters or compares.
 ///
@@ -16,6 +30,11 @@ impl Passkey {
             0..=999_999 => Some(Self(number)),
             _ => None,
         }
+    }
+
+    /// The one that the last six digits of a number make.
+    pub(crate) const fn of(number: u32) -> Self {
+        Self(number % 1_000_000)
     }
 
     /// The number.

@@ -24,13 +24,11 @@ pub enum SecurityError {
     Timeout,
     /// The link ended.
     Disconnected(Reason),
-    /// The link is encrypted already, less safely than asked for, by a pairing on this connection.
-    AlreadyPaired,
-    /// Another device is being paired, and that takes its time: one at a time.
+    /// Somebody else pairs on this connection, and that takes its time: one at a time.
     Busy,
     /// The controller refused, with this status.
     Hci(u8),
-    /// The security manager could not do it.
+    /// It could not be done here: there is no randomness, or no controller.
     Host,
 }
 
@@ -45,10 +43,9 @@ impl fmt::Display for SecurityError {
             }
             Self::Timeout => f.write_str("the pairing or the encryption was not answered in time"),
             Self::Disconnected(reason) => write!(f, "disconnected: {reason}"),
-            Self::AlreadyPaired => f.write_str("paired on this connection, less safely than asked"),
-            Self::Busy => f.write_str("another device is being paired"),
+            Self::Busy => f.write_str("the device is being paired by somebody else"),
             Self::Hci(status) => write!(f, "the controller refused: {}", Reason::Hci(*status)),
-            Self::Host => f.write_str("the security manager could not do it"),
+            Self::Host => f.write_str("no randomness, or no controller, to pair with"),
         }
     }
 }

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use bt_hci::transport::{PacketKind, PacketToController, PacketToHost, Transport};
 use dongle_central::central::Central;
-#[cfg(not(any(feature = "channels", feature = "security")))]
+#[cfg(not(feature = "channels"))]
 use dongle_central::central::NoPool as Pool;
 use dongle_central::links::{Address, StaticLinks};
 use dongle_central::mux::Mux;
@@ -18,7 +18,7 @@ use embassy_futures::select::{Either, select};
 use embassy_sync::blocking_mutex::raw::NoopRawMutex;
 use embedded_io::ErrorKind;
 
-#[cfg(any(feature = "channels", feature = "security"))]
+#[cfg(feature = "channels")]
 use crate::pool::Pool;
 
 /// The handle of the one connection.
@@ -58,23 +58,18 @@ pub fn world_beside(
     let (controller, links) = (Controller::default(), Places::new());
     let mux: Mux<'_, _, Places> = Mux::new(&controller, &links, ());
     // With trouble-host, where there may be one.
-    #[cfg(any(feature = "channels", feature = "security"))]
+    #[cfg(feature = "channels")]
     let mut resources = trouble_host::HostResources::<Pool, 1, 2>::new();
-    #[cfg(any(feature = "channels", feature = "security"))]
+    #[cfg(feature = "channels")]
     let stack = {
         let controller = dongle_central::central::Controller::new(&mux);
-        trouble_host::new(controller, &mut resources)
-            .set_random_address(Address::random(OURS))
-            .build()
+        trouble_host::new(controller, &mut resources).build()
     };
-    #[cfg(any(feature = "channels", feature = "security"))]
+    #[cfg(feature = "channels")]
     let central = Central::with_host(&mux, &stack);
-    #[cfg(not(any(feature = "channels", feature = "security")))]
-    let central = {
-        let central = Central::new(&mux);
-        central.set_random_address(OURS);
-        central
-    };
+    #[cfg(not(feature = "channels"))]
+    let central = Central::new(&mux);
+    central.set_random_address(OURS);
     let host = pin!(async {
         match select(beside(&central), central.run()).await {
             Either::First(()) => panic!("what runs beside the host ended"),

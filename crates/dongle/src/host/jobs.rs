@@ -52,7 +52,7 @@ pub(crate) enum Query {
     Version(LinkId, Reply<RemoteVersion>),
     Update(LinkId, RequestedConnParams, Reply<ConnectionParameters>),
     Secure(SecureRequest),
-    LocalOob(oneshot::Sender<OobData>),
+    LocalOob(Reply<OobData>),
     Channel(ChannelRequest),
 }
 
@@ -92,9 +92,8 @@ impl<'c, 's, 'a> Host<'c, 's, 'a> {
             }
             Query::Secure(request) => self.secure(request).await,
             Query::LocalOob(reply) => {
-                if let Some(data) = self.central.local_oob() {
-                    let _ = reply.send(data);
-                }
+                let data = self.central.local_oob().await;
+                self.tell(reply, data.map_err(Error::from)).await;
             }
             Query::Channel(request) => self.channel(request).await,
             Query::Version(id, reply) => {

@@ -158,17 +158,16 @@ fn run(
             return error;
         }
     };
-    if let Some(privacy) = &privacy {
-        stack = stack.set_random_address(privacy.address());
-    } else if address.is_random() {
-        stack = stack.set_random_address(address.for_host());
-    }
     // Whether one is taken is decided where a connection waits for it.
     for spsm in 1..=255 {
         stack = stack.register_l2cap_spsm(spsm);
     }
     let stack = stack.build();
     let central = Central::with_host(&mux, &stack);
+    central.set_random(&|octets| getrandom::fill(octets).is_ok());
+    if address.is_random() {
+        central.set_random_address(address.for_host().addr.into_inner());
+    }
     let privacy = privacy.zip(shared.security.privacy);
     let renewed =
         privacy.map(|(privacy, interval)| central.go_private(privacy, for_host(interval)));

@@ -1,9 +1,8 @@
 //! trouble-host's packets, on the heap: no dongle takes another's.
 
 use trouble_host::{Packet, PacketPool};
-use zeroize::Zeroize as _;
 
-/// L2CAP frames that trouble-host handles: signalling, security, channels.
+/// L2CAP frames that trouble-host handles: signalling, channels.
 const PACKET_BYTES: usize = 1024;
 
 /// The pool. What trouble-host's own queues hold is its bound.
@@ -28,13 +27,6 @@ impl PacketPool for HeapPool {
 }
 
 impl Packet for HeapPacket {}
-
-/// Some hold keys.
-impl Drop for HeapPacket {
-    fn drop(&mut self) {
-        self.0.zeroize();
-    }
-}
 
 impl AsRef<[u8]> for HeapPacket {
     fn as_ref(&self) -> &[u8] {

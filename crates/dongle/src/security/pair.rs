@@ -117,8 +117,8 @@ impl fmt::Debug for Pair<'_> {
 
 impl Dongle {
     /// Our data for a pairing by LE Secure Connections, to be given to a device by another way. The
-    /// agent then has it in [`OutOfBand::SecureConnections`](super::OutOfBand). Good until the
-    /// dongle is closed.
+    /// agent then has it in [`OutOfBand::SecureConnections`](super::OutOfBand). Good until it is
+    /// asked for again, or the dongle is closed.
     ///
     /// # Errors
     /// [`Error::Closed`], or why the dongle is down.
@@ -127,7 +127,7 @@ impl Dongle {
         let inner = self.inner();
         inner.command(Command::Query(Query::LocalOob(reply)))?;
         let gone = |_| self.failure().unwrap_or(Error::Closed);
-        data.await.map_err(gone)
+        data.await.map_err(gone)?
     }
 }
 

@@ -10,8 +10,6 @@
 #[cfg(feature = "security")]
 mod bonds;
 mod finder;
-#[cfg(feature = "security")]
-mod secure;
 mod sensor;
 mod sizes;
 
@@ -19,7 +17,7 @@ use core::sync::atomic::{AtomicUsize, Ordering};
 
 use board::hci::{self, HciTransport};
 use board::println;
-use dongle_central::central::Central;
+use dongle_central::central::{Central, NoPool};
 use dongle_central::mux::Mux;
 use embassy_executor::Spawner;
 use static_cell::{ConstStaticCell, StaticCell};
@@ -27,13 +25,8 @@ use static_cell::{ConstStaticCell, StaticCell};
 use finder::Finder;
 use sizes::{CONNECTIONS, Links, PACKET};
 
-#[cfg(feature = "security")]
-use secure::Pool;
-#[cfg(not(feature = "security"))]
-use dongle_central::central::NoPool as Pool;
-
 type HeartMux = Mux<'static, HciTransport, Links, Finder, PACKET>;
-type HeartCentral = Central<'static, 'static, HciTransport, Links, Pool, Finder, PACKET>;
+type HeartCentral = Central<'static, 'static, HciTransport, Links, NoPool, Finder, PACKET>;
 
 static LINKS: ConstStaticCell<Links> = ConstStaticCell::new(Links::new());
 static MUX: StaticCell<HeartMux> = StaticCell::new();
@@ -63,14 +56,8 @@ async fn main(spawner: Spawner) {
 #[inline(never)]
 fn set_up() -> &'static HeartCentral {
     let mux: &HeartMux = MUX.init(Mux::new(hci::open(), LINKS.take(), Finder::new()));
-    #[cfg(feature = "security")]
-    let central = Central::with_host(mux, secure::host(mux));
-    #[cfg(not(feature = "security"))]
-    let central = {
-        let central = Central::new(mux);
-        central.set_random_address(ADDRESS);
-        central
-    };
+    let central = Central::new(mux);
+    central.set_random_address(ADDRESS);
     CENTRAL.init(central)
 }
 

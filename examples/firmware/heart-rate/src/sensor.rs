@@ -4,7 +4,7 @@ use board::println;
 use dongle_central::Duration;
 use dongle_central::att::Uuid;
 use dongle_central::bearer::ValueKind;
-use dongle_central::central::{ConnectConfig, ScanConfig};
+use dongle_central::central::{ConnectConfig, NoPool, ScanConfig};
 use dongle_central::client::{Client, Error, Notified};
 use dongle_central::gatt::ClientConfiguration;
 use dongle_central::gatt::uuids::CLIENT_CONFIGURATION;
@@ -62,7 +62,7 @@ type Connection<'c> = dongle_central::central::Connection<
     'static,
     board::hci::HciTransport,
     Links,
-    crate::Pool,
+    NoPool,
     crate::Finder,
     { crate::sizes::PACKET },
 >;

@@ -23,15 +23,6 @@ const INDICATED: usize = 0;
 pub const PDU: usize = MTU as usize + 1;
 /// Largest HCI packet, and ATT PDU with its header.
 pub const PACKET: usize = 259;
-/// L2CAP channels of trouble-host's: none are opened, and one is the least it takes.
-#[cfg(feature = "security")]
-pub const CHANNELS: usize = 1;
-/// Sets that trouble-host advertises: none, and one is the least it takes.
-#[cfg(feature = "security")]
-pub const ADVERTISING_SETS: usize = 1;
-/// Bonds that trouble-host has at a time: the one it has just made. The others are the store's.
-#[cfg(feature = "security")]
-pub const HOST_BONDS: usize = 1;
 
 /// The memory of all connections. One executor runs all tasks, so that nothing has to be locked.
 pub type Links =

@@ -1,26 +1,28 @@
-//! Pairing and encrypting. One pairing at a time, since trouble-host knows one; bonds are ours.
+//! Pairing and encrypting, each link for itself.
 
-mod heard;
+mod out_of_band;
 mod pair;
 mod turn;
 
-use bt_hci::cmd::le::LeEnableEncryption;
-use bt_hci::param::ConnHandle;
+use bt_hci::cmd::le::LeRand;
 use bt_hci::transport::Transport;
 use embassy_time::{Duration, Instant};
 use trouble_host::PacketPool;
+use zeroize::Zeroizing;
 
+use super::command::Command;
 use super::{Central, Connection, Error};
-use crate::links::{LinkId, LinkInfo, LinkPhase, Links, Reason};
-use crate::mux::ReportHandler;
-use crate::security::{
-    Agent, Bond, BondStore, Key, OobData, Requirements, Security, SecurityError,
-};
-pub(super) use heard::Pairing;
+use crate::links::{LinkInfo, LinkPhase, Links, Reason};
+use crate::mux::{ENABLE_ENCRYPTION, ReportHandler};
+use crate::security::{Agent, Bond, BondStore, Requirements, Security, SecurityError};
+use crate::smp::{Channel, Encryption, Generator};
+pub(super) use out_of_band::LocalData;
 
-/// How long a pairing may stand still (Core Vol 3 Part H, 3.4), and a moment for trouble-host to
-/// see it, too.
-const PATIENCE: Duration = Duration::from_secs(31);
+/// Fills with random octets that nobody can foresee; false: there are none.
+pub(super) type Random<'a> = &'a dyn Fn(&mut [u8]) -> bool;
+
+/// How long a pairing may stand still (Core Vol 3 Part H, 3.4).
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// How long an encryption may take: the link layer's own limit is 40 s (Core Vol 6 Part B, 5.2), and
 /// this is for controllers that don't keep it.
@@ -38,23 +40,28 @@ where
     P: PacketPool,
     R: ReportHandler,
 {
-    /// Another handle of a connection, while it is up. Dropped, it disconnects nothing.
-    pub fn connection(&self, id: LinkId) -> Option<Connection<'_, 's, 'a, T, L, P, R, BUFFER>> {
-        let mut connection = self.handle_to(id)?;
-        if let Some(stack) = self.stack() {
-            connection.host = stack.get_connected_handle(ConnHandle::new(connection.handle()));
-        }
-        Some(connection)
+    /// Where the secrets of pairings come from: a function that fills with random octets, which nobody must
+    /// be able to foresee, and tells whether it could. Without, the controller is asked for them (LE Rand,
+    /// Core Vol 4 Part E, 7.8.23).
+    pub fn set_random(&self, random: Random<'a>) {
+        self.random.set(Some(random));
     }
 
-    /// Our data for a pairing out of band, to go to the peer by another way; none without trouble-host,
-    /// which pairs.
-    pub fn local_oob(&self) -> Option<OobData> {
-        let data = self.stack()?.get_local_oob_data();
-        Some(OobData {
-            random: Key::new(data.random),
-            confirm: Key::new(data.confirm),
-        })
+    /// What the secrets of one pairing are made from.
+    async fn generator(&self) -> Result<Generator, SecurityError> {
+        let mut seed = Zeroizing::new([0; 16]);
+        if let Some(fill) = self.random.get() {
+            if !fill(&mut *seed) {
+                return Err(SecurityError::Host);
+            }
+            return Ok(Generator::new(seed));
+        }
+        self.controller_info().await;
+        for half in seed.chunks_exact_mut(8) {
+            let octets = self.ask(&LeRand::new()).await;
+            half.copy_from_slice(&octets.map_err(|_| SecurityError::Host)?);
+        }
+        Ok(Generator::new(seed))
     }
 }
 
@@ -99,7 +106,7 @@ where
         if let Some(bond) = self.pair(&wanted, agent).await? {
             let other = store.find(bond.identity).await.map(|other| other.identity);
             if other.is_some() && other != before {
-                self.protected(Security::NONE);
+                self.protected(Security::NONE)?;
                 return Err(SecurityError::IdentityTaken.into());
             }
             store.save(&bond).await.map_err(SecureError::Store)?;
@@ -114,17 +121,15 @@ where
     /// controller ends the link, and the error is the same. [`SecurityError::Timeout`] if the
     /// controller tells of no end for 41 s; the link is ended then.
     pub async fn encrypt(&self, bond: &Bond) -> Result<Security, SecurityError> {
-        let before = self.changes()?;
-        let handle = ConnHandle::new(self.handle());
-        let command = LeEnableEncryption::new(handle, bond.rand, bond.ediv, *bond.ltk.reveal());
-        match self.central.tell(&command).await {
-            // A refusal is a change of the encryption that has failed.
-            Ok(()) | Err(Error::Hci(_)) => {}
-            Err(_) => return Err(self.ended().unwrap_or(SecurityError::Host)),
-        }
-        let until = Instant::now() + ENCRYPTION;
-        match self.encryption_changed(before, until).await {
-            Ok(0) => Ok(self.protected(bond.security())),
+        // A pairing must not come between.
+        let _turn = self.turn().await?;
+        let with = Encryption {
+            key: bond.ltk.clone(),
+            ediv: bond.ediv,
+            rand: bond.rand,
+        };
+        match self.encrypt_with(&with, Instant::now() + ENCRYPTION).await {
+            Ok(0) => self.protected(bond.security()),
             Ok(status) if KEY_MISSING.contains(&status) => Err(SecurityError::BondLost),
             Ok(status) => Err(SecurityError::Hci(status)),
             Err(SecurityError::Disconnected(Reason::Hci(reason)))
@@ -140,31 +145,35 @@ where
         }
     }
 
-    fn protected(&self, security: Security) -> Security {
-        let _ = self.with_info(|info| {
-            info.security = security;
-            info.guard.close();
-        });
-        security
-    }
-
-    /// Waits for a change of the encryption; its status.
-    async fn encryption_changed(&self, before: u32, until: Instant) -> Result<u8, SecurityError> {
-        self.look_until(|pairing| {
-            let links = self.central.mux.links();
-            let changed = links.with_link(self.id, |link| {
-                (link.info.encryption_changes != before).then_some(link.info.encryption_status)
-            });
-            match changed.flatten() {
-                Some(status) => Some(Ok(status)),
-                None => pairing.is_due(until).then_some(Err(SecurityError::Timeout)),
-            }
+    /// Has the controller encrypt the link; the status it ends with. One at a time, with the turn.
+    async fn encrypt_with(&self, with: &Encryption, until: Instant) -> Result<u8, SecurityError> {
+        // One whose caller went away has an end, too, which must not be taken for this one's.
+        self.look_until(|| match self.with_info(|info| info.encrypting) {
+            Ok(true) => self.is_due(until).then_some(Err(SecurityError::Timeout)),
+            _ => Some(Ok(())),
+        })
+        .await?;
+        self.on_channel(Channel::seal);
+        self.with_info(|info| info.encryption_status = None)?;
+        let [h0, h1] = self.handle().to_le_bytes();
+        let ediv = with.ediv.to_le_bytes();
+        let parameters = [&[h0, h1][..], &with.rand, &ediv, with.key.reveal()];
+        let command = Command::written(ENABLE_ENCRYPTION, &parameters);
+        match self.central.tell_it(command).await {
+            // That it is refused is told as its end is.
+            Ok(()) | Err(Error::Hci(_)) => {}
+            Err(_) => return Err(self.ended().unwrap_or(SecurityError::Host)),
+        }
+        self.look_until(|| match self.with_info(|info| info.encryption_status) {
+            Ok(Some(status)) => Some(Ok(status)),
+            _ => self.is_due(until).then_some(Err(SecurityError::Timeout)),
         })
         .await
     }
 
-    fn changes(&self) -> Result<u32, SecurityError> {
-        self.with_info(|info| info.encryption_changes)
+    fn protected(&self, security: Security) -> Result<Security, SecurityError> {
+        self.with_info(|info| info.security = security)?;
+        Ok(security)
     }
 
     /// How the link ended, if it did.

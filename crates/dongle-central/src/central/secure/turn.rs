@@ -1,4 +1,4 @@
-//! Whose turn it is to pair: trouble-host knows one pairing, over all connections.
+//! Whose turn it is to pair on a link, and waiting for what happens on it.
 
 use core::future::poll_fn;
 use core::task::{Context, Poll};
@@ -7,13 +7,14 @@ use bt_hci::transport::Transport;
 use embassy_time::Instant;
 use trouble_host::PacketPool;
 
-use super::{PATIENCE, Pairing};
-use crate::central::Connection;
-use crate::links::Links;
+use super::PATIENCE;
+use crate::central::{Central, Connection};
+use crate::links::{LinkPhase, Links};
 use crate::mux::ReportHandler;
 use crate::security::{PairingFailure, SecurityError};
+use crate::smp::{Channel, Frame};
 
-/// The right to pair, as long as it lives. Dropped in the middle, it gives the pairing up.
+/// The right to pair on a link, as long as it lives. Dropped in the middle, it gives the pairing up.
 pub(super) struct Turn<'t, 'c, 's, 'a: 's, T, L, P, R, const BUFFER: usize>
 where
     T: Transport,
@@ -22,8 +23,8 @@ where
     P: PacketPool,
     R: ReportHandler,
 {
-    pub(super) connection: &'t Connection<'c, 's, 'a, T, L, P, R, BUFFER>,
-    /// trouble-host is in the middle.
+    connection: &'t Connection<'c, 's, 'a, T, L, P, R, BUFFER>,
+    /// The peer has been told of it, and not of its end.
     pub(super) begun: bool,
 }
 
@@ -36,16 +37,10 @@ where
     R: ReportHandler,
 {
     fn drop(&mut self) {
-        let connection = self.connection;
-        if self.begun {
-            connection.give_up(PairingFailure::UNSPECIFIED);
-        } else {
-            let _ = connection.with_info(|info| info.guard.close());
+        match self.begun {
+            true => self.connection.give_up(PairingFailure::UNSPECIFIED),
+            false => self.connection.on_channel(Channel::shut),
         }
-        let mut pairing = connection.central.pairing.borrow_mut();
-        pairing.handle = None;
-        pairing.steps.clear();
-        connection.central.wake_links();
     }
 }
 
@@ -57,19 +52,18 @@ where
     P: PacketPool,
     R: ReportHandler,
 {
-    /// Waits until nobody else pairs.
+    /// Waits until nobody else pairs on the link.
     pub(super) async fn turn(
         &self,
     ) -> Result<Turn<'_, '_, 's, 'a, T, L, P, R, BUFFER>, SecurityError> {
         let until = Instant::now() + PATIENCE;
-        self.look_until(|pairing| {
-            if pairing.handle.is_none() {
-                pairing.handle = Some(self.handle());
-                pairing.steps.clear();
-                return Some(Ok(()));
-            }
-            pairing.is_due(until).then_some(Err(SecurityError::Busy))
-        })
+        self.look_until(
+            || match self.with_info(|info| (info.smp.take(), info.smp.is_spent())) {
+                Ok((true, _)) => Some(Ok(())),
+                Ok((_, true)) => Some(Err(SecurityError::Timeout)),
+                _ => self.is_due(until).then_some(Err(SecurityError::Busy)),
+            },
+        )
         .await?;
         Ok(Turn {
             connection: self,
@@ -77,22 +71,59 @@ where
         })
     }
 
-    /// Looks whenever something has happened on the link, or to the pairing, until there is an
-    /// answer or the link has ended.
+    /// Has the peer told that the pairing is over.
+    pub(super) fn give_up(&self, why: PairingFailure) {
+        self.on_channel(|channel| channel.give_up(why));
+    }
+
+    /// Has a command sent, once the one before it is.
+    pub(super) async fn send(&self, frame: Frame, until: Instant) -> Result<(), SecurityError> {
+        self.look_until(|| match self.with_info(|info| info.smp.has_output()) {
+            Ok(true) => self.is_due(until).then_some(Err(SecurityError::Timeout)),
+            _ => Some(Ok(())),
+        })
+        .await?;
+        self.on_channel(|channel| channel.send(frame));
+        Ok(())
+    }
+
+    /// Changes the security channel, and tells all who wait for that.
+    pub(super) fn on_channel(&self, f: impl FnOnce(&mut Channel)) {
+        let links = self.central.mux.links();
+        links.with_link(self.id, |link| {
+            if link.info.phase() == LinkPhase::Open {
+                f(&mut link.info.smp);
+                link.bearer.changed();
+            }
+        });
+        links.doorbell().ring(self.id.index());
+    }
+
+    /// Looks whenever something has happened on the link, until there is an answer or the link has
+    /// ended.
     pub(super) fn look_until<X>(
         &self,
-        mut look: impl FnMut(&mut Pairing) -> Option<Result<X, SecurityError>>,
+        mut look: impl FnMut() -> Option<Result<X, SecurityError>>,
     ) -> impl Future<Output = Result<X, SecurityError>> {
-        poll_fn(move |cx| {
-            let found = look(&mut self.central.pairing.borrow_mut());
-            found.map_or_else(|| self.poll_ended(cx).map(Err), Poll::Ready)
-        })
+        poll_fn(move |cx| look().map_or_else(|| self.poll_ended(cx).map(Err), Poll::Ready))
+    }
+
+    /// Whether it is that time; if not, all who wait are woken when it is.
+    pub(super) fn is_due(&self, at: Instant) -> bool {
+        if at <= Instant::now() {
+            return true;
+        }
+        let alarm = &self.central.alarm;
+        if alarm.get().is_none_or(|alarm| at < alarm) {
+            alarm.set(Some(at));
+        }
+        false
     }
 
     /// Whether the link has ended; if not, looks again when something has happened. Apart, so that
     /// it is there once for all who look.
     fn poll_ended(&self, cx: &mut Context<'_>) -> Poll<SecurityError> {
-        if let Some(at) = self.central.pairing.borrow().alarm {
+        if let Some(at) = self.central.alarm.get() {
             self.central.mux.wake_at(at);
         }
         if let Some(ended) = self.ended() {
@@ -101,5 +132,27 @@ where
         let links = self.central.mux.links();
         links.with_link(self.id, |link| link.bearer.wait_for_change(cx.waker()));
         Poll::Pending
+    }
+}
+
+impl<'s, 'a: 's, T, L, P, R, const BUFFER: usize> Central<'s, 'a, T, L, P, R, BUFFER>
+where
+    T: Transport,
+    T::Error: 'static,
+    L: Links,
+    P: PacketPool,
+    R: ReportHandler,
+{
+    /// Wakes those who wait for a pairing in time. The mux tells the time for all of them: on a
+    /// desktop there is room for few timers.
+    pub(in crate::central) fn look_after_pairing(&self) {
+        let alarm = self.alarm.get();
+        if alarm.is_some_and(|at| self.mux.is_time(at)) {
+            self.alarm.set(None);
+            let links = self.mux.links();
+            for index in 0..links.capacity() {
+                links.with(index, |link| link.bearer.changed());
+            }
+        }
     }
 }

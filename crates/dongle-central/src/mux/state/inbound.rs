@@ -11,9 +11,7 @@ use crate::mux::report::ReportHandler;
 use crate::mux::request;
 use crate::mux::sdus::{self, CID_SIGNALLING, CLOSING};
 use crate::mux::watchdog::COMMAND_TIMEOUT;
-use crate::security::{CID_SMP, Security, Verdict};
-#[cfg(feature = "security")]
-use crate::security::{FAILED, PairingFailure, failed};
+use crate::security::Security;
 
 /// Connection Limit Exceeded (Core Vol 1 Part F, 2.9).
 const CONNECTION_LIMIT_EXCEEDED: u8 = 0x09;
@@ -112,7 +110,9 @@ impl MuxState {
             let id = self.link(u16::from_le_bytes([packet[0], packet[1]]) & 0x0FFF);
             let within = id.and_then(|id| {
                 links.with_link(id, |link| {
+                    // One of the security channel is none of trouble-host's.
                     matches!(link.info.reassembly, Reassembly::Foreign { .. })
+                        && !link.info.smp.is_within()
                 })
             });
             match within {
@@ -144,6 +144,7 @@ impl MuxState {
         let Some(id) = self.link(handle) else {
             return self.dropped("data of a connection that does not exist", packet);
         };
+        let mut is_security = false;
         let step = links.with_link(id, |link| {
             let step = match link.info.reassembly.feed(first, data, link.pdu) {
                 Step::Pdu(pdu) => {
@@ -154,6 +155,11 @@ impl MuxState {
                     link.bearer
                         .handle_pdu(link.pdu.get(..len).unwrap_or_default());
                     Step::Assembled(len)
+                }
+                Step::Foreign if link.info.smp.takes(first, data) => {
+                    link.bearer.changed();
+                    is_security = true;
+                    Step::More
                 }
                 step => step,
             };
@@ -166,10 +172,12 @@ impl MuxState {
             links.doorbell().ring(id.index());
             self.turns.wake_pump();
         }
+        if is_security {
+            // It may have been a key.
+            packet.fill(0);
+            return Inbound::Taken;
+        }
         match step {
-            Step::Foreign if first && channel(data) == Some(CID_SMP) => {
-                self.security(id, handle, packet, links)
-            }
             Step::Foreign if first && holds(id, packet, links) => Inbound::Taken,
             Step::Foreign if first && !may_pass(id, data, links) => {
                 self.dropped("a frame that its channel can not take", packet)
@@ -212,51 +220,6 @@ impl MuxState {
         }
     }
 
-    /// Has the link's guard judge a frame on the security channel.
-    fn security(
-        &mut self,
-        id: LinkId,
-        handle: u16,
-        packet: &mut [u8],
-        links: &impl Links,
-    ) -> Inbound {
-        #[cfg(not(feature = "security"))]
-        let _ = handle;
-        let Some((&mut [_, _, _, _], frame)) = packet.split_first_chunk_mut() else {
-            return Inbound::Taken;
-        };
-        let verdict = links.with_link(id, |link| {
-            let verdict = link.info.guard.inbound(frame);
-            if verdict != Verdict::Pass {
-                link.info.reassembly.skip();
-            }
-            link.bearer.changed();
-            verdict
-        });
-        match verdict {
-            Some(Verdict::Pass) => Inbound::ForHost(packet.len()),
-            #[cfg(feature = "security")]
-            Some(Verdict::Refuse(failed)) => {
-                self.end_pairing(handle, &failed);
-                Inbound::Taken
-            }
-            Some(Verdict::Drop) | None => Inbound::Taken,
-        }
-    }
-
-    /// Has trouble-host see a *Pairing Failed*, as if it were the peer's.
-    #[cfg(feature = "security")]
-    pub fn end_pairing(&mut self, handle: u16, failed: &[u8; FAILED]) {
-        // The beginning of a frame from the controller (Core Vol 4 Part E, 5.4.2).
-        let [h0, h1] = (handle & 0x0FFF | 0x2000).to_le_bytes();
-        let header = [h0, h1, FAILED as u8, 0];
-        let mut packet = [0; CLOSING];
-        for (to, from) in packet.iter_mut().zip(header.iter().chain(failed)) {
-            *to = *from;
-        }
-        self.pass(packet);
-    }
-
     fn event(&mut self, packet: &mut [u8], links: &impl Links) -> Inbound {
         events::clear_failed_connection(packet);
         let handle = events::connection_of(packet).unwrap_or(0);
@@ -289,10 +252,6 @@ impl MuxState {
             pass = false;
         }
         match judgement.event {
-            Some(Event::Encryption { handle, status, on }) => {
-                // What trouble-host does not wait for, it would fail on.
-                pass = self.encryption(handle, status, on, links);
-            }
             // Nobody has asked.
             Some(Event::Answered { opcode, .. } | Event::Buffers { opcode, .. })
                 if !self.watchdog.waits_for(opcode) => {}
@@ -308,21 +267,25 @@ impl MuxState {
         }
     }
 
-    /// A link was encrypted, or could not be; whether trouble-host waits for that.
-    fn encryption(&mut self, handle: u16, status: u8, on: bool, links: &impl Links) -> bool {
-        let Some(id) = self.link(handle) else {
-            return false;
-        };
-        let awaited = links.with_link(id, |link| {
-            link.info.encryption_changes = link.info.encryption_changes.wrapping_add(1);
-            link.info.encryption_status = status;
+    /// A link was encrypted, or could not be.
+    fn encryption(&self, handle: u16, status: u8, on: bool, links: &impl Links) {
+        let Some(id) = self.link(handle) else { return };
+        links.with_link(id, |link| {
             if status == 0 && !on {
                 link.info.security = Security::NONE;
             }
+            // Another is nobody's.
+            if core::mem::take(&mut link.info.encrypting) {
+                let ended = if on || status != 0 {
+                    status
+                } else {
+                    events::UNSPECIFIED
+                };
+                link.info.encryption_status = Some(ended);
+                link.info.smp.unseal();
+            }
             link.bearer.changed();
-            link.info.guard.encrypted()
         });
-        awaited.unwrap_or(false)
     }
 
     fn learn(&mut self, event: Event, links: &impl Links) {
@@ -353,12 +316,7 @@ impl MuxState {
                     }
                     status if opcode == events::ENABLE_ENCRYPTION => {
                         if let Some(handle) = self.encrypting.take() {
-                            let _awaited = self.encryption(handle, status, false, links);
-                            // What trouble-host waits for will not come.
-                            #[cfg(feature = "security")]
-                            if _awaited {
-                                self.end_pairing(handle, &failed(PairingFailure::UNSPECIFIED));
-                            }
+                            self.encryption(handle, status, false, links);
                         }
                     }
                     _ => {}
@@ -434,7 +392,9 @@ impl MuxState {
                     });
                 }
             }
-            Event::Encryption { .. } => {}
+            Event::Encryption { handle, status, on } => {
+                self.encryption(handle, status, on, links);
+            }
             Event::ParametersAsked(request) => self.ask(request),
             Event::RemoteVersion { handle, version } => {
                 if let Some(id) = self.link(handle) {

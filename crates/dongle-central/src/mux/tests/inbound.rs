@@ -193,9 +193,9 @@ fn a_connection_that_failed_is_over_whatever_else_its_event_says() {
     }
 }
 
-#[cfg(not(any(feature = "channels", feature = "security")))]
+#[cfg(not(feature = "channels"))]
 #[test]
-fn without_channels_and_pairing_a_peer_that_asks_for_one_is_told_that_it_is_not_understood() {
+fn without_channels_a_peer_that_asks_for_one_is_told_that_it_is_not_understood() {
     let mut bench = Bench::connected(2);
     let now = Instant::from_secs(0);
     let asks = [

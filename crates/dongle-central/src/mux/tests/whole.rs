@@ -46,7 +46,7 @@ async fn turns(mut work: core::pin::Pin<&mut impl Future>) {
 }
 
 /// Connection 7 in a controller with `total` buffers.
-#[cfg(any(feature = "channels", feature = "security"))]
+#[cfg(feature = "channels")]
 fn connect(mux: &UartMux<'_>, total: u8) {
     let mut state = mux.state.borrow_mut();
     let read = Instant::from_secs(0);
@@ -81,7 +81,7 @@ fn a_command_whose_caller_goes_away_in_the_middle_of_it_is_sent_to_its_end() {
     });
 }
 
-#[cfg(any(feature = "channels", feature = "security"))]
+#[cfg(feature = "channels")]
 #[test]
 fn a_packet_whose_writer_goes_away_in_the_middle_of_it_is_sent_to_its_end() {
     let (links, uart) = (TestLinks::new(), Uart::default());
@@ -105,7 +105,7 @@ fn a_packet_whose_writer_goes_away_in_the_middle_of_it_is_sent_to_its_end() {
     });
 }
 
-#[cfg(any(feature = "channels", feature = "security"))]
+#[cfg(feature = "channels")]
 #[test]
 fn a_packet_whose_writer_goes_away_before_its_turn_takes_nothing() {
     let (links, uart) = (TestLinks::new(), Uart::default());

@@ -1,0 +1,761 @@
+//! One pairing, as its initiator (Core Vol 3 Part H, 2.3 and 2.4): told what the peer sends, and asked what
+//! is to be done next.
+
+use heapless::Deque;
+use zeroize::{Zeroize as _, Zeroizing};
+
+use super::command::{Features, Frame, auth, code, keys, length};
+use super::method::Method;
+use super::toolbox::{
+    self, Block, Coordinate, Generator, KeyPair, address, f4, f5, f6, g2, oob_confirm,
+};
+use crate::links::Address;
+use crate::security::{
+    IoCapabilities, Key, OutOfBand, PairingFailure, Passkey, Requirements, SecurityError,
+};
+
+/// Rounds in which a passkey is compared, a bit in each (2.3.5.6.3).
+const ROUNDS: u8 = 20;
+/// What the key size may be (2.3.4).
+const KEY_SIZES: core::ops::RangeInclusive<u8> = 7..=16;
+
+/// What comes of the keys of a peer, which come in two commands each (3.6.1).
+mod half {
+    pub const KEY: u8 = 1;
+    pub const NAME: u8 = 2;
+    pub const RESOLVING_KEY: u8 = 4;
+    pub const ADDRESS: u8 = 8;
+}
+
+/// What is to be done next.
+#[derive(Debug)]
+pub(crate) enum Next {
+    /// This is to be sent.
+    Send(Frame),
+    /// Somebody is to be asked this.
+    Ask(Question),
+    /// The link is to be encrypted.
+    Encrypt(Encryption),
+    /// Nothing, until the peer has sent something, or somebody has answered.
+    Wait,
+    /// Nothing any more.
+    Complete,
+}
+
+/// What only a person can answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Question {
+    /// To be shown. There is nothing to be answered.
+    Display(Passkey),
+    Compare(Passkey),
+    Enter,
+    OutOfBand,
+}
+
+/// What a person has answered.
+pub(crate) enum Answer {
+    Same(bool),
+    Passkey(Option<Passkey>),
+    /// With our key pair, if our data is of the one that was made for it.
+    OutOfBand(Option<OutOfBand>, Option<KeyPair>),
+}
+
+/// What to encrypt the link with.
+#[derive(Debug)]
+pub(crate) struct Encryption {
+    pub key: Key,
+    pub ediv: u16,
+    pub rand: [u8; 8],
+}
+
+/// Who pairs.
+#[derive(Debug)]
+pub(crate) struct Parties {
+    /// The addresses that the connection was made with.
+    pub ours: Address,
+    pub peers: Address,
+    /// Who we are, if the peer is to be told, and the key that tells.
+    pub identity: Option<(Key, Address)>,
+}
+
+/// What a pairing has come to.
+#[derive(Debug)]
+pub(crate) struct Outcome {
+    pub authenticated: bool,
+    pub secure_connections: bool,
+    pub key_size: u8,
+    /// The key to be kept, if both sides keep it.
+    pub key: Option<Encryption>,
+    /// Who the peer is.
+    pub irk: Option<Key>,
+    pub identity: Option<Address>,
+}
+
+/// What is waited for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Phase {
+    Response,
+    Person,
+    PublicKey,
+    Confirm,
+    Random,
+    Check,
+    Encryption,
+    Keys,
+    Nothing,
+}
+
+/// What is still to be done, in this order.
+#[derive(Debug, Clone, Copy)]
+enum Todo {
+    Request,
+    PublicKey,
+    Confirm,
+    Random,
+    Check,
+    Encrypt,
+    Identity,
+    IdentityAddress,
+    Ask(Question),
+}
+
+/// What nobody else is to know.
+#[derive(Default)]
+struct Secrets {
+    /// The Diffie-Hellman key.
+    shared: Coordinate,
+    /// The key of the checks.
+    check: Block,
+    /// What makes sure of the other side (ra and rb of 2.3.5.6; TK of legacy pairing is `ours`): the passkey
+    /// is both, out of band each side has its own random value, and without either they are zeros.
+    ours: Block,
+    peers: Block,
+    /// What the link is encrypted with first.
+    key: Block,
+    /// What is kept of legacy pairing.
+    ltk: Block,
+    irk: Block,
+}
+
+impl Drop for Secrets {
+    fn drop(&mut self) {
+        self.shared.zeroize();
+        let Self {
+            check,
+            ours,
+            peers,
+            key,
+            ltk,
+            irk,
+            ..
+        } = self;
+        for block in [check, ours, peers, key, ltk, irk] {
+            block.zeroize();
+        }
+    }
+}
+
+/// A pairing.
+pub(crate) struct Initiator {
+    random: Generator,
+    wanted: Requirements,
+    parties: Parties,
+    request: Features,
+    response: Features,
+    phase: Phase,
+    todo: Deque<Todo, 4>,
+    method: Method,
+    secure: bool,
+    round: u8,
+    pair: Option<KeyPair>,
+    /// X of the peer's public key.
+    peer_x: Coordinate,
+    /// What the peer has committed to out of band.
+    promised: Option<Block>,
+    /// Our random and confirm value of this round, and the peer's.
+    nonce: Block,
+    confirm: Option<Block>,
+    peer_confirm: Block,
+    peer_nonce: Block,
+    secrets: Secrets,
+    /// What is still to come of the peer's keys.
+    expected: u8,
+    /// What names its long term key.
+    ediv: u16,
+    rand: [u8; 8],
+    identity: Option<Address>,
+}
+
+impl Initiator {
+    pub(crate) fn new(
+        random: Generator,
+        wanted: Requirements,
+        parties: Parties,
+        capabilities: IoCapabilities,
+        has_out_of_band: bool,
+    ) -> Self {
+        let blind = capabilities == IoCapabilities::NoInputNoOutput;
+        let mut auth = auth::SECURE_CONNECTIONS;
+        if wanted.authenticated || !blind {
+            auth |= auth::MITM;
+        }
+        let (mut initiator_keys, mut responder_keys) = (0, 0);
+        if wanted.bond {
+            auth |= auth::BONDING;
+            responder_keys = keys::ENCRYPTION | keys::IDENTITY;
+            if parties.identity.is_some() {
+                initiator_keys = keys::IDENTITY;
+            }
+        }
+        let mut todo = Deque::new();
+        let _ = todo.push_back(Todo::Request);
+        Self {
+            random,
+            wanted,
+            parties,
+            request: Features {
+                io: capabilities as u8,
+                oob: u8::from(has_out_of_band),
+                auth,
+                max_key_size: *KEY_SIZES.end(),
+                initiator_keys,
+                responder_keys,
+            },
+            response: Features::NONE,
+            phase: Phase::Response,
+            todo,
+            method: Method::JustWorks,
+            secure: false,
+            round: 0,
+            pair: None,
+            peer_x: [0; 32],
+            promised: None,
+            nonce: [0; 16],
+            confirm: None,
+            peer_confirm: [0; 16],
+            peer_nonce: [0; 16],
+            secrets: Secrets::default(),
+            expected: 0,
+            ediv: 0,
+            rand: [0; 8],
+            identity: None,
+        }
+    }
+
+    /// What is to be done next.
+    pub(crate) fn next(&mut self) -> Next {
+        let Some(todo) = self.todo.pop_front() else {
+            return match self.phase {
+                Phase::Nothing => Next::Complete,
+                _ => Next::Wait,
+            };
+        };
+        Next::Send(match todo {
+            Todo::Ask(question) => return Next::Ask(question),
+            Todo::Encrypt => {
+                return Next::Encrypt(Encryption {
+                    key: Key::new(self.secrets.key),
+                    ediv: 0,
+                    rand: [0; 8],
+                });
+            }
+            Todo::Request => Frame::of(&self.request.command(code::PAIRING_REQUEST)),
+            Todo::PublicKey => {
+                let public = self.pair.as_ref().map_or(&[0; 64], KeyPair::public);
+                Frame::new(code::PAIRING_PUBLIC_KEY, public)
+            }
+            Todo::Confirm => {
+                let confirm = self.own_confirm();
+                self.confirm = Some(confirm);
+                Frame::new(code::PAIRING_CONFIRM, &confirm)
+            }
+            Todo::Random => Frame::new(code::PAIRING_RANDOM, &self.nonce),
+            Todo::Check => Frame::new(code::PAIRING_DHKEY_CHECK, &self.own_check()),
+            Todo::Identity => {
+                let irk = self.parties.identity.as_ref().map(|(irk, _)| irk.reveal());
+                Frame::new(code::IDENTITY_INFORMATION, irk.unwrap_or(&[0; 16]))
+            }
+            Todo::IdentityAddress => {
+                let identity = self.parties.identity.as_ref().map(|(_, address)| *address);
+                let [a, b, c, d, e, f, kind] = address(identity.unwrap_or(self.parties.ours));
+                Frame::new(
+                    code::IDENTITY_ADDRESS_INFORMATION,
+                    &[kind, a, b, c, d, e, f],
+                )
+            }
+        })
+    }
+
+    /// Takes a command of the peer's.
+    ///
+    /// # Errors
+    /// How the pairing ends. [`SecurityError::Refused`]: the peer is to be told why.
+    pub(crate) fn received(&mut self, pdu: &[u8]) -> Result<(), SecurityError> {
+        let Some((&code, value)) = pdu.split_first() else {
+            return refuse(PairingFailure::INVALID_PARAMETERS);
+        };
+        if length(code) != Some(pdu.len()) {
+            return refuse(PairingFailure::INVALID_PARAMETERS);
+        }
+        let block = || value.first_chunk::<16>().copied().unwrap_or_default();
+        match (self.phase, code) {
+            (_, code::PAIRING_FAILED) => {
+                let why = value.first().copied().unwrap_or_default();
+                Err(SecurityError::Peer(PairingFailure(why)))
+            }
+            (Phase::Response, code::PAIRING_RESPONSE) => self.agree(value),
+            (Phase::PublicKey, code::PAIRING_PUBLIC_KEY) => self.exchange(value),
+            (Phase::Confirm, code::PAIRING_CONFIRM) => self.confirmed(block()),
+            (Phase::Random, code::PAIRING_RANDOM) => self.disclosed(block()),
+            (Phase::Check, code::PAIRING_DHKEY_CHECK) => self.checked(&block()),
+            (Phase::Keys, _) => self.given(code, value),
+            // A second answer is of no use.
+            (phase, code::PAIRING_RESPONSE) if phase != Phase::Response => Ok(()),
+            _ => refuse(PairingFailure::UNSPECIFIED),
+        }
+    }
+
+    /// Takes what a person has answered.
+    pub(crate) fn answered(&mut self, answer: Answer) -> Result<(), SecurityError> {
+        if self.phase != Phase::Person {
+            return Ok(());
+        }
+        match answer {
+            Answer::Same(true) => {
+                self.begin_checks();
+                Ok(())
+            }
+            Answer::Same(false) => refuse(PairingFailure::NUMERIC_COMPARISON_FAILED),
+            Answer::Passkey(Some(passkey)) => {
+                self.set_passkey(passkey);
+                self.begin_round();
+                Ok(())
+            }
+            Answer::Passkey(None) => refuse(PairingFailure::PASSKEY_ENTRY_FAILED),
+            Answer::OutOfBand(Some(data), pair) => self.came_out_of_band(data, pair),
+            Answer::OutOfBand(None, _) => refuse(PairingFailure::OOB_NOT_AVAILABLE),
+        }
+    }
+
+    /// The link is encrypted.
+    pub(crate) fn encrypted(&mut self) {
+        if self.phase == Phase::Encryption {
+            self.phase = Phase::Keys;
+            self.go_on_with_keys();
+        }
+    }
+
+    /// What it has come to.
+    pub(crate) fn outcome(&self) -> Outcome {
+        let key = match self.secure {
+            true => Some(&self.secrets.key),
+            false => Some(&self.secrets.ltk).filter(|ltk| **ltk != [0; 16]),
+        };
+        let key = key.filter(|_| self.bonds()).map(|key| Encryption {
+            key: Key::new(*key),
+            ediv: self.ediv,
+            rand: self.rand,
+        });
+        let irk = Some(&self.secrets.irk).filter(|irk| **irk != [0; 16]);
+        Outcome {
+            authenticated: self.method.authenticates(),
+            secure_connections: self.secure,
+            key_size: self.key_size(),
+            key,
+            irk: irk.map(|irk| Key::new(*irk)),
+            identity: self.identity,
+        }
+    }
+
+    fn key_size(&self) -> u8 {
+        self.request.max_key_size.min(self.response.max_key_size)
+    }
+
+    /// Whether both sides keep the key.
+    fn bonds(&self) -> bool {
+        self.request.has(auth::BONDING) && self.response.has(auth::BONDING)
+    }
+
+    fn then(&mut self, todo: Todo) {
+        // Never more than three at a time.
+        let _ = self.todo.push_back(todo);
+    }
+
+    /// Asks what the pairing can't go on without.
+    fn ask(&mut self, question: Question) {
+        self.then(Todo::Ask(question));
+        self.phase = Phase::Person;
+    }
+
+    /// Takes the answer to our request.
+    fn agree(&mut self, fields: &[u8]) -> Result<(), SecurityError> {
+        let Some(response) = Features::parse(fields) else {
+            return refuse(PairingFailure::INVALID_PARAMETERS);
+        };
+        self.response = response;
+        self.secure = response.has(auth::SECURE_CONNECTIONS);
+        self.method = Method::of(self.secure, &self.request, &response);
+        if !KEY_SIZES.contains(&response.max_key_size) {
+            return refuse(PairingFailure::INVALID_PARAMETERS);
+        }
+        if self.key_size() < self.wanted.min_key_size {
+            return refuse(PairingFailure::ENCRYPTION_KEY_SIZE);
+        }
+        let legacy_is_out = self.wanted.secure_connections || !cfg!(feature = "legacy-pairing");
+        if !self.secure && legacy_is_out
+            || self.wanted.authenticated && !self.method.authenticates()
+        {
+            return refuse(PairingFailure::AUTHENTICATION_REQUIREMENTS);
+        }
+        let given = self.request.responder_keys & response.responder_keys;
+        if given & keys::ENCRYPTION != 0 && !self.secure {
+            self.expected |= half::KEY | half::NAME;
+        }
+        if given & keys::IDENTITY != 0 {
+            self.expected |= half::RESOLVING_KEY | half::ADDRESS;
+        }
+        match (self.method, self.secure) {
+            (Method::OutOfBand, _) => self.ask(Question::OutOfBand),
+            (_, true) => self.send_public_key(),
+            (_, false) => return self.associate(),
+        }
+        Ok(())
+    }
+
+    /// Takes what went by another way.
+    fn came_out_of_band(
+        &mut self,
+        data: OutOfBand,
+        pair: Option<KeyPair>,
+    ) -> Result<(), SecurityError> {
+        match data {
+            OutOfBand::Legacy(key) if !self.secure => {
+                self.secrets.ours = *key.reveal();
+                self.begin_round();
+                Ok(())
+            }
+            OutOfBand::SecureConnections { peer, local } if self.secure => {
+                // What one side has said that it does not have is as good as none.
+                let local = local.filter(|_| self.response.oob == 1);
+                let peer = peer.filter(|_| self.request.oob == 1);
+                if peer.is_none() && local.is_none() || local.is_some() && pair.is_none() {
+                    return refuse(PairingFailure::OOB_NOT_AVAILABLE);
+                }
+                if let Some(local) = local {
+                    self.secrets.ours = *local.random.reveal();
+                    self.pair = pair;
+                }
+                if let Some(peer) = peer {
+                    self.secrets.peers = *peer.random.reveal();
+                    self.promised = Some(*peer.confirm.reveal());
+                }
+                self.send_public_key();
+                Ok(())
+            }
+            _ => refuse(PairingFailure::OOB_NOT_AVAILABLE),
+        }
+    }
+
+    fn send_public_key(&mut self) {
+        if self.pair.is_none() {
+            self.pair = Some(KeyPair::generate(&mut self.random));
+        }
+        self.then(Todo::PublicKey);
+        self.phase = Phase::PublicKey;
+    }
+
+    /// Takes the peer's public key.
+    fn exchange(&mut self, public: &[u8]) -> Result<(), SecurityError> {
+        let (Some(pair), Some(public)) = (&self.pair, public.first_chunk::<64>()) else {
+            return refuse(PairingFailure::INVALID_PARAMETERS);
+        };
+        self.peer_x = toolbox::x_of(public);
+        // Who sends ours back, with either sign, would learn the passkey from confirm values
+        // (CVE-2020-26558, and 2.3.5.6.1).
+        if self.peer_x == pair.x() {
+            return refuse(PairingFailure::INVALID_PARAMETERS);
+        }
+        let Some(shared) = pair.shared(public) else {
+            return refuse(PairingFailure::DHKEY_CHECK_FAILED);
+        };
+        self.secrets.shared = *shared;
+        self.associate()
+    }
+
+    /// Begins to make sure of the other side.
+    fn associate(&mut self) -> Result<(), SecurityError> {
+        match self.method {
+            // The peer commits to its random value first.
+            Method::JustWorks | Method::Compare if self.secure => {
+                self.draw();
+                self.phase = Phase::Confirm;
+            }
+            Method::JustWorks | Method::Compare => self.begin_round(),
+            Method::Display => {
+                let passkey = self.random_passkey();
+                self.then(Todo::Ask(Question::Display(passkey)));
+                self.set_passkey(passkey);
+                self.begin_round();
+            }
+            Method::Enter => self.ask(Question::Enter),
+            Method::OutOfBand => {
+                let told = oob_confirm(&self.peer_x, &self.secrets.peers);
+                if self.promised.is_some_and(|promised| promised != told) {
+                    return refuse(PairingFailure::CONFIRM_VALUE_FAILED);
+                }
+                self.draw();
+                self.then(Todo::Random);
+                self.phase = Phase::Random;
+            }
+        }
+        Ok(())
+    }
+
+    /// A passkey, each as likely as any other but for one part in 10^13.
+    fn random_passkey(&mut self) -> Passkey {
+        let [a, b, c, d, e, f, g, h, ..] = *self.random.block();
+        let number = u64::from_le_bytes([a, b, c, d, e, f, g, h]);
+        Passkey::of((number % 1_000_000) as u32)
+    }
+
+    fn set_passkey(&mut self, passkey: Passkey) {
+        let [a, b, c, d] = passkey.number().to_le_bytes();
+        self.secrets.ours = [0; 16];
+        for (to, from) in self.secrets.ours.iter_mut().zip([a, b, c, d]) {
+            *to = from;
+        }
+        self.secrets.peers = self.secrets.ours;
+    }
+
+    /// Another random value of ours.
+    fn draw(&mut self) {
+        self.nonce = *self.random.block();
+    }
+
+    /// Commits to a random value, and waits for the peer to do so.
+    fn begin_round(&mut self) {
+        self.draw();
+        self.then(Todo::Confirm);
+        self.phase = Phase::Confirm;
+    }
+
+    /// The bit of the passkey that this round is about.
+    fn bit(&self) -> u8 {
+        let passed = self.round >> 3;
+        let octet = self.secrets.ours.get(usize::from(passed)).copied();
+        0x80 | octet.unwrap_or_default() >> (self.round & 7) & 1
+    }
+
+    fn own_confirm(&self) -> Block {
+        if self.secure {
+            return f4(&self.own_x(), &self.peer_x, &self.nonce, self.bit());
+        }
+        self.legacy_confirm(&self.nonce)
+    }
+
+    #[cfg(feature = "legacy-pairing")]
+    fn legacy_confirm(&self, nonce: &Block) -> Block {
+        toolbox::c1(
+            &self.secrets.ours,
+            nonce,
+            &self.request.command(code::PAIRING_REQUEST),
+            &self.response.command(code::PAIRING_RESPONSE),
+            &address(self.parties.ours),
+            &address(self.parties.peers),
+        )
+    }
+
+    /// It has been refused before.
+    #[cfg(not(feature = "legacy-pairing"))]
+    fn legacy_confirm(&self, _: &Block) -> Block {
+        [0; 16]
+    }
+
+    fn own_x(&self) -> Coordinate {
+        self.pair.as_ref().map_or([0; 32], KeyPair::x)
+    }
+
+    /// Takes what the peer commits to.
+    fn confirmed(&mut self, confirm: Block) -> Result<(), SecurityError> {
+        // Who does not know the passkey could send ours back.
+        if self.confirm == Some(confirm) {
+            return refuse(PairingFailure::CONFIRM_VALUE_FAILED);
+        }
+        self.peer_confirm = confirm;
+        self.then(Todo::Random);
+        self.phase = Phase::Random;
+        Ok(())
+    }
+
+    /// Takes the random value that the peer has committed to.
+    fn disclosed(&mut self, nonce: Block) -> Result<(), SecurityError> {
+        self.peer_nonce = nonce;
+        if self.method != Method::OutOfBand || !self.secure {
+            let is_passkey = matches!(self.method, Method::Display | Method::Enter);
+            let expected = match self.secure {
+                true => {
+                    let z = if is_passkey { self.bit() } else { 0 };
+                    f4(&self.peer_x, &self.own_x(), &nonce, z)
+                }
+                false => self.legacy_confirm(&nonce),
+            };
+            if expected != self.peer_confirm {
+                return refuse(PairingFailure::CONFIRM_VALUE_FAILED);
+            }
+            if is_passkey && self.secure {
+                self.round += 1;
+                if self.round < ROUNDS {
+                    self.begin_round();
+                    return Ok(());
+                }
+            }
+        }
+        if !self.secure {
+            self.encrypt_for_now();
+        } else if self.method == Method::Compare {
+            let number = g2(&self.own_x(), &self.peer_x, &self.nonce, &nonce);
+            self.ask(Question::Compare(Passkey::of(number)));
+        } else {
+            self.begin_checks();
+        }
+        Ok(())
+    }
+
+    /// Legacy pairing: encrypts with the short term key.
+    fn encrypt_for_now(&mut self) {
+        #[cfg(feature = "legacy-pairing")]
+        {
+            let Secrets { ours, key, .. } = &mut self.secrets;
+            *key = toolbox::s1(ours, &self.peer_nonce, &self.nonce);
+        }
+        self.encrypt();
+    }
+
+    /// Encrypts with the key that there is, as much of it as counts (2.4.2.1).
+    fn encrypt(&mut self) {
+        let size = self.key_size();
+        cut(&mut self.secrets.key, size);
+        self.then(Todo::Encrypt);
+        self.phase = Phase::Encryption;
+    }
+
+    /// Derives the keys, and shows that we have them.
+    fn begin_checks(&mut self) {
+        let (ours, peers) = self.addresses();
+        let shared = Zeroizing::new(self.secrets.shared);
+        (self.secrets.check, self.secrets.key) =
+            f5(&shared, &self.nonce, &self.peer_nonce, &ours, &peers);
+        self.then(Todo::Check);
+        self.phase = Phase::Check;
+    }
+
+    fn addresses(&self) -> ([u8; 7], [u8; 7]) {
+        (address(self.parties.ours), address(self.parties.peers))
+    }
+
+    fn own_check(&self) -> Block {
+        let (ours, peers) = self.addresses();
+        f6(
+            &self.secrets.check,
+            &self.nonce,
+            &self.peer_nonce,
+            &self.secrets.peers,
+            &self.request.capabilities(),
+            &ours,
+            &peers,
+        )
+    }
+
+    /// Takes the peer's proof that it has the keys.
+    fn checked(&mut self, check: &Block) -> Result<(), SecurityError> {
+        let (ours, peers) = self.addresses();
+        let expected = f6(
+            &self.secrets.check,
+            &self.peer_nonce,
+            &self.nonce,
+            &self.secrets.ours,
+            &self.response.capabilities(),
+            &peers,
+            &ours,
+        );
+        if *check != expected {
+            return refuse(PairingFailure::DHKEY_CHECK_FAILED);
+        }
+        self.encrypt();
+        Ok(())
+    }
+
+    /// Takes a key of the peer's (3.6).
+    fn given(&mut self, code: u8, value: &[u8]) -> Result<(), SecurityError> {
+        let half = match code {
+            code::ENCRYPTION_INFORMATION => half::KEY,
+            code::CENTRAL_IDENTIFICATION => half::NAME,
+            code::IDENTITY_INFORMATION => half::RESOLVING_KEY,
+            code::IDENTITY_ADDRESS_INFORMATION => half::ADDRESS,
+            code::SIGNING_INFORMATION | code::PAIRING_RESPONSE => 0,
+            _ => return refuse(PairingFailure::UNSPECIFIED),
+        };
+        if self.expected & half == 0 {
+            // Nobody has asked for it.
+            return Ok(());
+        }
+        self.expected &= !half;
+        let block = value.first_chunk().copied().unwrap_or_default();
+        match (half, value) {
+            (half::KEY, _) => {
+                self.secrets.ltk = block;
+                let size = self.key_size();
+                cut(&mut self.secrets.ltk, size);
+            }
+            (half::NAME, &[e0, e1, ref rand @ ..]) => {
+                self.ediv = u16::from_le_bytes([e0, e1]);
+                self.rand = rand.first_chunk().copied().unwrap_or_default();
+            }
+            (half::RESOLVING_KEY, _) => self.secrets.irk = block,
+            (half::ADDRESS, &[kind, ref octets @ ..]) => {
+                let octets = octets.first_chunk().copied().unwrap_or_default();
+                self.identity = Some(identity(kind, octets));
+            }
+            _ => {}
+        }
+        self.go_on_with_keys();
+        Ok(())
+    }
+
+    /// When the peer has given its keys, gives ours.
+    fn go_on_with_keys(&mut self) {
+        if self.expected != 0 {
+            return;
+        }
+        let gives = self.request.initiator_keys & self.response.initiator_keys;
+        if gives & keys::IDENTITY != 0 {
+            self.then(Todo::Identity);
+            self.then(Todo::IdentityAddress);
+        }
+        self.phase = Phase::Nothing;
+    }
+}
+
+/// Leaves as much of a key as counts (2.3.4).
+fn cut(key: &mut Block, size: u8) {
+    for octet in key.iter_mut().skip(usize::from(size)) {
+        *octet = 0;
+    }
+}
+
+/// An identity address (3.6.5).
+fn identity(kind: u8, octets: [u8; 6]) -> Address {
+    use bt_hci::param::{AddrKind, BdAddr};
+    let kind = match kind & 1 {
+        0 => AddrKind::PUBLIC,
+        _ => AddrKind::RANDOM,
+    };
+    Address::new(kind, BdAddr::new(octets))
+}
+
+fn refuse<X>(why: PairingFailure) -> Result<X, SecurityError> {
+    Err(SecurityError::Refused(why))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,240 @@
+//! The cryptographic toolbox (Core Vol 3 Part H, 2.2), and the Diffie-Hellman exchange (2.3.5.6.1).
+//!
+//! Values come and go least significant octet first, as the protocol carries them. AES, CMAC and P-256
+//! take them the other way round.
+
+use aes::Aes128;
+#[cfg(feature = "legacy-pairing")]
+use aes::cipher::{BlockEncrypt as _, KeyInit as _};
+use cmac::{Cmac, Mac};
+use p256::ecdh::diffie_hellman;
+use p256::elliptic_curve::sec1::{FromEncodedPoint as _, ToEncodedPoint as _};
+use p256::{EncodedPoint, PublicKey, SecretKey};
+use zeroize::{Zeroize as _, Zeroizing};
+
+use crate::links::Address;
+
+/// A value of 128 bits.
+pub(super) type Block = [u8; 16];
+/// A coordinate of a point of P-256.
+pub(super) type Coordinate = [u8; 32];
+
+/// The salt of f5 (2.2.7).
+const SALT: Block = [
+    0xBE, 0x83, 0x60, 0x5A, 0xDB, 0x0B, 0x37, 0x60, 0x38, 0xA5, 0xF5, 0xAA, 0x91, 0x83, 0x88, 0x6C,
+];
+/// "btle", which names what f5 derives.
+const KEY_ID: [u8; 4] = [0x65, 0x6C, 0x74, 0x62];
+/// Bits that f5 derives in each of its steps.
+const LENGTH: [u8; 2] = 256_u16.to_le_bytes();
+
+/// AES-CMAC (2.2.5) of these values, one behind the other.
+fn cmac(key: &Block, values: &[&[u8]]) -> Block {
+    let mut reversed = Zeroizing::new(*key);
+    reversed.reverse();
+    let mut mac = <Cmac<Aes128> as Mac>::new((&*reversed).into());
+    for octet in values.iter().flat_map(|value| value.iter().rev()) {
+        mac.update(&[*octet]);
+    }
+    let mut block: Block = mac.finalize().into_bytes().into();
+    block.reverse();
+    block
+}
+
+/// The confirm value of LE Secure Connections, f4 (2.2.6).
+pub(super) fn f4(u: &Coordinate, v: &Coordinate, x: &Block, z: u8) -> Block {
+    cmac(x, &[u, v, &[z]])
+}
+
+/// What f5 (2.2.7) derives from the Diffie-Hellman key: the key of the checks, and the long term key.
+pub(super) fn f5(
+    key: &Coordinate,
+    n1: &Block,
+    n2: &Block,
+    a1: &[u8; 7],
+    a2: &[u8; 7],
+) -> (Block, Block) {
+    let mut t = cmac(&SALT, &[key]);
+    let derive = |counter: u8| cmac(&t, &[&[counter], &KEY_ID, n1, n2, a1, a2, &LENGTH]);
+    let derived = (derive(0), derive(1));
+    t.zeroize();
+    derived
+}
+
+/// The check of the Diffie-Hellman key, f6 (2.2.8).
+pub(super) fn f6(
+    key: &Block,
+    n1: &Block,
+    n2: &Block,
+    r: &Block,
+    capabilities: &[u8; 3],
+    a1: &[u8; 7],
+    a2: &[u8; 7],
+) -> Block {
+    cmac(key, &[n1, n2, r, capabilities, a1, a2])
+}
+
+/// The number of which both sides show the last six digits, g2 (2.2.9).
+pub(super) fn g2(u: &Coordinate, v: &Coordinate, x: &Block, y: &Block) -> u32 {
+    let [a, b, c, d, ..] = cmac(x, &[u, v, y]);
+    u32::from_le_bytes([a, b, c, d])
+}
+
+/// The security function e (2.2.1).
+#[cfg(feature = "legacy-pairing")]
+fn e(key: &Block, data: Block) -> Block {
+    let mut key = Zeroizing::new(*key);
+    key.reverse();
+    let mut data = data;
+    data.reverse();
+    let mut block = data.into();
+    Aes128::new((&*key).into()).encrypt_block(&mut block);
+    let mut block: Block = block.into();
+    block.reverse();
+    block
+}
+
+/// The confirm value of legacy pairing, c1 (2.2.3), from both commands that began it, and the addresses of
+/// initiator and responder.
+#[cfg(feature = "legacy-pairing")]
+pub(super) fn c1(
+    key: &Block,
+    random: &Block,
+    request: &[u8; 7],
+    response: &[u8; 7],
+    initiator: &[u8; 7],
+    responder: &[u8; 7],
+) -> Block {
+    let [ia @ .., initiator_kind] = initiator;
+    let [ra @ .., responder_kind] = responder;
+    let kinds = [*initiator_kind, *responder_kind];
+    let p1 = kinds.iter().chain(request).chain(response);
+    let p2 = ra.iter().chain(ia).chain(&[0; 4]);
+    let with = |block: &Block, other: &mut dyn Iterator<Item = &u8>| {
+        let mut block = *block;
+        for (to, from) in block.iter_mut().zip(other) {
+            *to ^= from;
+        }
+        block
+    };
+    let block = e(key, with(random, &mut { p1 }));
+    e(key, with(&block, &mut { p2 }))
+}
+
+/// The short term key of legacy pairing, s1 (2.2.4), from the random values of responder and initiator.
+#[cfg(feature = "legacy-pairing")]
+pub(super) fn s1(key: &Block, responder: &Block, initiator: &Block) -> Block {
+    let mut block = [0; 16];
+    let halves = initiator.iter().take(8).chain(responder.iter().take(8));
+    for (to, from) in block.iter_mut().zip(halves) {
+        *to = *from;
+    }
+    e(key, block)
+}
+
+/// An address as the functions take it: with its kind as the most significant octet.
+pub(super) fn address(address: Address) -> [u8; 7] {
+    let [a, b, c, d, e, f] = address.addr.into_inner();
+    [a, b, c, d, e, f, address.kind.as_raw() & 1]
+}
+
+/// What the owner of a public key commits to out of band (2.3.5.6.4).
+pub(crate) fn oob_confirm(x: &[u8; 32], random: &[u8; 16]) -> [u8; 16] {
+    f4(x, x, random, 0)
+}
+
+/// Random octets of which nobody can foresee any who does not know the seed: AES-CMAC in counter mode (NIST
+/// SP 800-108, 4.1).
+pub(crate) struct Generator {
+    seed: Zeroizing<Block>,
+    counter: u32,
+}
+
+impl Generator {
+    pub(crate) const fn new(seed: Zeroizing<Block>) -> Self {
+        Self { seed, counter: 0 }
+    }
+
+    /// The next ones, 16 at a time.
+    pub(crate) fn block(&mut self) -> Zeroizing<Block> {
+        self.counter = self.counter.wrapping_add(1);
+        Zeroizing::new(cmac(&self.seed, &[&self.counter.to_le_bytes()]))
+    }
+}
+
+/// A key pair of P-256.
+#[derive(Clone)]
+pub(crate) struct KeyPair {
+    secret: SecretKey,
+    /// X, then Y.
+    public: [u8; 64],
+}
+
+impl KeyPair {
+    /// A new one.
+    pub(crate) fn generate(random: &mut Generator) -> Self {
+        loop {
+            let mut octets = Zeroizing::new([0; 32]);
+            for half in octets.chunks_exact_mut(16) {
+                half.copy_from_slice(&*random.block());
+            }
+            // One in 2^32 is none of the curve's.
+            if let Ok(secret) = SecretKey::from_slice(&*octets) {
+                return Self::of(secret);
+            }
+        }
+    }
+
+    fn of(secret: SecretKey) -> Self {
+        let point = secret.public_key().to_encoded_point(false);
+        let mut public = [0; 64];
+        let (x, y) = public.split_at_mut(32);
+        for (to, from) in [(x, point.x()), (y, point.y())] {
+            for (to, from) in to.iter_mut().zip(from.into_iter().flatten().rev()) {
+                *to = *from;
+            }
+        }
+        Self { secret, public }
+    }
+
+    /// As it goes to the peer.
+    pub(crate) fn public(&self) -> &[u8; 64] {
+        &self.public
+    }
+
+    /// Its X alone.
+    pub(crate) fn x(&self) -> Coordinate {
+        x_of(&self.public)
+    }
+
+    /// The Diffie-Hellman key with this public key; None: that is not on the curve.
+    pub(super) fn shared(&self, peer: &[u8; 64]) -> Option<Zeroizing<Coordinate>> {
+        let (mut x, mut y) = (x_of(peer), [0; 32]);
+        x.reverse();
+        for (to, from) in y.iter_mut().zip(peer.iter().rev()) {
+            *to = *from;
+        }
+        let point = EncodedPoint::from_affine_coordinates(&x.into(), &y.into(), false);
+        let peer = Option::<PublicKey>::from(PublicKey::from_encoded_point(&point))?;
+        let mut secret = self.secret.to_nonzero_scalar();
+        let shared = diffie_hellman(secret, peer.as_affine());
+        secret.zeroize();
+        let mut key = Zeroizing::new([0; 32]);
+        for (to, from) in key.iter_mut().zip(shared.raw_secret_bytes().iter().rev()) {
+            *to = *from;
+        }
+        Some(key)
+    }
+}
+
+/// X of a public key.
+pub(super) fn x_of(public: &[u8; 64]) -> Coordinate {
+    let mut x = [0; 32];
+    for (to, from) in x.iter_mut().zip(public) {
+        *to = *from;
+    }
+    x
+}
+
+#[cfg(test)]
+mod tests;
