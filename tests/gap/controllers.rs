@@ -1,6 +1,9 @@
 //! Controllers that are not as most are, and are served all the same.
 
-use dongle::{Dongle, Error, Phys, Uuid};
+use std::thread;
+use std::time::Duration;
+
+use dongle::{Address, Dongle, Error, Phys, Uuid};
 use dongle_tests::bench::{soon, until};
 use dongle_virtual::{Air, ControllerConfig};
 
@@ -98,6 +101,28 @@ fn one_that_refuses_to_scan_ends_the_scan_and_neither_connections_nor_the_next_o
                 soon(until("it has ended", || !world.controller.is_scanning()));
             }
         }
+    }
+}
+
+/// A status that a command is refused with for good says nothing of the kind where an attempt ends with it.
+#[test]
+fn an_attempt_that_ends_with_unsupported_feature_leaves_extended_commands_as_they_are() {
+    for status in [0x01, 0x11] {
+        let world = World::with(ControllerConfig::default());
+        let nobody = world.dongle.device(Address::random([0xC9; 6]));
+        let connecting = thread::spawn(move || soon(nobody.connect()));
+        soon(until("it looks", || world.controller.is_initiating()));
+        let mut complete = vec![0x04, 0x3E, 31, 0x0A, status];
+        complete.resize(34, 0);
+        world.controller.inject(&complete);
+        let error = connecting.join().unwrap().unwrap_err();
+        assert!(
+            matches!(error, Error::Refused(s) if s == status),
+            "{error:?}"
+        );
+        let coded = world.dongle.scan().phys(Phys::Coded);
+        let mut coded = coded.duration(Duration::from_millis(50)).start().unwrap();
+        assert!(soon(coded.next()).unwrap().is_none());
     }
 }
 

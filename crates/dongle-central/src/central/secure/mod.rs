@@ -121,8 +121,13 @@ where
     /// controller ends the link, and the error is the same. [`SecurityError::Timeout`] if the
     /// controller tells of no end for 41 s; the link is ended then.
     pub async fn encrypt(&self, bond: &Bond) -> Result<Security, SecurityError> {
-        // A pairing must not come between.
+        let before = self.security();
         let _turn = self.turn().await?;
+        let now = self.security();
+        if now != before && now == bond.security() {
+            // Somebody else has encrypted it while this waited.
+            return Ok(now);
+        }
         let with = Encryption {
             key: bond.ltk.clone(),
             ediv: bond.ediv,
