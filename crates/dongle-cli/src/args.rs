@@ -287,7 +287,8 @@ pub struct Notify {
     /// No plot.
     #[arg(long)]
     pub no_plot: bool,
-    /// CSV: time, seconds since the first, value, unit, octets, values missed before it.
+    /// CSV: time, seconds since the first, value, unit, octets, values missed before it. What was missed
+    /// after the last row is said on standard error.
     #[arg(long, conflicts_with = "json")]
     pub csv: bool,
     /// JSON, one value in a line.

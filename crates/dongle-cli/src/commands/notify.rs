@@ -303,6 +303,11 @@ impl<'a> View<'a> {
 
     /// What is drawn stays as it is.
     fn end(&mut self) -> Result<(), Failure> {
+        if self.args.csv && self.gap > 0 {
+            // No value follows in whose row it could be, and a row without a value is one of an empty value.
+            eprintln!("{} missed after the last row", values(self.gap));
+            self.gap = 0;
+        }
         self.draw(true)?;
         self.screen = None;
         Ok(())
