@@ -190,24 +190,6 @@ fn two_devices_are_paired_at_the_same_time() {
 }
 
 #[test]
-fn two_who_pair_the_same_device_pair_it_once() {
-    let Two {
-        world: _world,
-        dongle,
-        mut peer,
-        ..
-    } = two();
-    let connection = connect(&dongle, &mut peer);
-    let pairings = [pair(&connection), pair(&connection)];
-    Pairing::just_works(&mut peer);
-    // Nobody answers another request.
-    for pairing in pairings {
-        pairing.join().expect("no panic").expect("it pairs");
-    }
-    assert_eq!(dongle.bonds().len(), 1);
-}
-
-#[test]
 fn a_device_that_was_paired_is_paired_again_for_more_on_the_same_connection() {
     let Two {
         world: _world,

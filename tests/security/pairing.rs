@@ -126,6 +126,90 @@ fn numbers_are_compared_by_secure_connections() {
     assert_eq!(result.expect("it pairs").level(), Level::SecureConnections);
 }
 
+/// Core Vol 3 Part H, table 2.8: a row for each capability of the device, a letter in it for each of ours. J:
+/// Just Works, D: we display, E: we enter, B: both enter, C: both compare.
+const METHODS: [(bool, [(&str, &str); 5]); 2] = [
+    (
+        false,
+        [
+            ("display", "JJEJE"),
+            ("yes_no", "JJEJE"),
+            ("keyboard", "DDBJD"),
+            ("none", "JJJJJ"),
+            ("keyboard_display", "DDEJD"),
+        ],
+    ),
+    (
+        true,
+        [
+            ("display", "JJEJE"),
+            ("yes_no", "JCEJC"),
+            ("keyboard", "DDBJD"),
+            ("none", "JJJJJ"),
+            ("keyboard_display", "DCEJC"),
+        ],
+    ),
+];
+
+#[test]
+fn whatever_the_two_sides_can_do_they_agree_on_how() {
+    let Some(mut bench) = Bench::start() else {
+        return;
+    };
+    let ours = [
+        IoCapabilities::DisplayOnly,
+        IoCapabilities::DisplayYesNo,
+        IoCapabilities::KeyboardOnly,
+        IoCapabilities::NoInputNoOutput,
+        IoCapabilities::KeyboardDisplay,
+    ];
+    for (sc, rows) in METHODS {
+        for (device, row) in rows {
+            for (io, method) in ours.into_iter().zip(row.chars()) {
+                bench.configure(json!({"io": device, "sc": sc, "mitm": true}));
+                let (agent, mut us) = person(io);
+                let (result, _) = pair(&mut bench, agent, |bench| match method {
+                    'D' => {
+                        let Asked::Display(passkey) = us.next() else {
+                            panic!("nothing to show")
+                        };
+                        bench.lock.event("enter");
+                        bench.answer(passkey);
+                    }
+                    'E' => {
+                        assert_eq!(us.next(), Asked::Enter);
+                        us.answer(Some(shown(bench)));
+                    }
+                    'B' => {
+                        assert_eq!(us.next(), Asked::Enter);
+                        us.answer(Some(271_828));
+                        bench.lock.event("enter");
+                        bench.answer(271_828);
+                    }
+                    'C' => {
+                        let Asked::Compare(number) = us.next() else {
+                            panic!("nothing to compare")
+                        };
+                        assert_eq!(bench.lock.event("compare")["number"], number);
+                        us.answer(Some(1));
+                        bench.answer(true);
+                    }
+                    _ => {}
+                });
+                let level = match (method, sc) {
+                    ('J', _) => Level::Encrypted,
+                    (_, false) => Level::Authenticated,
+                    (_, true) => Level::SecureConnections,
+                };
+                let security = result.expect("it pairs");
+                assert_eq!(security.level(), level, "{sc} {device} {io:?}");
+                assert_eq!(security.secure_connections, sc);
+                bench.tell("forget");
+            }
+        }
+    }
+}
+
 #[test]
 fn data_that_went_by_another_way_authenticates() {
     let Some(mut bench) = Bench::start() else {
