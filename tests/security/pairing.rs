@@ -12,6 +12,7 @@ use dongle_tests::bench::{STALL, soon};
 use serde_json::json;
 
 use crate::lock::{Asked, Bench, Person, connect, person};
+use crate::smp::{self, Pairing, Peer, World, connect_bonded};
 
 /// Pairs while the test plays both persons; what came of it, and what Bumble says.
 fn pair(
@@ -364,6 +365,54 @@ fn what_is_demanded_is_not_given_up() {
     let connection = connect(&dongle);
     let security = soon(connection.pair().secure_connections()).expect("it pairs");
     assert_eq!(security.key_size, 16);
+}
+
+/// Core Vol 3 Part H, 2.3.4: what is too much of a key is zeros. Not with Bumble, which leaves it as it is.
+#[test]
+fn a_short_key_that_is_allowed_is_the_same_on_both_sides_now_and_the_next_time() {
+    for secure in [true, false] {
+        for size in [7, 10, 15] {
+            let world = World::new();
+            let dongle = soon(world.dongle().0.agent(nobody())).expect("the dongle opens");
+            let mut peer = Peer::new(&world);
+            let connection = smp::connect(&dongle, &mut peer);
+            let pairing = thread::spawn({
+                let connection = connection.clone();
+                move || soon(connection.pair().min_key_size(7))
+            });
+            // Most significant octet first.
+            let short = |mut key: [u8; 16]| {
+                key[..16 - usize::from(size)].fill(0);
+                key
+            };
+            let kept = short([7; 16]);
+            let kept = match secure {
+                true => {
+                    let mut book = Pairing::begin(&mut peer, [3, 0, 9, size, 0, 0]).exchange_keys();
+                    book.compare();
+                    assert!(book.check(0));
+                    book.key = short(book.key);
+                    book.encrypt();
+                    book.key
+                }
+                false => {
+                    let mut book = Pairing::begin(&mut peer, [3, 0, 1, size, 0, 1]);
+                    book.legacy(0);
+                    book.key = short(book.key);
+                    book.encrypt();
+                    book.give_key(kept, 0x1234, [8; 8]);
+                    kept
+                }
+            };
+            let security = pairing.join().expect("no panic").expect("it pairs");
+            assert_eq!(security.key_size, size);
+            assert_eq!(security.secure_connections, secure);
+            soon(connection.disconnect());
+            peer.disconnected();
+            let connection = connect_bonded(&dongle, &mut peer, &kept);
+            assert_eq!(connection.security(), security);
+        }
+    }
 }
 
 #[test]
