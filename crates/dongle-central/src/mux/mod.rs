@@ -18,6 +18,8 @@ mod credits;
 mod events;
 mod news;
 mod outbox;
+#[cfg(feature = "channels")]
+mod pace;
 mod packet;
 mod pump;
 mod reassembly;
@@ -86,6 +88,9 @@ pub struct Mux<'l, T: Transport, L, R = (), const BUFFER: usize = 259> {
     cause: Cell<Option<T::Error>>,
     /// What is to be sent next of what was written.
     outbox: Outbox<BUFFER>,
+    /// Whether trouble-host was given something that its callers have to hear of first.
+    #[cfg(feature = "channels")]
+    told: Cell<bool>,
 }
 
 /// What ends the controller.
@@ -161,6 +166,8 @@ impl<'l, T: Transport, L: Links, R: ReportHandler, const BUFFER: usize> Mux<'l, 
             commands: RefCell::new(Commands::new()),
             outbox: Outbox::new(),
             cause: Cell::new(None),
+            #[cfg(feature = "channels")]
+            told: Cell::new(false),
         }
     }
 
@@ -356,9 +363,13 @@ impl<'l, T: Transport, L: Links, R: ReportHandler, const BUFFER: usize> Mux<'l, 
         buffer: &mut [u8],
     ) -> Result<(PacketKind, usize), MuxError> {
         let taken = Cell::new(0);
+        #[cfg(feature = "channels")]
+        self.keep_pace().await;
         loop {
             let passed = CARRIES_ACL.then(|| self.state.borrow_mut().passed(self.links));
             if let (Some(packet), Some(place)) = (passed.flatten(), buffer.first_chunk_mut()) {
+                #[cfg(feature = "channels")]
+                self.tells(PacketKind::AclData, &packet);
                 *place = packet;
                 let data = usize::from(u16::from_le_bytes([packet[2], packet[3]]));
                 return Ok((PacketKind::AclData, packet.len().min(4 + data)));
@@ -398,6 +409,8 @@ impl<'l, T: Transport, L: Links, R: ReportHandler, const BUFFER: usize> Mux<'l, 
                     let packet = packet.get(..len).unwrap_or_default();
                     let is_answer = kind == PacketKind::Event && self.take_answer(packet);
                     if !is_answer {
+                        #[cfg(feature = "channels")]
+                        self.tells(kind, packet);
                         return Ok((kind, len));
                     }
                 }

@@ -55,6 +55,25 @@ pub fn bound_frames(frame: &mut [u8], longest: u16) {
     }
 }
 
+/// Whether a frame from the peer, L2CAP header first, decides on whether there is a channel.
+#[cfg(feature = "channels")]
+pub fn decides(frame: &[u8]) -> bool {
+    matches!(
+        *frame,
+        [
+            _,
+            _,
+            5,
+            0,
+            DISCONNECTION_REQUEST
+                | DISCONNECTION_RESPONSE
+                | CONNECTION_REQUEST
+                | CONNECTION_RESPONSE,
+            ..
+        ]
+    )
+}
+
 /// The channels of one connection.
 #[derive(Debug, Default)]
 pub struct Sdus {
@@ -66,6 +85,8 @@ pub struct Sdus {
 #[derive(Debug)]
 struct Channel {
     cid: u16,
+    /// The identifier of our request for it, until that is answered.
+    asked: Option<u8>,
     /// What is to come of a unit.
     left: u16,
     /// Units that are complete.
@@ -153,8 +174,12 @@ impl Sdus {
         }
         self.last = cid;
         self.forget(cid);
+        let mut channel = Channel::new(cid);
+        if let [_, _, _, _, CONNECTION_REQUEST, identifier, ..] = *frame {
+            channel.asked = Some(identifier);
+        }
         // With more channels than that, none can be kept track of.
-        let _ = self.channels.push(Channel::new(cid));
+        let _ = self.channels.push(channel);
         Some(cid)
     }
 
@@ -176,9 +201,14 @@ impl Sdus {
         }
     }
 
-    /// Has a frame from the peer, L2CAP header first, close no channel but those of this connection.
-    /// trouble-host refuses what names another one then.
-    pub fn correct(&self, frame: &mut [u8]) {
+    /// Has a frame from the peer, L2CAP header first, close no channel but those of this connection that are
+    /// open. trouble-host refuses what names another one then.
+    pub fn correct(&mut self, frame: &mut [u8]) {
+        if let [_, _, 5, 0, CONNECTION_RESPONSE, identifier, ..] = *frame {
+            for channel in self.channels.iter_mut().filter(|_| ANY) {
+                channel.asked = channel.asked.filter(|asked| *asked != identifier);
+            }
+        }
         let cid = match frame {
             [_, _, 5, 0, DISCONNECTION_REQUEST, _, _, _, d0, d1, ..] => [d0, d1],
             [
@@ -199,7 +229,8 @@ impl Sdus {
             _ => return,
         };
         let named = u16::from_le_bytes([*cid[0], *cid[1]]);
-        if !ANY || !self.channels.iter().any(|channel| channel.cid == named) {
+        let is_open = |channel: &Channel| channel.cid == named && channel.asked.is_none();
+        if !ANY || !self.channels.iter().any(is_open) {
             for (to, from) in cid.into_iter().zip(NOBODYS) {
                 *to = from;
             }
@@ -320,6 +351,7 @@ impl Channel {
     const fn new(cid: u16) -> Self {
         Self {
             cid,
+            asked: None,
             left: 0,
             units: 0,
             unread: Unread::NONE,
@@ -361,10 +393,24 @@ mod tests {
     ];
     const CLOSE: [u8; CLOSING] = [1, 0x20, 12, 0, 8, 0, 5, 0, 6, 9, 4, 0, 0x40, 0, 0x41, 0];
 
-    /// With channel 0x40 open.
-    fn opened() -> Sdus {
+    /// With channel 0x40 asked for.
+    fn asked() -> Sdus {
         let mut sdus = Sdus::NONE;
         assert_eq!(sdus.outbound(&mut REQUEST.clone()), Some(0x40));
+        sdus
+    }
+
+    /// The answer to the request with this identifier.
+    fn answer(sdus: &mut Sdus, identifier: u8) {
+        sdus.correct(&mut [
+            14, 0, 5, 0, 0x15, identifier, 10, 0, 0x41, 0, 0, 1, 0, 1, 1, 0, 0, 0,
+        ]);
+    }
+
+    /// With channel 0x40 open.
+    fn opened() -> Sdus {
+        let mut sdus = asked();
+        answer(&mut sdus, 1);
         sdus
     }
 
@@ -384,7 +430,7 @@ mod tests {
     fn nobody_closes_a_channel_that_is_not_his() {
         let request = |cid| [8, 0, 5, 0, 0x06, 1, 4, 0, cid, 0, 0x41, 0];
         let response = |cid| [8, 0, 5, 0, 0x07, 1, 4, 0, 0x41, 0, cid, 0];
-        let sdus = opened();
+        let mut sdus = opened();
         for cid in [0, 0x40, 0x41] {
             for (frame, at) in [(request(cid), 8), (response(cid), 10)] {
                 let (mut corrected, mut expected) = (frame, frame);
@@ -395,6 +441,21 @@ mod tests {
                 assert_eq!(corrected, expected);
             }
         }
+    }
+
+    #[test]
+    fn nobody_closes_a_channel_that_is_not_open_yet() {
+        let request = [8, 0, 5, 0, 0x06, 1, 4, 0, 0x40, 0, 0x41, 0];
+        let mut sdus = asked();
+        // An answer to something else opens nothing.
+        answer(&mut sdus, 2);
+        let mut corrected = request;
+        sdus.correct(&mut corrected);
+        assert_eq!(corrected[8..10], NOBODYS);
+        answer(&mut sdus, 1);
+        let mut corrected = request;
+        sdus.correct(&mut corrected);
+        assert_eq!(corrected, request);
     }
 
     #[test]
