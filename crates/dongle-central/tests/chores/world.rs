@@ -22,7 +22,7 @@ use embedded_io::ErrorKind;
 use crate::pool::Pool;
 
 /// The handle of the one connection.
-const CONNECTION: u16 = 0x0040;
+pub const CONNECTION: u16 = 0x0040;
 /// Our own address.
 const OURS: [u8; 6] = [6, 5, 4, 3, 2, 0xC1];
 /// The peer's address.
@@ -59,7 +59,7 @@ pub fn world_beside(
     let mux: Mux<'_, _, Places> = Mux::new(&controller, &links, ());
     // With trouble-host, where there may be one.
     #[cfg(feature = "channels")]
-    let mut resources = trouble_host::HostResources::<Pool, 1, 2>::new();
+    let mut resources = trouble_host::HostResources::<Pool, 2, 2>::new();
     #[cfg(feature = "channels")]
     let stack = {
         let controller = dongle_central::central::Controller::new(&mux);
@@ -94,6 +94,32 @@ impl World<'_> {
         while self.woken.take() {
             let polled = self.host.as_mut().poll(&mut Context::from_waker(&waker));
             assert!(polled.is_pending());
+        }
+    }
+
+    /// Runs the host and some work in turns, each once when it is woken, until both wait.
+    #[cfg(feature = "channels")]
+    pub fn fairly<W: Future>(&mut self, mut work: Pin<&mut W>) -> Poll<W::Output> {
+        let woken = Arc::new(Woken::new());
+        let (waker, host_waker) = (Waker::from(woken.clone()), Waker::from(self.woken.clone()));
+        loop {
+            let (is_hosts_turn, is_works_turn) = (self.woken.take(), woken.take());
+            if is_hosts_turn {
+                let polled = self
+                    .host
+                    .as_mut()
+                    .poll(&mut Context::from_waker(&host_waker));
+                assert!(polled.is_pending());
+            }
+            if is_works_turn {
+                let polled = work.as_mut().poll(&mut Context::from_waker(&waker));
+                if polled.is_ready() {
+                    return polled;
+                }
+            }
+            if !is_hosts_turn && !is_works_turn {
+                return Poll::Pending;
+            }
         }
     }
 
