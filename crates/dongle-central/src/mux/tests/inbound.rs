@@ -36,6 +36,10 @@ fn a_peer_has_no_say_on_the_channels_of_another() {
     bench
         .links
         .with_link(id, |link| link.info.sdus.outbound(&mut request));
+    let accepted = [
+        7, 0x20, 18, 0, 14, 0, 5, 0, 0x15, 1, 10, 0, 0x41, 0, 0, 1, 0, 1, 1, 0, 0, 0,
+    ];
+    assert!(bench.inbound(PacketKind::AclData, &accepted).is_some());
     let data = [0, 0x20, 6, 0, 2, 0, 0x40, 0, 0, 0];
     let close = [0, 0x20, 12, 0, 8, 0, 5, 0, 6, 1, 4, 0, 0x40, 0, 0x41, 0];
     let from = |peer: u8, packet: &[u8]| [&[peer], &packet[1..]].concat();
