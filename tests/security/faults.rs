@@ -11,7 +11,7 @@ use dongle_virtual::AirController;
 
 use crate::lock::person;
 use crate::smp::pairing::{LEGACY, SECURE, code};
-use crate::smp::{Pairing, Peer, World, connect, connect_bonded, pair};
+use crate::smp::{Pairing, Peer, World, connect, connect_bonded, pair, pair_safely};
 
 const ENABLE_ENCRYPTION: u16 = 0x2019;
 
@@ -204,10 +204,7 @@ fn a_device_that_was_paired_is_paired_again_for_more_on_the_same_connection() {
     assert_eq!(level, Level::Encrypted);
 
     let (agent, us) = person(IoCapabilities::KeyboardOnly);
-    let pairing = thread::spawn({
-        let connection = connection.clone();
-        move || soon(connection.pair().authenticated().agent(agent))
-    });
+    let pairing = pair_safely(&connection, agent);
     us.answer(Some(123_456));
     let mut book = Pairing::begin(&mut peer, [0, 0, 13, 16, 0, 0]).exchange_keys();
     book.passkey(123_456);

@@ -13,7 +13,7 @@ use super::{and_the_next_works, connected, done, nobody, refused};
 use crate::lock::person;
 use crate::smp::pairing::{IRK, code, resolvable};
 use crate::smp::{
-    PEER, Pairing, Peer, World, connect, connect_bonded, crypto, device_address, pair,
+    PEER, Pairing, Peer, World, connect, connect_bonded, crypto, device_address, pair, pair_safely,
 };
 
 /// BIAS and BLURtooth on LE: whoever says that the key is lost is paired anew, with less.
@@ -66,10 +66,7 @@ fn what_is_paired_again_for_more_does_not_become_less() {
 
     let connection = connect_bonded(&dongle, &mut peer, &key);
     let (agent, _) = person(IoCapabilities::KeyboardOnly);
-    let pairing = thread::spawn({
-        let connection = connection.clone();
-        move || soon(connection.pair().authenticated().agent(agent))
-    });
+    let pairing = pair_safely(&connection, agent);
     // It was by LE Secure Connections, and legacy is less.
     Pairing::begin(&mut peer, [0, 0, 5, 16, 0, 1]);
     assert_eq!(
@@ -80,10 +77,7 @@ fn what_is_paired_again_for_more_does_not_become_less() {
     assert_eq!(connection.security().level(), Level::Encrypted);
 
     let (agent, _) = person(IoCapabilities::KeyboardOnly);
-    let pairing = thread::spawn({
-        let connection = connection.clone();
-        move || soon(connection.pair().authenticated().agent(agent))
-    });
+    let pairing = pair_safely(&connection, agent);
     let _ = Pairing::begin(&mut peer, [3, 0, 9, 16, 0, 0]);
     assert_eq!(
         peer.refused(),
@@ -92,10 +86,7 @@ fn what_is_paired_again_for_more_does_not_become_less() {
     refused(pairing, PairingFailure::AUTHENTICATION_REQUIREMENTS);
 
     let (agent, us) = person(IoCapabilities::KeyboardOnly);
-    let pairing = thread::spawn({
-        let connection = connection.clone();
-        move || soon(connection.pair().authenticated().agent(agent))
-    });
+    let pairing = pair_safely(&connection, agent);
     us.answer(Some(123_456));
     let mut book = Pairing::begin(&mut peer, [0, 0, 13, 16, 0, 0]).exchange_keys();
     book.passkey(123_456);

@@ -7,7 +7,7 @@ pub mod pairing;
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use dongle::security::Security;
+use dongle::security::{PairingAgent, Security};
 use dongle::{Address, DeviceConnection, Dongle, Error, Open};
 use dongle_tests::bench::{PATIENCE, soon};
 use dongle_tests::peer::Server;
@@ -70,6 +70,12 @@ pub fn connect_bonded(dongle: &Dongle, peer: &mut Peer, key: &Block) -> DeviceCo
 pub fn pair(connection: &DeviceConnection) -> Attempt {
     let connection = connection.clone();
     thread::spawn(move || soon(connection.pair()))
+}
+
+/// Begins to pair with this person, who has to make sure of the peer.
+pub fn pair_safely(connection: &DeviceConnection, person: impl PairingAgent + 'static) -> Attempt {
+    let connection = connection.clone();
+    thread::spawn(move || soon(connection.pair().authenticated().agent(person)))
 }
 
 /// The peripheral.

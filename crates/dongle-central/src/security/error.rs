@@ -24,7 +24,7 @@ pub enum SecurityError {
     Timeout,
     /// The link ended.
     Disconnected(Reason),
-    /// Somebody else pairs on this connection, and that takes its time: one at a time.
+    /// Somebody else pairs on this connection, or encrypts it, and that takes its time: one at a time.
     Busy,
     /// The controller refused, with this status.
     Hci(u8),

@@ -26,7 +26,7 @@ impl Privacy {
         }
     }
 
-    /// The address to go by.
+    /// The address to begin with.
     pub fn address(&self) -> Address {
         Address::new(AddrKind::RANDOM, BdAddr::new(self.address))
     }

@@ -1,10 +1,8 @@
 //! Resolvable private addresses (Core Vol 6 Part B, 1.3.2.2).
 
-use aes::Aes128;
-use aes::cipher::{BlockEncrypt as _, KeyInit as _};
-
 use super::key::Key;
 use crate::links::Address;
+use crate::smp::e;
 
 /// Whether `address` is one that the owner of `irk` goes by.
 pub fn resolves(irk: &Key, address: Address) -> bool {
@@ -25,17 +23,12 @@ pub fn make(irk: &Key, random: [u8; 3]) -> [u8; 6] {
     [h0, h1, h2, p0, p1, p2]
 }
 
-/// The function ah (Core Vol 3 Part H, 2.2.2). Octets come and go least significant first; AES
-/// takes them the other way round.
-fn hash(irk: &Key, prand: [u8; 3]) -> [u8; 3] {
-    let mut key = zeroize::Zeroizing::new(*irk.reveal());
-    key.reverse();
-    let [p0, p1, p2] = prand;
+/// The function ah (Core Vol 3 Part H, 2.2.2), least significant octet first.
+fn hash(irk: &Key, [p0, p1, p2]: [u8; 3]) -> [u8; 3] {
     let mut block = [0; 16];
-    block[13..].copy_from_slice(&[p2, p1, p0]);
-    let mut block = block.into();
-    Aes128::new((&*key).into()).encrypt_block(&mut block);
-    [block[15], block[14], block[13]]
+    (block[0], block[1], block[2]) = (p0, p1, p2);
+    let [h0, h1, h2, ..] = e(irk.reveal(), block);
+    [h0, h1, h2]
 }
 
 #[cfg(test)]

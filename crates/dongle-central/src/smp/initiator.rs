@@ -5,91 +5,20 @@ use heapless::Deque;
 use zeroize::{Zeroize as _, Zeroizing};
 
 use super::command::{Features, Frame, auth, code, keys, length};
+use super::keys::{PeerKeys, shorten};
 use super::method::Method;
 use super::toolbox::{
     self, Block, Coordinate, Generator, KeyPair, address, f4, f5, f6, g2, oob_confirm,
 };
-use crate::links::Address;
+use super::{Answer, Encryption, Next, Outcome, Parties, Question};
 use crate::security::{
-    IoCapabilities, Key, OutOfBand, PairingFailure, Passkey, Requirements, SecurityError,
+    IoCapabilities, OutOfBand, PairingFailure, Passkey, Requirements, SecurityError,
 };
 
 /// Rounds in which a passkey is compared, a bit in each (2.3.5.6.3).
 const ROUNDS: u8 = 20;
 /// What the key size may be (2.3.4).
 const KEY_SIZES: core::ops::RangeInclusive<u8> = 7..=16;
-
-/// What comes of the keys of a peer, which come in two commands each (3.6.1).
-mod half {
-    pub const KEY: u8 = 1;
-    pub const NAME: u8 = 2;
-    pub const RESOLVING_KEY: u8 = 4;
-    pub const ADDRESS: u8 = 8;
-}
-
-/// What is to be done next.
-#[derive(Debug)]
-pub(crate) enum Next {
-    /// This is to be sent.
-    Send(Frame),
-    /// Somebody is to be asked this.
-    Ask(Question),
-    /// The link is to be encrypted.
-    Encrypt(Encryption),
-    /// Nothing, until the peer has sent something, or somebody has answered.
-    Wait,
-    /// Nothing any more.
-    Complete,
-}
-
-/// What only a person can answer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Question {
-    /// To be shown. There is nothing to be answered.
-    Display(Passkey),
-    Compare(Passkey),
-    Enter,
-    OutOfBand,
-}
-
-/// What a person has answered.
-pub(crate) enum Answer {
-    Same(bool),
-    Passkey(Option<Passkey>),
-    /// With our key pair, if our data is of the one that was made for it.
-    OutOfBand(Option<OutOfBand>, Option<KeyPair>),
-}
-
-/// What to encrypt the link with.
-#[derive(Debug)]
-pub(crate) struct Encryption {
-    pub key: Key,
-    pub ediv: u16,
-    pub rand: [u8; 8],
-}
-
-/// Who pairs.
-#[derive(Debug)]
-pub(crate) struct Parties {
-    /// The addresses that the connection was made with.
-    pub ours: Address,
-    pub peers: Address,
-    /// Who we are, if the peer is to be told, and the key that tells.
-    pub identity: Option<(Key, Address)>,
-}
-
-/// What a pairing has come to.
-#[derive(Debug)]
-pub(crate) struct Outcome {
-    pub authenticated: bool,
-    pub secure_connections: bool,
-    pub key_size: u8,
-    /// The key to be kept, if both sides keep it.
-    pub key: Option<Encryption>,
-    /// Who the peer is.
-    pub irk: Option<Key>,
-    pub identity: Option<Address>,
-}
 
 /// What is waited for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -132,24 +61,17 @@ struct Secrets {
     peers: Block,
     /// What the link is encrypted with first.
     key: Block,
-    /// What is kept of legacy pairing.
-    ltk: Block,
-    irk: Block,
 }
 
 impl Drop for Secrets {
     fn drop(&mut self) {
         self.shared.zeroize();
-        let Self {
-            check,
-            ours,
-            peers,
-            key,
-            ltk,
-            irk,
-            ..
-        } = self;
-        for block in [check, ours, peers, key, ltk, irk] {
+        for block in [
+            &mut self.check,
+            &mut self.ours,
+            &mut self.peers,
+            &mut self.key,
+        ] {
             block.zeroize();
         }
     }
@@ -178,12 +100,7 @@ pub(crate) struct Initiator {
     peer_confirm: Block,
     peer_nonce: Block,
     secrets: Secrets,
-    /// What is still to come of the peer's keys.
-    expected: u8,
-    /// What names its long term key.
-    ediv: u16,
-    rand: [u8; 8],
-    identity: Option<Address>,
+    given: PeerKeys,
 }
 
 impl Initiator {
@@ -235,10 +152,7 @@ impl Initiator {
             peer_confirm: [0; 16],
             peer_nonce: [0; 16],
             secrets: Secrets::default(),
-            expected: 0,
-            ediv: 0,
-            rand: [0; 8],
-            identity: None,
+            given: PeerKeys::NONE,
         }
     }
 
@@ -253,11 +167,7 @@ impl Initiator {
         Next::Send(match todo {
             Todo::Ask(question) => return Next::Ask(question),
             Todo::Encrypt => {
-                return Next::Encrypt(Encryption {
-                    key: Key::new(self.secrets.key),
-                    ediv: 0,
-                    rand: [0; 8],
-                });
+                return Next::Encrypt(Encryption::unnamed(&self.secrets.key));
             }
             Todo::Request => Frame::of(&self.request.command(code::PAIRING_REQUEST)),
             Todo::PublicKey => {
@@ -308,9 +218,14 @@ impl Initiator {
             (Phase::Confirm, code::PAIRING_CONFIRM) => self.confirmed(block()),
             (Phase::Random, code::PAIRING_RANDOM) => self.disclosed(block()),
             (Phase::Check, code::PAIRING_DHKEY_CHECK) => self.checked(&block()),
-            (Phase::Keys, _) => self.given(code, value),
             // A second answer is of no use.
-            (phase, code::PAIRING_RESPONSE) if phase != Phase::Response => Ok(()),
+            (_, code::PAIRING_RESPONSE) => Ok(()),
+            (Phase::Keys, _) => {
+                let size = self.key_size();
+                self.given.take(code, value, size)?;
+                self.go_on_with_keys();
+                Ok(())
+            }
             _ => refuse(PairingFailure::UNSPECIFIED),
         }
     }
@@ -348,22 +263,16 @@ impl Initiator {
     /// What it has come to.
     pub(crate) fn outcome(&self) -> Outcome {
         let key = match self.secure {
-            true => Some(&self.secrets.key),
-            false => Some(&self.secrets.ltk).filter(|ltk| **ltk != [0; 16]),
+            true => Some(Encryption::unnamed(&self.secrets.key)),
+            false => self.given.encryption(),
         };
-        let key = key.filter(|_| self.bonds()).map(|key| Encryption {
-            key: Key::new(*key),
-            ediv: self.ediv,
-            rand: self.rand,
-        });
-        let irk = Some(&self.secrets.irk).filter(|irk| **irk != [0; 16]);
         Outcome {
             authenticated: self.method.authenticates(),
             secure_connections: self.secure,
             key_size: self.key_size(),
-            key,
-            irk: irk.map(|irk| Key::new(*irk)),
-            identity: self.identity,
+            key: key.filter(|_| self.bonds()),
+            irk: self.given.irk(),
+            identity: self.given.identity,
         }
     }
 
@@ -407,13 +316,8 @@ impl Initiator {
         {
             return refuse(PairingFailure::AUTHENTICATION_REQUIREMENTS);
         }
-        let given = self.request.responder_keys & response.responder_keys;
-        if given & keys::ENCRYPTION != 0 && !self.secure {
-            self.expected |= half::KEY | half::NAME;
-        }
-        if given & keys::IDENTITY != 0 {
-            self.expected |= half::RESOLVING_KEY | half::ADDRESS;
-        }
+        let agreed = self.request.responder_keys & response.responder_keys;
+        self.given.expect(agreed, self.secure);
         match (self.method, self.secure) {
             (Method::OutOfBand, _) => self.ask(Question::OutOfBand),
             (_, true) => self.send_public_key(),
@@ -555,13 +459,14 @@ impl Initiator {
 
     #[cfg(feature = "legacy-pairing")]
     fn legacy_confirm(&self, nonce: &Block) -> Block {
+        let (ours, peers) = self.addresses();
         toolbox::c1(
             &self.secrets.ours,
             nonce,
             &self.request.command(code::PAIRING_REQUEST),
             &self.response.command(code::PAIRING_RESPONSE),
-            &address(self.parties.ours),
-            &address(self.parties.peers),
+            &ours,
+            &peers,
         )
     }
 
@@ -634,7 +539,7 @@ impl Initiator {
     /// Encrypts with the key that there is, as much of it as counts (2.4.2.1).
     fn encrypt(&mut self) {
         let size = self.key_size();
-        cut(&mut self.secrets.key, size);
+        shorten(&mut self.secrets.key, size);
         self.then(Todo::Encrypt);
         self.phase = Phase::Encryption;
     }
@@ -685,46 +590,9 @@ impl Initiator {
         Ok(())
     }
 
-    /// Takes a key of the peer's (3.6).
-    fn given(&mut self, code: u8, value: &[u8]) -> Result<(), SecurityError> {
-        let half = match code {
-            code::ENCRYPTION_INFORMATION => half::KEY,
-            code::CENTRAL_IDENTIFICATION => half::NAME,
-            code::IDENTITY_INFORMATION => half::RESOLVING_KEY,
-            code::IDENTITY_ADDRESS_INFORMATION => half::ADDRESS,
-            code::SIGNING_INFORMATION | code::PAIRING_RESPONSE => 0,
-            _ => return refuse(PairingFailure::UNSPECIFIED),
-        };
-        if self.expected & half == 0 {
-            // Nobody has asked for it.
-            return Ok(());
-        }
-        self.expected &= !half;
-        let block = value.first_chunk().copied().unwrap_or_default();
-        match (half, value) {
-            (half::KEY, _) => {
-                self.secrets.ltk = block;
-                let size = self.key_size();
-                cut(&mut self.secrets.ltk, size);
-            }
-            (half::NAME, &[e0, e1, ref rand @ ..]) => {
-                self.ediv = u16::from_le_bytes([e0, e1]);
-                self.rand = rand.first_chunk().copied().unwrap_or_default();
-            }
-            (half::RESOLVING_KEY, _) => self.secrets.irk = block,
-            (half::ADDRESS, &[kind, ref octets @ ..]) => {
-                let octets = octets.first_chunk().copied().unwrap_or_default();
-                self.identity = Some(identity(kind, octets));
-            }
-            _ => {}
-        }
-        self.go_on_with_keys();
-        Ok(())
-    }
-
     /// When the peer has given its keys, gives ours.
     fn go_on_with_keys(&mut self) {
-        if self.expected != 0 {
+        if !self.given.are_complete() {
             return;
         }
         let gives = self.request.initiator_keys & self.response.initiator_keys;
@@ -736,24 +604,7 @@ impl Initiator {
     }
 }
 
-/// Leaves as much of a key as counts (2.3.4).
-fn cut(key: &mut Block, size: u8) {
-    for octet in key.iter_mut().skip(usize::from(size)) {
-        *octet = 0;
-    }
-}
-
-/// An identity address (3.6.5).
-fn identity(kind: u8, octets: [u8; 6]) -> Address {
-    use bt_hci::param::{AddrKind, BdAddr};
-    let kind = match kind & 1 {
-        0 => AddrKind::PUBLIC,
-        _ => AddrKind::RANDOM,
-    };
-    Address::new(kind, BdAddr::new(octets))
-}
-
-fn refuse<X>(why: PairingFailure) -> Result<X, SecurityError> {
+pub(super) fn refuse<X>(why: PairingFailure) -> Result<X, SecurityError> {
     Err(SecurityError::Refused(why))
 }
 

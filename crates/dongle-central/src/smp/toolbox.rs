@@ -4,7 +4,6 @@
 //! take them the other way round.
 
 use aes::Aes128;
-#[cfg(feature = "legacy-pairing")]
 use aes::cipher::{BlockEncrypt as _, KeyInit as _};
 use cmac::{Cmac, Mac};
 use p256::ecdh::diffie_hellman;
@@ -15,7 +14,7 @@ use zeroize::{Zeroize as _, Zeroizing};
 use crate::links::Address;
 
 /// A value of 128 bits.
-pub(super) type Block = [u8; 16];
+pub(crate) type Block = [u8; 16];
 /// A coordinate of a point of P-256.
 pub(super) type Coordinate = [u8; 32];
 
@@ -81,8 +80,7 @@ pub(super) fn g2(u: &Coordinate, v: &Coordinate, x: &Block, y: &Block) -> u32 {
 }
 
 /// The security function e (2.2.1).
-#[cfg(feature = "legacy-pairing")]
-fn e(key: &Block, data: Block) -> Block {
+pub(crate) fn e(key: &Block, data: Block) -> Block {
     let mut key = Zeroizing::new(*key);
     key.reverse();
     let mut data = data;

@@ -8,6 +8,8 @@
 mod pool;
 mod world;
 
+#[cfg(feature = "channels")]
+use std::pin::Pin;
 use std::pin::pin;
 use std::task::Poll;
 
@@ -295,54 +297,46 @@ fn a_peer_is_told_of_a_pairing_that_was_given_up() {
     });
 }
 
-/// trouble-host keeps a channel in a place that is free again as soon as it is closed, and panics if who opens
-/// one finds somebody else's, or nobody's, there.
+/// Runs a scenario in which trouble-host has asked for a channel. It keeps one in a place that is free again as
+/// soon as it is closed, and panics if who opens one finds somebody else's, or nobody's, there.
 #[cfg(feature = "channels")]
-#[test]
-fn a_channel_that_is_accepted_and_closed_in_one_go_is_opened_first() {
+fn opening(scenario: impl FnOnce(&mut World<'_>, Pin<&mut dyn Future<Output = bool>>)) {
     world(|world, central| {
         let config = ConnectConfig::default();
         let connection = world.run(central.connect(peer(), &config, None)).unwrap();
         let (stack, host) = (central.stack().unwrap(), connection.host().unwrap());
         let config = L2capChannelConfig::default();
-        let mut opening = pin!(L2capChannel::create(stack, host, 0x80, &config));
+        let opened = L2capChannel::create(stack, host, 0x80, &config);
+        let mut opening: Pin<&mut dyn Future<Output = bool>> = pin!(async { opened.await.is_ok() });
         assert!(world.fairly(opening.as_mut()).is_pending());
+        scenario(world, opening);
+    });
+}
+
+#[cfg(feature = "channels")]
+#[test]
+fn a_channel_that_is_accepted_and_closed_in_one_go_is_opened_first() {
+    opening(|world, opening| {
         let sent = world.controller.take();
         // LE Credit Based Connection Request (Core Vol 3 Part A, 4.22): identifier, and our channel.
         let request = sent.iter().find(|packet| packet.get(9) == Some(&0x14));
         let request = request.unwrap();
         let (identifier, [low, high]) = (request[10], [request[15], request[16]]);
-        world.controller.frame(
-            5,
-            &[0x15, identifier, 10, 0, 0x51, 0, 100, 0, 100, 0, 1, 0, 0, 0],
-        );
-        world
-            .controller
-            .frame(5, &[0x06, 0x77, 4, 0, low, high, 0x51, 0]);
-        let Poll::Ready(opened) = world.fairly(opening) else {
-            panic!("nobody tells what became of it")
-        };
-        assert!(opened.is_ok());
+        let accepted = [0x15, identifier, 10, 0, 0x51, 0, 100, 0, 100, 0, 1, 0, 0, 0];
+        world.controller.frame(5, &accepted);
+        let closed = [0x06, 0x77, 4, 0, low, high, 0x51, 0];
+        world.controller.frame(5, &closed);
+        assert_eq!(world.fairly(opening), Poll::Ready(true));
     });
 }
 
-/// The same, of a connection whose handle the next one has.
 #[cfg(feature = "channels")]
 #[test]
 fn a_channel_of_a_connection_that_has_ended_is_none_of_the_next_ones() {
-    world(|world, central| {
-        let config = ConnectConfig::default();
-        let connection = world.run(central.connect(peer(), &config, None)).unwrap();
-        let (stack, host) = (central.stack().unwrap(), connection.host().unwrap());
-        let config = L2capChannelConfig::default();
-        let mut opening = pin!(L2capChannel::create(stack, host, 0x80, &config));
-        assert!(world.fairly(opening.as_mut()).is_pending());
+    opening(|world, opening| {
         let [low, high] = CONNECTION.to_le_bytes();
         world.controller.event(0x05, &[0, low, high, 0x13]);
         world.controller.connect(0);
-        let Poll::Ready(opened) = world.fairly(opening) else {
-            panic!("nobody tells what became of it")
-        };
-        assert!(opened.is_err());
+        assert_eq!(world.fairly(opening), Poll::Ready(false));
     });
 }

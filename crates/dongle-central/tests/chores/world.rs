@@ -99,7 +99,7 @@ impl World<'_> {
 
     /// Runs the host and some work in turns, each once when it is woken, until both wait.
     #[cfg(feature = "channels")]
-    pub fn fairly<W: Future>(&mut self, mut work: Pin<&mut W>) -> Poll<W::Output> {
+    pub fn fairly<W: Future + ?Sized>(&mut self, mut work: Pin<&mut W>) -> Poll<W::Output> {
         let woken = Arc::new(Woken::new());
         let (waker, host_waker) = (Waker::from(woken.clone()), Waker::from(self.woken.clone()));
         loop {

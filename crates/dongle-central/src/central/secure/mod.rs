@@ -119,7 +119,8 @@ where
     /// # Errors
     /// [`SecurityError::BondLost`] if the peer does not have the key. If it has another one, its
     /// controller ends the link, and the error is the same. [`SecurityError::Timeout`] if the
-    /// controller tells of no end for 41 s; the link is ended then.
+    /// controller tells of no end for 41 s; the link is ended then. Also where a pairing on it was not answered
+    /// in time, as for [`Connection::pair`]; [`SecurityError::Busy`] while somebody pairs.
     pub async fn encrypt(&self, bond: &Bond) -> Result<Security, SecurityError> {
         let before = self.security();
         let _turn = self.turn().await?;

@@ -1,4 +1,4 @@
-//! Whose turn it is to pair on a link, and waiting for what happens on it.
+//! Whose turn it is to pair on a link, or to encrypt it, and waiting for what happens on it.
 
 use core::future::poll_fn;
 use core::task::{Context, Poll};
@@ -14,7 +14,7 @@ use crate::mux::ReportHandler;
 use crate::security::{PairingFailure, SecurityError};
 use crate::smp::{Channel, Frame};
 
-/// The right to pair on a link, as long as it lives. Dropped in the middle, it gives the pairing up.
+/// The right to pair on a link, or to encrypt it, as long as it lives. Dropped in the middle, it gives the pairing up.
 pub(super) struct Turn<'t, 'c, 's, 'a: 's, T, L, P, R, const BUFFER: usize>
 where
     T: Transport,
@@ -52,7 +52,7 @@ where
     P: PacketPool,
     R: ReportHandler,
 {
-    /// Waits until nobody else pairs on the link.
+    /// Waits until nobody else pairs on the link, or encrypts it.
     pub(super) async fn turn(
         &self,
     ) -> Result<Turn<'_, '_, 's, 'a, T, L, P, R, BUFFER>, SecurityError> {

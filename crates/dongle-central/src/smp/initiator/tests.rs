@@ -4,6 +4,8 @@
 use std::vec::Vec;
 
 use super::*;
+use crate::links::Address;
+use crate::security::Key;
 
 /// Nothing to see or to enter, LE Secure Connections, 16 octets.
 const SECURE: [u8; 7] = [0x02, 3, 0, 0x09, 16, 0, 3];
