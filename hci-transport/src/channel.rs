@@ -72,8 +72,8 @@ pub(crate) struct Shared {
 /// dropping a future never loses a packet.
 ///
 /// Dropping it closes the channel and waits until the device or socket is free to be opened again:
-/// milliseconds, or at most a second and a half if the other side takes nothing. What was written
-/// before still goes out.
+/// milliseconds, or at most a second and a half if the other side takes nothing or, across TCP, does
+/// not hang up in its turn. What was written before still goes out.
 pub struct HciChannel {
     pub(crate) shared: Arc<Shared>,
     pumps: Option<Pumps>,

@@ -1,6 +1,6 @@
 //! H4 on a TCP connection.
 
-use std::io::{self, ErrorKind as IoErrorKind};
+use std::io::{self, ErrorKind as IoErrorKind, Read};
 use std::net::{IpAddr, Shutdown, SocketAddr, TcpStream, ToSocketAddrs};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use socket2::{SockRef, TcpKeepalive};
 
 use crate::open::{CONNECT, within};
-use crate::pump::Wire;
+use crate::pump::{GRACE, Wire};
 use crate::{Error, ErrorKind};
 
 /// After how long a silence the peer is probed, and how often then.
@@ -123,6 +123,7 @@ fn wire(stream: TcpStream) -> io::Result<Wire> {
     #[cfg(unix)]
     let descriptor = Arc::clone(&handle);
     let wire = Wire::new(reader, stream, move || {
+        let _ = finish(&handle, GRACE);
         let _ = handle.shutdown(Shutdown::Both);
     });
     #[cfg(unix)]
@@ -130,9 +131,33 @@ fn wire(stream: TcpStream) -> io::Result<Wire> {
     Ok(wire)
 }
 
+/// Lets what was written arrive: waits for the other side to hang up in its turn, which it does once
+/// it has read all of it, and takes what still comes meanwhile. A connection that is closed with
+/// something unread is reset, and what the system had not sent yet is thrown away.
+fn finish(mut stream: &TcpStream, patience: Duration) -> io::Result<()> {
+    stream.shutdown(Shutdown::Write)?;
+    stream.set_nonblocking(false)?;
+    let until = Instant::now() + patience;
+    loop {
+        let left = until.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return Ok(());
+        }
+        stream.set_read_timeout(Some(left))?;
+        match stream.read(&mut [0; 4096]) {
+            Ok(0) => return Ok(()),
+            Ok(_) => {}
+            Err(error) if error.kind() == IoErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
+    use std::io::Write;
     use std::net::TcpListener;
+    use std::thread;
 
     use super::*;
 
@@ -145,5 +170,25 @@ mod tests {
         assert!(socket.keepalive().unwrap());
         #[cfg(target_os = "linux")]
         assert_eq!(socket.tcp_keepalive_time().unwrap(), QUIET);
+    }
+    #[test]
+    fn what_the_system_still_has_to_send_arrives_though_something_came_that_nobody_read() {
+        const PATIENCE: Duration = Duration::from_secs(60);
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let mut host = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let (mut controller, _) = listener.accept().unwrap();
+        controller.write_all(&[0; 1000]).unwrap();
+        host.set_nonblocking(true).unwrap();
+        let mut written = 0;
+        while let Ok(count) = host.write(&[0; 1000]) {
+            written += count;
+        }
+        let controller = thread::spawn(move || {
+            let mut read = Vec::new();
+            controller.read_to_end(&mut read).map(|_| read.len())
+        });
+        finish(&host, PATIENCE).unwrap();
+        drop(host);
+        assert_eq!(controller.join().unwrap().unwrap(), written);
     }
 }
