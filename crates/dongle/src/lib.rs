@@ -66,6 +66,7 @@ mod connection;
 mod device;
 mod dongle;
 mod error;
+mod files;
 mod found;
 mod gatt;
 mod holding;

@@ -1,7 +1,7 @@
 //! Moves packets between an adapter's endpoints and a channel: one thread lets transfers land, one
 //! reads, one writes, and none waits for the others.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::adapters::Endpoints;
@@ -39,6 +39,7 @@ pub(super) fn start(
     channel.attach(pumps.clone());
     let transfers = Arc::new(transfers);
     let (incoming, outgoing) = (Arc::<Landing>::default(), Arc::<Landing>::default());
+    let order = SharedOrder::default();
 
     let mut reader = Reader {
         events: Reassembly::of_events(endpoints.events.1),
@@ -47,7 +48,7 @@ pub(super) fn start(
         transfers: Arc::clone(&transfers),
         landing: Arc::clone(&incoming),
         port: port.clone(),
-        order: Order::default(),
+        order: order.clone(),
         errors: 0,
     };
     let begun = reader.begin();
@@ -68,6 +69,7 @@ pub(super) fn start(
         transfers: Arc::clone(&transfers),
         landing: outgoing,
         port: port.clone(),
+        order,
         out: 0,
     };
     let writing = spawn("hci-usb-write", pumps.running(&port), move || writer.run());
@@ -108,6 +110,16 @@ fn handle_events(transfers: &Transfers, port: &HciPort) {
     }
 }
 
+/// What the reader and the writer know about the order of packets.
+#[derive(Clone, Default)]
+struct SharedOrder(Arc<Mutex<Order>>);
+
+impl SharedOrder {
+    fn lock(&self) -> MutexGuard<'_, Order> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
 /// The controller's packets to the host.
 struct Reader {
     endpoints: Endpoints,
@@ -116,7 +128,7 @@ struct Reader {
     port: HciPort,
     events: Reassembly,
     acl: Reassembly,
-    order: Order,
+    order: SharedOrder,
     /// Transfers that failed in a row.
     errors: u32,
 }
@@ -144,11 +156,13 @@ impl Reader {
 
     fn run(&mut self) {
         loop {
-            let Some(landed) = self.landing.wait(self.order.deadline()) else {
+            let deadline = self.order.lock().deadline();
+            let Some(landed) = self.landing.wait(deadline) else {
                 if self.landing.is_closed() {
                     return;
                 }
-                for data in self.order.overdue(Instant::now()) {
+                let overdue = self.order.lock().overdue(Instant::now());
+                for data in overdue {
                     let _ = self.port.deliver_blocking(&data);
                 }
                 continue;
@@ -210,7 +224,7 @@ impl Reader {
             self.port.add_discarded_bytes(bytes.len() as u64);
             return true;
         }
-        let (port, order) = (&self.port, &mut self.order);
+        let (port, order) = (&self.port, &self.order);
         let is_events = endpoint == self.endpoints.events.0;
         let from = if is_events {
             &mut self.events
@@ -220,14 +234,15 @@ impl Reader {
         from.feed(bytes);
         port.add_discarded_bytes(from.take_discarded());
         while let Some(packet) = from.next_packet() {
-            if !is_events && order.hold(Instant::now(), packet) {
+            if !is_events && order.lock().hold(Instant::now(), packet) {
                 continue;
             }
             if port.deliver_blocking(packet).is_err() {
                 return false;
             }
             if is_events {
-                for data in order.event(packet) {
+                let follows = order.lock().event(packet);
+                for data in follows {
                     if port.deliver_blocking(&data).is_err() {
                         return false;
                     }
@@ -245,6 +260,7 @@ struct Writer {
     transfers: Arc<Transfers>,
     landing: Arc<Landing>,
     port: HciPort,
+    order: SharedOrder,
     /// How many are on their way.
     out: usize,
 }
@@ -288,6 +304,7 @@ impl Writer {
         }
         let submitted = match packet {
             [0x01, command @ ..] => {
+                self.order.lock().command(packet);
                 // A class request to the device, as the first controller of an adapter takes them
                 // (Core Vol 4 Part B 2.2.1).
                 let length = u16::try_from(command.len()).unwrap_or(u16::MAX);

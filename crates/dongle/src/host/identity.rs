@@ -8,6 +8,7 @@ use hci_transport::HciChannel;
 
 use crate::address::{Address, AddressKind};
 use crate::error::Error;
+use crate::files;
 
 const READ_BD_ADDR: [u8; 4] = [0x01, 0x09, 0x10, 0x00];
 const ANSWER_WITHIN: Duration = Duration::from_secs(2);
@@ -61,7 +62,7 @@ fn remembered(file: &Path) -> Address {
         }
     }
     let address = random_static();
-    if let Err(error) = write(file, &format!("{address}\n")) {
+    if let Err(error) = remember(file, address) {
         log::warn!(
             "{}: {error}; the address will be another next time",
             file.display()
@@ -70,14 +71,11 @@ fn remembered(file: &Path) -> Address {
     address
 }
 
-/// Writes a file so that it is there as a whole, or not at all.
-fn write(file: &Path, text: &str) -> io::Result<()> {
+fn remember(file: &Path, address: Address) -> io::Result<()> {
     if let Some(folder) = file.parent() {
         fs::create_dir_all(folder)?;
     }
-    let draft = file.with_extension(format!("{}.draft", std::process::id()));
-    fs::write(&draft, text)?;
-    fs::rename(&draft, file).inspect_err(|_| _ = fs::remove_file(&draft))
+    files::replace(file, format!("{address}\n").as_bytes())
 }
 
 /// The file for a controller, by how it is opened, in a folder.
@@ -236,6 +234,7 @@ mod tests {
     #[test]
     fn what_is_no_address_is_replaced() {
         let folder = folder("damaged");
+        fs::create_dir_all(&folder).unwrap();
         let file = file_in(&folder, "x");
         for damaged in [
             "",
@@ -243,7 +242,7 @@ mod tests {
             "01:02:03:04:05:06/public",
             "41:02:03:04:05:06/random",
         ] {
-            write(&file, damaged).unwrap();
+            fs::write(&file, damaged).unwrap();
             let address = remembered(&file);
             assert_eq!(address.kind(), AddressKind::RandomStatic);
             assert_eq!(remembered(&file), address, "after {damaged:?}");
@@ -254,7 +253,7 @@ mod tests {
     #[test]
     fn a_folder_that_can_not_be_is_no_obstacle() {
         let folder = folder("obstacle");
-        write(&folder, "a file").unwrap();
+        fs::write(&folder, "a file").unwrap();
         let address = remembered(&file_in(&folder, "x"));
         assert_eq!(address.kind(), AddressKind::RandomStatic);
         fs::remove_file(&folder).unwrap();

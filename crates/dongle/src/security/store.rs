@@ -1,13 +1,14 @@
 //! Where bonds are kept between two runs of a program.
 
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, Write as _};
+use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
 use zeroize::Zeroizing;
 
 use crate::address::Address;
+use crate::files;
 
 /// Keeps the bonds of a dongle: one text for each address that dongles go by. The text is JSON and
 /// holds keys: whoever can read it can listen.
@@ -61,7 +62,7 @@ impl BondStore for FileStore {
 
     fn save(&self, own: Address, text: &[u8]) -> io::Result<()> {
         let path = self.path(own);
-        let saved = make_folder(&self.folder).and_then(|()| write_whole(&path, text));
+        let saved = make_folder(&self.folder).and_then(|()| files::replace(&path, text));
         saved.map_err(|error| named(&path, &error))
     }
 
@@ -117,24 +118,4 @@ fn make_folder(folder: &Path) -> io::Result<()> {
     #[cfg(unix)]
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
     builder.create(folder)
-}
-
-/// Writes beside the file and moves it into its place, so that there is always a whole one.
-fn write_whole(path: &Path, text: &[u8]) -> io::Result<()> {
-    let beside = path.with_extension(format!("json.new-{}", std::process::id()));
-    let mut options = OpenOptions::new();
-    options.write(true).create_new(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    // One that a program left behind that was killed right here.
-    let _ = fs::remove_file(&beside);
-    let written = options.open(&beside).and_then(|mut file: File| {
-        file.write_all(text)?;
-        file.sync_all()
-    });
-    let moved = written.and_then(|()| fs::rename(&beside, path));
-    if moved.is_err() {
-        let _ = fs::remove_file(&beside);
-    }
-    moved
 }
