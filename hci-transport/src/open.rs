@@ -254,13 +254,32 @@ fn reset(
     hint: &str,
     filling: &[u8],
 ) -> Result<(), Error> {
+    let pause = RETRY.min(answer_within / 3);
+    let completed = ask_for_reset(channel, answer_within, pause, hint, filling)?;
+    settle(channel, completed, pause)
+}
+
+/// How a reset was completed first.
+struct Completed {
+    /// How many were sent.
+    sent: u32,
+    /// The controller takes no command yet.
+    takes_none: bool,
+}
+
+/// Sends resets until one is completed.
+fn ask_for_reset(
+    channel: &HciChannel,
+    answer_within: Duration,
+    pause: Duration,
+    hint: &str,
+    filling: &[u8],
+) -> Result<Completed, Error> {
     let start = Instant::now();
     let deadline = start + answer_within;
-    let pause = RETRY.min(answer_within / 3);
     let mut send_again = Some(start + pause);
     let mut sent = 1;
     let mut packet = Vec::new();
-    let mut takes_none;
     send_reset(channel)?;
     loop {
         // However late this thread has its turn, the answer counts if it is there by then.
@@ -270,8 +289,8 @@ fn reset(
         let came = read(channel, &mut packet, until)?;
         match came.then(|| completion_of_reset(&packet)).flatten() {
             Some(0) => {
-                takes_none = packet.get(3) == Some(&0);
-                break;
+                let takes_none = packet.get(3) == Some(&0);
+                return Ok(Completed { sent, takes_none });
             }
             // Some controllers refuse the first command while they boot.
             Some(status) if sent == 1 => {
@@ -308,8 +327,14 @@ fn reset(
             send_reset(channel)?;
         }
     }
+}
+
+/// Throws away what else may answer the resets, and waits until the controller takes a command.
+fn settle(channel: &HciChannel, completed: Completed, pause: Duration) -> Result<(), Error> {
+    let mut takes_none = completed.takes_none;
+    let mut packet = Vec::new();
     // The other resets may be completed too, and such a completion answers no later command.
-    let mut to_come = sent - 1;
+    let mut to_come = completed.sent - 1;
     let mut until = Instant::now() + STRAGGLER;
     while to_come > 0
         && read(

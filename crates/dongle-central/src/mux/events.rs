@@ -28,6 +28,20 @@ pub mod code {
     pub const VENDOR: u8 = 0xFF;
 }
 
+/// Codes of what an LE Meta event is about (7.7.65).
+mod subevent {
+    pub const CONNECTION_COMPLETE: u8 = 0x01;
+    pub const ADVERTISING_REPORT: u8 = 0x02;
+    pub const CONNECTION_UPDATE_COMPLETE: u8 = 0x03;
+    pub const READ_REMOTE_FEATURES_COMPLETE: u8 = 0x04;
+    pub const REMOTE_CONNECTION_PARAMETER_REQUEST: u8 = 0x06;
+    pub const DATA_LENGTH_CHANGE: u8 = 0x07;
+    pub const ENHANCED_CONNECTION_COMPLETE: u8 = 0x0A;
+    pub const PHY_UPDATE_COMPLETE: u8 = 0x0C;
+    pub const EXTENDED_ADVERTISING_REPORT: u8 = 0x0D;
+    pub const SCAN_TIMEOUT: u8 = 0x11;
+}
+
 /// LE Read Buffer Size, versions 1 and 2 (7.8.2), and Reset (7.3.2).
 pub const LE_READ_BUFFER_SIZE: u16 = 0x2002;
 const LE_READ_BUFFER_SIZE_V2: u16 = 0x2060;
@@ -142,12 +156,6 @@ pub fn judge(event: &[u8]) -> Option<Judgement> {
     if parameters.len() != usize::from(len) {
         return None;
     }
-    let news = |event| {
-        Some(Judgement {
-            event: Some(event),
-            pass: true,
-        })
-    };
     match code {
         code::COMMAND_COMPLETE => command_complete(parameters),
         code::COMMAND_STATUS => {
@@ -159,13 +167,13 @@ pub fn judge(event: &[u8]) -> Option<Judgement> {
                 // It has begun: the answer is still to come.
                 return pass();
             }
-            news(Event::Answered { opcode, status })
+            for_both(Event::Answered { opcode, status })
         }
         code::DISCONNECTION_COMPLETE => {
             let e = DisconnectionComplete::from_hci_bytes_complete(parameters).ok()?;
             let handle = e.handle.raw();
             match e.status.into_inner() {
-                0 => news(Event::Disconnected {
+                0 => for_both(Event::Disconnected {
                     handle,
                     reason: e.reason.into_inner(),
                 }),
@@ -173,30 +181,10 @@ pub fn judge(event: &[u8]) -> Option<Judgement> {
                 _ => ignore(),
             }
         }
-        code::READ_REMOTE_VERSION_COMPLETE => {
-            let &[status, h0, h1, version, m0, m1, s0, s1] = parameters else {
-                return None;
-            };
-            let version = match status {
-                0 => Ok(RemoteVersion {
-                    version,
-                    manufacturer: u16::from_le_bytes([m0, m1]),
-                    subversion: u16::from_le_bytes([s0, s1]),
-                }),
-                status => Err(status),
-            };
-            let handle = u16::from_le_bytes([h0, h1]);
-            Some(Judgement {
-                event: Some(Event::RemoteVersion { handle, version }),
-                pass: false,
-            })
-        }
+        code::READ_REMOTE_VERSION_COMPLETE => remote_version(parameters),
         code::NUMBER_OF_COMPLETED_PACKETS => {
             let (&count, entries) = parameters.split_first()?;
-            (entries.len() == usize::from(count) * 4).then_some(Judgement {
-                event: None,
-                pass: true,
-            })
+            (entries.len() == usize::from(count) * 4).then(pass)?
         }
         code::LE_META => le_meta(parameters),
         code::ENCRYPTION_CHANGE_V1 => {
@@ -207,34 +195,42 @@ pub fn judge(event: &[u8]) -> Option<Judgement> {
             EncryptionKeyRefreshComplete::from_hci_bytes_complete(parameters).ok()?;
             encryption(parameters)
         }
-        code::DATA_BUFFER_OVERFLOW => Some(Judgement {
-            event: Some(Event::BufferOverflow),
-            pass: false,
-        }),
-        code::HARDWARE_ERROR => {
-            let event = Event::HardwareError(parameters.first().copied().unwrap_or(0));
-            Some(Judgement {
-                event: Some(event),
-                pass: false,
-            })
-        }
-        // What Zephyr's controllers say before they stop: the file, and the line.
-        code::VENDOR => {
-            let &[0xAA, ref file @ .., l0, l1, _, _] = parameters else {
-                return ignore();
-            };
-            let line = u16::from_le_bytes([l0, l1]);
-            // Taken for text only where it is logged.
-            let file = Name::new(file);
-            warn!("the controller has failed: {:?}, line {}", file, line);
-            Some(Judgement {
-                event: Some(Event::Asserted(line)),
-                pass: false,
-            })
-        }
+        code::DATA_BUFFER_OVERFLOW => for_us(Event::BufferOverflow),
+        code::HARDWARE_ERROR => for_us(Event::HardwareError(
+            parameters.first().copied().unwrap_or(0),
+        )),
+        code::VENDOR => vendor(parameters),
         // Nobody has use for the rest.
         _ => ignore(),
     }
+}
+
+fn remote_version(parameters: &[u8]) -> Option<Judgement> {
+    let &[status, h0, h1, version, m0, m1, s0, s1] = parameters else {
+        return None;
+    };
+    let version = match status {
+        0 => Ok(RemoteVersion {
+            version,
+            manufacturer: u16::from_le_bytes([m0, m1]),
+            subversion: u16::from_le_bytes([s0, s1]),
+        }),
+        status => Err(status),
+    };
+    let handle = u16::from_le_bytes([h0, h1]);
+    for_us(Event::RemoteVersion { handle, version })
+}
+
+/// What Zephyr's controllers say before they stop: the file, and the line.
+fn vendor(parameters: &[u8]) -> Option<Judgement> {
+    let &[0xAA, ref file @ .., l0, l1, _, _] = parameters else {
+        return ignore();
+    };
+    let line = u16::from_le_bytes([l0, l1]);
+    // Taken for text only where it is logged.
+    let file = Name::new(file);
+    warn!("the controller has failed: {:?}, line {}", file, line);
+    for_us(Event::Asserted(line))
 }
 
 /// Status, handle, and whether encryption is on, which a refreshed key leaves it.
@@ -244,9 +240,20 @@ fn encryption(parameters: &[u8]) -> Option<Judgement> {
     };
     let handle = u16::from_le_bytes([h0, h1]);
     let on = status == 0 && on.first().is_none_or(|on| *on != 0);
+    // trouble-host never waits for it, and would fail on it.
+    for_us(Event::Encryption { handle, status, on })
+}
+
+fn for_both(event: Event) -> Option<Judgement> {
     Some(Judgement {
-        event: Some(Event::Encryption { handle, status, on }),
-        // trouble-host never waits for it, and would fail on it.
+        event: Some(event),
+        pass: true,
+    })
+}
+
+fn for_us(event: Event) -> Option<Judgement> {
+    Some(Judgement {
+        event: Some(event),
         pass: false,
     })
 }
@@ -290,53 +297,42 @@ fn command_complete(parameters: &[u8]) -> Option<Judgement> {
         },
         _ => Event::Answered { opcode, status },
     };
-    Some(Judgement {
-        event: Some(event),
-        pass: true,
-    })
+    for_both(event)
 }
 
 fn le_meta(parameters: &[u8]) -> Option<Judgement> {
     let (&subevent, data) = parameters.split_first()?;
-    let event = match subevent {
-        0x01 => {
+    match subevent {
+        subevent::CONNECTION_COMPLETE => {
             let e = LeConnectionComplete::from_hci_bytes_complete(data).ok()?;
             let peer = Address::new(e.peer_addr_kind, e.peer_addr);
-            let parameters = ConnectionParameters::from_hci(
-                e.conn_interval.as_u16(),
-                e.peripheral_latency,
-                e.supervision_timeout.as_u16(),
-            );
+            let (interval, timeout) = (e.conn_interval.as_u16(), e.supervision_timeout.as_u16());
+            let parameters =
+                ConnectionParameters::from_hci(interval, e.peripheral_latency, timeout);
             connection(e.status.into_inner(), e.handle.raw(), peer, parameters)
         }
-        0x0A => {
+        subevent::ENHANCED_CONNECTION_COMPLETE => {
             let e = LeEnhancedConnectionComplete::from_hci_bytes_complete(data).ok()?;
             let peer = Address::new(e.peer_addr_kind, e.peer_addr);
-            let parameters = ConnectionParameters::from_hci(
-                e.conn_interval.as_u16(),
-                e.peripheral_latency,
-                e.supervision_timeout.as_u16(),
-            );
+            let (interval, timeout) = (e.conn_interval.as_u16(), e.supervision_timeout.as_u16());
+            let parameters =
+                ConnectionParameters::from_hci(interval, e.peripheral_latency, timeout);
             connection(e.status.into_inner(), e.handle.raw(), peer, parameters)
         }
-        0x04 => {
+        subevent::READ_REMOTE_FEATURES_COMPLETE => {
             let &[status, h0, h1, ref features @ ..] = data else {
                 return None;
             };
             let features = u64::from_le_bytes(*<&[u8; 8]>::try_from(features).ok()?);
-            let handle = u16::from_le_bytes([h0, h1]);
-            let event = Event::RemoteFeatures {
-                handle,
+            for_us(Event::RemoteFeatures {
+                handle: u16::from_le_bytes([h0, h1]),
                 features: (status == 0).then_some(features),
-            };
-            return Some(Judgement {
-                event: Some(event),
-                pass: false,
-            });
+            })
         }
-        0x06 => {
+        subevent::REMOTE_CONNECTION_PARAMETER_REQUEST => {
             let e = LeRemoteConnectionParameterRequest::from_hci_bytes_complete(data).ok()?;
-            let request = ParameterRequest {
+            // trouble-host would answer it on the signalling channel.
+            for_us(Event::ParametersAsked(ParameterRequest {
                 handle: e.handle.raw(),
                 identifier: None,
                 wish: Wish {
@@ -344,63 +340,55 @@ fn le_meta(parameters: &[u8]) -> Option<Judgement> {
                     latency: e.max_latency,
                     timeout: e.timeout.as_u16(),
                 },
-            };
-            // trouble-host would answer it on the signalling channel.
-            return Some(Judgement {
-                event: Some(Event::ParametersAsked(request)),
-                pass: false,
-            });
+            }))
         }
-        0x11 => return data.is_empty().then(pass)?,
-        0x03 => {
+        subevent::SCAN_TIMEOUT => data.is_empty().then(pass)?,
+        subevent::CONNECTION_UPDATE_COMPLETE => {
             let e = LeConnectionUpdateComplete::from_hci_bytes_complete(data).ok()?;
-            let parameters = ConnectionParameters::from_hci(
-                e.conn_interval.as_u16(),
-                e.peripheral_latency,
-                e.supervision_timeout.as_u16(),
-            );
-            Event::Updated {
+            let (interval, timeout) = (e.conn_interval.as_u16(), e.supervision_timeout.as_u16());
+            for_both(Event::Updated {
                 handle: e.handle.raw(),
                 status: e.status.into_inner(),
-                parameters,
-            }
+                parameters: ConnectionParameters::from_hci(interval, e.peripheral_latency, timeout),
+            })
         }
-        0x07 => {
+        subevent::DATA_LENGTH_CHANGE => {
             let e = LeDataLengthChange::from_hci_bytes_complete(data).ok()?;
-            Event::DataLength {
+            for_both(Event::DataLength {
                 handle: e.handle.raw(),
                 octets: (e.max_tx_octets, e.max_rx_octets),
-            }
+            })
         }
-        0x0C => {
+        subevent::PHY_UPDATE_COMPLETE => {
             let e = LePhyUpdateComplete::from_hci_bytes_complete(data).ok()?;
             if e.status.into_inner() != 0 {
                 return pass();
             }
-            Event::Phy {
+            for_both(Event::Phy {
                 handle: e.handle.raw(),
                 phy: (e.tx_phy as u8, e.rx_phy as u8),
-            }
+            })
         }
         // What trouble-host does not know, it would panic on. What only a peripheral is asked, as for
         // the key of a connection, it would end itself for where that comes too often.
-        _ => return ignore(),
-    };
-    Some(Judgement {
-        event: Some(event),
-        pass: true,
-    })
+        _ => ignore(),
+    }
 }
 
-fn connection(status: u8, handle: u16, peer: Address, parameters: ConnectionParameters) -> Event {
-    match status {
+fn connection(
+    status: u8,
+    handle: u16,
+    peer: Address,
+    parameters: ConnectionParameters,
+) -> Option<Judgement> {
+    for_both(match status {
         0 => Event::Connected {
             handle,
             peer,
             parameters,
         },
         _ => Event::NotConnected { status },
-    }
+    })
 }
 
 /// The connection that an event is about, where it is about one: its 12 bits, the others having been
@@ -419,11 +407,20 @@ pub fn connection_of(event: &mut [u8]) -> Option<u16> {
         | [
             code::LE_META,
             _,
-            0x01 | 0x03 | 0x04 | 0x0A | 0x0C,
+            subevent::CONNECTION_COMPLETE
+            | subevent::CONNECTION_UPDATE_COMPLETE
+            | subevent::READ_REMOTE_FEATURES_COMPLETE
+            | subevent::ENHANCED_CONNECTION_COMPLETE
+            | subevent::PHY_UPDATE_COMPLETE,
             _,
             handle @ ..,
         ]
-        | [code::LE_META, _, 0x06 | 0x07, handle @ ..] => handle,
+        | [
+            code::LE_META,
+            _,
+            subevent::REMOTE_CONNECTION_PARAMETER_REQUEST | subevent::DATA_LENGTH_CHANGE,
+            handle @ ..,
+        ] => handle,
         _ => return None,
     };
     let [low, high, ..] = handle else { return None };
@@ -433,7 +430,14 @@ pub fn connection_of(event: &mut [u8]) -> Option<u16> {
 
 /// Makes an event that tells of a new connection into one that tells of none; whether it was one.
 pub fn refuse_connection(event: &mut [u8]) -> bool {
-    let [code::LE_META, _, 0x01 | 0x0A, status @ 0, ..] = event else {
+    let [
+        code::LE_META,
+        _,
+        subevent::CONNECTION_COMPLETE | subevent::ENHANCED_CONNECTION_COMPLETE,
+        status @ 0,
+        ..,
+    ] = event
+    else {
         return false;
     };
     *status = UNSPECIFIED;
@@ -444,7 +448,14 @@ pub fn refuse_connection(event: &mut [u8]) -> bool {
 /// Clears what LE Connection Complete and its enhanced form say of a connection that did not come about
 /// behind their status: it means nothing, and need not decode.
 pub fn clear_failed_connection(event: &mut [u8]) {
-    if let [code::LE_META, _, 0x01 | 0x0A, 1..=u8::MAX, rest @ ..] = event {
+    if let [
+        code::LE_META,
+        _,
+        subevent::CONNECTION_COMPLETE | subevent::ENHANCED_CONNECTION_COMPLETE,
+        1..=u8::MAX,
+        rest @ ..,
+    ] = event
+    {
         rest.fill(0);
     }
 }
@@ -452,8 +463,18 @@ pub fn clear_failed_connection(event: &mut [u8]) {
 /// The advertising reports in an event, if it is one; Some(false): it is damaged.
 pub fn reports(event: &[u8], each: impl FnMut(&Report<'_>)) -> Option<bool> {
     match *event {
-        [code::LE_META, _, 0x02, ref parameters @ ..] => Some(report::legacy(parameters, each)),
-        [code::LE_META, _, 0x0D, ref parameters @ ..] => Some(report::extended(parameters, each)),
+        [
+            code::LE_META,
+            _,
+            subevent::ADVERTISING_REPORT,
+            ref parameters @ ..,
+        ] => Some(report::legacy(parameters, each)),
+        [
+            code::LE_META,
+            _,
+            subevent::EXTENDED_ADVERTISING_REPORT,
+            ref parameters @ ..,
+        ] => Some(report::extended(parameters, each)),
         _ => None,
     }
 }

@@ -4,7 +4,7 @@ use bt_hci::transport::PacketKind;
 use embassy_time::Duration;
 
 use super::{Attempt, Ending, Failure, Known, MuxState};
-use crate::links::{LinkId, LinkInfo, Links, Reason};
+use crate::links::{Address, ConnectionParameters, LinkId, LinkInfo, Links, Reason};
 use crate::mux::events::{self, Event, LAST_HANDLE, code, judge};
 use crate::mux::reassembly::{Reassembly, Step};
 use crate::mux::report::ReportHandler;
@@ -289,39 +289,8 @@ impl MuxState {
     }
 
     fn learn(&mut self, event: Event, links: &impl Links) {
-        let inform = |id: Option<LinkId>, f: &mut dyn FnMut(&mut LinkInfo)| {
-            if let Some(id) = id {
-                links.with_link(id, |link| f(link.info));
-            }
-        };
         match event {
-            Event::Answered { opcode, status } => {
-                self.watchdog.answered(opcode);
-                self.was_reset = opcode == events::RESET;
-                match status {
-                    0 if opcode == events::RESET => self.turns.reset(),
-                    events::UNKNOWN_COMMAND if events::is_known_to_le(opcode) => {
-                        self.fail(Failure::NotLe);
-                    }
-                    status if opcode == events::DISCONNECT => self.ending(status, links),
-                    0 => {}
-                    status if events::is_create_connection(opcode) => {
-                        self.end_attempt(Attempt::Failed(status));
-                    }
-                    // There is nothing to be cancelled, and of its end nothing was heard.
-                    events::COMMAND_DISALLOWED
-                        if opcode == events::CREATE_CONNECTION_CANCEL && self.is_connecting() =>
-                    {
-                        self.end_attempt(Attempt::Failed(events::UNKNOWN_CONNECTION));
-                    }
-                    status if opcode == events::ENABLE_ENCRYPTION => {
-                        if let Some(handle) = self.encrypting.take() {
-                            self.encryption(handle, status, false, links);
-                        }
-                    }
-                    _ => {}
-                }
-            }
+            Event::Answered { opcode, status } => self.answered(opcode, status, links),
             Event::Buffers {
                 opcode,
                 packet_length,
@@ -339,75 +308,42 @@ impl MuxState {
                 handle,
                 peer,
                 parameters,
-            } => {
-                self.turns.connected(handle);
-                match links.open(handle, peer, parameters) {
-                    // As many places as there can be links.
-                    Some(id) => {
-                        let ending = Ending::Unasked;
-                        _ = self.links.push(Known {
-                            handle,
-                            id,
-                            ending,
-                            given_twice: false,
-                        });
-                        let longest = self.longest_pdu;
-                        links.with_link(id, |link| link.bearer.bound(longest));
-                        self.end_attempt(Attempt::Connected(id));
-                    }
-                    None => {
-                        warn!("no room for the bearer of connection 0x{:04X}", handle);
-                        self.disconnect(handle);
-                        self.end_attempt(Attempt::Failed(CONNECTION_LIMIT_EXCEEDED));
-                    }
-                }
-            }
+            } => self.connected(handle, peer, parameters, links),
             // Before an attempt has begun, it is another one that was cancelled.
             Event::NotConnected { .. } if self.watchdog.waits_for_connection() => {}
             Event::NotConnected { status } => self.end_attempt(Attempt::Failed(status)),
-            Event::RemoteFeatures { handle, features } => {
-                if let Some(id) = self.link(handle) {
-                    links.with_link(id, |link| {
-                        link.info.remote_features = Some(features.unwrap_or(0));
-                        link.bearer.changed();
-                    });
-                }
-            }
             Event::Disconnected { handle, reason } => {
                 self.forget(handle, Reason::Hci(reason), links);
-            }
-            Event::Updated {
-                handle,
-                status,
-                parameters,
-            } => {
-                if let Some(id) = self.link(handle) {
-                    links.with_link(id, |link| {
-                        if status == 0 {
-                            link.info.parameters = parameters;
-                        }
-                        link.info.updates = link.info.updates.wrapping_add(1);
-                        link.info.update_status = status;
-                        link.bearer.changed();
-                    });
-                }
             }
             Event::Encryption { handle, status, on } => {
                 self.encryption(handle, status, on, links);
             }
             Event::ParametersAsked(request) => self.ask(request),
-            Event::RemoteVersion { handle, version } => {
-                if let Some(id) = self.link(handle) {
-                    links.with_link(id, |link| {
-                        link.info.remote_version = Some(version);
-                        link.bearer.changed();
-                    });
+            Event::RemoteFeatures { handle, features } => {
+                self.note(handle, links, &mut |info| {
+                    info.remote_features = Some(features.unwrap_or(0));
+                });
+            }
+            Event::Updated {
+                handle,
+                status,
+                parameters,
+            } => self.note(handle, links, &mut |info| {
+                if status == 0 {
+                    info.parameters = parameters;
                 }
+                info.updates = info.updates.wrapping_add(1);
+                info.update_status = status;
+            }),
+            Event::RemoteVersion { handle, version } => {
+                self.note(handle, links, &mut |info| {
+                    info.remote_version = Some(version);
+                });
             }
             Event::DataLength { handle, octets } => {
-                inform(self.link(handle), &mut |info| info.data_length = octets);
+                self.note(handle, links, &mut |info| info.data_length = octets);
             }
-            Event::Phy { handle, phy } => inform(self.link(handle), &mut |info| info.phy = phy),
+            Event::Phy { handle, phy } => self.note(handle, links, &mut |info| info.phy = phy),
             Event::BufferOverflow => {
                 self.counters.overflows = self.counters.overflows.wrapping_add(1);
                 warn!("the controller reports a data buffer overflow");
@@ -419,6 +355,71 @@ impl MuxState {
                 links.close_all(Reason::ControllerFailed);
             }
         }
+    }
+
+    /// Notes what is known of a link, and wakes those who wait for that.
+    fn note(&self, handle: u16, links: &impl Links, f: &mut dyn FnMut(&mut LinkInfo)) {
+        if let Some(id) = self.link(handle) {
+            links.with_link(id, |link| {
+                f(link.info);
+                link.bearer.changed();
+            });
+        }
+    }
+
+    /// The controller has answered a command.
+    fn answered(&mut self, opcode: u16, status: u8, links: &impl Links) {
+        self.watchdog.answered(opcode);
+        self.was_reset = opcode == events::RESET;
+        match status {
+            0 if opcode == events::RESET => self.turns.reset(),
+            events::UNKNOWN_COMMAND if events::is_known_to_le(opcode) => {
+                self.fail(Failure::NotLe);
+            }
+            status if opcode == events::DISCONNECT => self.ending(status, links),
+            0 => {}
+            status if events::is_create_connection(opcode) => {
+                self.end_attempt(Attempt::Failed(status));
+            }
+            // There is nothing to be cancelled, and of its end nothing was heard.
+            events::COMMAND_DISALLOWED
+                if opcode == events::CREATE_CONNECTION_CANCEL && self.is_connecting() =>
+            {
+                self.end_attempt(Attempt::Failed(events::UNKNOWN_CONNECTION));
+            }
+            status if opcode == events::ENABLE_ENCRYPTION => {
+                if let Some(handle) = self.encrypting.take() {
+                    self.encryption(handle, status, false, links);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// A connection has come about.
+    fn connected(
+        &mut self,
+        handle: u16,
+        peer: Address,
+        parameters: ConnectionParameters,
+        links: &impl Links,
+    ) {
+        self.turns.connected(handle);
+        let Some(id) = links.open(handle, peer, parameters) else {
+            warn!("no room for the bearer of connection 0x{:04X}", handle);
+            self.disconnect(handle);
+            return self.end_attempt(Attempt::Failed(CONNECTION_LIMIT_EXCEEDED));
+        };
+        // As many places as there can be links.
+        _ = self.links.push(Known {
+            handle,
+            id,
+            ending: Ending::Unasked,
+            given_twice: false,
+        });
+        let longest = self.longest_pdu;
+        links.with_link(id, |link| link.bearer.bound(longest));
+        self.end_attempt(Attempt::Connected(id));
     }
 
     /// The controller was asked to end a connection, and answers this. Its end is told in the
