@@ -61,7 +61,7 @@ mod heart_rate {
 
     /// The adapter, remembered beside the tests and not among the user's own.
     fn open() -> dongle::Open {
-        Dongle::open("usb:0").identity_folder(env!("CARGO_TARGET_TMPDIR"))
+        Dongle::open("usb:0").data_folder(env!("CARGO_TARGET_TMPDIR"))
     }
 
     async fn session(count: usize) {

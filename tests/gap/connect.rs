@@ -332,7 +332,7 @@ fn a_scan_that_can_not_go_on_after_a_connect_says_so() {
             Err(error) => break error,
         }
     };
-    assert!(matches!(error, Error::Refused(0x0C)), "{error}");
+    assert!(matches!(error, Error::Hci(0x0C)), "{error}");
 }
 
 #[test]
@@ -381,7 +381,7 @@ fn what_the_specification_does_not_allow_is_refused_here() {
     }
     let world = World::with(ControllerConfig::legacy());
     let connect = world.dongle.device(nobody(1)).connect().phys(Phys::Coded);
-    assert!(matches!(soon(connect).unwrap_err(), Error::Refused(0x11)));
+    assert!(matches!(soon(connect).unwrap_err(), Error::Hci(0x11)));
 }
 
 #[test]
@@ -447,7 +447,7 @@ fn a_controller_that_refuses_to_connect_says_why() {
         let (_peer, address) = world.peer(1);
         world.controller.refuse(opcode, Some(0x0D));
         let error = soon(world.dongle.device(address).connect()).unwrap_err();
-        assert!(matches!(error, Error::Refused(0x0D)), "{error}");
+        assert!(matches!(error, Error::Hci(0x0D)), "{error}");
         world.controller.refuse(opcode, None);
         assert!(
             soon(world.dongle.device(address).connect())

@@ -91,7 +91,7 @@ fn one_that_refuses_to_scan_ends_the_scan_and_neither_connections_nor_the_next_o
                 world.controller.refuse(opcode, Some(status));
                 let mut scan = world.dongle.scan().start().unwrap();
                 let error = soon(scan.next()).unwrap_err();
-                assert!(matches!(error, Error::Refused(s) if s == status), "{error}");
+                assert!(matches!(error, Error::Hci(s) if s == status), "{error}");
                 assert!(soon(connection.rssi()).is_ok(), "{opcode:04X} {status:02X}");
                 world.controller.refuse(opcode, None);
                 let (_other, other) = world.peer(2);
@@ -116,10 +116,7 @@ fn an_attempt_that_ends_with_unsupported_feature_leaves_extended_commands_as_the
         complete.resize(34, 0);
         world.controller.inject(&complete);
         let error = connecting.join().unwrap().unwrap_err();
-        assert!(
-            matches!(error, Error::Refused(s) if s == status),
-            "{error:?}"
-        );
+        assert!(matches!(error, Error::Hci(s) if s == status), "{error:?}");
         let coded = world.dongle.scan().phys(Phys::Coded);
         let mut coded = coded.duration(Duration::from_millis(50)).start().unwrap();
         assert!(soon(coded.next()).unwrap().is_none());
@@ -150,7 +147,7 @@ fn one_that_claims_extended_commands_and_refuses_them_is_served_by_legacy_ones()
             assert_serves(&world);
             let coded = world.dongle.scan().phys(Phys::Coded).start();
             let error = soon(coded.unwrap().next()).unwrap_err();
-            assert!(matches!(error, Error::Refused(0x11)), "{error}");
+            assert!(matches!(error, Error::Hci(0x11)), "{error}");
         }
     }
 }

@@ -45,7 +45,7 @@ fn an_update_that_is_refused_leaves_things_as_they_are() {
     ));
     world.controller.refuse(0x2013, Some(0x3A));
     let update = connection.update_parameters(20 * MILLI..=20 * MILLI, 0, timeout);
-    assert!(matches!(soon(update).unwrap_err(), Error::Refused(0x3A)));
+    assert!(matches!(soon(update).unwrap_err(), Error::Hci(0x3A)));
     assert_eq!(connection.parameters(), before);
 }
 

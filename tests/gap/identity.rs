@@ -18,7 +18,7 @@ fn a_controller_without_has_the_same_random_static_one_each_time() {
     let air = Air::new();
     let open = |name: &str| {
         let channel = air.controller(ControllerConfig::zephyr_uart().named(name));
-        let dongle = soon(Dongle::on(channel).identity_folder(&folder)).unwrap();
+        let dongle = soon(Dongle::on(channel).data_folder(&folder)).unwrap();
         dongle.address().unwrap()
     };
     let first = open("one");

@@ -50,7 +50,9 @@ fn a_hundred_thousand_notifications_all_arrive_in_order_at_a_slow_reader() {
 #[test]
 fn a_reader_that_is_far_too_slow_is_told_how_many_it_missed() {
     let (controller, peer) = (ControllerConfig::default(), ScriptedConfig::default());
-    let bench = Bench::opened(controller, peer, |open| open.notification_queue(256 * 1024));
+    let bench = Bench::opened(controller, peer, |open| {
+        open.notification_buffer(256 * 1024)
+    });
     soon(async {
         let (_connection, measurement) = bench.measurement().await;
         let mut values = measurement.subscribe().await.unwrap();

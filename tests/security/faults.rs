@@ -252,7 +252,7 @@ fn a_controller_that_refuses_to_encrypt_says_so_and_the_next_attempt_works() {
         let pairing = pair(&connection);
         secure(&mut peer, 5);
         match pairing.join().expect("no panic") {
-            Err(Error::Refused(told)) => assert_eq!(told, status),
+            Err(Error::Hci(told)) => assert_eq!(told, status),
             other => panic!("{other:?}"),
         }
         assert_eq!(connection.security().level(), Level::None);
@@ -272,7 +272,7 @@ fn a_controller_that_refuses_to_encrypt_says_so_and_the_next_attempt_works() {
     controller.refuse(ENABLE_ENCRYPTION, Some(0x3A));
     peer.advertise();
     let refused = soon(dongle.device(peer.address).connect()).map(|_| ());
-    assert!(matches!(refused, Err(Error::Refused(0x3A))), "{refused:?}");
+    assert!(matches!(refused, Err(Error::Hci(0x3A))), "{refused:?}");
     peer.connected();
     peer.disconnected();
     controller.refuse(ENABLE_ENCRYPTION, None);

@@ -83,7 +83,7 @@ impl<'a> Session<'a> {
             open = open.pair_on_demand(person.pairs_on_demand()).agent(person);
         }
         if let Some(folder) = &global.folder {
-            open = open.identity_folder(folder);
+            open = open.data_folder(folder);
         }
         let opening = async { Ok(open.await?) };
         let progress = Progress::of(global, format!("Opening {}", global.dongle));

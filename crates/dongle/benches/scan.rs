@@ -128,7 +128,7 @@ impl Rig {
             .dongle
             .scan()
             .passive()
-            .remember(64 * 1024)
+            .max_devices(64 * 1024)
             .filter(move |found| {
                 black_box(found.rssi());
                 counting.fetch_add(1, Ordering::Relaxed);

@@ -20,7 +20,7 @@ pub enum Error {
     /// The controller failed: it did not answer a command, or reported a hardware error.
     ControllerFailed(String),
     /// The controller refused, with this HCI status (Core Vol 1 Part F).
-    Refused(u8),
+    Hci(u8),
     /// The time given for the call was up. The connection, if there is one, stays.
     Timeout,
     /// The connection has ended.
@@ -121,7 +121,7 @@ impl Error {
                 ErrorKind::Timeout
             }
             Self::NotFound(_) | Self::ServiceChanged(_) => ErrorKind::NotFound,
-            Self::Refused(_)
+            Self::Hci(_)
             | Self::Gatt(ProcedureError::Att(_))
             | Self::NotPermitted(_)
             | Self::L2cap(_)
@@ -185,7 +185,7 @@ impl fmt::Display for Error {
         match self {
             Self::Transport(error) => fmt::Display::fmt(error, f),
             Self::ControllerFailed(why) => write!(f, "{why}; reset the dongle and open it again"),
-            Self::Refused(status) => write!(f, "the controller refused: {}", Reason::Hci(*status)),
+            Self::Hci(status) => write!(f, "the controller refused: {}", Reason::Hci(*status)),
             Self::Timeout => f.write_str("timed out"),
             Self::Disconnected(reason) => write!(f, "disconnected: {reason}"),
             Self::Gatt(error) => fmt::Display::fmt(error, f),
@@ -243,7 +243,7 @@ impl From<SecurityError> for Error {
     fn from(error: SecurityError) -> Self {
         match error {
             SecurityError::Disconnected(reason) => Self::Disconnected(reason),
-            SecurityError::Hci(status) => Self::Refused(status),
+            SecurityError::Hci(status) => Self::Hci(status),
             error => Self::Security(error),
         }
     }
@@ -292,7 +292,7 @@ impl From<dongle_central::central::Error<hci_transport::Error>> for Error {
                 Self::Transport(hci_transport::Error::new(ErrorKind::Unsupported, line))
             }
             Central::Controller(failure) => Self::ControllerFailed(failure.to_string()),
-            Central::Hci(status) => Self::Refused(status),
+            Central::Hci(status) => Self::Hci(status),
             Central::Timeout => Self::Timeout,
             Central::ConnectionLimit => Self::ConnectionLimit,
             Central::InvalidParameter(what) => Self::InvalidParameter(what),
@@ -336,7 +336,7 @@ mod tests {
             ),
             (Error::ServiceChanged(handle), ErrorKind::NotFound),
             (transport(Transport::NotFound), ErrorKind::NotFound),
-            (Error::Refused(0x0D), ErrorKind::Refused),
+            (Error::Hci(0x0D), ErrorKind::Refused),
             (transport(Transport::Busy), ErrorKind::Refused),
             (transport(Transport::PermissionDenied), ErrorKind::Refused),
             (Error::Security(SecurityError::BondLost), ErrorKind::Refused),

@@ -63,7 +63,7 @@ impl DeviceConnection {
     /// What the device's link layer is.
     ///
     /// # Errors
-    /// [`Error::Refused`] if the device does not tell, [`Error::Timeout`] if the controller has told nothing
+    /// [`Error::Hci`] if the device does not tell, [`Error::Timeout`] if the controller has told nothing
     /// for 42 s: the link layer gives a device 40 s (Core Vol 6 Part B, 5.2).
     pub async fn remote_version(&self) -> Result<RemoteVersion, Error> {
         self.held
@@ -89,7 +89,7 @@ impl DeviceConnection {
     /// chooses the interval in this range.
     ///
     /// # Errors
-    /// [`Error::InvalidParameter`] if the specification does not allow them, [`Error::Refused`] if
+    /// [`Error::InvalidParameter`] if the specification does not allow them, [`Error::Hci`] if
     /// the controller or the device does not; those in force stay. [`Error::Timeout`] if the controller has
     /// told nothing for 42 s: the link layer gives a device 40 s (Core Vol 6 Part B, 5.2).
     pub async fn update_parameters(

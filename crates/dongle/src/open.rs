@@ -86,7 +86,7 @@ impl Open {
     }
 
     /// Where bonds are kept. If nothing else is said, in the folder where the address is
-    /// remembered ([`Open::identity_folder`]), and without one, as for a simulated dongle, only
+    /// remembered ([`Open::data_folder`]), and without one, as for a simulated dongle, only
     /// until the dongle is closed.
     pub fn bond_store(mut self, store: impl BondStore) -> Self {
         self.security.store = Some(Arc::new(store));
@@ -142,20 +142,20 @@ impl Open {
         self
     }
 
-    /// Where the address of a controller that has none is remembered, instead of the user's own
-    /// data folder (on Linux `~/.local/share/dongle`). For a dongle that is opened
-    /// [on](Dongle::on) a channel, at a pseudo-terminal or at a port of this machine there is no
-    /// other: without it, its address is a new one each time.
-    pub fn identity_folder(mut self, folder: impl Into<PathBuf>) -> Self {
+    /// Where the address of a controller that has none is remembered, and bonds are kept, instead of
+    /// the user's own data folder (on Linux `~/.local/share/dongle`). A dongle that is opened
+    /// [on](Dongle::on) a channel, at a pseudo-terminal or at a port of this machine has no other
+    /// folder: without this one, its address is a new one each time.
+    pub fn data_folder(mut self, folder: impl Into<PathBuf>) -> Self {
         self.folder = Some(folder.into());
         self
     }
 
-    /// How many bytes of notified values may wait to be read, on each connection: 4 MiB if nothing
-    /// else is said, in which a value takes its length and 4 bytes. When it is full the oldest go,
-    /// and the reader is told how many ([`Notified::Missed`](crate::Notified::Missed)). Memory is
+    /// How many bytes of notified values may wait to be read, on each connection: 4 MiB by default.
+    /// A value takes its length and 4 bytes. When the buffer is full the oldest values are dropped,
+    /// and the reader learns how many ([`Notified::Missed`](crate::Notified::Missed)). Memory is
     /// taken as it is used, and none for a reader who keeps up.
-    pub fn notification_queue(mut self, bytes: usize) -> Self {
+    pub fn notification_buffer(mut self, bytes: usize) -> Self {
         self.notification_bytes = bytes;
         self
     }

@@ -73,7 +73,7 @@ pub struct ScanBuilder {
     duration: Option<Duration>,
     mode: Mode,
     filter: Filter,
-    remember: usize,
+    max_devices: usize,
     /// What was asked for and can't be.
     wrong: Option<Error>,
 }
@@ -91,7 +91,7 @@ impl ScanBuilder {
             duration: None,
             mode,
             filter,
-            remember: REMEMBERED,
+            max_devices: REMEMBERED,
             wrong: None,
         }
     }
@@ -138,10 +138,10 @@ impl ScanBuilder {
         self
     }
 
-    /// How many devices to remember, 16,384 if nothing else is said. Beyond that the one met first
-    /// is forgotten, and told again as if it was new.
-    pub fn remember(mut self, devices: usize) -> Self {
-        self.remember = devices.max(1);
+    /// The most devices to remember: 16,384 by default. Beyond that, the one that was first heard
+    /// is forgotten, and reported again as if it were new.
+    pub fn max_devices(mut self, devices: usize) -> Self {
+        self.max_devices = devices.max(1);
         self
     }
 
@@ -192,7 +192,7 @@ impl ScanBuilder {
     }
 
     /// Only devices received at least this strongly, in dBm.
-    pub fn rssi(mut self, least: i8) -> Self {
+    pub fn min_rssi(mut self, least: i8) -> Self {
         self.filter.least_rssi = Some(least);
         self
     }
@@ -221,7 +221,7 @@ impl ScanBuilder {
             deadline: host::deadline(self.duration),
             mode: self.mode,
             filter: self.filter,
-            remember: self.remember,
+            max_devices: self.max_devices,
             queue: Arc::clone(&queue),
         }))?;
         Ok(Scan {
@@ -258,7 +258,7 @@ impl Scan {
     /// The next result; None: the scan is over.
     ///
     /// # Errors
-    /// [`Error::Refused`] if the controller refuses to scan; else why the dongle is down. Results
+    /// [`Error::Hci`] if the controller refuses to scan; else why the dongle is down. Results
     /// from before are told first.
     pub async fn next(&mut self) -> Result<Option<ScanResult>, Error> {
         std::future::poll_fn(|cx| self.poll(cx)).await.transpose()

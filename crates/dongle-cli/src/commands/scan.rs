@@ -61,7 +61,7 @@ fn builder(session: &Session<'_>, args: &Scan) -> Result<ScanBuilder, Failure> {
         scan = scan.filter(move |found| found.manufacturer_data().any(|d| wanted.is(d.company)));
     }
     if let Some(rssi) = args.rssi {
-        scan = scan.rssi(rssi);
+        scan = scan.min_rssi(rssi);
     }
     if args.connectable {
         scan = scan.filter(|found| found.is_connectable());

@@ -124,7 +124,7 @@ impl<'c, 's, 'a> Host<'c, 's, 'a> {
             asked.map_err(|error| self.explain(id, error))?;
         }
         let told = self.until(id, |info| info.remote_version).await?;
-        told.map_err(Error::Refused)
+        told.map_err(Error::Hci)
     }
 
     /// Updates of a link come one after another, each when the one before is in force or refused.
@@ -146,7 +146,7 @@ impl<'c, 's, 'a> Host<'c, 's, 'a> {
         };
         match self.until(id, done).await? {
             (0, parameters) => Ok(parameters),
-            (status, _) => Err(Error::Refused(status)),
+            (status, _) => Err(Error::Hci(status)),
         }
     }
 

@@ -36,7 +36,7 @@ pub(crate) struct ScanRequest {
     pub(crate) mode: Mode,
     pub(crate) filter: Filter,
     /// How many devices it remembers.
-    pub(crate) remember: usize,
+    pub(crate) max_devices: usize,
     pub(crate) queue: Arc<ScanQueue>,
 }
 
@@ -305,7 +305,7 @@ impl Running {
         let ScanRequest {
             mode,
             filter,
-            remember,
+            max_devices,
             queue,
             ..
         } = &self.request;
@@ -320,7 +320,7 @@ impl Running {
         if !is_heard && !is_fragment() {
             return;
         }
-        let (heard, update) = self.memory.take(identity, address, report, *remember);
+        let (heard, update) = self.memory.take(identity, address, report, *max_devices);
         let worth = match (mode, update) {
             (_, Update::Partial) => false,
             (Mode::EveryReport, _) => true,
@@ -472,7 +472,7 @@ mod tests {
                 deadline: None,
                 mode: Mode::OnChange,
                 filter,
-                remember: 10,
+                max_devices: 10,
                 queue: Arc::clone(&queue),
             },
             proven: false,
