@@ -142,6 +142,46 @@ fn a_value_too_long_for_its_way_of_writing_is_an_error_that_names_the_limit() {
     });
 }
 
+#[test]
+fn a_write_without_a_word_takes_a_response_where_the_value_does_not_fit_a_command() {
+    let bench = Bench::new();
+    bench.server.service(0xFFF0);
+    let both = bench.server.characteristic(0xFFF1, 0x0C, b"");
+    bench.server.characteristic(0xFFF2, 0x04, b"");
+    soon(async {
+        let connection = bench.connect().await;
+        let value = connection.characteristic(0xFFF0, 0xFFF1).await.unwrap();
+        let commanded = connection.characteristic(0xFFF0, 0xFFF2).await.unwrap();
+        for (mtu, most) in [(23, 20), (100, 97)] {
+            if mtu > 23 {
+                connection.exchange_mtu(mtu).await.unwrap();
+            }
+            assert_eq!(connection.max_write_without_response(), most);
+            let commands = requests(&bench, WRITE_COMMAND).len();
+            value.write(&vec![1; most]).await.unwrap();
+            let long = vec![2; most + 1];
+            value.write(&long).await.unwrap();
+            assert_eq!(bench.server.value(both), long);
+            assert_eq!(requests(&bench, WRITE_COMMAND).len(), commands + 1);
+            // It knows no other way.
+            let error = commanded.write(&long).await.unwrap_err();
+            assert!(
+                matches!(error, Error::Gatt(ProcedureError::ValueTooLong { limit, .. }) if limit == most),
+                "{error:?}"
+            );
+        }
+        // Neither way carries this.
+        let error = value.write(&[3; 513]).await.unwrap_err();
+        assert!(
+            matches!(
+                error,
+                Error::Gatt(ProcedureError::ValueTooLong { limit: 512, .. })
+            ),
+            "{error:?}"
+        );
+    });
+}
+
 /// A server drops such a command, and there is no response that would tell.
 #[test]
 fn what_can_only_be_written_with_a_response_is_not_written_without_one() {

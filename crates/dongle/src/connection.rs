@@ -183,6 +183,12 @@ impl DeviceConnection {
         self.held.client(None).mtu().get()
     }
 
+    /// The longest value that can be written without response, in octets: ATT_MTU - 3, and at most
+    /// 512 (Core Vol 3 Part F, 3.4.5.3 and 3.2.9). 20 until the MTU was exchanged.
+    pub fn max_write_without_response(&self) -> usize {
+        self.held.client(None).mtu().max_write()
+    }
+
     /// The primary service with this UUID, the first if there are several. The UUID is a number of
     /// 16 bits, a constant of [`assigned`](crate::assigned), a text or a [`Uuid`].
     ///

@@ -18,13 +18,14 @@ impl WriteMode {
     /// How to write to a characteristic with these properties; `None` if it can't be written so.
     ///
     /// A caller who says `response` gets it, if only to be told by the server that there is none. One who
-    /// doesn't gets a response only from a characteristic that can't be written without one. That is
+    /// doesn't gets a response only from a characteristic that can't be written without one, or for a value
+    /// that does not fit one PDU (`fits`), which takes a long write (Part G 4.9.4). That is
     /// aioble's rule, but for one who says that there is to be none: what can only be written with a
     /// response (Part G 3.3.1.1), a server would drop in silence.
-    pub fn choose(properties: Properties, response: Option<bool>) -> Option<Self> {
+    pub fn choose(properties: Properties, response: Option<bool>, fits: bool) -> Option<Self> {
         let with = properties.contains(Properties::WRITE);
         let without = properties.contains(Properties::WRITE_WITHOUT_RESPONSE);
-        match response.unwrap_or(!without) {
+        match response.unwrap_or(!without || (with && !fits)) {
             _ if !with && !without => None,
             true => Some(Self::WithResponse),
             false => without.then_some(Self::WithoutResponse),

@@ -96,8 +96,9 @@ impl Characteristic {
         })
     }
 
-    /// Writes the value. Without another word it is written without response if the
-    /// characteristic allows that, and with one otherwise.
+    /// Writes the value. By default it is written without response if the characteristic allows
+    /// that and the value fits ([`DeviceConnection::max_write_without_response`]), else with one,
+    /// in parts where it takes several.
     pub fn write<'a>(&'a self, value: &'a [u8]) -> Write<'a> {
         Write {
             characteristic: self,
@@ -253,6 +254,13 @@ impl<'a> Write<'a> {
         self
     }
 
+    /// Whether one PDU carries the value. The link is only asked where that makes a difference.
+    fn fits(&self) -> bool {
+        self.response.is_some()
+            || self.value.len() <= Mtu::DEFAULT.max_write()
+            || self.value.len() <= self.characteristic.held.client(None).mtu().max_write()
+    }
+
     async fn write(self) -> Result<(), Error> {
         let Characteristic {
             held,
@@ -262,7 +270,8 @@ impl<'a> Write<'a> {
         let (place, patience) = (self.characteristic.place(), Patience::new(self.timeout));
         held.look(&place, patience).await?;
         let properties = characteristic.properties;
-        let mode = WriteMode::choose(properties, self.response).ok_or(Error::NotPermitted(
+        let mode = WriteMode::choose(properties, self.response, self.fits());
+        let mode = mode.ok_or(Error::NotPermitted(
             match properties.contains(Properties::WRITE) {
                 true => "the characteristic can only be written with a response",
                 false => "the characteristic can not be written",

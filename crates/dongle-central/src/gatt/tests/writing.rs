@@ -70,30 +70,42 @@ fn a_value_too_long_for_its_mode_names_the_limit() {
 }
 
 #[test]
-fn a_mode_is_aioble_s_and_never_one_that_loses_the_value_in_silence() {
+fn a_mode_is_one_that_carries_the_value_and_never_loses_it_in_silence() {
     use WriteMode::*;
     let (both, with, without) = (
         Properties::WRITE | Properties::WRITE_WITHOUT_RESPONSE,
         Properties::WRITE,
         Properties::WRITE_WITHOUT_RESPONSE,
     );
-    for (properties, response, mode) in [
-        (both, None, Some(WithoutResponse)),
-        (with, None, Some(WithResponse)),
-        (without, None, Some(WithoutResponse)),
-        (without, Some(true), Some(WithResponse)),
-        (both, Some(true), Some(WithResponse)),
-        (both, Some(false), Some(WithoutResponse)),
-        (without, Some(false), Some(WithoutResponse)),
-        (with, Some(false), None),
-        (Properties::READ, None, None),
-        (Properties::READ, Some(true), None),
+    for (properties, response, fitting, long) in [
+        (both, None, Some(WithoutResponse), Some(WithResponse)),
+        (with, None, Some(WithResponse), Some(WithResponse)),
+        (without, None, Some(WithoutResponse), Some(WithoutResponse)),
+        (without, Some(true), Some(WithResponse), Some(WithResponse)),
+        (both, Some(true), Some(WithResponse), Some(WithResponse)),
+        (
+            both,
+            Some(false),
+            Some(WithoutResponse),
+            Some(WithoutResponse),
+        ),
+        (
+            without,
+            Some(false),
+            Some(WithoutResponse),
+            Some(WithoutResponse),
+        ),
+        (with, Some(false), None, None),
+        (Properties::READ, None, None, None),
+        (Properties::READ, Some(true), None, None),
     ] {
-        assert_eq!(
-            WriteMode::choose(properties, response),
-            mode,
-            "{properties:?} {response:?}"
-        );
+        for (fits, mode) in [(true, fitting), (false, long)] {
+            assert_eq!(
+                WriteMode::choose(properties, response, fits),
+                mode,
+                "{properties:?} {response:?} {fits}"
+            );
+        }
     }
 }
 
