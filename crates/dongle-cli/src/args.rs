@@ -484,7 +484,9 @@ pub struct Link {
 /// Who answers when the device is paired, and what.
 #[derive(Debug, Clone, Default, ClapArgs)]
 pub struct Pairing {
-    /// The passkey that the device shows or has on its case, instead of being asked for it.
+    /// The passkey that the device shows or has on its case, instead of a question in the terminal.
+    ///
+    /// Requires authenticated pairing: a device that asks for no passkey is not paired with.
     #[arg(
         long,
         value_name = "DIGITS",
@@ -495,6 +497,8 @@ pub struct Pairing {
     pub passkey: Option<Secret<Passkey>>,
     /// Out of band data of the device: a temporary key, or AD structures as a tag has them, in
     /// hexadecimal; @FILE for those in a file, - for a line of standard input.
+    ///
+    /// Requires authenticated pairing, as --passkey does.
     #[arg(long, value_name = "DATA", help_heading = "Pairing")]
     pub oob: Option<Secret<Oob>>,
     /// Take the number that the device shows for the same, unseen. Anybody may be in between.
@@ -511,7 +515,13 @@ pub struct Pairing {
 impl Pairing {
     /// Whether it answers something.
     pub fn is_something(&self) -> bool {
-        self.passkey.is_some() || self.oob.is_some() || self.yes || self.claim.is_some()
+        self.authenticates() || self.yes || self.claim.is_some()
+    }
+
+    /// Whether it answers something that authenticates the device. A device that asks for none of
+    /// it is then not paired with at all: otherwise anybody could pair in its place.
+    pub fn authenticates(&self) -> bool {
+        self.passkey.is_some() || self.oob.is_some()
     }
 }
 

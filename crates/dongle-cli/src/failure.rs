@@ -34,6 +34,8 @@ Exit codes:
 pub enum Failure {
     /// The dongle, or the device at the other end, could not.
     Dongle(Error),
+    /// The device pairs without the passkey or the out of band data that was given.
+    Unauthenticated(Error),
     /// The device was not there within the time.
     NotThere(Address),
     /// Nothing came within the time.
@@ -59,7 +61,7 @@ pub enum Failure {
 impl Failure {
     pub fn exit_code(&self) -> u8 {
         match self {
-            Self::Dongle(error) => code_of(error),
+            Self::Dongle(error) | Self::Unauthenticated(error) => code_of(error),
             Self::NotThere(_) | Self::Silence(_) => TIMEOUT,
             Self::NotFound(_) | Self::NoBond(_) => NOT_FOUND,
             Self::Usage(_) => USAGE,
@@ -98,6 +100,11 @@ impl Failure {
             Self::Dongle(Error::Security(SecurityError::BondLost)) => {
                 Some("That it is still the same device, only you can know: `dongle pair --again`.")
             }
+            Self::Unauthenticated(_) => Some(
+                "The device asked for neither a passkey nor out of band data. Without --passkey \
+                 (or DONGLE_PASSKEY) and --oob it can be paired with, but nothing would rule out \
+                 a man in the middle.",
+            ),
             Self::Dongle(Error::Security(SecurityError::Refused(why)))
                 if *why == PairingFailure::AUTHENTICATION_REQUIREMENTS && !person::is_there() =>
             {
@@ -108,6 +115,18 @@ impl Failure {
                  --passkey, --oob or --yes.",
             ),
             _ => None,
+        }
+    }
+
+    /// Says what is behind a refused pairing where the command line gave what authenticates it.
+    pub fn with_what_authenticates(self) -> Self {
+        match self {
+            Self::Dongle(
+                error @ Error::Security(SecurityError::Refused(
+                    PairingFailure::AUTHENTICATION_REQUIREMENTS,
+                )),
+            ) => Self::Unauthenticated(error),
+            other => other,
         }
     }
 
@@ -144,7 +163,7 @@ impl fmt::Display for Failure {
                 };
                 write!(f, "the device has no {what} {} there", find::titled(uuid))
             }
-            Self::Dongle(error) => fmt::Display::fmt(error, f),
+            Self::Dongle(error) | Self::Unauthenticated(error) => fmt::Display::fmt(error, f),
             Self::NotThere(address) => write!(f, "{address} did not appear in time"),
             Self::NoBond(address) => write!(f, "there is no bond with {address}"),
             Self::Silence(what)
@@ -162,7 +181,7 @@ impl fmt::Display for Failure {
 impl std::error::Error for Failure {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
-            Self::Dongle(error) => Some(error),
+            Self::Dongle(error) | Self::Unauthenticated(error) => Some(error),
             Self::Io(_, error) => Some(error),
             _ => None,
         }

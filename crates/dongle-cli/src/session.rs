@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use async_channel::{Receiver, Sender};
 use async_io::Timer;
-use dongle::security::Security;
+use dongle::security::{Requirements, Security};
 use dongle::{Address, DeviceConnection, Dongle, Error};
 use futures_lite::future;
 
@@ -80,7 +80,12 @@ impl<'a> Session<'a> {
                 Err(Failure::Interrupted)
             })
             .await?;
-            open = open.pair_on_demand(person.pairs_on_demand()).agent(person);
+            let mut wanted = Requirements::default();
+            wanted.authenticated = link.pairing.authenticates();
+            open = open
+                .pair_on_demand(person.pairs_on_demand())
+                .requirements(wanted)
+                .agent(person);
         }
         if let Some(folder) = &global.folder {
             open = open.data_folder(folder);
@@ -102,6 +107,10 @@ impl<'a> Session<'a> {
             Err(Failure::BrokenPipe)
         };
         let result = future::or(work(&session), abandoned).await;
+        let result = match link.is_some_and(|link| link.pairing.authenticates()) {
+            true => result.map_err(Failure::with_what_authenticates),
+            false => result,
+        };
         person::leave();
         log::info!("closing {}", global.dongle);
         Progress::of(global, "Disconnecting")

@@ -140,6 +140,28 @@ fn a_script_pairs_only_as_it_says() {
 }
 
 #[test]
+fn what_authenticates_is_not_passed_over_by_a_device_that_asks_for_nothing() {
+    let world = World::with_lock(LockPairing::JustWorks);
+    let write = ["write", LOCK, "boolean", "01"];
+    let key = "07".repeat(16);
+    for command in [&write[..], &["pair", LOCK]] {
+        for given in [["--passkey", PASSKEY], ["--oob", &key]] {
+            let ran = world.run(&[command, &given].concat());
+            assert_eq!((ran.code, ran.out.as_str()), (REFUSED, ""), "{ran:?}");
+            let told = match given {
+                ["--passkey", _] => "asked for neither a passkey",
+                _ => "out of band data is not available",
+            };
+            assert!(ran.err.contains(told), "{ran:?}");
+        }
+    }
+    let ran = world.run(&["pair", LOCK, "--our-oob", "-"]);
+    assert_eq!(ran.code, REFUSED, "{ran:?}");
+    // Who gives nothing of that takes it as it is.
+    world.out(&[&write[..], &["--yes"]].concat());
+}
+
+#[test]
 fn a_bond_is_kept_used_listed_and_forgotten() {
     let mut world = locked();
     let folder = Folder::new("bonds");

@@ -73,7 +73,8 @@ pub async fn run(global: &Global, interrupt: &Interrupt, args: &Pair) -> Result<
             .agent(person)
             .min_key_size(args.min_key_size)
             .bond(!args.no_bond);
-        if args.authenticated {
+        let given = args.our_oob.is_some() || args.link.pairing.authenticates();
+        if args.authenticated || given {
             pair = pair.authenticated();
         }
         if args.secure_connections {
@@ -83,7 +84,11 @@ pub async fn run(global: &Global, interrupt: &Interrupt, args: &Pair) -> Result<
             pair = pair.timeout(timeout);
         }
         let progress = Progress::of(global, format!("Pairing with {address}"));
-        let security = progress.during(pair.into_future()).await?;
+        let paired = progress.during(pair.into_future()).await;
+        let security = match given {
+            true => paired.map_err(|error| Failure::from(error).with_what_authenticates())?,
+            false => paired?,
+        };
         // A device that is left before it has our last key keeps no bond; this answer comes
         // behind it.
         let mut behind = connection.services().timeout(session.request_timeout());
