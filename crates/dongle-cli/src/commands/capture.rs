@@ -7,7 +7,6 @@ use std::time::SystemTime;
 
 use clap::parser::ValueSource;
 use clap::{CommandFactory as _, FromArgMatches as _};
-use hci_transport::Spec;
 
 use crate::args::{Args, Capture, Command, Global};
 use crate::failure::Failure;
@@ -72,8 +71,9 @@ fn state(file: &Path) -> Option<(u64, Option<SystemTime>)> {
 
 /// The line that names the dongle, with a recorder in it.
 fn recorded(dongle: &str, file: &Path) -> Result<String, Failure> {
-    let spec: Spec = dongle.parse()?;
-    if spec.snoop().is_some() {
+    // Whether it names a controller, `auto` included, is known when that is opened.
+    let recorded = |option: &str| option.trim().starts_with("snoop=");
+    if dongle.split(',').any(recorded) {
         return Err(Failure::Usage(format!("{dongle} is recorded already")));
     }
     match file.to_str() {
@@ -82,5 +82,25 @@ fn recorded(dongle: &str, file: &Path) -> Result<String, Failure> {
             "{}: a comma can't be in its name",
             file.display()
         ))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_dongle_is_recorded_however_it_is_named_and_only_once() {
+        let line = |dongle| recorded(dongle, Path::new("trace.btsnoop")).ok();
+        for dongle in ["auto", "virtual", "usb:0", "serial:/dev/ttyACM0,rtscts"] {
+            assert_eq!(
+                line(dongle),
+                Some(format!("{dongle},snoop=trace.btsnoop")),
+                "{dongle}"
+            );
+        }
+        for dongle in ["auto,snoop=a", "usb:0, snoop=a"] {
+            assert_eq!(line(dongle), None, "{dongle}");
+        }
     }
 }
