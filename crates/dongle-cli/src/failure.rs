@@ -27,7 +27,7 @@ Exit codes:
     4  timed out: the device is not there, or did not answer
     5  disconnected: the device or the dongle was lost
     6  refused: by the device, by the controller, or by the operating system
-  130  interrupted before it was done";
+  130  interrupted by Ctrl-C before it was done";
 
 /// Why a command ended before it was done.
 #[derive(Debug)]

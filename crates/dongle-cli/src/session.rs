@@ -46,6 +46,18 @@ impl Interrupt {
     pub async fn pressed(&self) {
         let _ = self.0.recv().await;
     }
+
+    /// What the work comes to; [`Failure::Interrupted`] if Ctrl-C is pressed before.
+    pub async fn or<T>(
+        &self,
+        work: impl Future<Output = Result<T, Failure>>,
+    ) -> Result<T, Failure> {
+        let pressed = async {
+            self.pressed().await;
+            Err(Failure::Interrupted)
+        };
+        future::or(pressed, work).await
+    }
 }
 
 /// An open dongle and what the command line says about its use.
@@ -66,20 +78,12 @@ impl<'a> Session<'a> {
         link: Option<&Link>,
         work: impl AsyncFnOnce(&Session<'a>) -> Result<(), Failure>,
     ) -> Result<(), Failure> {
-        let pressed = async {
-            interrupt.pressed().await;
-            Err(Failure::Interrupted)
-        };
         let mut open = Dongle::open(&global.dongle)
             .pair_on_demand(false)
             .privacy(global.privacy);
         if let Some(link) = link {
             let mut person = Person::new(&link.pairing)?;
-            future::or(person.reads_oob(), async {
-                interrupt.pressed().await;
-                Err(Failure::Interrupted)
-            })
-            .await?;
+            interrupt.or(person.reads_oob()).await?;
             let mut wanted = Requirements::default();
             wanted.authenticated = link.pairing.authenticates();
             open = open
@@ -92,7 +96,7 @@ impl<'a> Session<'a> {
         }
         let opening = async { Ok(open.await?) };
         let progress = Progress::of(global, format!("Opening {}", global.dongle));
-        let dongle = future::or(progress.during(opening), pressed).await?;
+        let dongle = interrupt.or(progress.during(opening)).await?;
         if let Some(problem) = dongle.bond_store_problem() {
             let mark = Style::of(&std::io::stderr()).middling("warning:");
             eprintln!("{mark} {problem}");
@@ -126,13 +130,7 @@ impl<'a> Session<'a> {
         link: Option<&Link>,
         work: impl AsyncFnOnce(&Session<'a>) -> Result<(), Failure>,
     ) -> Result<(), Failure> {
-        let cut_short = async |session: &Session<'a>| {
-            let pressed = async {
-                interrupt.pressed().await;
-                Err(Failure::Interrupted)
-            };
-            future::or(pressed, work(session)).await
-        };
+        let cut_short = async |session: &Session<'a>| interrupt.or(work(session)).await;
         Self::run(global, interrupt, link, cut_short).await
     }
 

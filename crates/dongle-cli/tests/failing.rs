@@ -214,18 +214,23 @@ fn a_reader_that_has_seen_enough_is_no_error() {
 
 #[cfg(unix)]
 #[test]
-fn ctrl_c_leaves_the_device_disconnected() {
+fn ctrl_c_ends_what_has_no_other_end_and_interrupts_what_has() {
     let world = World::new();
-    let mut child = world
-        .command(&["notify", SENSOR, "2a37", "--json"])
-        .spawn()
-        .expect("a child");
-    let (_, rest) = first_lines(&mut child, 2);
-    common::interrupt(&child);
-    child.stdout = Some(rest.into_inner());
-    let ran = finish(child);
-    assert_eq!(ran.code, 0, "to end it is how it ends: {ran:?}");
-    assert!(world.is_free());
+    let notify = ["notify", SENSOR, "2a37", "--json"];
+    for (args, code) in [
+        (&notify[..], 0),
+        (&[&notify[..], &["--count", "1000000"]].concat(), 130),
+        // It has shown what there is so far.
+        (&["scan", "--timeout", "60"], 0),
+    ] {
+        let mut child = world.command(args).spawn().expect("a child");
+        let (_, rest) = first_lines(&mut child, 1);
+        common::interrupt(&child);
+        child.stdout = Some(rest.into_inner());
+        let ran = finish(child);
+        assert_eq!((ran.code, ran.err.as_str()), (code, ""), "{ran:?}");
+        assert!(world.is_free(), "the device is disconnected");
+    }
 }
 
 /// How the device sees its connection end when Ctrl-C comes at such a time.
@@ -307,15 +312,17 @@ fn the_second_ctrl_c_ends_at_once() {
 #[test]
 fn ctrl_c_before_the_work_is_done_is_told() {
     let world = World::new();
-    let args = ["read", NOBODY, "2a19", "--timeout", "60", "-v"];
-    let mut child = world.command(&args).spawn().expect("a child");
-    let rest = common::said(&mut child, "connecting to");
-    common::interrupt(&child);
-    child.stderr = Some(rest.into_inner());
-    let ran = finish(child);
-    assert_eq!(ran.code, 130, "{ran:?}");
-    assert!(!ran.err.contains("error"), "{ran:?}");
-    assert!(world.is_free());
+    for command in ["read", "notify"] {
+        let args = [command, NOBODY, "2a19", "--timeout", "60", "-v"];
+        let mut child = world.command(&args).spawn().expect("a child");
+        let rest = common::said(&mut child, "connecting to");
+        common::interrupt(&child);
+        child.stderr = Some(rest.into_inner());
+        let ran = finish(child);
+        assert_eq!(ran.code, 130, "{ran:?}");
+        assert!(!ran.err.contains("error"), "{ran:?}");
+        assert!(world.is_free());
+    }
 }
 
 #[cfg(unix)]

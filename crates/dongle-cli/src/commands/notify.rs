@@ -3,7 +3,6 @@
 use std::time::{Duration, Instant, SystemTime};
 
 use dongle::{Error, Notified, Subscription, Uuid};
-use futures_lite::future;
 use serde::Serialize;
 
 use crate::args::{Global, Notify};
@@ -25,16 +24,8 @@ const ROWS: usize = 6;
 pub async fn run(global: &Global, interrupt: &Interrupt, args: &Notify) -> Result<(), Failure> {
     let out = Output::new(args.json);
     Session::run(global, interrupt, Some(&args.link), async |session| {
-        // It has no other end: to be told to stop is how it ends.
-        let pressed = async {
-            session.interrupt.pressed().await;
-            Ok(None)
-        };
-        let subscribing = async { subscribed(session, args).await.map(Some) };
-        match future::or(pressed, subscribing).await? {
-            Some((uuid, values)) => watch(session, args, uuid, values, &out).await,
-            None => Ok(()),
-        }
+        let (uuid, values) = session.interrupt.or(subscribed(session, args)).await?;
+        watch(session, args, uuid, values, &out).await
     })
     .await
 }
@@ -66,33 +57,28 @@ async fn watch(
     view.begin()?;
     let mut left = args.count;
     while left != Some(0) {
-        let pressed = async {
-            session.interrupt.pressed().await;
-            None
-        };
         // What is there already is taken without a look at the clock.
         let next = async {
-            Some(match session.global.timeout {
+            let next = match session.global.timeout {
                 Some(patience) => values.notified().timeout(patience).await,
                 None => values.notified().await,
+            };
+            next.map_err(|error| match error {
+                Error::Timeout => Failure::Silence(match view.count {
+                    0 => "no value came in time".into(),
+                    n => format!("no more values came in time, after {n}"),
+                }),
+                other => other.into(),
             })
         };
-        let Some(next) = future::or(pressed, next).await else {
-            return view.end();
-        };
-        let next = next.map_err(|error| match error {
-            Error::Timeout => Failure::Silence(match view.count {
-                0 => "no value came in time".into(),
-                n => format!("no more values came in time, after {n}"),
-            }),
-            other => other.into(),
-        });
-        match next {
+        match session.interrupt.or(next).await {
             Ok(Notified::Value(value)) => {
                 view.value(&value, values.pending() == 0)?;
                 left = left.map(|left| left - 1);
             }
             Ok(Notified::Missed(missed)) => view.missed(missed)?,
+            // Without --count it has no other end.
+            Err(Failure::Interrupted) if args.count.is_none() => return view.end(),
             Err(failure) => {
                 view.end()?;
                 return Err(failure);

@@ -224,15 +224,19 @@ impl Line {
 async fn lines(session: &Session<'_>, args: &Scan, out: &Output) -> Result<(), Failure> {
     let mut scan = builder(session, args)?.start()?;
     loop {
-        let next = async { Ok::<_, Failure>(scan.next().await?) };
-        let pressed = async {
-            session.interrupt.pressed().await;
-            Ok(None)
-        };
-        match future::or(pressed, next).await? {
-            Some(found) => out.object(&Line::new(&found))?,
-            None => return Ok(()),
+        let next = async { Ok(scan.next().await?) };
+        match session.interrupt.or(next).await {
+            Ok(Some(found)) => out.object(&Line::new(&found))?,
+            ended => return done(ended.map(drop)),
         }
+    }
+}
+
+/// Ctrl-C is one of the ways to end a scan: what it has found by then is shown.
+fn done(ended: Result<(), Failure>) -> Result<(), Failure> {
+    match ended {
+        Err(Failure::Interrupted) => Ok(()),
+        ended => ended,
     }
 }
 
@@ -257,7 +261,6 @@ struct Table {
 enum Event {
     Found(Option<ScanResult>),
     Frame,
-    Pressed,
 }
 
 async fn table(session: &Session<'_>, args: &Scan, out: &Output) -> Result<(), Failure> {
@@ -268,16 +271,12 @@ async fn table(session: &Session<'_>, args: &Scan, out: &Output) -> Result<(), F
     let mut frame = Timer::interval_at(began, FRAME);
     loop {
         let event = {
-            let pressed = async {
-                session.interrupt.pressed().await;
-                Ok(Event::Pressed)
-            };
             let tick = async {
                 futures_lite::StreamExt::next(&mut frame).await;
                 Ok(Event::Frame)
             };
-            let found = async { Ok::<_, Failure>(Event::Found(scan.next().await?)) };
-            future::or(pressed, future::or(tick, found)).await
+            let found = async { Ok(Event::Found(scan.next().await?)) };
+            session.interrupt.or(future::or(tick, found)).await
         };
         let elapsed = began.elapsed().as_secs();
         match event {
@@ -306,7 +305,7 @@ async fn table(session: &Session<'_>, args: &Scan, out: &Output) -> Result<(), F
                 let drawn = table.drawn(out.style, columns, usize::MAX);
                 screen.draw(&drawn, &[])?;
                 out.line(out.style.dim(format!("{}, {elapsed} s.", table.count())))?;
-                return ended.map(drop);
+                return done(ended.map(drop));
             }
         }
     }

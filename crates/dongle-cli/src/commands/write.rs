@@ -3,7 +3,6 @@
 use std::io::{self, Read as _};
 
 use dongle::Properties;
-use futures_lite::future;
 use serde::Serialize;
 
 use crate::args::{Global, Write};
@@ -74,13 +73,7 @@ pub async fn run(global: &Global, interrupt: &Interrupt, args: &Write) -> Result
 
 async fn octets(interrupt: &Interrupt, args: &Write) -> Result<Vec<u8>, Failure> {
     let octets = match args.value.as_str() {
-        "-" => {
-            let pressed = async {
-                interrupt.pressed().await;
-                Err(Failure::Interrupted)
-            };
-            future::or(standard_input(), pressed).await?
-        }
+        "-" => interrupt.or(standard_input()).await?,
         text => value::parse(args.format, text).map_err(Failure::Usage)?,
     };
     match octets.len() > LONGEST {
