@@ -1,8 +1,8 @@
-//! The program that docs/guide.md ends with: a gateway from heart-rate sensors to lines of text.
+//! The program at the end of docs/guide.md: a gateway from heart-rate sensors to lines of text.
 //! `cargo run --example gateway [-- --dongle SPEC]`
 //!
-//! It finds every sensor, follows each on a thread of its own, comes back when one is lost, and ends
-//! in order with Ctrl-C.
+//! It finds every sensor, follows each on a thread of its own, reconnects to those that are lost, and
+//! shuts down cleanly on Ctrl-C.
 
 use std::process::ExitCode;
 
@@ -40,8 +40,8 @@ async fn gateway(dongle: &Dongle, count: u64) -> Result<(), Error> {
             println!("{sensor} found");
             std::thread::spawn(move || {
                 match block_on(follow(&sensor, count)) {
-                    Ok(()) => println!("{sensor} has told enough"),
-                    Err(error) => println!("{sensor} is given up: {error}"),
+                    Ok(()) => println!("{sensor} has sent enough"),
+                    Err(error) => println!("{sensor} was given up: {error}"),
                 }
                 let _ = done.unbounded_send(());
             });
@@ -68,12 +68,15 @@ async fn follow(sensor: &Device, count: u64) -> Result<(), Error> {
                 .await?;
             let mut values = measurement.subscribe().await?;
             loop {
-                match values.notified_as::<HeartRateMeasurement>().await? {
-                    Notified::Value(beat) => {
+                match values.notified_as::<HeartRateMeasurement>().await {
+                    Ok(Notified::Value(beat)) => {
                         println!("{sensor} {beat}");
                         shown += 1;
                     }
-                    Notified::Missed(missed) => println!("{sensor} missed {missed}"),
+                    Ok(Notified::Missed(missed)) => println!("{sensor} missed {missed}"),
+                    // One malformed value is no reason to disconnect.
+                    Err(Error::InvalidValue(error)) => println!("{sensor}: {error}"),
+                    Err(error) => return Err(error),
                 }
                 if shown == count {
                     return Ok::<(), Error>(());
@@ -82,7 +85,7 @@ async fn follow(sensor: &Device, count: u64) -> Result<(), Error> {
         };
         match lost.await {
             Ok(()) => return Ok(()),
-            Err(error) => println!("{sensor} is lost: {error}"),
+            Err(error) => println!("{sensor} was lost: {error}"),
         }
     }
 }

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use dongle::assigned::{characteristics, services};
 use dongle::values::HeartRateMeasurement;
-use dongle::{Address, Device, Dongle, Notified};
+use dongle::{Address, Device, Dongle, Error, Notified};
 use dongle_examples::{Arguments, Result};
 use dongle_virtual::{Air, AirConfig, ControllerConfig, HeartRateConfig, HeartRateSensor};
 use futures_channel::mpsc::{UnboundedSender, unbounded};
@@ -104,7 +104,9 @@ async fn watch(
                 }
             }
             Ok(Notified::Missed(count)) => println!("{device}  {count} values missed"),
-            // That is how it ends when the dongle is closed.
+            // One malformed value is no reason to disconnect.
+            Err(Error::InvalidValue(error)) => println!("{device}  {error}"),
+            // This is how it ends when the dongle is closed.
             Err(error) if error.is_disconnected() => return Ok(()),
             Err(error) => return Err(error.into()),
         }

@@ -68,12 +68,15 @@ async fn values(connection: &DeviceConnection, shown: &mut u64, count: u64) -> R
         .await?;
     let mut values = measurement.subscribe().await?;
     while *shown < count || count == 0 {
-        match values.notified_as::<HeartRateMeasurement>().await? {
-            Notified::Value(beat) => {
+        match values.notified_as::<HeartRateMeasurement>().await {
+            Ok(Notified::Value(beat)) => {
                 *shown += 1;
                 println!("  {beat}");
             }
-            Notified::Missed(missed) => println!("  {missed} values missed"),
+            Ok(Notified::Missed(missed)) => println!("  {missed} values missed"),
+            // One malformed value is no reason to disconnect.
+            Err(Error::InvalidValue(error)) => println!("  {error}"),
+            Err(error) => return Err(error),
         }
     }
     Ok(())

@@ -138,7 +138,7 @@ fn what_the_page_for_those_who_know_aioble_shows_runs() {
 
 #[test]
 fn the_gateway_runs() {
-    ends_well("gateway", &["--count", "2"], "has told enough");
+    ends_well("gateway", &["--count", "2"], "has sent enough");
 }
 
 #[test]
