@@ -64,6 +64,7 @@ impl Error {
     }
 
     /// The same error, about `name`.
+    #[cfg(feature = "usb")]
     pub(crate) fn in_front(mut self, name: &str) -> Self {
         self.message = format!("{name}: {}", self.message).into();
         self

@@ -243,7 +243,7 @@ fn open_usb(
 ) -> Result<(HciChannel, String), Error> {
     Err(Error::new(
         ErrorKind::Unsupported,
-        format!("{name}: built without USB; build hci-transport with its feature 'usb'"),
+        format!("{name}: built without USB; turn on the feature 'usb' of dongle or hci-transport"),
     ))
 }
 

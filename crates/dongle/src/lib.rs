@@ -51,6 +51,14 @@
 //! It takes any executor, or none: it has one thread of its own for each dongle, and asks nothing of
 //! the caller's.
 //!
+//! # Features
+//!
+//! | feature | default | what it adds |
+//! | --- | --- | --- |
+//! | `usb` | yes | USB adapters (`usb:0`), through libusb, which is built from source and takes a C compiler |
+//! | `virtual` | yes | `Dongle::open("virtual")`: a simulated controller with a heart-rate sensor and a lock in range |
+//! | `names` | no | the module `names`: names of services, characteristics, companies and appearances |
+//!
 //! # Logging
 //!
 //! It logs through [`log`](https://docs.rs/log) (`tracing` listens to that, too). *Warnings* are

@@ -9,7 +9,9 @@ use std::time::Duration;
 
 use embassy_time::Timer;
 use futures_channel::mpsc;
-use hci_transport::{Candidate, ErrorKind, HciChannel, Snoop, Spec};
+#[cfg(feature = "virtual")]
+use hci_transport::Snoop;
+use hci_transport::{Candidate, ErrorKind, HciChannel, Spec};
 
 use crate::address::Address;
 use crate::device::for_host;
