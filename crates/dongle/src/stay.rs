@@ -8,6 +8,7 @@ use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
 use dongle_central::links::Links as _;
+use dongle_central::security::SecurityError;
 use futures_channel::oneshot;
 use futures_core::Stream;
 
@@ -25,9 +26,10 @@ const GOOD: Duration = Duration::from_secs(10);
 
 /// Connections to one device, one after another: the next begins when the last has ended.
 ///
-/// It is a [`Stream`] that goes on until it is dropped; dropping it does not end a connection that
-/// it has given. A device that is not there is waited for. Where connecting fails, or connections
-/// end soon, the pauses in between grow from 100 ms to 10 s.
+/// It is a [`Stream`] that goes on until it is dropped, or ends with an error that no further attempt
+/// can mend; dropping it does not end a connection that it has given. A device that is not there is
+/// waited for. Where connecting fails, or connections end soon, the pauses in between grow from
+/// 100 ms to 10 s.
 ///
 /// ```no_run
 /// # use dongle::{Address, Dongle};
@@ -53,7 +55,8 @@ enum State {
     /// A connection was given; its end is waited for.
     Connected(Boxed<()>, Instant),
     Pausing(Boxed<()>),
-    Over,
+    /// No further attempt can mend this.
+    Over(Error),
 }
 
 impl StayConnected {
@@ -69,27 +72,23 @@ impl StayConnected {
     /// The next connection, once the last has ended.
     ///
     /// # Errors
-    /// Only what makes all further attempts useless: the dongle is down or was closed, or a
-    /// parameter is not valid.
+    /// Only what no further attempt can mend, and the same each time from then on: the dongle is
+    /// down or was closed, a parameter is not valid, or there is something about the bond that only
+    /// a person can decide, above all [`BondLost`](crate::security::SecurityError::BondLost). Once
+    /// that is decided, stay connected anew.
     pub async fn next(&mut self) -> Result<DeviceConnection, Error> {
-        match std::future::poll_fn(|cx| self.poll(cx)).await {
-            Some(result) => result,
-            None => Err(Error::Closed),
-        }
+        std::future::poll_fn(|cx| self.poll(cx)).await
     }
 
-    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<DeviceConnection, Error>>> {
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<DeviceConnection, Error>> {
         loop {
             match &mut self.state {
                 State::Connecting(connecting) => match ready!(connecting.as_mut().poll(cx)) {
                     Ok(connection) => {
                         self.state = State::Connected(end_of(&connection), Instant::now());
-                        return Poll::Ready(Some(Ok(connection)));
+                        return Poll::Ready(Ok(connection));
                     }
-                    Err(error) if is_final(&error) => {
-                        self.state = State::Over;
-                        return Poll::Ready(Some(Err(error)));
-                    }
+                    Err(error) if is_final(&error) => self.state = State::Over(error),
                     // That was as long as the caller wanted each attempt to take.
                     Err(Error::Timeout) => self.again(),
                     Err(error) => {
@@ -110,7 +109,7 @@ impl StayConnected {
                     ready!(pause.as_mut().poll(cx));
                     self.again();
                 }
-                State::Over => return Poll::Ready(None),
+                State::Over(error) => return Poll::Ready(Err(error.clone())),
             }
         }
     }
@@ -127,14 +126,21 @@ impl StayConnected {
     }
 }
 
+/// Whether every further attempt would end in the same way.
 fn is_final(error: &Error) -> bool {
-    matches!(
-        error,
+    match error {
         Error::Closed
-            | Error::Transport(_)
-            | Error::ControllerFailed(_)
-            | Error::InvalidParameter(_)
-    )
+        | Error::Transport(_)
+        | Error::ControllerFailed(_)
+        | Error::InvalidParameter(_) => true,
+        // The first two are for a person to decide, the last is our own decision: it stays the same.
+        // What the device refuses, or the controller, it may allow another time.
+        Error::Security(why) => matches!(
+            why,
+            SecurityError::BondLost | SecurityError::IdentityTaken | SecurityError::Refused(_)
+        ),
+        _ => false,
+    }
 }
 
 /// Waits on the host thread's clock; not at all where that has ended.
@@ -162,7 +168,10 @@ impl Stream for StayConnected {
     type Item = Result<DeviceConnection, Error>;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        self.poll(cx)
+        match self.state {
+            State::Over(_) => Poll::Ready(None),
+            _ => self.poll(cx).map(Some),
+        }
     }
 }
 
@@ -171,5 +180,40 @@ impl fmt::Debug for StayConnected {
         f.debug_struct("StayConnected")
             .field("device", self.connect.device())
             .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use dongle_central::links::Reason;
+    use dongle_central::security::PairingFailure;
+
+    use super::*;
+
+    #[test]
+    fn it_ends_at_what_no_further_attempt_can_mend_and_at_nothing_else() {
+        let refused = SecurityError::Refused(PairingFailure::AUTHENTICATION_REQUIREMENTS);
+        for error in [
+            Error::Closed,
+            Error::ControllerFailed("…".into()),
+            Error::InvalidParameter("…"),
+            Error::Security(SecurityError::BondLost),
+            Error::Security(SecurityError::IdentityTaken),
+            Error::Security(refused),
+        ] {
+            assert!(is_final(&error), "{error:?}");
+        }
+        let given_up = SecurityError::Peer(PairingFailure::REPEATED_ATTEMPTS);
+        for error in [
+            Error::Timeout,
+            Error::Disconnected(Reason::Hci(0x3E)),
+            Error::Hci(0x0D),
+            Error::ConnectionLimit,
+            Error::Security(SecurityError::Timeout),
+            Error::Security(SecurityError::Busy),
+            Error::Security(given_up),
+        ] {
+            assert!(!is_final(&error), "{error:?}");
+        }
     }
 }

@@ -54,6 +54,41 @@ fn a_bonded_device_is_not_paired_with_less() {
     assert_eq!(connection.security(), before);
 }
 
+/// Who stays connected to a device is told that it has lost its key, as who connects once is.
+#[test]
+fn who_stays_connected_learns_that_the_bond_is_lost() {
+    let (_world, dongle, mut peer, connection) = connected(nobody());
+    let pairing = pair(&connection);
+    Pairing::just_works(&mut peer);
+    done(pairing).expect("it pairs");
+    soon(connection.disconnect());
+    peer.disconnected();
+
+    peer.advertise();
+    let mut connections = dongle.device(PEER).stay_connected();
+    let connecting = thread::spawn(move || {
+        let lost = soon(connections.next()).map(|_| ());
+        (lost, soon(connections.next()).map(|_| ()))
+    });
+    peer.connected();
+    peer.refuse_key();
+    let (lost, again) = connecting.join().expect("no panic");
+    for told in [lost, again] {
+        assert!(
+            matches!(told, Err(Error::Security(SecurityError::BondLost))),
+            "{told:?}"
+        );
+    }
+
+    // The way on, where a person says that it is the same device.
+    peer.disconnected();
+    assert!(dongle.forget(PEER).expect("it is kept"));
+    peer.advertise();
+    let connection = soon(dongle.device(PEER).stay_connected().next()).expect("it connects");
+    peer.connected();
+    assert_eq!(connection.security().level(), Level::None);
+}
+
 /// A device that was paired by nobody's help is paired again for more, and offers less.
 #[test]
 fn what_is_paired_again_for_more_does_not_become_less() {
