@@ -227,6 +227,22 @@ fn once_is_once_and_every_report_is_every_one() {
 }
 
 #[test]
+fn what_only_a_scan_response_says_is_there_when_a_device_is_told_once() {
+    for config in [ControllerConfig::default(), ControllerConfig::legacy()] {
+        let world = World::with(config);
+        world.air.add_beacons((0..100).map(|number| {
+            BeaconConfig::new(Address::numbered(number), vec![2, 1, 6])
+                .with_scan_response(name_data("late"))
+        }));
+        let mut scan = world.dongle.scan().once().start().unwrap();
+        for _ in 0..100 {
+            let found = soon(scan.next()).unwrap().unwrap();
+            assert_eq!(found.name().as_deref(), Some("late"));
+        }
+    }
+}
+
+#[test]
 fn a_scan_without_end_goes_on_and_one_with_ends_in_time() {
     let world = World::on(AirConfig::paced(), ControllerConfig::default());
     world.air.add_beacon(named(1, "a"));

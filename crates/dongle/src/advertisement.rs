@@ -201,8 +201,19 @@ pub(crate) struct Heard {
     partial: Vec<u8>,
     of_response: bool,
     whole: bool,
-    /// Whether a scan has told of it.
-    pub(crate) told: bool,
+    once: Once,
+}
+
+/// How far a device is with a scan that reports it once.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+enum Once {
+    #[default]
+    New,
+    /// It was heard, and its scan response is waited for.
+    AwaitsResponse,
+    /// What is known of it was judged; the next change is judged again.
+    Judged,
+    Reported,
 }
 
 /// What a report did.
@@ -234,7 +245,7 @@ impl Heard {
             partial: Vec::new(),
             of_response: false,
             whole: false,
-            told: false,
+            once: Once::New,
         }
     }
 
@@ -251,6 +262,34 @@ impl Heard {
             self.partial.clear();
             self.whole = false;
         }
+    }
+
+    /// Whether this is the time for a scan that reports a device once to judge it: when its scan
+    /// response is there or, since not every response is heard, when it is heard again without.
+    /// `asks`: the scan asks for responses.
+    pub(crate) fn is_due_once(&mut self, report: &Report<'_>, update: Update, asks: bool) -> bool {
+        let response_follows = asks && report.scannable && !report.scan_response;
+        match self.once {
+            Once::New if response_follows => {
+                self.once = Once::AwaitsResponse;
+                false
+            }
+            Once::New | Once::AwaitsResponse => {
+                self.once = Once::Judged;
+                true
+            }
+            Once::Judged => update == Update::Changed,
+            Once::Reported => false,
+        }
+    }
+
+    /// Whether it was heard, and no scan has judged it yet.
+    pub(crate) fn awaits_response(&self) -> bool {
+        self.once == Once::AwaitsResponse
+    }
+
+    pub(crate) fn reported(&mut self) {
+        self.once = Once::Reported;
     }
 
     /// Whether more of an advertisement has to come.

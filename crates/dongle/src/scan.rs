@@ -102,13 +102,16 @@ impl ScanBuilder {
         self
     }
 
-    /// Only listen, and do not ask for scan responses. A name is often only in these.
+    /// Only listen, and do not ask for scan responses. A name is often only in these. A dongle can run
+    /// one scan at a time, which all of its scans share: while another one of them is active, devices
+    /// are asked, and this one reports their responses, too.
     pub fn passive(mut self) -> Self {
         self.config.active = false;
         self
     }
 
-    /// Time from one scan window to the next: 2.5 ms to 10.24 s. 30 ms if nothing else is said.
+    /// Time from one scan window to the next: 2.5 ms to 10.24 s, by default 30 ms. Of several scans,
+    /// the one that listens the most decides.
     pub fn interval(mut self, interval: Duration) -> Self {
         self.config.interval = for_host(interval);
         self
@@ -126,7 +129,9 @@ impl ScanBuilder {
         self
     }
 
-    /// Tell of each device once only.
+    /// Report each device once only. One that can be asked for a scan response is reported when that
+    /// has come, so that a name in it is not missing; or, if it does not come, when the device is heard
+    /// again, or the scan's time is up. A [`passive`](Self::passive) scan does not wait for it.
     pub fn once(mut self) -> Self {
         self.mode = Mode::Once;
         self

@@ -106,14 +106,14 @@ impl Scanning {
         state.change();
     }
 
-    /// Ends a scan, for its handle too.
+    /// Ends a scan whose handle is gone.
     pub(super) fn remove(&self, id: u64) {
-        self.end_those(None, |scan| scan.request.id == id);
+        self.end_those(|scan| scan.request.id == id, |_| {});
     }
 
     /// Ends all scans with an error.
     pub(super) fn end(&self, error: &Error) {
-        self.end_those(Some(error), |_| true);
+        self.end_those(|_| true, |scan| scan.end(Some(error)));
     }
 
     /// Whether anybody scans.
@@ -121,14 +121,14 @@ impl Scanning {
         !self.state.borrow().scans.is_empty()
     }
 
-    fn end_those(&self, error: Option<&Error>, which: impl Fn(&Running) -> bool) {
+    fn end_those(&self, which: impl Fn(&Running) -> bool, end: impl Fn(&Running)) {
         let mut state = self.state.borrow_mut();
         let before = state.scans.len();
         state.scans.retain(|scan| {
             let ends = which(scan);
             if ends {
                 log::debug!("scan {} is over", scan.request.id);
-                scan.request.queue.end(error.cloned());
+                end(scan);
             }
             !ends
         });
@@ -145,7 +145,7 @@ impl Scanning {
         }
         let error = &Error::from(error);
         let new = self.state.borrow().scans.iter().any(|scan| !scan.proven);
-        self.end_those(Some(error), |scan| !new || !scan.proven);
+        self.end_those(|scan| !new || !scan.proven, |scan| scan.end(Some(error)));
     }
 
     /// Keeps the controller at what the handles want of it.
@@ -217,9 +217,8 @@ impl Scanning {
                 return;
             }
             let now = Instant::now();
-            self.end_those(None, |scan| {
-                scan.request.deadline.is_some_and(|at| at <= now)
-            });
+            let is_late = |scan: &Running| scan.request.deadline.is_some_and(|at| at <= now);
+            self.end_those(is_late, |scan| scan.end(None));
         }
     }
 }
@@ -320,17 +319,39 @@ impl Running {
         if !is_heard && !is_fragment() {
             return;
         }
-        let (heard, update) = self.memory.take(identity, address, report, *max_devices);
-        let worth = match (mode, update) {
-            (_, Update::Partial) => false,
-            (Mode::EveryReport, _) => true,
-            (Mode::OnChange, update) => update == Update::Changed,
-            (Mode::Once, update) => update == Update::Changed && !heard.told,
+        let forget = |heard: Heard| report_unjudged(&heard, filter, queue);
+        let (heard, update) = self
+            .memory
+            .take(identity, address, report, *max_devices, forget);
+        let asks = self.request.config.active;
+        let worth = match mode {
+            _ if update == Update::Partial || !is_heard => false,
+            Mode::EveryReport => true,
+            Mode::OnChange => update == Update::Changed,
+            Mode::Once => heard.is_due_once(report, update, asks),
         };
-        if worth && is_heard && filter.accepts(heard.advertisement()) {
-            heard.told = true;
+        if worth && filter.accepts(heard.advertisement()) {
+            heard.reported();
             queue.push(heard.advertisement().clone());
         }
+    }
+
+    /// Ends it for its handle, which hears of those first whose scan responses have not come.
+    fn end(&self, error: Option<&Error>) {
+        let ScanRequest { filter, queue, .. } = &self.request;
+        for key in &self.memory.order {
+            if let Some(heard) = self.memory.devices.get(key) {
+                report_unjudged(heard, filter, queue);
+            }
+        }
+        queue.end(error.cloned());
+    }
+}
+
+/// Reports a device whose scan response was waited for, and did not come.
+fn report_unjudged(heard: &Heard, filter: &Filter, queue: &ScanQueue) {
+    if heard.awaits_response() && filter.accepts(heard.advertisement()) {
+        queue.push(heard.advertisement().clone());
     }
 }
 
@@ -346,21 +367,25 @@ impl Memory {
         !report.legacy && self.devices.get(&key).is_some_and(Heard::has_fragments)
     }
 
-    /// Takes a report. What that costs does not depend on how many devices there are.
+    /// Takes a report. What that costs does not depend on how many devices there are. Those that are
+    /// forgotten for it go to `forget`.
     fn take(
         &mut self,
         identity: Option<Address>,
         address: Address,
         report: &Report<'_>,
         most: usize,
+        forget: impl Fn(Heard),
     ) -> (&mut Heard, Update) {
         // One too many is kept until the next report, which spares a second look into the table.
         while self.devices.len() > most || self.bytes > MOST_BYTES {
             let Some(eldest) = self.order.pop_front() else {
                 break;
             };
-            let gone = self.devices.remove(&eldest);
-            self.bytes -= gone.map_or(0, |heard| heard.size());
+            if let Some(gone) = self.devices.remove(&eldest) {
+                self.bytes -= gone.size();
+                forget(gone);
+            }
         }
         let key = (identity.unwrap_or(address), report.sid);
         let heard = match self.devices.entry(key) {
@@ -381,6 +406,7 @@ impl Memory {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::advertisement::Advertisement;
 
     fn report(number: u32, data: &[u8]) -> (Address, Report<'_>) {
         let [a, b, c, d] = number.to_be_bytes();
@@ -409,7 +435,7 @@ mod tests {
         let mut memory = Memory::default();
         for number in 0..30_000 {
             let (address, report) = report(number, &[0x55; 31]);
-            memory.take(None, address, &report, 10_000);
+            memory.take(None, address, &report, 10_000, drop);
         }
         assert_eq!(memory.devices.len(), 10_001);
         assert_eq!(memory.order.len(), 10_001);
@@ -417,13 +443,13 @@ mod tests {
         assert!(memory.order.capacity() <= 32_768);
         let (address, report) = report(20_000, &[0x55; 31]);
         assert_eq!(
-            memory.take(None, address, &report, 10_000).1,
+            memory.take(None, address, &report, 10_000, drop).1,
             Update::Same,
             "the youngest are known"
         );
         let (address, report) = self::report(19_900, &[0x55; 31]);
         assert_eq!(
-            memory.take(None, address, &report, 10_000).1,
+            memory.take(None, address, &report, 10_000, drop).1,
             Update::Changed,
             "the eldest are not"
         );
@@ -435,7 +461,7 @@ mod tests {
         let data = [0x55; 1650];
         for number in 0..16_000 {
             let (address, report) = report(number, &data);
-            memory.take(None, address, &report, 16 * 1024);
+            memory.take(None, address, &report, 16 * 1024, drop);
         }
         assert!(memory.bytes <= MOST_BYTES + data.len());
         assert!(memory.devices.len() < 11_000);
@@ -448,7 +474,7 @@ mod tests {
         let (before, first) = report(2, &[2, 1, 6]);
         let (after, second) = report(3, &[2, 1, 6]);
         let mut take = |address, report| {
-            let (heard, update) = memory.take(Some(identity), address, report, 10);
+            let (heard, update) = memory.take(Some(identity), address, report, 10, drop);
             let told = heard.advertisement();
             assert_eq!((told.identity(), told.address()), (Some(identity), address));
             update
@@ -501,6 +527,72 @@ mod tests {
         assert_eq!(hear(b"\x03\x09zz", false, -75).len(), 0);
     }
 
+    /// A scan that reports each device once, and what it has reported since the last look.
+    struct OnceScan(Running);
+
+    impl OnceScan {
+        fn new(active: bool, max_devices: usize) -> Self {
+            let config = ScanConfig {
+                active,
+                ..ScanConfig::default()
+            };
+            Self(Running {
+                request: ScanRequest {
+                    id: 1,
+                    config,
+                    deadline: None,
+                    mode: Mode::Once,
+                    filter: Filter::default(),
+                    max_devices,
+                    queue: Arc::default(),
+                },
+                proven: false,
+                memory: Memory::default(),
+            })
+        }
+
+        fn hear(&mut self, number: u32, scan_response: bool, data: &[u8]) -> Vec<Option<String>> {
+            let (address, report) = report(number, data);
+            let report = Report {
+                scannable: true,
+                scan_response,
+                ..report
+            };
+            self.0.take(None, address, &report);
+            self.reported()
+        }
+
+        fn reported(&self) -> Vec<Option<String>> {
+            let told = self.0.request.queue.take_all();
+            told.iter().map(Advertisement::name).collect()
+        }
+    }
+
+    #[test]
+    fn a_device_is_reported_once_with_its_scan_response_or_when_heard_again_without() {
+        let mut scan = OnceScan::new(true, 10);
+        assert!(scan.hear(1, false, &[2, 1, 6]).is_empty());
+        assert_eq!(scan.hear(1, true, b"\x03\x09hi"), [Some("hi".into())]);
+        assert!(scan.hear(1, false, &[2, 1, 4]).is_empty());
+        // Its response is lost on the air.
+        assert!(scan.hear(2, false, &[2, 1, 6]).is_empty());
+        assert_eq!(scan.hear(2, false, &[2, 1, 6]), [None]);
+        assert!(scan.hear(2, true, b"\x03\x09hi").is_empty());
+        // And who does not ask does not wait.
+        let mut passive = OnceScan::new(false, 10);
+        assert_eq!(passive.hear(1, false, &[2, 1, 6]), [None]);
+    }
+
+    #[test]
+    fn a_device_that_was_heard_once_without_its_scan_response_is_not_lost() {
+        let mut scan = OnceScan::new(true, 1);
+        assert!(scan.hear(1, false, &[2, 1, 6]).is_empty());
+        assert!(scan.hear(2, false, &[2, 1, 6]).is_empty());
+        assert_eq!(scan.hear(3, false, &[2, 1, 6]), [None], "it is forgotten");
+        scan.0.end(None);
+        assert_eq!(scan.reported(), [None, None], "the scan is over");
+    }
+
     #[test]
     fn two_sets_of_one_device_are_two_advertisements() {
         let mut memory = Memory::default();
@@ -511,9 +603,12 @@ mod tests {
             data: &[2, 1, 4],
             ..first
         };
-        memory.take(None, address, &first, 10);
-        memory.take(None, address, &second, 10);
-        assert_eq!(memory.take(None, address, &first, 10).1, Update::Same);
-        assert_eq!(memory.take(None, address, &second, 10).1, Update::Same);
+        memory.take(None, address, &first, 10, drop);
+        memory.take(None, address, &second, 10, drop);
+        assert_eq!(memory.take(None, address, &first, 10, drop).1, Update::Same);
+        assert_eq!(
+            memory.take(None, address, &second, 10, drop).1,
+            Update::Same
+        );
     }
 }
