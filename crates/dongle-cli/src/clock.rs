@@ -14,6 +14,14 @@ pub fn rfc3339(time: SystemTime) -> String {
     format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{millis:03}Z")
 }
 
+/// `100 ms`, `1.5 s`: a time for people.
+pub fn time(duration: Duration) -> String {
+    match duration.as_millis() {
+        millis @ ..1000 => format!("{millis} ms"),
+        millis => format!("{} s", (millis as f64 / 100.0).round() / 10.0),
+    }
+}
+
 /// Year, month and day of a day since 1970-01-01.
 fn civil(mut days: u64) -> (u64, u64, u64) {
     let leap = |year: u64| {
@@ -93,6 +101,18 @@ mod tests {
             (4_102_444_800, "2100-01-01T00:00:00.000Z"),
         ] {
             assert_eq!(rfc3339(UNIX_EPOCH + Duration::from_secs(seconds)), text);
+        }
+    }
+
+    #[test]
+    fn times_are_told_no_more_exactly_than_they_are_worth() {
+        for (micros, text) in [
+            (100_500, "100 ms"),
+            (1_000_400, "1 s"),
+            (1_540_000, "1.5 s"),
+            (90_000_000, "90 s"),
+        ] {
+            assert_eq!(time(Duration::from_micros(micros)), text);
         }
     }
 

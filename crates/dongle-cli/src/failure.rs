@@ -2,10 +2,12 @@
 
 use std::fmt;
 use std::io;
+use std::time::{Duration, Instant};
 
 use dongle::security::{PairingFailure, SecurityError};
 use dongle::{Address, Error, ErrorKind, Wanted};
 
+use crate::clock::time;
 use crate::{find, person};
 
 /// The command line makes no sense; clap's own code for it.
@@ -25,8 +27,8 @@ Exit codes:
     2  the command line makes no sense, or names a capture that can't be made
     3  not found: no such dongle, or the device has no such service or characteristic
     4  timed out: the device is not there, or did not answer
-    5  disconnected: the device or the dongle was lost
-    6  refused: by the device, by the controller, or by the operating system
+    5  disconnected: the device or the dongle was lost, or the dongle failed
+    6  refused: a request, by the device or by the controller; access, by the operating system
   130  interrupted by Ctrl-C before it was done";
 
 /// Why a command ended before it was done.
@@ -36,8 +38,10 @@ pub enum Failure {
     Dongle(Error),
     /// The device pairs without the passkey or the out of band data that was given.
     Unauthenticated(Error),
+    /// A step was not done in time: which, and after how long.
+    Late(String, Duration),
     /// The device was not there within the time.
-    NotThere(Address),
+    NotThere(Address, Duration),
     /// Nothing came within the time.
     Silence(String),
     /// What was asked for does not exist.
@@ -62,7 +66,7 @@ impl Failure {
     pub fn exit_code(&self) -> u8 {
         match self {
             Self::Dongle(error) | Self::Unauthenticated(error) => code_of(error),
-            Self::NotThere(_) | Self::Silence(_) => TIMEOUT,
+            Self::Late(..) | Self::NotThere(..) | Self::Silence(_) => TIMEOUT,
             Self::NotFound(_) | Self::NoBond(_) => NOT_FOUND,
             Self::Usage(_) => USAGE,
             Self::Io(_, error) => match error.kind() {
@@ -80,12 +84,12 @@ impl Failure {
     /// What its reader can do, where the error itself does not say it.
     pub fn hint(&self) -> Option<&'static str> {
         match self {
-            Self::NotThere(address) if address.is_random() => Some(
+            Self::NotThere(address, _) if address.is_random() => Some(
                 "Is it awake, in range, and not connected to something else? \
                  `dongle scan` shows what is there.",
             ),
             // What other programs show as an address does not tell its kind.
-            Self::NotThere(_) => Some(
+            Self::NotThere(..) => Some(
                 "Is it awake, in range, and not connected to something else? It was looked for as \
                  a public address; a random one needs /random behind it, as `dongle scan` shows it.",
             ),
@@ -115,6 +119,19 @@ impl Failure {
                  --passkey, --oob or --yes.",
             ),
             _ => None,
+        }
+    }
+
+    /// Names the step in which the time was up. What is named already keeps its name.
+    pub fn in_step(self, step: &str, began: Instant) -> Self {
+        match self {
+            Self::Dongle(Error::Timeout) => {
+                let mut letters = step.chars();
+                let first = letters.next().map(|first| first.to_ascii_lowercase());
+                let step = first.into_iter().chain(letters).collect();
+                Self::Late(step, began.elapsed())
+            }
+            other => other,
         }
     }
 
@@ -164,7 +181,10 @@ impl fmt::Display for Failure {
                 write!(f, "the device has no {what} {} there", find::titled(uuid))
             }
             Self::Dongle(error) | Self::Unauthenticated(error) => fmt::Display::fmt(error, f),
-            Self::NotThere(address) => write!(f, "{address} did not appear in time"),
+            Self::Late(step, after) => write!(f, "{step} timed out after {}", time(*after)),
+            Self::NotThere(address, limit) => {
+                write!(f, "{address} did not appear within {}", time(*limit))
+            }
             Self::NoBond(address) => write!(f, "there is no bond with {address}"),
             Self::Silence(what)
             | Self::NotFound(what)

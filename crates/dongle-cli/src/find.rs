@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::str::FromStr;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use dongle::{Characteristic, DeviceConnection, Uuid};
 
@@ -129,6 +129,16 @@ pub fn titled(uuid: Uuid) -> String {
 
 /// The characteristic that is meant. Asks the device for no more than it takes to know.
 pub async fn characteristic(
+    connection: &DeviceConnection,
+    path: &Path,
+    timeout: Duration,
+) -> Result<Characteristic, Failure> {
+    let began = Instant::now();
+    let found = search(connection, path, timeout).await;
+    found.map_err(|failure| failure.in_step(&format!("discovering {path}"), began))
+}
+
+async fn search(
     connection: &DeviceConnection,
     path: &Path,
     timeout: Duration,

@@ -8,6 +8,7 @@ use async_io::Timer;
 use futures_lite::{FutureExt as _, future};
 
 use crate::args::Global;
+use crate::failure::Failure;
 use crate::keys;
 use crate::screen::{Screen, fit};
 use crate::style::Style;
@@ -37,25 +38,37 @@ impl Drop for Hold {
 
 /// A line that turns while something is under way.
 pub struct Progress {
-    what: Option<String>,
+    what: String,
+    shown: bool,
     style: Style,
 }
 
 impl Progress {
     /// Shown only in a terminal, and not between the lines of a log.
     pub fn of(global: &Global, what: impl Into<String>) -> Self {
-        let shown = io::stderr().is_terminal() && global.verbose == 0;
         Self {
-            what: shown.then(|| what.into()),
+            what: what.into(),
+            shown: io::stderr().is_terminal() && global.verbose == 0,
             style: Style::of(&io::stderr()),
         }
     }
 
+    /// Turns while a step is made. Where its time is up, the failure names it.
+    pub async fn step<T>(
+        self,
+        work: impl Future<Output = Result<T, Failure>>,
+    ) -> Result<T, Failure> {
+        let (what, began) = (self.what.clone(), Instant::now());
+        let done = self.during(work).await;
+        done.map_err(|failure| failure.in_step(&what, began))
+    }
+
     /// Turns while the work goes on.
     pub async fn during<T>(self, work: impl Future<Output = T>) -> T {
-        let Some(what) = self.what else {
+        if !self.shown {
             return work.await;
-        };
+        }
+        let what = self.what;
         let line = Line;
         let turn = async {
             Timer::after(GRACE).await;

@@ -3,7 +3,7 @@
 use std::convert::Infallible;
 use std::future::IntoFuture;
 use std::io::IsTerminal as _;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use async_channel::{Receiver, Sender};
 use async_io::Timer;
@@ -157,15 +157,19 @@ impl<'a> Session<'a> {
                 .during(connect.into_future())
                 .await
                 .map_err(|error| match error {
-                    Error::Timeout => Failure::NotThere(address),
+                    Error::Timeout => Failure::NotThere(address, patience),
                     other => other.into(),
                 })?;
+        let began = Instant::now();
         let exchange = connection.exchange_mtu(link.mtu);
         match exchange.timeout(self.request_timeout()).await {
             Ok(mtu) => log::info!("connected to {address}, MTU {mtu}"),
             // A device may refuse to talk about it; 23 it is, then.
             Err(error) if error.att().is_some() => log::info!("no MTU exchange: {error}"),
-            Err(error) => return Err(error.into()),
+            Err(error) => {
+                let step = format!("exchanging the MTU with {address}");
+                return Err(Failure::from(error).in_step(&step, began));
+            }
         }
         Ok(connection)
     }

@@ -5,6 +5,7 @@
 
 mod common;
 
+use std::io::{Read as _, Write as _};
 use std::time::{Duration, Instant};
 
 use common::{LOCK, NOBODY, SENSOR, World, finish, first_lines, run};
@@ -142,7 +143,7 @@ fn a_place_that_is_taken_is_not_served_at() {
 fn a_device_out_of_range_is_a_timeout() {
     let world = World::new();
     let ran = world.run(&["inspect", NOBODY, "--timeout", "300ms"]);
-    fails(&ran, TIMEOUT, "did not appear in time");
+    fails(&ran, TIMEOUT, "did not appear within 300 ms");
     assert!(ran.err.contains("in range"), "{ran:?}");
     assert!(world.is_free());
     let public = world.run(&["inspect", "5A:01:02:03:04:05", "--timeout", "300ms"]);
@@ -154,7 +155,7 @@ fn values_that_do_not_come_are_a_timeout() {
     let world = World::new();
     // The battery is quiet for a minute.
     let ran = world.run(&["notify", SENSOR, "2a19", "--timeout", "1"]);
-    fails(&ran, TIMEOUT, "no value came in time");
+    fails(&ran, TIMEOUT, "no value came within 1 s");
 }
 
 #[test]
@@ -167,8 +168,24 @@ fn a_device_that_falls_silent_is_a_timeout() {
             _ => Vec::new(),
         }
     });
-    let ran = world.run(&["inspect", "D1:ED:97:21:5C:01", "--timeout", "1"]);
-    fails(&ran, TIMEOUT, "timed out");
+    let silent = "D1:ED:97:21:5C:01";
+    for (args, told) in [
+        (
+            &["inspect", silent][..],
+            "inspecting D1:ED:97:21:5C:01 timed out after ",
+        ),
+        (
+            &["read", silent, "2a19"],
+            "discovering characteristic Battery Level (0x2A19) timed out after ",
+        ),
+        (
+            &["bench", silent],
+            "discovering characteristics timed out after ",
+        ),
+    ] {
+        let args = [args, &["--timeout", "1"]].concat();
+        fails(&world.run(&args), TIMEOUT, told);
+    }
 }
 
 #[test]
@@ -366,6 +383,25 @@ fn a_controller_that_is_lost_is_told_as_disconnected() {
     let ran = finish(child);
     assert_eq!(ran.code, DISCONNECTED, "{ran:?}");
     assert!(ran.err.contains("hung up"), "{ran:?}");
+}
+
+#[test]
+fn a_controller_that_refuses_to_be_reset_is_as_good_as_lost() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let spec = format!("tcp-client:{}", listener.local_addr().expect("a port"));
+    let refusing = std::thread::spawn(move || {
+        let (mut host, _) = listener.accept().expect("a host");
+        let mut reset = [0; 4];
+        // Once may be while it boots. Then it is given up.
+        while host.read_exact(&mut reset).is_ok() {
+            assert_eq!(reset, [0x01, 0x03, 0x0C, 0x00]);
+            // HCI_Command_Complete: Command Disallowed.
+            let _ = host.write_all(&[0x04, 0x0E, 0x04, 0x01, 0x03, 0x0C, 0x0C]);
+        }
+    });
+    let ran = run(&["scan", "--dongle", &spec]);
+    fails(&ran, DISCONNECTED, "refused HCI Reset");
+    refusing.join().expect("nothing but resets");
 }
 
 #[test]

@@ -116,6 +116,17 @@ impl Run<'_> {
                 find::characteristic(self.connection, path, timeout).await?,
             ));
         }
+        let began = Instant::now();
+        let found = self.first(properties, timeout).await;
+        found.map_err(|failure| failure.in_step("discovering characteristics", began))
+    }
+
+    /// The first characteristic with these properties.
+    async fn first(
+        &self,
+        properties: Properties,
+        timeout: Duration,
+    ) -> Result<Option<Characteristic>, Failure> {
         let mut services = self.connection.services().timeout(timeout);
         while let Some(service) = services.next().await? {
             let mut characteristics = service.characteristics().timeout(timeout);
@@ -164,7 +175,7 @@ impl Run<'_> {
                 max_ms: at(1.0),
             }))
         };
-        Progress::of(self.session.global, what).during(work).await
+        Progress::of(self.session.global, what).step(work).await
     }
 
     async fn notifications(&self) -> Result<Option<Flow>, Failure> {
@@ -210,7 +221,7 @@ impl Run<'_> {
             flow.octets_per_second = round(flow.octets_per_second * gaps);
             Ok(Some(flow))
         };
-        Progress::of(self.session.global, what).during(work).await
+        Progress::of(self.session.global, what).step(work).await
     }
 
     async fn writes(&self) -> Result<Option<Flow>, Failure> {
@@ -253,7 +264,7 @@ impl Run<'_> {
                 None,
             )))
         };
-        Progress::of(self.session.global, what).during(work).await
+        Progress::of(self.session.global, what).step(work).await
     }
 }
 

@@ -97,8 +97,8 @@ pub async fn run(global: &Global, interrupt: &Interrupt, args: &Inspect) -> Resu
             timeout: session.request_timeout(),
             values: !args.no_values,
         };
-        let progress = Progress::of(global, format!("Looking at {}", args.device.address));
-        let device = progress.during(look.all()).await?;
+        let progress = Progress::of(global, format!("Inspecting {}", args.device.address));
+        let device = progress.step(look.all()).await?;
         match out.json {
             true => out.document(&device),
             false => tree(&out, &device)

@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use crate::args::{Global, Notify};
 use crate::bars::Plot;
-use crate::clock::rfc3339;
+use crate::clock::{rfc3339, time};
 use crate::failure::Failure;
 use crate::find;
 use crate::output::Output;
@@ -43,7 +43,7 @@ async fn subscribed(session: &Session<'_>, args: &Notify) -> Result<(Uuid, Subsc
         Ok((found.uuid(), values))
     };
     let progress = Progress::of(session.global, format!("Subscribing to {}", args.path.path));
-    progress.during(subscribed).await
+    progress.step(subscribed).await
 }
 
 async fn watch(
@@ -59,14 +59,14 @@ async fn watch(
     while left != Some(0) {
         // What is there already is taken without a look at the clock.
         let next = async {
-            let next = match session.global.timeout {
-                Some(patience) => values.notified().timeout(patience).await,
-                None => values.notified().await,
+            let Some(limit) = session.global.timeout else {
+                return Ok(values.notified().await?);
             };
+            let next = values.notified().timeout(limit).await;
             next.map_err(|error| match error {
                 Error::Timeout => Failure::Silence(match view.count {
-                    0 => "no value came in time".into(),
-                    n => format!("no more values came in time, after {n}"),
+                    0 => format!("no value came within {}", time(limit)),
+                    n => format!("no more values came within {}, after {n}", time(limit)),
                 }),
                 other => other.into(),
             })
@@ -86,11 +86,10 @@ async fn watch(
         }
     }
     view.end()?;
-    let stopping = values
-        .unsubscribe()
-        .timeout(session.request_timeout())
-        .await;
-    Ok(stopping?)
+    let began = Instant::now();
+    let stopping = values.unsubscribe().timeout(session.request_timeout());
+    let stopped = stopping.await;
+    stopped.map_err(|error| Failure::from(error).in_step("unsubscribing", began))
 }
 
 #[derive(Debug, Serialize)]

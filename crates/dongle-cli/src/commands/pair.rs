@@ -1,6 +1,5 @@
 //! `dongle pair`: a device paired with, and the bond kept.
 
-use std::future::IntoFuture as _;
 use std::path::Path;
 
 use dongle::security::Security;
@@ -84,9 +83,9 @@ pub async fn run(global: &Global, interrupt: &Interrupt, args: &Pair) -> Result<
             pair = pair.timeout(timeout);
         }
         let progress = Progress::of(global, format!("Pairing with {address}"));
-        let paired = progress.during(pair.into_future()).await;
+        let paired = progress.step(async { Ok(pair.await?) }).await;
         let security = match given {
-            true => paired.map_err(|error| Failure::from(error).with_what_authenticates())?,
+            true => paired.map_err(Failure::with_what_authenticates)?,
             false => paired?,
         };
         // A device that is left before it has our last key keeps no bond; this answer comes

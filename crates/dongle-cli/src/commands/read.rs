@@ -39,7 +39,7 @@ pub async fn run(global: &Global, interrupt: &Interrupt, args: &Read) -> Result<
             Ok((uuid, descriptor.handle(), octets))
         };
         let progress = Progress::of(global, format!("Reading {}", args.path.path));
-        let (uuid, handle, octets) = progress.during(read).await?;
+        let (uuid, handle, octets) = progress.step(read).await?;
         if args.raw {
             let mut stdout = io::stdout().lock();
             stdout.write_all(&octets)?;

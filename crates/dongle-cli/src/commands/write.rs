@@ -49,7 +49,7 @@ pub async fn run(global: &Global, interrupt: &Interrupt, args: &Write) -> Result
             Ok((found.uuid(), found.handle(), response))
         };
         let progress = Progress::of(global, format!("Writing {}", args.path.path));
-        let (uuid, handle, confirmed) = progress.during(write).await?;
+        let (uuid, handle, confirmed) = progress.step(write).await?;
         if out.json {
             return out.object(&Written {
                 address: args.device.address.to_string(),
