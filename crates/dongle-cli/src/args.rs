@@ -62,20 +62,13 @@ pub struct Args {
 #[derive(Debug, Clone, ClapArgs)]
 #[command(next_help_heading = "Options for every command")]
 pub struct Global {
-    /// Which dongle.
+    /// The controller to use; a simulated one by default.
     ///
-    /// serial:PATH[,BAUD][,rtscts][,h5], usb:INDEX, usb:VENDOR:PRODUCT, tcp-client:HOST:PORT,
-    /// unix-client:PATH, hci-user:INDEX; auto, the only one that is plugged in; or virtual, the
-    /// simulated one.
-    #[arg(
-        short,
-        long,
-        global = true,
-        env = "DONGLE",
-        value_name = "SPEC",
-        default_value = "virtual"
-    )]
-    pub dongle: String,
+    /// serial:PATH[,BAUD][,rtscts|nortscts][,h5], usb:INDEX, usb:VENDOR:PRODUCT[/SERIAL],
+    /// tcp-client:HOST:PORT, unix-client:PATH, hci-user:INDEX; auto, the only one that is plugged
+    /// in; or virtual, the simulated one. ,snoop=FILE behind any of them records its traffic.
+    #[arg(short, long, global = true, env = "DONGLE", value_name = "SPEC")]
+    pub dongle: Option<String>,
 
     /// Give up after this time: 10, 1.5s, 500ms, 2m.
     ///
@@ -114,6 +107,21 @@ pub struct Global {
     /// Tell what happens below, on standard error; twice or three times for more.
     #[arg(short, long, global = true, action = clap::ArgAction::Count)]
     pub verbose: u8,
+
+    /// Where the traffic is recorded, for `capture`.
+    #[arg(skip)]
+    pub snoop: Option<String>,
+}
+
+impl Global {
+    /// The line that names the controller.
+    pub fn spec(&self) -> String {
+        let controller = self.dongle.as_deref().unwrap_or("virtual");
+        match &self.snoop {
+            Some(file) => format!("{controller},snoop={file}"),
+            None => controller.into(),
+        }
+    }
 }
 
 #[derive(Debug, Subcommand)]

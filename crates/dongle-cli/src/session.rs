@@ -2,7 +2,7 @@
 
 use std::convert::Infallible;
 use std::future::IntoFuture;
-use std::io::IsTerminal as _;
+use std::io::{IsTerminal as _, Write as _};
 use std::time::{Duration, Instant};
 
 use async_channel::{Receiver, Sender};
@@ -60,6 +60,14 @@ impl Interrupt {
     }
 }
 
+/// Says that what follows is not real, to whoever has only forgotten to name a controller.
+fn simulated() {
+    let note = "note: these devices are simulated; name a controller with --dongle SPEC";
+    let mut err = std::io::stderr();
+    // Where nobody reads it, the command goes on.
+    let _ = writeln!(err, "{}", Style::of(&err).dim(note));
+}
+
 /// An open dongle and what the command line says about its use.
 pub struct Session<'a> {
     pub dongle: Dongle,
@@ -78,7 +86,8 @@ impl<'a> Session<'a> {
         link: Option<&Link>,
         work: impl AsyncFnOnce(&Session<'a>) -> Result<(), Failure>,
     ) -> Result<(), Failure> {
-        let mut open = Dongle::open(&global.dongle)
+        let spec = global.spec();
+        let mut open = Dongle::open(&spec)
             .pair_on_demand(false)
             .privacy(global.privacy);
         if let Some(link) = link {
@@ -95,8 +104,11 @@ impl<'a> Session<'a> {
             open = open.data_folder(folder);
         }
         let opening = async { Ok(open.await?) };
-        let progress = Progress::of(global, format!("Opening {}", global.dongle));
+        let progress = Progress::of(global, format!("Opening {spec}"));
         let dongle = interrupt.or(progress.during(opening)).await?;
+        if global.dongle.is_none() {
+            simulated();
+        }
         if let Some(problem) = dongle.bond_store_problem() {
             let mark = Style::of(&std::io::stderr()).middling("warning:");
             eprintln!("{mark} {problem}");
@@ -116,7 +128,7 @@ impl<'a> Session<'a> {
             false => result,
         };
         person::leave();
-        log::info!("closing {}", global.dongle);
+        log::info!("closing {spec}");
         Progress::of(global, "Disconnecting")
             .during(session.dongle.close())
             .await;

@@ -5,7 +5,7 @@
 
 mod common;
 
-use common::{Folder, SENSOR, dongle, finish, first_lines, run};
+use common::{Folder, NOTE, SENSOR, dongle, finish, first_lines, run};
 
 #[test]
 fn help_is_worth_reading() {
@@ -57,8 +57,24 @@ fn the_simulated_dongle_is_always_listed() {
 
 #[test]
 fn the_simulated_dongle_works_without_a_word() {
-    let ran = run(&["read", SENSOR, "2a19"]);
-    assert_eq!((ran.code, ran.out.as_str()), (0, "87 %\n"), "{ran:?}");
+    let read = ["read", SENSOR, "2a19"];
+    let folder = Folder::new("simulated");
+    std::fs::create_dir_all(&folder.0).expect("a folder");
+    let file = folder.0.join("trace.btsnoop");
+    let capture = ["capture", file.to_str().expect("a path")];
+    // Who has only forgotten to name a controller is told.
+    for args in [&read[..], &[&capture[..], &read].concat()] {
+        let ran = run(args);
+        assert_eq!((ran.code, ran.out.as_str()), (0, "87 %\n"), "{ran:?}");
+        assert_eq!(ran.err.matches(NOTE).count(), 1, "{ran:?}");
+    }
+    let named = run(&[&read[..], &["--dongle", "virtual"]].concat());
+    let mut by_variable = dongle(&read);
+    by_variable.env("DONGLE", "virtual");
+    let by_variable = finish(by_variable.spawn().expect("the tool starts"));
+    for ran in [named, by_variable] {
+        assert_eq!((ran.out.as_str(), ran.err.as_str()), ("87 %\n", ""));
+    }
 }
 
 #[test]

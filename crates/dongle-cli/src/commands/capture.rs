@@ -41,14 +41,15 @@ pub async fn run(global: &Global, interrupt: &Interrupt, args: &Capture) -> Resu
     let verbose = inner.global.verbose.max(global.verbose);
     let folder = inner.global.folder.take().or_else(|| global.folder.clone());
     let privacy = inner.global.privacy || global.privacy;
-    // The nearest counts, but not what is only a default.
+    // The nearest counts; but the variable is further away than the line before `capture`.
     let dongle = match parsed.value_source("dongle") {
-        Some(ValueSource::CommandLine) => &inner.global.dongle,
-        _ => &global.dongle,
+        Some(ValueSource::CommandLine) => inner.global.dongle.take(),
+        _ => global.dongle.clone(),
     };
-    let dongle = recorded(dongle, &args.file)?;
+    let snoop = Some(capture(dongle.as_deref(), &args.file)?);
     inner.global = Global {
         dongle,
+        snoop,
         timeout,
         folder,
         privacy,
@@ -69,15 +70,15 @@ fn state(file: &Path) -> Option<(u64, Option<SystemTime>)> {
     Some((data.len(), data.modified().ok()))
 }
 
-/// The line that names the dongle, with a recorder in it.
-fn recorded(dongle: &str, file: &Path) -> Result<String, Failure> {
+/// The file as it goes behind the line that names the dongle.
+fn capture(dongle: Option<&str>, file: &Path) -> Result<String, Failure> {
     // Whether it names a controller, `auto` included, is known when that is opened.
     let recorded = |option: &str| option.trim().starts_with("snoop=");
-    if dongle.split(',').any(recorded) {
+    if let Some(dongle) = dongle.filter(|dongle| dongle.split(',').any(recorded)) {
         return Err(Failure::Usage(format!("{dongle} is recorded already")));
     }
     match file.to_str() {
-        Some(file) if !file.contains(',') => Ok(format!("{dongle},snoop={file}")),
+        Some(file) if !file.contains(',') => Ok(file.into()),
         _ => Err(Failure::Usage(format!(
             "{}: a comma can't be in its name",
             file.display()
@@ -91,16 +92,13 @@ mod tests {
 
     #[test]
     fn a_dongle_is_recorded_however_it_is_named_and_only_once() {
-        let line = |dongle| recorded(dongle, Path::new("trace.btsnoop")).ok();
+        let file = |dongle| capture(dongle, Path::new("trace.btsnoop")).ok();
         for dongle in ["auto", "virtual", "usb:0", "serial:/dev/ttyACM0,rtscts"] {
-            assert_eq!(
-                line(dongle),
-                Some(format!("{dongle},snoop=trace.btsnoop")),
-                "{dongle}"
-            );
+            assert!(file(Some(dongle)).is_some(), "{dongle}");
         }
+        assert_eq!(file(None).as_deref(), Some("trace.btsnoop"));
         for dongle in ["auto,snoop=a", "usb:0, snoop=a"] {
-            assert_eq!(line(dongle), None, "{dongle}");
+            assert_eq!(file(Some(dongle)), None, "{dongle}");
         }
     }
 }

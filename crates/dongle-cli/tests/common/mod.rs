@@ -23,6 +23,8 @@ pub const LOCK: &str = "D0:18:4C:4F:43:4B";
 pub const PASSKEY: &str = "123456";
 /// Where nobody is.
 pub const NOBODY: &str = "C0:FF:EE:C0:FF:EE";
+/// What is said where no controller is named.
+pub const NOTE: &str = "note: these devices are simulated; name a controller with --dongle SPEC\n";
 /// Variables of the user's that would change what the tool does.
 pub const VARIABLES: [&str; 8] = [
     "DONGLE",
