@@ -77,7 +77,7 @@ fn one_that_has_neither_is_read_in_two_requests_and_looked_at_first() {
     assert!(is_stale(soon(old.read())));
     assert!(is_stale(soon(old.write(b"another").response(false))));
     let new = value(&connection);
-    assert_ne!(new.handle(), old.handle());
+    assert_ne!(new.value_handle(), old.value_handle());
     assert_eq!(soon(new.read()).expect("it is read"), b"value");
     soon(connection.disconnect());
     assert_eq!(bench.reads(&dongle), [FIND_INFORMATION, READ]);
@@ -102,7 +102,7 @@ fn a_change_while_we_were_away_is_heard_before_the_cache_is_used() {
     let connection = connecting.join().expect("no panic");
     let value = value(&connection);
     assert_eq!(soon(value.read()).expect("it is read"), b"value");
-    assert_ne!(value.handle().get(), bench.handles.value);
+    assert_ne!(value.value_handle().get(), bench.handles.value);
     soon(connection.disconnect());
     assert_eq!(bench.reads(&dongle), [READ], "it goes on telling");
 }

@@ -41,7 +41,7 @@ fn one_with_another_hash_is_discovered_again() {
     });
     bench.server.update(&updated);
     let connection = bench.connect(&dongle);
-    assert_eq!(value(&connection).handle().get(), handles.value);
+    assert_eq!(value(&connection).value_handle().get(), handles.value);
     soon(connection.disconnect());
     assert_eq!(bench.reads(&dongle), [READ_BY_TYPE, READ]);
 }

@@ -195,7 +195,7 @@ pub fn refused(request: &str, handle: u16, (code, name): Code) -> String {
     } else {
         ""
     };
-    format!("error: {request} of 0x{handle:04X}: {name} (0x{code:02X}){hint}")
+    format!("error: {request} for handle 0x{handle:04X} was refused: {name} (0x{code:02X}){hint}")
 }
 
 /// An act whose first request is refused, and that is all.

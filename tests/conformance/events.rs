@@ -76,7 +76,7 @@ pub fn table() -> Vec<Case> {
             &["> 12 0C00 01", "< 13", "> 0A 1400", "< 01 0A 1400 12"],
             &[
                 "written",
-                "error: Read Request of 0x0014: Database Out Of Sync (0x12)",
+                "error: Read Request for handle 0x0014 was refused: Database Out Of Sync (0x12)",
             ],
         ),
         skip(

@@ -220,7 +220,7 @@ fn endless() -> Vec<Case> {
             65_535,
             &[
                 "65534 found, the last 0x180D at 0xFFFE..=0xFFFE",
-                "error: Find By Type Value Request of 0xFFFF: Unlikely Error (0x0E)",
+                "error: Find By Type Value Request for handle 0xFFFF was refused: Unlikely Error (0x0E)",
                 "65535 requests",
             ],
         ),
@@ -302,7 +302,7 @@ fn endless() -> Vec<Case> {
             },
             30,
             &[
-                "error: Prepare Write Request of 0x0003: Prepare Queue Full (0x09)",
+                "error: Prepare Write Request for handle 0x0003 was refused: Prepare Queue Full (0x09)",
                 "30 requests",
             ],
         ),

@@ -183,7 +183,7 @@ fn long() -> Vec<Case> {
                 "> 18 01",
                 "< 01 18 0700 07",
             ],
-            &["error: Execute Write Request of 0x0007: Invalid Offset (0x07)"],
+            &["error: Execute Write Request for handle 0x0007 was refused: Invalid Offset (0x07)"],
         ),
         long_refused(
             "BI-11",

@@ -245,7 +245,7 @@ fn several_values_are_read_in_one_go() {
             ),
         }
         let by_uuid = service.read_by_uuid(uuid(db::READ_ONLY)).await.unwrap();
-        assert_eq!(by_uuid, [(read_only.handle(), b"read only".to_vec())]);
+        assert_eq!(by_uuid, [(read_only.value_handle(), b"read only".to_vec())]);
     });
 }
 
@@ -402,7 +402,10 @@ fn refusals_tell_the_code_and_the_handle() {
         for (number, code) in expected {
             let refuses = characteristic(&service, number).await;
             let error = refuses.read().await.unwrap_err().att().expect("a refusal");
-            assert_eq!((error.code, error.handle), (code, Some(refuses.handle())));
+            assert_eq!(
+                (error.code, error.handle),
+                (code, Some(refuses.value_handle()))
+            );
         }
         let refuses = characteristic(&service, db::REFUSES).await;
         let error = refuses
@@ -412,7 +415,10 @@ fn refusals_tell_the_code_and_the_handle() {
             .att()
             .expect("a refusal");
         let code = ErrorCode(db::APPLICATION_ERROR);
-        assert_eq!((error.code, error.handle), (code, Some(refuses.handle())));
+        assert_eq!(
+            (error.code, error.handle),
+            (code, Some(refuses.value_handle()))
+        );
         assert!(error.code.is_application());
         // Nothing is asked of a server that has said what can be done.
         let read_only = characteristic(&service, db::READ_ONLY).await;

@@ -137,7 +137,7 @@ fn a_value_too_long_for_its_way_of_writing_is_an_error_that_names_the_limit() {
                 .await
                 .unwrap();
             value.write(&[2; 512]).response(true).await.unwrap();
-            assert_eq!(bench.server.value(value.handle().get()), [2; 512]);
+            assert_eq!(bench.server.value(value.value_handle().get()), [2; 512]);
         }
     });
 }
@@ -239,7 +239,7 @@ fn handles_of_a_database_that_changed_answer_with_an_error_of_their_own() {
             let Error::ServiceChanged(handle) = error else {
                 panic!("{error:?}")
             };
-            assert_eq!(handle, old.handle());
+            assert_eq!(handle, old.value_handle());
         }
         // What lies elsewhere goes on, and what is found anew, too.
         measurement.read().await.unwrap();

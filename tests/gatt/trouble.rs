@@ -175,7 +175,7 @@ fn refusals_tell_the_code_and_the_handle() {
         let code = ErrorCode::READ_NOT_PERMITTED;
         assert_eq!(
             (error.code, error.handle),
-            (code, Some(write_only.handle()))
+            (code, Some(write_only.value_handle()))
         );
         let control = characteristic(&service, db::CONTROL).await;
         let error = control
@@ -185,7 +185,10 @@ fn refusals_tell_the_code_and_the_handle() {
             .att()
             .expect("a refusal");
         let code = ErrorCode(UNKNOWN_COMMAND);
-        assert_eq!((error.code, error.handle), (code, Some(control.handle())));
+        assert_eq!(
+            (error.code, error.handle),
+            (code, Some(control.value_handle()))
+        );
     });
 }
 

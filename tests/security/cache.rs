@@ -89,7 +89,7 @@ fn a_device_that_was_updated_while_we_were_away_is_discovered_again() {
     };
     let dongle = acquainted(&mut bench, json!({}));
     let connection = connect(&dongle);
-    let before = open_value(&connection).handle();
+    let before = open_value(&connection).value_handle();
     soon(connection.disconnect());
     bench.lock.event("disconnected");
     bench
@@ -98,7 +98,7 @@ fn a_device_that_was_updated_while_we_were_away_is_discovered_again() {
     let connection = connect(&dongle);
     bench.lock.event("told");
     let value = open_value(&connection);
-    assert_ne!(value.handle(), before);
+    assert_ne!(value.value_handle(), before);
     assert_eq!(soon(value.read()).expect("it is read"), b"open");
     soon(connection.disconnect());
     bench.lock.event("disconnected");

@@ -113,7 +113,10 @@ fn two_calls_share_the_failure_of_the_pairing_they_caused() {
         secret.read().into_future(),
     ));
     for result in [one, two] {
-        let peer = matches!(result, Err(Error::Security(SecurityError::Peer(_))));
+        let peer = matches!(
+            result,
+            Err(Error::Security(SecurityError::RejectedByPeer(_)))
+        );
         assert!(peer, "{result:?}");
     }
     bench.lock.event("pairing_failed");

@@ -187,7 +187,7 @@ fn a_second_pairing_that_fails_late_leaves_no_more_than_it_came_to() {
         connection.pair(&wanted, &Typist).await.expect("it pairs");
         assert_eq!(connection.security().level(), Level::SecureConnections);
         let again = connection.pair(&Requirements::default(), &Nobody).await;
-        let failed = SecurityError::Peer(PairingFailure::UNSPECIFIED);
+        let failed = SecurityError::RejectedByPeer(PairingFailure::UNSPECIFIED);
         assert_eq!(again.err(), Some(failed));
         assert_eq!(connection.security().level(), Level::Encrypted);
         assert!(!connection.security().bonded);

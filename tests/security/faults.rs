@@ -128,7 +128,7 @@ fn whichever_step_the_peer_gives_up_at_its_reason_is_told_and_the_next_attempt_w
         }
         peer.send(code::FAILED, &[reason.0]);
         match pairing.join().expect("no panic") {
-            Err(Error::Security(SecurityError::Peer(why))) => assert_eq!(why, reason),
+            Err(Error::Security(SecurityError::RejectedByPeer(why))) => assert_eq!(why, reason),
             other => panic!("{steps}: {other:?}"),
         }
     }
@@ -404,7 +404,7 @@ fn a_question_ends_with_its_pairing() {
     book.peer
         .send(code::FAILED, &[PairingFailure::UNSPECIFIED.0]);
     match pairing.join().expect("no panic") {
-        Err(Error::Security(SecurityError::Peer(PairingFailure::UNSPECIFIED))) => {}
+        Err(Error::Security(SecurityError::RejectedByPeer(PairingFailure::UNSPECIFIED))) => {}
         other => panic!("{other:?}"),
     }
     let pairing = pair(&connection);

@@ -312,7 +312,9 @@ fn who_refuses_is_told_apart() {
     bench.configure(json!({"accept": false}));
     let (result, _) = pair(&mut bench, nobody(), |_| ());
     match result {
-        Err(Error::Security(SecurityError::Peer(PairingFailure::PAIRING_NOT_SUPPORTED))) => {}
+        Err(Error::Security(SecurityError::RejectedByPeer(
+            PairingFailure::PAIRING_NOT_SUPPORTED,
+        ))) => {}
         other => panic!("{other:?}"),
     }
     // Our person, asked for a passkey, in both versions.
@@ -342,7 +344,10 @@ fn who_refuses_is_told_apart() {
         bench.answer(false);
     });
     assert!(
-        matches!(result, Err(Error::Security(SecurityError::Peer(_)))),
+        matches!(
+            result,
+            Err(Error::Security(SecurityError::RejectedByPeer(_)))
+        ),
         "{result:?}"
     );
 }
@@ -542,7 +547,7 @@ fn shown(bench: &mut Bench) -> u32 {
 
 fn refused(result: Result<Security, Error>, why: PairingFailure) {
     match result {
-        Err(Error::Security(SecurityError::Refused(reason))) => assert_eq!(reason, why),
+        Err(Error::Security(SecurityError::RejectedByUs(reason))) => assert_eq!(reason, why),
         other => panic!("{other:?}"),
     }
 }
@@ -550,7 +555,7 @@ fn refused(result: Result<Security, Error>, why: PairingFailure) {
 /// Whichever side saw it first.
 fn failed(result: Result<Security, Error>, why: PairingFailure) {
     match result {
-        Err(Error::Security(SecurityError::Refused(r) | SecurityError::Peer(r))) => {
+        Err(Error::Security(SecurityError::RejectedByUs(r) | SecurityError::RejectedByPeer(r))) => {
             assert_eq!(r, why);
         }
         other => panic!("{other:?}"),

@@ -109,7 +109,7 @@ impl Failure {
                  (or DONGLE_PASSKEY) and --oob it can be paired with, but nothing would rule out \
                  a man in the middle.",
             ),
-            Self::Dongle(Error::Security(SecurityError::Refused(why)))
+            Self::Dongle(Error::Security(SecurityError::RejectedByUs(why)))
                 if *why == PairingFailure::AUTHENTICATION_REQUIREMENTS && !person::is_there() =>
             {
                 Some("Nobody can be asked here: give --passkey, --oob or --yes, or use a terminal.")
@@ -139,7 +139,7 @@ impl Failure {
     pub fn with_what_authenticates(self) -> Self {
         match self {
             Self::Dongle(
-                error @ Error::Security(SecurityError::Refused(
+                error @ Error::Security(SecurityError::RejectedByUs(
                     PairingFailure::AUTHENTICATION_REQUIREMENTS,
                 )),
             ) => Self::Unauthenticated(error),

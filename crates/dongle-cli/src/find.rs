@@ -169,7 +169,7 @@ async fn search(
         while let Some(found) = characteristics.next().await? {
             let meant = match *path {
                 Path::Uuid { characteristic, .. } => found.uuid() == characteristic,
-                Path::Handle(handle) => found.handle().get() == handle,
+                Path::Handle(handle) => found.value_handle().get() == handle,
             };
             if meant {
                 return Ok(found);

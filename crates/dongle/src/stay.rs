@@ -137,7 +137,7 @@ fn is_final(error: &Error) -> bool {
         // What the device refuses, or the controller, it may allow another time.
         Error::Security(why) => matches!(
             why,
-            SecurityError::BondLost | SecurityError::IdentityTaken | SecurityError::Refused(_)
+            SecurityError::BondLost | SecurityError::IdentityTaken | SecurityError::RejectedByUs(_)
         ),
         _ => false,
     }
@@ -192,7 +192,7 @@ mod tests {
 
     #[test]
     fn it_ends_at_what_no_further_attempt_can_mend_and_at_nothing_else() {
-        let refused = SecurityError::Refused(PairingFailure::AUTHENTICATION_REQUIREMENTS);
+        let refused = SecurityError::RejectedByUs(PairingFailure::AUTHENTICATION_REQUIREMENTS);
         for error in [
             Error::Closed,
             Error::ControllerFailed("…".into()),
@@ -203,7 +203,7 @@ mod tests {
         ] {
             assert!(is_final(&error), "{error:?}");
         }
-        let given_up = SecurityError::Peer(PairingFailure::REPEATED_ATTEMPTS);
+        let given_up = SecurityError::RejectedByPeer(PairingFailure::REPEATED_ATTEMPTS);
         for error in [
             Error::Timeout,
             Error::Disconnected(Reason::Hci(0x3E)),

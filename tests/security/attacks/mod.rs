@@ -35,7 +35,7 @@ fn done(pairing: Attempt) -> Result<Security, Error> {
 #[track_caller]
 fn refused(pairing: Attempt, why: PairingFailure) {
     match done(pairing) {
-        Err(Error::Security(SecurityError::Refused(reason))) => assert_eq!(reason, why),
+        Err(Error::Security(SecurityError::RejectedByUs(reason))) => assert_eq!(reason, why),
         other => panic!("{other:?}"),
     }
 }

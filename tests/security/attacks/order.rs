@@ -77,7 +77,7 @@ fn what_makes_no_sense_ends_the_pairing_and_nothing_else() {
             matches!(
                 result,
                 Err(Error::Security(
-                    SecurityError::Refused(_) | SecurityError::Host
+                    SecurityError::RejectedByUs(_) | SecurityError::Host
                 ))
             ),
             "{code:02X}: {result:?}"
@@ -97,7 +97,7 @@ fn what_makes_no_sense_ends_the_pairing_and_nothing_else() {
     assert!(
         matches!(
             result,
-            Err(Error::Security(SecurityError::Refused(
+            Err(Error::Security(SecurityError::RejectedByUs(
                 PairingFailure::UNSPECIFIED
             )))
         ),

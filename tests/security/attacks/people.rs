@@ -85,7 +85,9 @@ fn each_pairing_has_a_passkey_of_its_own() {
         };
         shown.push(passkey);
         match done(pairing) {
-            Err(Error::Security(SecurityError::Peer(PairingFailure::CONFIRM_VALUE_FAILED))) => {}
+            Err(Error::Security(SecurityError::RejectedByPeer(
+                PairingFailure::CONFIRM_VALUE_FAILED,
+            ))) => {}
             other => panic!("{other:?}"),
         }
     }

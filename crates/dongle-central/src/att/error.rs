@@ -126,9 +126,9 @@ impl fmt::Display for AttError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(&self.request, f)?;
         if let Some(handle) = self.handle {
-            write!(f, " of {handle}")?;
+            write!(f, " for handle {handle}")?;
         }
-        write!(f, ": {}", self.code)
+        write!(f, " was refused: {}", self.code)
     }
 }
 
@@ -148,7 +148,7 @@ mod tests {
         };
         assert_eq!(
             error.to_string(),
-            "Read Request of 0x002A: Insufficient Authentication (0x05)"
+            "Read Request for handle 0x002A was refused: Insufficient Authentication (0x05)"
         );
         let error = AttError {
             request: Opcode(0x3E),
@@ -157,7 +157,7 @@ mod tests {
         };
         assert_eq!(
             error.to_string(),
-            "opcode 0x3E: Request Not Supported (0x06)"
+            "opcode 0x3E was refused: Request Not Supported (0x06)"
         );
     }
 

@@ -27,24 +27,24 @@ pub enum LinkPhase {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Reason {
-    /// As the controller told (Core Vol 1 Part F, error codes): 0x13 the peer ended it, 0x16 we
-    /// did, 0x08 the peer was not heard any more.
+    /// As the controller reported (Core Vol 1 Part F, error codes): 0x13 the peer ended it, 0x16
+    /// we did, 0x08 the peer was not heard any more.
     Hci(u8),
     /// The peer left an ATT request without response for 30 s (Core Vol 3 Part F, 3.3.3).
     TransactionTimeout,
-    /// The controller was asked to end it, and has not told within the time that may take (Core Vol 6
-    /// Part B, 5.1.6) that it did.
-    EndNotTold,
+    /// The controller was asked to end it, and has not confirmed that within the time it may take
+    /// (Core Vol 6 Part B, 5.1.6).
+    DisconnectUnconfirmed,
     /// The controller failed, or its cable was pulled.
     ControllerFailed,
-    /// It ended, and its place has been used again since.
+    /// It ended, and another connection has its place since, so that nobody knows why any more.
     Unknown,
 }
 
 impl Reason {
     /// Whether this side ended it on purpose.
     pub const fn is_ours(self) -> bool {
-        matches!(self, Self::Hci(0x16) | Self::EndNotTold)
+        matches!(self, Self::Hci(0x16) | Self::DisconnectUnconfirmed)
     }
 
     /// Whether the peer ended it on purpose.
@@ -61,11 +61,13 @@ impl fmt::Display for Reason {
                 None => write!(f, "HCI error 0x{code:02X}"),
             },
             Self::TransactionTimeout => f.write_str("a request had no response within 30 s"),
-            Self::EndNotTold => {
-                f.write_str("terminated by us, though the controller never told of its end")
+            Self::DisconnectUnconfirmed => {
+                f.write_str("terminated by us, though the controller never confirmed it")
             }
             Self::ControllerFailed => f.write_str("the controller failed"),
-            Self::Unknown => f.write_str("the connection is long over"),
+            Self::Unknown => {
+                f.write_str("reason unknown (the connection ended and its slot was reused)")
+            }
         }
     }
 }
@@ -250,7 +252,7 @@ mod tests {
     fn a_reason_tells_who_wanted_the_end() {
         for (reason, ours, peers) in [
             (Reason::Hci(0x16), true, false),
-            (Reason::EndNotTold, true, false),
+            (Reason::DisconnectUnconfirmed, true, false),
             (Reason::Hci(0x13), false, true),
             (Reason::Hci(0x14), false, true),
             (Reason::Hci(0x15), false, true),

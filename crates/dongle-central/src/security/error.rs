@@ -9,18 +9,18 @@ use crate::links::Reason;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum SecurityError {
-    /// The peer gave the pairing up.
-    Peer(PairingFailure),
-    /// We gave it up.
-    Refused(PairingFailure),
+    /// The peer rejected the pairing.
+    RejectedByPeer(PairingFailure),
+    /// We rejected it: the peer can't do what was asked for, or broke the rules.
+    RejectedByUs(PairingFailure),
     /// The peer does not have the key of the bond any more, or another one. Only a person can know
     /// whether it is still the same device.
     BondLost,
     /// The device says that it is another, which there is a bond with. If it is the same one after
     /// all, and was reset: forget that bond first.
     IdentityTaken,
-    /// 30 s without an answer, of the peer or of the person, or an encryption without end. On this connection there can be no
-    /// other attempt (Core Vol 3 Part H, 3.4).
+    /// 30 s without an answer, of the peer or of the person, or an encryption without end. No
+    /// further attempt is possible on this connection (Core Vol 3 Part H, 3.4).
     Timeout,
     /// The link ended.
     Disconnected(Reason),
@@ -35,9 +35,11 @@ pub enum SecurityError {
 impl fmt::Display for SecurityError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Peer(why) => write!(f, "the peer gave the pairing up: {why}"),
-            Self::Refused(why) => write!(f, "the pairing was given up: {why}"),
-            Self::BondLost => f.write_str("the peer has lost the key of the bond, or is another"),
+            Self::RejectedByPeer(why) => write!(f, "the device rejected the pairing: {why}"),
+            Self::RejectedByUs(why) => write!(f, "the pairing was rejected on this side: {why}"),
+            Self::BondLost => f.write_str(
+                "the device no longer has the bond's key, or is a different device using the same address",
+            ),
             Self::IdentityTaken => {
                 f.write_str("the device claims to be another, which there is a bond with")
             }

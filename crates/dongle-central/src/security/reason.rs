@@ -38,7 +38,9 @@ impl PairingFailure {
         Some(match self.0 {
             0x01 => "the passkey was not entered",
             0x02 => "out of band data is not available",
-            0x03 => "the authentication asked for is not possible between the two",
+            0x03 => {
+                "authenticated pairing or LE Secure Connections is required, and one side can't do it"
+            }
             0x04 => "the confirm value is wrong: another passkey, or somebody in between",
             0x05 => "the peer does not pair",
             0x06 => "the encryption key would be too short",

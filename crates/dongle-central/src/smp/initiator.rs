@@ -199,7 +199,7 @@ impl Initiator {
     /// Takes a command of the peer's.
     ///
     /// # Errors
-    /// How the pairing ends. [`SecurityError::Refused`]: the peer is to be told why.
+    /// How the pairing ends. [`SecurityError::RejectedByUs`]: the peer is to be told why.
     pub(crate) fn received(&mut self, pdu: &[u8]) -> Result<(), SecurityError> {
         let Some((&code, value)) = pdu.split_first() else {
             return refuse(PairingFailure::INVALID_PARAMETERS);
@@ -211,7 +211,7 @@ impl Initiator {
         match (self.phase, code) {
             (_, code::PAIRING_FAILED) => {
                 let why = value.first().copied().unwrap_or_default();
-                Err(SecurityError::Peer(PairingFailure(why)))
+                Err(SecurityError::RejectedByPeer(PairingFailure(why)))
             }
             (Phase::Response, code::PAIRING_RESPONSE) => self.agree(value),
             (Phase::PublicKey, code::PAIRING_PUBLIC_KEY) => self.exchange(value),
@@ -605,7 +605,7 @@ impl Initiator {
 }
 
 pub(super) fn refuse<X>(why: PairingFailure) -> Result<X, SecurityError> {
-    Err(SecurityError::Refused(why))
+    Err(SecurityError::RejectedByUs(why))
 }
 
 #[cfg(test)]

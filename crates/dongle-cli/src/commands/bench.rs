@@ -164,7 +164,7 @@ impl Run<'_> {
             };
             Ok(Some(Reads {
                 uuid: found.uuid().to_string(),
-                handle: found.handle().get(),
+                handle: found.value_handle().get(),
                 octets,
                 count: times.len(),
                 per_second: round(times.len() as f64 / seconds),
@@ -282,7 +282,7 @@ impl Flow {
         };
         Self {
             uuid: found.uuid().to_string(),
-            handle: found.handle().get(),
+            handle: found.value_handle().get(),
             octets,
             count,
             seconds: round(seconds),

@@ -195,7 +195,7 @@ impl Look<'_> {
         };
         Ok(CharacteristicNode {
             is: found.uuid().into(),
-            handle: found.handle().get(),
+            handle: found.value_handle().get(),
             properties: properties(found.properties()),
             value: Value::of(found.uuid(), read)?,
             descriptors,

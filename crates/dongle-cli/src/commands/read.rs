@@ -32,7 +32,7 @@ pub async fn run(global: &Global, interrupt: &Interrupt, args: &Read) -> Result<
             let found = find::characteristic(&connection, &args.path.path, timeout).await?;
             let Some(uuid) = args.descriptor else {
                 let octets = session.call(&connection, found.read()).await?;
-                return Ok::<_, Failure>((found.uuid(), found.handle(), octets));
+                return Ok::<_, Failure>((found.uuid(), found.value_handle(), octets));
             };
             let descriptor = found.descriptor(uuid).timeout(timeout).await?;
             let octets = session.call(&connection, descriptor.read()).await?;

@@ -46,7 +46,7 @@ pub async fn run(global: &Global, interrupt: &Interrupt, args: &Write) -> Result
             let response = args.response || (can && !args.no_response);
             let write = found.write(&octets).response(response);
             session.call(&connection, write).await?;
-            Ok((found.uuid(), found.handle(), response))
+            Ok((found.uuid(), found.value_handle(), response))
         };
         let progress = Progress::of(global, format!("Writing {}", args.path.path));
         let (uuid, handle, confirmed) = progress.step(write).await?;

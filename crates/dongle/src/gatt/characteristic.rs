@@ -72,9 +72,8 @@ impl Characteristic {
         self.characteristic.properties
     }
 
-    /// Where its value is.
-    #[allow(clippy::misnamed_getters)] // The declaration's handle is of no use to anyone.
-    pub fn handle(&self) -> AttributeHandle {
+    /// The handle of its value. That of its declaration is of no use to anyone.
+    pub fn value_handle(&self) -> AttributeHandle {
         self.characteristic.value_handle
     }
 

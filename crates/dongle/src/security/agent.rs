@@ -45,8 +45,8 @@ pub trait PairingAgent: Send + Sync + 'static {
         IoCapabilities::NoInputNoOutput
     }
 
-    /// Whether [`PairingAgent::out_of_band`] has something *of* this device. Where the device has
-    /// something of ours alone, this is false, and the question comes all the same.
+    /// Whether [`PairingAgent::out_of_band`] can supply the *device's* data. False if only our data
+    /// reached the device; `out_of_band` is still asked then.
     fn has_out_of_band(&self, peer: Address) -> bool {
         let _ = peer;
         false

@@ -75,10 +75,10 @@ where
         let Either::First(done) = select(through, self.ask(agent, &talk)).await;
         match done {
             Ok(()) => {}
-            Err(SecurityError::Refused(why)) => self.give_up(why),
+            Err(SecurityError::RejectedByUs(why)) => self.give_up(why),
             Err(SecurityError::Timeout) => self.on_channel(Channel::spend),
             // The peer has ended it itself, or there is no peer.
-            Err(SecurityError::Peer(_) | SecurityError::Disconnected(_)) => {
+            Err(SecurityError::RejectedByPeer(_) | SecurityError::Disconnected(_)) => {
                 self.on_channel(Channel::forget);
             }
             Err(_) => self.give_up(PairingFailure::UNSPECIFIED),
@@ -129,7 +129,7 @@ where
         self.look_until(|| {
             match self.with_info(|info| info.smp.next()) {
                 Ok(Ok(Some(frame))) => return Some(Ok(Heard::Command(frame))),
-                Ok(Err(why)) => return Some(Err(SecurityError::Refused(why))),
+                Ok(Err(why)) => return Some(Err(SecurityError::RejectedByUs(why))),
                 _ => {}
             }
             if let Some(answer) = talk.answer.take() {
@@ -210,7 +210,7 @@ where
         bond = bond.filter(|bond| is_lasting(bond.identity));
         let security = protection(&outcome, bond.is_some());
         if !security.meets(wanted) {
-            return Err(SecurityError::Refused(
+            return Err(SecurityError::RejectedByUs(
                 PairingFailure::AUTHENTICATION_REQUIREMENTS,
             ));
         }

@@ -431,7 +431,7 @@ impl MuxState {
             return;
         };
         if known.ending == Ending::Overdue {
-            links.close(known.id, Reason::EndNotTold);
+            links.close(known.id, Reason::DisconnectUnconfirmed);
         } else if status != events::UNKNOWN_CONNECTION {
             if matches!(known.ending, Ending::Unasked | Ending::Asked) {
                 let timeout = links.with_link(known.id, |l| l.info.parameters.supervision_timeout);

@@ -180,7 +180,7 @@ fn a_connection_whose_end_the_controller_never_tells_is_over_after_its_supervisi
         let over = bench.state.next_stand_in().unwrap();
         assert!(bench.event(&over).is_some(), "trouble-host is told");
         let reason = bench.links.with_link(id, |link| link.info.reason());
-        assert_eq!(reason, Some(Some(Reason::EndNotTold)));
+        assert_eq!(reason, Some(Some(Reason::DisconnectUnconfirmed)));
         assert!(!bench.state.turns().any_connected(), "its buffers are free");
         assert_eq!(bench.state.link(7), None);
     }

@@ -61,7 +61,7 @@ fn numbered(code: u8) -> Vec<u8> {
 }
 
 fn refused(why: PairingFailure) -> Result<(), SecurityError> {
-    Err(SecurityError::Refused(why))
+    Err(SecurityError::RejectedByUs(why))
 }
 
 #[test]
@@ -236,7 +236,7 @@ fn what_is_not_answered_ends_the_pairing_with_its_reason() {
 #[test]
 fn the_peer_may_end_it_at_any_time() {
     let failed = [0x05, 0x08];
-    let ended = Err(SecurityError::Peer(PairingFailure::UNSPECIFIED));
+    let ended = Err(SecurityError::RejectedByPeer(PairingFailure::UNSPECIFIED));
     for phase in [
         Phase::Response,
         Phase::Person,
