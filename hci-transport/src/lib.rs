@@ -1,8 +1,9 @@
 //! Whole HCI packets to and from a Bluetooth controller: on USB, a serial port, a TCP or Unix socket,
 //! or in the same process.
 //!
-//! [`open`] takes a line that names the controller, resets it, and answers an [`HciChannel`]: a
-//! [`Transport`](bt_hci::transport::Transport) for a host stack, and raw packets for tools.
+//! [`open`] takes a line that names the controller, resets the controller, and returns an
+//! [`HciChannel`]: a [`Transport`](bt_hci::transport::Transport) for host stacks, and raw packets for
+//! tools.
 //!
 //! ```no_run
 //! use std::time::Duration;
@@ -20,19 +21,19 @@
 //!
 //! | line | controller |
 //! |---|---|
-//! | `serial:PATH[,BAUD][,rtscts]` | H4 on a UART, a USB CDC port or a pseudo-terminal; 1,000,000 baud without flow control unless it says otherwise |
+//! | `serial:PATH[,BAUD][,rtscts]` | H4 on a UART, a USB CDC port or a pseudo-terminal; by default 1,000,000 baud without flow control |
 //! | `serial:PATH[,BAUD],h5` | H5, the three-wire UART: for lines without flow control, or that lose bytes |
-//! | `usb:INDEX`, `usb:VENDOR:PRODUCT[/SERIAL]` | a USB adapter: by its place among them, or by its identifiers in hexadecimal (feature `usb`) |
-//! | `tcp-client:HOST:PORT` | H4 on a TCP connection; an IPv6 address stands in brackets |
+//! | `usb:INDEX`, `usb:VENDOR:PRODUCT[/SERIAL]` | a USB adapter: by its position among the USB adapters, or by its IDs in hexadecimal (feature `usb`) |
+//! | `tcp-client:HOST:PORT` | H4 on a TCP connection; an IPv6 address goes in brackets |
 //! | `unix-client:PATH` | H4 on a Unix socket |
 //! | `hci-user:INDEX` | Linux: a controller that the kernel has a driver for, lent to this program |
 //! | `virtual` | a simulated controller (opened by the crate that has one) |
 //!
-//! Behind any of them, `,snoop=FILE` records what crosses ([`Snoop`]), without keys unless
-//! `,snoop-keys` asks for them; the environment variable `DONGLE_SNOOP=FILE` does so for all.
-//! [`list`] finds what there is to open.
+//! Append `,snoop=FILE` to any of them to record the traffic ([`Snoop`]), without keys unless
+//! `,snoop-keys` is appended, too. The environment variable `DONGLE_SNOOP=FILE` does so for all
+//! controllers. [`list`] finds controllers to open.
 //!
-//! # What it takes
+//! # Permissions and drivers
 //!
 //! *Linux*: serial ports belong to the group `dialout` (`uucp` on Arch): `sudo usermod -aG dialout
 //! $USER`, then log in again. USB adapters need a udev rule; the error says which. The kernel's
@@ -42,21 +43,21 @@
 //!
 //! # How it is made
 //!
-//! There is one packet [`channel`], and a pump for each kind of wire that only moves bytes: anything
-//! that can be read and written ([`Wire`]) becomes a channel with [`OpenOptions::open_wire`], and a
-//! simulated controller holds the channel's other end itself ([`HciPort`]). Packets cross in H4 form,
-//! whole, through bounded queues: a slow reader holds the controller back, a slow controller holds
-//! the writer back, neither holds back the other, and nothing is lost. Framing is a state machine
-//! without I/O ([`H4Deframer`]) that finds its way back after garbage; so is the H5 link ([`H5Link`]),
-//! and what puts USB's transfers together. [`bridge_controller`] is the other side: it serves a
-//! controller to somebody else's host.
+//! There is one kind of packet [`channel`], and one pump for each kind of wire, which only moves bytes.
+//! Anything that can be read and written ([`Wire`]) becomes a channel with [`OpenOptions::open_wire`]; a
+//! simulated controller holds the other end of a channel itself ([`HciPort`]). Packets cross whole, in
+//! H4 form, through bounded queues: a slow reader slows the controller down, a slow controller slows
+//! the writer down, the two directions are independent, and nothing is lost. Framing is a state
+//! machine without I/O ([`H4Deframer`]) that resynchronises after garbage; so are the H5 link
+//! ([`H5Link`]) and the reassembly of USB transfers. [`bridge_controller`] is the other side: it
+//! serves a controller to another program's host.
 //!
-//! A socket's bytes are moved by one thread that waits for it, or, within [`HciChannel::block_on`], by
-//! the thread that uses the packets: then nobody has to be woken between the wire and the host stack.
-//! Every other wire has a thread that reads and one that writes.
+//! One thread waits for a socket and moves its bytes. Within [`HciChannel::block_on`], the thread that
+//! uses the packets does so itself, which saves a wake-up between the wire and the host stack. Every
+//! other wire has one thread that reads and one that writes.
 //!
-//! `unsafe` is in two small modules: one lends memory to libusb while a transfer is in flight, one
-//! binds the HCI user channel's socket.
+//! `unsafe` is confined to two small modules: one lends memory to libusb while a transfer is in flight,
+//! the other binds the socket of the HCI user channel.
 #![deny(unsafe_code)]
 
 mod block_on;

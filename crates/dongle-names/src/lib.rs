@@ -11,11 +11,11 @@
 //! assert_eq!(service(0x1234), None);
 //! ```
 //!
-//! The tables take about 150 KB, no more of which is linked than is asked for: a program that never
-//! asks for a company carries none. Neither std nor an allocator is needed, and there are no
-//! dependencies.
+//! All tables together take about 150 KB, but only those that a program uses are linked: a program
+//! that never looks up a company carries no companies. Neither std nor an allocator is needed, and
+//! there are no dependencies.
 //!
-//! `generate.py` beside the source writes the tables, and says where the names come from.
+//! `generate.py`, next to `src`, writes the tables, and says where the names come from.
 #![no_std]
 #![forbid(unsafe_code)]
 
@@ -44,8 +44,7 @@ pub fn company(identifier: u16) -> Option<&'static str> {
     find(tables::companies::TABLE, identifier)
 }
 
-/// What a device looks like: the name of its appearance, or of the category that its appearance is
-/// in.
+/// The name of an appearance, or else of its category.
 pub fn appearance(appearance: u16) -> Option<&'static str> {
     let category = appearance & !0x3F;
     find(tables::appearances::TABLE, appearance)

@@ -1,12 +1,12 @@
 //! A small simulated Bluetooth LE radio world: for examples without hardware, and for tests.
 //!
 //! An [`Air`] holds controllers that speak HCI to their hosts, as a dongle does, and hear each
-//! other: they advertise, scan, connect, carry data and encrypt. It holds peripherals too: on
-//! trouble-host's peripheral role a [`HeartRateSensor`], an [`Echo`] on an L2CAP channel and, with
-//! the feature `security`, a `Lock` that wants to be paired with; a [`ScriptedPeripheral`] whose
-//! every PDU a test decides, and a [`Meter`] to measure against; and beacons by the ten thousand.
-//! What goes wrong with real radios goes wrong here on request ([`AirController`]). [`serve`] gives
-//! a controller to a host outside of this process, over TCP or at a pseudo-terminal.
+//! other: they advertise, scan, connect, carry data and encrypt. It also holds peripherals. Built on
+//! trouble-host are a [`HeartRateSensor`], an [`Echo`] on an L2CAP channel and, with the feature
+//! `security`, a `Lock` that demands pairing. There are a [`ScriptedPeripheral`] whose every PDU a
+//! test decides, a [`Meter`] to benchmark against, and beacons by the ten thousand. Faults of real
+//! radios happen on request ([`AirController`]). [`serve`] offers a controller to a host outside this
+//! process, over TCP or at a pseudo-terminal.
 //!
 //! ```
 //! use dongle_virtual::{Air, ControllerConfig, HeartRateConfig, HeartRateSensor};
@@ -18,8 +18,8 @@
 //! # drop(channel);
 //! ```
 //!
-//! Underneath is a [`World`], a state machine without I/O, threads or clock, for tests that want
-//! time to pass when they say so.
+//! Underneath is a [`World`], a state machine without I/O, threads or clock, for tests that control
+//! the passing of time.
 #![forbid(unsafe_code)]
 
 mod address;
