@@ -141,6 +141,33 @@ fn a_connection_that_is_over_before_it_was_looked_at_is_made_again() {
     assert_eq!(world.controller.stats().unwrap().connections, 2);
 }
 
+#[test]
+fn features_that_a_device_does_not_tell_are_not_known() {
+    let air = Air::with(AirConfig::free_running());
+    let (controller, wire) = air.attach(ControllerConfig::default());
+    let (channel, wire, port) = between(wire, |_| {});
+    std::thread::spawn(move || {
+        let mut packet = Vec::new();
+        while let Ok(true) = wire.read_packet_timeout(&mut packet, PATIENCE) {
+            // LE Read Remote Features Complete (7.7.65.4).
+            if let [0x04, 0x3E, _, 0x04, status, ..] = packet.as_mut_slice() {
+                const UNSUPPORTED_REMOTE_FEATURE: u8 = 0x1A;
+                *status = UNSUPPORTED_REMOTE_FEATURE;
+            }
+            let _ = port.deliver_blocking(&packet);
+        }
+    });
+    let world = World {
+        dongle: soon(Dongle::on(channel)).expect("the dongle opens"),
+        air,
+        controller,
+    };
+    let (_peer, address) = world.peer(1);
+    let connection = soon(world.dongle.device(address).connect()).unwrap();
+    assert_eq!(connection.remote_features(), None);
+    soon(connection.disconnect());
+}
+
 /// Carries packets to the host. The first connection is lost as soon as it is made, and the host hears
 /// of it when it hears of its end.
 fn hold_back(wire: &HciChannel, port: &HciPort, controller: &AirController) {

@@ -55,9 +55,10 @@ impl DeviceConnection {
     }
 
     /// What the device's link layer can do (Core Vol 6 Part B, 4.6), bit by bit. None: the
-    /// controller could not ask.
+    /// controller could not ask, or the device did not say.
     pub fn remote_features(&self) -> Option<u64> {
-        self.held.info(|info| info.remote_features).flatten()
+        let told = self.held.info(|info| info.remote_features).flatten()?;
+        told.ok()
     }
 
     /// What the device's link layer is.

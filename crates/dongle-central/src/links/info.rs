@@ -142,8 +142,9 @@ pub struct LinkInfo {
     pub data_length: (u16, u16),
     /// PHY in use for sending and for receiving: 1: 1M, 2: 2M, 3: Coded.
     pub phy: (u8, u8),
-    /// What the peer's link layer can do (Core Vol 6 Part B, 4.6), once it told; 0: it would not.
-    pub remote_features: Option<u64>,
+    /// What the peer's link layer can do (Core Vol 6 Part B, 4.6), once it was asked, or the status
+    /// of the refusal.
+    pub remote_features: Option<Result<u64, u8>>,
     /// What the peer's link layer is, once it was asked, or the status of the refusal.
     pub remote_version: Option<Result<RemoteVersion, u8>>,
     /// How many updates of the parameters have ended so far.

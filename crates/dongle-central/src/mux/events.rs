@@ -131,7 +131,10 @@ pub enum Event {
     /// A connection is on another PHY.
     Phy { handle: u16, phy: (u8, u8) },
     /// A peer told what its link layer can do, or would not.
-    RemoteFeatures { handle: u16, features: Option<u64> },
+    RemoteFeatures {
+        handle: u16,
+        features: Result<u64, u8>,
+    },
     /// A link was encrypted, or is no longer, or could not be.
     Encryption { handle: u16, status: u8, on: bool },
     /// The controller had no buffer for what was sent.
@@ -326,7 +329,11 @@ fn le_meta(parameters: &[u8]) -> Option<Judgement> {
             let features = u64::from_le_bytes(*<&[u8; 8]>::try_from(features).ok()?);
             for_us(Event::RemoteFeatures {
                 handle: u16::from_le_bytes([h0, h1]),
-                features: (status == 0).then_some(features),
+                features: if status == 0 {
+                    Ok(features)
+                } else {
+                    Err(status)
+                },
             })
         }
         subevent::REMOTE_CONNECTION_PARAMETER_REQUEST => {

@@ -161,6 +161,7 @@ impl<'c, 's, 'a> Host<'c, 's, 'a> {
     async fn tune(&self, id: LinkId) {
         let ours = self.central.controller_info().await;
         let theirs = self.info(id, |info| info.remote_features).flatten();
+        let theirs = theirs.and_then(Result::ok);
         let both = |feature: Feature| {
             ours.has(feature) && theirs.is_some_and(|t| t & (1 << feature as u8) != 0)
         };

@@ -321,7 +321,7 @@ impl MuxState {
             Event::ParametersAsked(request) => self.ask(request),
             Event::RemoteFeatures { handle, features } => {
                 self.note(handle, links, &mut |info| {
-                    info.remote_features = Some(features.unwrap_or(0));
+                    info.remote_features = Some(features);
                 });
             }
             Event::Updated {

@@ -21,6 +21,22 @@ fn a_connection_has_a_link_from_its_event_to_its_end() {
     assert_eq!(ended, Some((LinkPhase::Closed, Some(Reason::Hci(0x13)))));
 }
 
+#[test]
+fn features_that_are_refused_are_not_those_of_a_peer_that_has_none() {
+    let mut bench = Bench::connected(4);
+    let id = bench.links.find(7).unwrap();
+    let features = |bench: &Bench| {
+        let info = bench.links.with_link(id, |link| link.info.remote_features);
+        info.expect("the link is there")
+    };
+    assert_eq!(features(&bench), None);
+    // LE Read Remote Features Complete (Core Vol 4 Part E, 7.7.65.4).
+    bench.event(&[0x3E, 12, 0x04, 0x1A, 7, 0, 1, 2, 3, 4, 5, 6, 7, 8]);
+    assert_eq!(features(&bench), Some(Err(0x1A)));
+    bench.event(&[0x3E, 12, 0x04, 0, 7, 0, 0, 0, 0, 0, 0, 0, 0, 0]);
+    assert_eq!(features(&bench), Some(Ok(0)));
+}
+
 #[cfg(feature = "channels")]
 #[test]
 fn a_peer_has_no_say_on_the_channels_of_another() {
