@@ -53,10 +53,10 @@ impl Server {
 
     /// Begins a service behind what is there.
     pub fn service(&self, uuid: u16) -> u16 {
-        let uuid = Uuid::from_u16(uuid);
-        let handle = self.add(Uuid::from_u16(0x2800), encode(uuid));
+        let (handle, uuid) = (self.next(), Uuid::from_u16(uuid));
+        // The one before ends in front of it.
         self.state().services.push((handle, handle, uuid));
-        handle
+        self.add(Uuid::from_u16(0x2800), encode(uuid))
     }
 
     /// Adds a characteristic to the last service; the handle of its value.

@@ -143,6 +143,45 @@ fn a_value_too_long_for_its_way_of_writing_is_an_error_that_names_the_limit() {
 }
 
 #[test]
+fn lists_take_the_uuids_that_single_finds_take() {
+    let bench = Bench::new();
+    bench.server.service(0xFFF0);
+    bench.server.characteristic(0xFFF1, 0x02, b"one");
+    bench.server.characteristic(0xFFF2, 0x02, b"other");
+    bench.server.characteristic(0xFFF1, 0x02, b"two");
+    bench.server.descriptor(0x2901, b"the second");
+    soon(async {
+        let connection = bench.connect().await;
+        let services = connection.services_by_uuid("FFF0").all().await.unwrap();
+        assert_eq!(services.len(), 1);
+        let found = services[0].characteristics_by_uuid("fff1");
+        let found = found.all().await.unwrap();
+        assert_eq!(found.len(), 2);
+        let by_number = services[0].characteristics_by_uuid(0xFFF1).all().await;
+        assert_eq!(by_number.unwrap().len(), 2);
+
+        let mut mistaken = connection.services_by_uuid("heart rate");
+        let error = mistaken.next().await.unwrap_err();
+        assert!(matches!(error, Error::InvalidUuid(_)), "{error:?}");
+        assert!(mistaken.next().await.unwrap().is_none());
+        let mistaken = services[0].characteristics_by_uuid("heart rate").all();
+        let error = mistaken.await.unwrap_err();
+        assert!(matches!(error, Error::InvalidUuid(_)), "{error:?}");
+
+        // A descriptor leads back to where it was found, however it was found.
+        let one = found[1].descriptor("2901").await.unwrap();
+        let listed = found[1].descriptors().all().await.unwrap();
+        for descriptor in listed.iter().chain([&one]) {
+            let of = descriptor.characteristic();
+            assert_eq!(of.value_handle(), found[1].value_handle());
+            assert_eq!(of.read().await.unwrap(), b"two");
+            assert!(descriptor.connection().is_connected());
+        }
+        assert_eq!(listed.len(), 1);
+    });
+}
+
+#[test]
 fn a_write_without_a_word_takes_a_response_where_the_value_does_not_fit_a_command() {
     let bench = Bench::new();
     bench.server.service(0xFFF0);

@@ -121,7 +121,8 @@ impl Advertisement {
         self.both().flat_map(|data| data.services())
     }
 
-    /// Whether it advertises this service.
+    /// Whether it advertises this service. A string has to be [parsed](Uuid) first: one that is not
+    /// a UUID would only look like a service that nobody advertises.
     pub fn has_service(&self, uuid: impl Into<Uuid>) -> bool {
         let uuid = uuid.into();
         self.services().any(|service| service == uuid)
@@ -132,7 +133,7 @@ impl Advertisement {
         self.both().flat_map(|data| data.manufacturer_data())
     }
 
-    /// The data that goes with a service.
+    /// The data that goes with a service. A string has to be [parsed](Uuid) first.
     pub fn service_data(&self, uuid: impl Into<Uuid>) -> Option<&[u8]> {
         let uuid = uuid.into();
         self.both().find_map(|data| data.service_data(uuid))

@@ -269,10 +269,12 @@ impl DeviceConnection {
         gatt::found(held, PrimaryServices, None, Service::new)
     }
 
-    /// All primary services with this UUID, one by one.
-    pub fn services_by_uuid(&self, uuid: impl Into<Uuid>) -> Found<Service> {
-        let uuid = uuid.into();
-        self.services().only(move |service| service.uuid() == uuid)
+    /// All primary services with this UUID, one by one; or [`Error::InvalidUuid`] in their place.
+    pub fn services_by_uuid(&self, uuid: impl TryInto<Uuid, Error: Into<Error>>) -> Found<Service> {
+        match uuid_of(uuid) {
+            Ok(uuid) => self.services().only(move |service| service.uuid() == uuid),
+            Err(error) => Found::failed(error),
+        }
     }
 
     /// Reads several values in one go. They come one after another without a mark between, so all

@@ -7,7 +7,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use futures_core::Stream;
-use futures_lite::StreamExt;
+use futures_lite::{StreamExt, stream};
 
 use crate::error::Error;
 
@@ -39,6 +39,14 @@ impl<T> Found<T> {
             timeout: None,
             state: State::Waiting(start),
         }
+    }
+
+    /// None, for what was asked makes no sense.
+    pub(crate) fn failed(error: Error) -> Self
+    where
+        T: Send + 'static,
+    {
+        Self::new(|_| stream::once(Err(error)))
     }
 
     /// Only those that are wanted.

@@ -39,6 +39,10 @@ impl Characteristic {
         }
     }
 
+    pub(super) fn held(&self) -> &Arc<Held> {
+        &self.held
+    }
+
     /// Where the value was, if that was on this connection.
     pub(crate) fn place_on(&self, on: &Arc<Held>) -> Result<Place, Error> {
         match Arc::ptr_eq(&self.held, on) {
@@ -128,7 +132,7 @@ impl Characteristic {
             let uuid = uuid?;
             let found = self.find_descriptor(uuid, Patience::new(timeout)).await?;
             let (found, age) = found.ok_or(Error::NotFound(Wanted::Descriptor(uuid)))?;
-            Ok(Descriptor::new(Arc::clone(&self.held), found, age))
+            Ok(Descriptor::new(self.clone(), found, age))
         })
     }
 
@@ -136,7 +140,10 @@ impl Characteristic {
     pub fn descriptors(&self) -> Found<Descriptor> {
         let question = DescriptorsOf(self.characteristic);
         let held = Arc::clone(&self.held);
-        found(held, question, Some(self.place()), Descriptor::new)
+        let of = self.clone();
+        found(held, question, Some(self.place()), move |_, found, age| {
+            Descriptor::new(of.clone(), found, age)
+        })
     }
 
     async fn find_descriptor(

@@ -7,26 +7,34 @@ use dongle_central::att::{AttributeHandle, Uuid};
 use dongle_central::gatt::{self, uuids};
 
 use crate::call::{Call, Patience};
-use crate::connection::Held;
+use crate::connection::{DeviceConnection, Held};
 use crate::gatt::cache::Sign;
-use crate::gatt::{Age, Place, read_value, write_value};
+use crate::gatt::{Age, Characteristic, Place, read_value, write_value};
 use crate::values::FromValue;
 
 /// A characteristic descriptor.
 #[derive(Clone)]
 pub struct Descriptor {
-    held: Arc<Held>,
+    characteristic: Characteristic,
     descriptor: gatt::Descriptor,
     age: Age,
 }
 
 impl Descriptor {
-    pub(crate) fn new(held: Arc<Held>, descriptor: gatt::Descriptor, age: Age) -> Self {
+    pub(super) fn new(
+        characteristic: Characteristic,
+        descriptor: gatt::Descriptor,
+        age: Age,
+    ) -> Self {
         Self {
-            held,
+            characteristic,
             descriptor,
             age,
         }
+    }
+
+    fn held(&self) -> &Arc<Held> {
+        self.characteristic.held()
     }
 
     /// What it is.
@@ -37,6 +45,16 @@ impl Descriptor {
     /// Where it is.
     pub fn handle(&self) -> AttributeHandle {
         self.descriptor.handle
+    }
+
+    /// The characteristic it describes.
+    pub fn characteristic(&self) -> Characteristic {
+        self.characteristic.clone()
+    }
+
+    /// The connection it was discovered on.
+    pub fn connection(&self) -> DeviceConnection {
+        self.characteristic.connection()
     }
 
     fn place(&self) -> Place {
@@ -50,7 +68,7 @@ impl Descriptor {
     /// Reads it, however long it is.
     pub fn read(&self) -> Call<'_, Vec<u8>> {
         Call::new(move |timeout| async move {
-            read_value(&self.held, self.place(), Patience::new(timeout)).await
+            read_value(self.held(), self.place(), Patience::new(timeout)).await
         })
     }
 
@@ -71,9 +89,9 @@ impl Descriptor {
             let place = self.place();
             if self.descriptor.uuid == uuids::CLIENT_CONFIGURATION {
                 // What subscriptions wrote there does not stand any more.
-                self.held.database.overwriting(place.handle);
+                self.held().database.overwriting(place.handle);
             }
-            write_value(&self.held, place, value, Patience::new(timeout)).await
+            write_value(self.held(), place, value, Patience::new(timeout)).await
         })
     }
 }

@@ -31,7 +31,7 @@ pub(crate) fn found<Q, T>(
     held: Arc<Held>,
     question: Q,
     within: Option<Place>,
-    make: fn(Arc<Held>, Q::Item, Age) -> T,
+    make: impl Fn(Arc<Held>, Q::Item, Age) -> T + Clone + Send + Sync + 'static,
 ) -> Found<T>
 where
     Q: Question,
@@ -39,9 +39,15 @@ where
 {
     Found::new(move |timeout| {
         let discovery = Discovery::new(Arc::clone(&held), question, within, Patience::new(timeout));
-        stream::try_unfold((held, discovery), move |(held, mut discovery)| async move {
-            let found = discovery.next().await?;
-            Ok(found.map(|(item, age)| (make(Arc::clone(&held), item, age), (held, discovery))))
+        stream::try_unfold((held, discovery), move |(held, mut discovery)| {
+            let make = make.clone();
+            async move {
+                let found = discovery.next().await?;
+                Ok(
+                    found
+                        .map(|(item, age)| (make(Arc::clone(&held), item, age), (held, discovery))),
+                )
+            }
         })
     })
 }

@@ -81,11 +81,17 @@ impl Service {
         found(held, question, Some(self.place()), Characteristic::new)
     }
 
-    /// All characteristics with this UUID, one by one.
-    pub fn characteristics_by_uuid(&self, uuid: impl Into<Uuid>) -> Found<Characteristic> {
-        let uuid = uuid.into();
-        self.characteristics()
-            .only(move |found| found.uuid() == uuid)
+    /// All characteristics with this UUID, one by one; or [`Error::InvalidUuid`] in their place.
+    pub fn characteristics_by_uuid(
+        &self,
+        uuid: impl TryInto<Uuid, Error: Into<Error>>,
+    ) -> Found<Characteristic> {
+        match uuid_of(uuid) {
+            Ok(uuid) => self
+                .characteristics()
+                .only(move |found| found.uuid() == uuid),
+            Err(error) => Found::failed(error),
+        }
     }
 
     /// Reads the values of all characteristics with this UUID, without discovering them first: each
