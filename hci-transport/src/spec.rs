@@ -116,8 +116,9 @@ impl Spec {
         }
     }
 
-    /// The controller's place without the options: how messages name it.
-    pub(crate) fn place(&self) -> String {
+    /// Where the controller is, without how to talk to it: `serial:/dev/ttyACM0` for
+    /// `serial:/dev/ttyACM0,115200,rtscts`. So messages name it.
+    pub fn place(&self) -> String {
         match self {
             Self::Serial { path, .. } | Self::ThreeWire { path, .. } => format!("serial:{path}"),
             Self::Recorded { spec, .. } => spec.place(),

@@ -245,10 +245,9 @@ impl Open {
             )
             .await;
         }
-        let controller = spec.controller().to_string();
-        let own = data_folder().filter(|_| is_lasting(&controller));
+        let own = data_folder().filter(|_| is_lasting(&spec));
         let folder = self.folder.or(own);
-        let file = folder.map(|folder| file_in(&folder, &controller));
+        let file = folder.map(|folder| file_in(&folder, &spec.place()));
         let identity = Identity {
             wanted: self.address,
             file,

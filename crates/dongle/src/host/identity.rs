@@ -1,10 +1,11 @@
 //! The controller's own address, or one for a controller that has none.
 
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 use std::{env, fs, io};
 
-use hci_transport::HciChannel;
+use hci_transport::{HciChannel, Spec};
 
 use crate::address::{Address, AddressKind};
 use crate::error::Error;
@@ -78,8 +79,8 @@ fn remember(file: &Path, address: Address) -> io::Result<()> {
     files::replace(file, format!("{address}\n").as_bytes())
 }
 
-/// The file for a controller, by how it is opened, in a folder.
-pub(crate) fn file_in(folder: &Path, controller: &str) -> PathBuf {
+/// The file for a controller, by its place, in a folder.
+pub(crate) fn file_in(folder: &Path, place: &str) -> PathBuf {
     /// As much of a name as a file's has room for anywhere.
     const MOST: usize = 100;
     let plain = |c: char| {
@@ -89,10 +90,10 @@ pub(crate) fn file_in(folder: &Path, controller: &str) -> PathBuf {
             '_'
         }
     };
-    let name: String = controller.chars().map(plain).take(MOST).collect();
-    let name = match controller.chars().count() > MOST {
+    let name: String = place.chars().map(plain).take(MOST).collect();
+    let name = match place.chars().count() > MOST {
         // Two of a kind may differ in what comes behind that.
-        true => format!("{name}-{:016x}", fingerprint(controller)),
+        true => format!("{name}-{:016x}", fingerprint(place)),
         false => name,
     };
     folder.join(format!("{name}.address"))
@@ -107,13 +108,20 @@ fn fingerprint(text: &str) -> u64 {
 
 /// Whether it will be the same controller when it is opened in this way again: a pseudo-terminal,
 /// a port of this machine and what is in its temporary folder are made anew each time.
-pub(crate) fn is_lasting(controller: &str) -> bool {
-    let temporary = env::temp_dir();
-    let passing = ["/dev/pts/", ":127.", ":localhost:", ":[::1]"];
-    !passing.iter().any(|passing| controller.contains(passing))
-        && temporary
-            .to_str()
-            .is_none_or(|folder| !controller.contains(folder))
+pub(crate) fn is_lasting(spec: &Spec) -> bool {
+    let passes = |path: &Path| path.starts_with("/dev/pts") || path.starts_with(env::temp_dir());
+    match spec.controller() {
+        Spec::Serial { path, .. } | Spec::ThreeWire { path, .. } => !passes(Path::new(path)),
+        Spec::UnixClient { path } => !passes(path),
+        Spec::TcpClient { host, .. } => {
+            let loopback = host
+                .parse()
+                .is_ok_and(|address: IpAddr| address.is_loopback());
+            !loopback && !host.eq_ignore_ascii_case("localhost")
+        }
+        Spec::Virtual => false,
+        _ => true,
+    }
 }
 
 /// Where a program of this user keeps what it wants to find again.
@@ -184,11 +192,21 @@ mod tests {
     #[test]
     fn an_address_is_the_same_again_for_the_same_controller_only() {
         let folder = folder("same");
-        let one = file_in(&folder, "serial:/dev/ttyACM0,1000000");
-        let other = file_in(&folder, "serial:/dev/ttyACM1,1000000");
+        let file = |spec: &str| file_in(&folder, &spec.parse::<Spec>().unwrap().place());
+        let one = file("serial:/dev/ttyACM0");
+        let other = file("serial:/dev/ttyACM1");
         let address = remembered(&one);
         assert_eq!(address.kind(), AddressKind::RandomStatic);
         assert_eq!(remembered(&one), address);
+        // How to talk to it says nothing about which it is.
+        for same in [
+            "serial:/dev/ttyACM0,115200",
+            "serial:/dev/ttyACM0,1000000,rtscts",
+            "serial:/dev/ttyACM0,h5",
+            "serial:/dev/ttyACM0,snoop=trace",
+        ] {
+            assert_eq!(remembered(&file(same)), address, "{same}");
+        }
         assert_ne!(remembered(&other), address);
         assert_eq!(
             fs::read_dir(&folder).unwrap().count(),
@@ -203,7 +221,7 @@ mod tests {
         let board = |serial: u32| {
             format!(
                 "serial:/dev/serial/by-id/usb-Nordic_Semiconductor_ASA_nRF_Connect_SDK_HCI_low_latency_\
-                 sample_{serial:016X}-if00,1000000,rtscts"
+                 sample_of_a_board_with_a_long_name_{serial:016X}-if00"
             )
         };
         let file = |serial| file_in(Path::new(""), &board(serial));
@@ -215,20 +233,44 @@ mod tests {
 
     #[test]
     fn only_what_lasts_is_remembered() {
+        let lasts = |spec: &str| is_lasting(&spec.parse().unwrap());
         for lasting in [
             "serial:/dev/ttyACM0,1000000",
+            "serial:/dev/serial/by-id/usb-ZEPHYR-if00,snoop=/dev/pts/trace",
             "usb:0a12:0001",
+            "hci-user:0",
             "tcp-client:gate:9000",
+            "tcp-client:localhost.example:9000",
         ] {
-            assert!(is_lasting(lasting), "{lasting}");
+            assert!(lasts(lasting), "{lasting}");
         }
         for passing in [
             "serial:/dev/pts/3,115200",
+            "serial:/dev/pts/3,h5",
             "tcp-client:127.0.0.1:9000",
-            "tcp-client:localhost:9000",
+            "tcp-client:127.1.2.3:9000",
+            "tcp-client:[::1]:9000",
+            "tcp-client:LocalHost:9000,snoop=trace",
+            "virtual",
         ] {
-            assert!(!is_lasting(passing), "{passing}");
+            assert!(!lasts(passing), "{passing}");
         }
+    }
+
+    #[test]
+    #[cfg(unix)]
+    fn only_what_is_in_the_temporary_folder_passes_with_it() {
+        let temporary: PathBuf = env::temp_dir().components().collect();
+        let socket = |path: PathBuf| Spec::UnixClient { path };
+        assert!(!is_lasting(&socket(temporary.join("x"))));
+        // Folders whose names only look like it, as /var/tmp and /srv/tmpfs do.
+        let inside = temporary.strip_prefix("/").unwrap_or(&temporary);
+        assert!(is_lasting(&socket(
+            Path::new("/var").join(inside).join("x")
+        )));
+        let mut longer = temporary.into_os_string();
+        longer.push("fs");
+        assert!(is_lasting(&socket(PathBuf::from(longer).join("x"))));
     }
 
     #[test]
