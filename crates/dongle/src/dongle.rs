@@ -10,7 +10,7 @@ use std::thread::{self, ThreadId};
 use std::time::Duration;
 
 use dongle_central::central::ControllerInfo;
-use dongle_central::links::{Links as _, Reason};
+use dongle_central::links::Reason;
 use futures_channel::mpsc;
 use hci_transport::HciChannel;
 
@@ -79,7 +79,10 @@ pub(crate) struct Shared {
 
 #[derive(Default)]
 struct End {
+    /// Why it is down.
     why: Option<Error>,
+    /// The controller may be opened again.
+    over: bool,
     waiters: Vec<Waker>,
     host: Option<ThreadId>,
 }
@@ -183,7 +186,7 @@ impl Dongle {
 
     /// Why it is down, if it is.
     pub fn failure(&self) -> Option<Error> {
-        self.inner.shared.lock().why.clone()
+        self.inner.shared.why()
     }
 
     /// Waits until it is down, and tells why.
@@ -210,7 +213,10 @@ impl Dongle {
     /// [`Error::InvalidParameter`] for a dongle that was opened [on](Dongle::on) a channel.
     pub fn reopen(&self) -> Result<Open, Error> {
         match &self.inner.again {
-            Some(again) => Ok(again.open()),
+            Some(again) => {
+                let down = self.failure().map(|_| Arc::clone(&self.inner.shared));
+                Ok(again.open().after(down))
+            }
             None => Err(Error::InvalidParameter(
                 "a dongle on a channel can not be opened again",
             )),
@@ -274,23 +280,13 @@ impl Drop for Inner {
         self.commands.close_channel();
         // A program that lets go of its last handle and exits should not leave devices behind
         // that believe to be connected. The host thread itself can't wait for its own end.
-        let mut end = self.shared.lock();
+        let end = self.shared.lock();
         if end.host == Some(thread::current().id()) {
             return;
         }
-        let mut left = FAREWELL;
-        while end.why.is_none() && self.shared.links.any_open() {
-            let (guard, timeout) = self
-                .shared
-                .ended
-                .wait_timeout(end, left)
-                .unwrap_or_else(PoisonError::into_inner);
-            end = guard;
-            if timeout.timed_out() {
-                break;
-            }
-            left = FAREWELL;
-        }
+        let is_up = |end: &mut End| !end.over && self.shared.links.any_open();
+        let waited = self.shared.ended.wait_timeout_while(end, FAREWELL, is_up);
+        drop(waited);
     }
 }
 
@@ -309,14 +305,23 @@ impl Shared {
         self.lock().host = Some(thread::current().id());
     }
 
-    /// The host thread has ended. The first reason stays.
-    pub(crate) fn end(&self, why: Error) {
-        if !matches!(why, Error::Closed) {
+    /// The dongle is down. The first reason stays, and is there before anything else shows that it
+    /// is: before a link ends with it, or a command is not taken any more.
+    pub(crate) fn go_down(&self, why: Error) {
+        let mut end = self.lock();
+        if end.why.is_none() && !matches!(why, Error::Closed) {
             log::warn!("the dongle is down: {why}");
         }
-        self.links.close_all(Reason::ControllerFailed);
-        let mut end = self.lock();
         end.why.get_or_insert(why);
+        drop(end);
+        self.links.end();
+    }
+
+    /// The host thread has let go of the controller, and ends.
+    pub(crate) fn end(&self, why: Error) {
+        self.go_down(why);
+        let mut end = self.lock();
+        end.over = true;
         let waiters = mem::take(&mut end.waiters);
         // A task may be polled, or dropped, in its wake: then it takes the lock.
         drop(end);
@@ -325,22 +330,13 @@ impl Shared {
     }
 
     /// Why the dongle is down.
-    pub(crate) fn why_ended(&self) -> Error {
-        self.why().unwrap_or(Error::Closed)
+    fn why(&self) -> Option<Error> {
+        self.lock().why.clone()
     }
 
-    /// Why the dongle is down, or is about to be: what ends with it may be noticed a moment before
-    /// its host thread has said why.
-    fn why(&self) -> Option<Error> {
-        const MOMENT: Duration = Duration::from_millis(200);
-        let end = self.lock();
-        if end.host == Some(thread::current().id()) {
-            return end.why.clone();
-        }
-        let waited = self
-            .ended
-            .wait_timeout_while(end, MOMENT, |end| end.why.is_none());
-        waited.unwrap_or_else(PoisonError::into_inner).0.why.clone()
+    /// Why a command is not taken any more.
+    pub(crate) fn why_ended(&self) -> Error {
+        self.why().unwrap_or(Error::Closed)
     }
 
     pub(crate) async fn wait_for_end(&self) -> Error {
@@ -350,8 +346,8 @@ impl Shared {
     pub(crate) fn poll_end(&self, cx: &mut task::Context<'_>) -> Poll<Error> {
         let mut end = self.lock();
         match &end.why {
-            Some(why) => Poll::Ready(why.clone()),
-            None => {
+            Some(why) if end.over => Poll::Ready(why.clone()),
+            _ => {
                 end.waiters.retain(|w| !w.will_wake(cx.waker()));
                 end.waiters.push(cx.waker().clone());
                 Poll::Pending
@@ -377,5 +373,54 @@ impl Shared {
 
     fn lock(&self) -> MutexGuard<'_, End> {
         self.end.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::IntoFuture as _;
+
+    use dongle_central::client::Error as Client;
+    use dongle_central::links::{
+        Address as LinkAddress, AddressKind, ConnectionParameters, LinkInfo, Links as _,
+    };
+    use futures_lite::future::{block_on, poll_once};
+
+    use super::*;
+    use crate::security::Settings;
+
+    #[test]
+    fn why_a_dongle_is_down_is_known_before_anything_ends_with_it() {
+        let shared = Shared::new(Settings::default().context(None), 0);
+        let links = &shared.links;
+        let peer = LinkAddress::new(AddressKind::PUBLIC, Default::default());
+        let id = links.open(7, peer, ConnectionParameters::from_hci(24, 0, 500));
+        let id = id.expect("there is room");
+        // The core has noticed that the controller is gone. Why, it says later.
+        links.close_all(Reason::ControllerFailed);
+        assert!(block_on(poll_once(links.closed(id))).is_none());
+
+        let gone = || Error::ControllerFailed("unplugged".into());
+        shared.go_down(gone());
+        let reason = links.with_link(id, |link| LinkInfo::reason(link.info));
+        let reason = reason.flatten().expect("it has ended");
+        let told = shared.explain(Client::Disconnected(reason));
+        assert_eq!(told.to_string(), gone().to_string());
+        assert_eq!(shared.why_ended().to_string(), gone().to_string());
+
+        // It is not opened again before the host thread has let go of it.
+        let shared = Arc::new(shared);
+        let again = Open::new(Source::Spec("nothing".into())).after(Some(Arc::clone(&shared)));
+        let mut again = again.into_future();
+        assert!(block_on(poll_once(shared.wait_for_end())).is_none());
+        assert!(block_on(poll_once(&mut again)).is_none());
+        shared.end(Error::Closed);
+        assert!(block_on(again).is_err(), "it is tried");
+        let why = block_on(shared.wait_for_end());
+        assert_eq!(
+            why.to_string(),
+            gone().to_string(),
+            "the first reason stays"
+        );
     }
 }

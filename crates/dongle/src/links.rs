@@ -7,7 +7,7 @@ use std::task::Waker;
 
 use dongle_central::att::Mtu;
 use dongle_central::bearer::{Bearer, BearerState, BearerStorage, Call, Subscriber};
-use dongle_central::links::{Doorbell, Link, LinkInfo, LinkPhase, Links};
+use dongle_central::links::{Doorbell, Link, LinkInfo, LinkPhase, Links, Reason};
 
 /// Connections at a time.
 pub(crate) const MAX_CONNECTIONS: usize = 16;
@@ -112,6 +112,17 @@ impl SharedLinks {
     }
 }
 
+impl SharedLinks {
+    /// Ends all links, because the dongle is down.
+    pub(crate) fn end(&self) {
+        for index in 0..self.capacity() {
+            if let Some((id, _)) = self.open_at(index) {
+                self.close(id, Reason::ControllerFailed);
+            }
+        }
+    }
+}
+
 impl Place {
     fn new() -> Self {
         Self {
@@ -181,6 +192,10 @@ impl Links for SharedLinks {
     fn doorbell(&self) -> &Doorbell {
         &self.0.doorbell
     }
+
+    /// The core ends all links as soon as it notices that the controller is gone. Here a call on one
+    /// of them answers why, which only the end of the host thread tells: until then, they wait.
+    fn close_all(&self, _: Reason) {}
 }
 
 #[cfg(test)]

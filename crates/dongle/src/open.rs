@@ -33,6 +33,8 @@ pub struct Open {
     security: Settings,
     notification_bytes: usize,
     retry: Option<Duration>,
+    /// A dongle that is down, and may not have let go of the controller yet.
+    after: Option<Arc<Shared>>,
 }
 
 /// How a dongle was opened, to do it once more.
@@ -70,7 +72,14 @@ impl Open {
             security: Settings::default(),
             notification_bytes: NOTIFICATION_BYTES,
             retry: None,
+            after: None,
         }
+    }
+
+    /// Open it once that dongle has let go of the controller.
+    pub(crate) fn after(mut self, dongle: Option<Arc<Shared>>) -> Self {
+        self.after = dongle;
+        self
     }
 
     /// Try again until it opens, with pauses that grow from 100 ms to `longest`, if that is more: the
@@ -163,6 +172,9 @@ impl Open {
     }
 
     async fn open(self) -> Result<Dongle, Error> {
+        if let Some(dongle) = &self.after {
+            dongle.wait_for_end().await;
+        }
         let (text, longest) = match self.source {
             Source::Channel(channel) => {
                 let name = channel.name().to_owned();

@@ -96,7 +96,7 @@ pub(crate) fn start(
         move || {
             shared.begin();
             // However this thread ends, nobody is left waiting for it.
-            let _last_word = LastWord(Arc::clone(&shared));
+            let _last_word = LastWord(|why| shared.end(why));
             let channel = open().and_then(|channel| {
                 let address = identity.address(&channel)?;
                 Ok((channel, address))
@@ -123,19 +123,20 @@ pub(crate) fn start(
 }
 
 /// Says so if the host thread ends without having said why.
-struct LastWord(Arc<Shared>);
+struct LastWord<F: Fn(Error)>(F);
 
-impl Drop for LastWord {
+impl<F: Fn(Error)> Drop for LastWord<F> {
     fn drop(&mut self) {
         if thread::panicking() {
-            self.0.end(Error::ControllerFailed(
+            (self.0)(Error::ControllerFailed(
                 "the host thread panicked, in a scan's filter or by a defect in Dongle".into(),
             ));
         }
     }
 }
 
-/// Everything between opening and the end; why it ended.
+/// Everything between opening and the end; why it ended. The handles know that before anything of
+/// this goes.
 fn run(
     channel: HciChannel,
     address: Address,
@@ -200,8 +201,10 @@ fn run(
         }
     };
     let mut until_the_end = pin!(or(served, or(run, renew)));
+    let _last_word = LastWord(|why| shared.go_down(why));
     let turns = poll_fn(|cx| wake_after(|| until_the_end.as_mut().poll(cx)));
     let error = mux.transport().block_on(turns);
+    shared.go_down(error.clone());
     scanning.end(&error);
     error
 }
