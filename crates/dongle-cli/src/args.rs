@@ -20,16 +20,16 @@ const ABOUT: &str = "Look at, read, write and measure Bluetooth LE devices";
 const LONG_ABOUT: &str = "\
 Look at, read, write and measure Bluetooth LE devices.
 
-dongle talks to any Bluetooth controller by itself: a board on a serial port, a USB stick, one
-across the network. It needs no Bluetooth of the operating system's, and shares none with it.
-Without a controller it uses a simulated one, with a heart-rate sensor and a lock in the air.";
+dongle drives any Bluetooth controller by itself: a board on a serial port, a USB stick, one across
+the network. It does not use the Bluetooth of the operating system. Without a controller it uses a
+simulated one, with a heart-rate sensor and a lock in range.";
 
 const AFTER_HELP: &str = "\
 Try it without hardware:
-  dongle scan                                  what is in the air
+  dongle scan                                  the devices in range
   dongle inspect D0:18:0D:48:52:4D             everything a device has
   dongle read D0:18:0D:48:52:4D 2a19           one value: the battery level
-  dongle notify D0:18:0D:48:52:4D 2a37         values as they come, with a plot
+  dongle notify D0:18:0D:48:52:4D 2a37         values as they arrive, with a plot
   dongle write D0:18:4C:4F:43:4B boolean 01    open the lock; its passkey is 123456
 
 Then with a controller, named for one command or for all:
@@ -37,7 +37,7 @@ Then with a controller, named for one command or for all:
   dongle scan --dongle serial:/dev/ttyACM0,1000000
   export DONGLE=serial:/dev/ttyACM0,1000000
 
-`dongle help COMMAND` tells all about a command.";
+`dongle help COMMAND` describes a command in full.";
 
 #[derive(Debug, Parser)]
 #[command(
@@ -72,8 +72,8 @@ pub struct Global {
 
     /// Give up after this time: 10, 1.5s, 500ms, 2m.
     ///
-    /// For connecting and for each request after that, 10 s if nothing else is said; for `scan`,
-    /// how long it lasts; for `notify`, how long to wait for each value.
+    /// The limit for connecting and for each step after that, 10 s by default. For `scan`, how long
+    /// it lasts; for `notify`, also how long to wait for each value.
     #[arg(
         short,
         long,
@@ -84,10 +84,10 @@ pub struct Global {
     )]
     pub timeout: Option<Duration>,
 
-    /// Where the dongle's address and its bonds are kept, instead of the user's data folder.
+    /// Where to keep the dongle's address and bonds, instead of the user's data folder.
     ///
-    /// One that is served on this machine, at tcp-client:127.0.0.1:PORT or a pseudo-terminal, keeps
-    /// nothing without it; the simulated one keeps nothing at all.
+    /// For a controller that is served on this machine, at tcp-client:127.0.0.1:PORT or a
+    /// pseudo-terminal, nothing is kept without it; for the simulated one, nothing is kept at all.
     #[arg(
         long,
         global = true,
@@ -97,14 +97,14 @@ pub struct Global {
     )]
     pub folder: Option<PathBuf>,
 
-    /// Go by changing addresses: only devices that are bonded know that they are this dongle's.
+    /// Use private addresses, which change: only bonded devices recognise this dongle.
     ///
-    /// Decide before devices are bonded: one that was bonded otherwise does not know the dongle by
-    /// them. The key that makes them is kept with the bonds.
+    /// Decide before bonding: a device that was bonded without it does not recognise the dongle by
+    /// them. The key that resolves them is kept with the bonds.
     #[arg(long, global = true, env = "DONGLE_PRIVACY", hide_env_values = true)]
     pub privacy: bool,
 
-    /// Tell what happens below, on standard error; twice or three times for more.
+    /// Log what happens, on standard error; -vv and -vvv log more.
     #[arg(short, long, global = true, action = clap::ArgAction::Count)]
     pub verbose: u8,
 
@@ -145,19 +145,19 @@ pub enum Command {
 /// List controllers that are plugged in.
 #[derive(Debug, ClapArgs)]
 pub struct List {
-    /// JSON, one controller in a line.
+    /// Print JSON, one controller per line.
     #[arg(long)]
     pub json: bool,
 }
 
-/// Show the devices in the air, the nearest first.
+/// Show the devices in range, the nearest first.
 ///
-/// In a terminal it is a table, the nearest device first, until Ctrl-C. Elsewhere, or with --json,
-/// it is a line of JSON for each device that is heard first or has changed, for 10 s or as long as
-/// --timeout says.
+/// In a terminal it is a table that is updated until Ctrl-C, or for as long as --timeout says.
+/// Elsewhere, or with --json, it is a line of JSON for each device that is new or has changed, for
+/// 10 s by default.
 #[derive(Debug, ClapArgs)]
 pub struct Scan {
-    /// Only devices with this in their name, capital or small.
+    /// Only devices with this in their name, ignoring case.
     #[arg(short, long, value_name = "TEXT")]
     pub name: Option<String>,
     /// Only devices that advertise this service: 180d, heart-rate, or a full UUID.
@@ -166,7 +166,7 @@ pub struct Scan {
     /// Only this device.
     #[arg(short, long, value_name = "ADDRESS")]
     pub address: Option<Address>,
-    /// Only devices with data of this company: 0x0059, or a part of its name.
+    /// Only devices with manufacturer data of this company: 0x0059, or part of its name.
     #[arg(long, value_name = "COMPANY")]
     pub company: Option<String>,
     /// Only devices received at least this strongly, in dBm.
@@ -175,16 +175,16 @@ pub struct Scan {
     /// Only devices that can be connected to.
     #[arg(short, long)]
     pub connectable: bool,
-    /// Tell of each device once only, and not again when it changes.
+    /// Report each device once, and not again when it changes.
     #[arg(short, long)]
     pub once: bool,
-    /// Only listen. Names are often told only to those who ask.
+    /// Send no scan requests. Many devices give their name only in the response to one.
     #[arg(short, long)]
     pub passive: bool,
-    /// Where to listen. The long range of LE Coded takes a controller that knows it.
+    /// The PHY to scan on. LE Coded, the long range one, needs a controller that supports it.
     #[arg(long, value_name = "PHY", default_value = "1m")]
     pub phy: OnPhy,
-    /// JSON, one line for each device that is new or has changed.
+    /// Print JSON, one line for each device that is new or has changed.
     #[arg(long)]
     pub json: bool,
 }
@@ -197,14 +197,14 @@ pub struct Inspect {
     /// Do not read any values.
     #[arg(long)]
     pub no_values: bool,
-    /// JSON, all of it as one object.
+    /// Print JSON, all of it as one object.
     #[arg(long)]
     pub json: bool,
     #[command(flatten)]
     pub link: Link,
 }
 
-/// Read a value, however long it is.
+/// Read a value of any length.
 #[derive(Debug, ClapArgs)]
 pub struct Read {
     #[command(flatten)]
@@ -214,8 +214,8 @@ pub struct Read {
     /// Read this descriptor of the characteristic instead: 2901, or its name.
     #[arg(long, value_name = "UUID", value_parser = crate::find::parse_descriptor)]
     pub descriptor: Option<Uuid>,
-    /// How to show it: auto, as what it is known to be; hex; text; or a number, u8 to u64, i8 to
-    /// i64, f32, f64, with the least significant octet first.
+    /// How to show the value: auto, as its characteristic defines it; hex; text; or a number, u8 to
+    /// u64, i8 to i64, f32, f64, with the least significant octet first.
     #[arg(
         long = "as",
         value_name = "FORMAT",
@@ -223,28 +223,28 @@ pub struct Read {
         hide_possible_values = true
     )]
     pub format: Format,
-    /// The octets as they are, to standard output.
+    /// Print the octets unchanged.
     #[arg(long, conflicts_with_all = ["json", "format"])]
     pub raw: bool,
-    /// JSON.
+    /// Print JSON.
     #[arg(long)]
     pub json: bool,
     #[command(flatten)]
     pub link: Link,
 }
 
-/// Write a value, up to 512 octets, in parts if it does not fit a packet.
+/// Write a value of up to 512 octets, in parts if it does not fit in a packet.
 #[derive(Debug, ClapArgs)]
 pub struct Write {
     #[command(flatten)]
     pub device: Target,
     #[command(flatten)]
     pub path: Characteristic,
-    /// The value, in hexadecimal unless --as says otherwise; - for standard input, as it is.
+    /// The value, in hexadecimal unless --as says otherwise; - takes standard input unchanged.
     #[arg(allow_negative_numbers = true)]
     pub value: String,
-    /// What the value is written in: hex, text, or a number, u8 to u64, i8 to i64, f32, f64, which
-    /// is sent with the least significant octet first.
+    /// How the value is given: hex, text, or a number, u8 to u64, i8 to i64, f32, f64, which is
+    /// sent with the least significant octet first.
     #[arg(
         long = "as",
         value_name = "FORMAT",
@@ -255,13 +255,13 @@ pub struct Write {
     /// Write this descriptor of the characteristic instead: 2901, or its name.
     #[arg(long, value_name = "UUID", value_parser = crate::find::parse_descriptor)]
     pub descriptor: Option<Uuid>,
-    /// Have the device confirm it: as it is where the characteristic can, if nothing is said.
+    /// Write with response (the default where the characteristic supports it).
     #[arg(long, conflicts_with_all = ["no_response", "descriptor"])]
     pub response: bool,
-    /// Do not have the device confirm it.
+    /// Write without response: the device does not confirm it.
     #[arg(long, conflicts_with = "descriptor")]
     pub no_response: bool,
-    /// JSON.
+    /// Print JSON.
     #[arg(long)]
     pub json: bool,
     #[command(flatten)]
@@ -270,21 +270,21 @@ pub struct Write {
 
 /// Show values as a device sends them.
 ///
-/// In a terminal, numbers are plotted below. Without --count it goes on until Ctrl-C.
+/// In a terminal, numbers are plotted below them. Without --count it runs until Ctrl-C.
 #[derive(Debug, ClapArgs)]
 pub struct Notify {
     #[command(flatten)]
     pub device: Target,
     #[command(flatten)]
     pub path: Characteristic,
-    /// End after so many values.
+    /// Stop after this many values.
     #[arg(short = 'n', long, value_name = "N")]
     pub count: Option<u64>,
-    /// Have the values indicated: slower, and none is ever lost.
+    /// Subscribe to indications, which are confirmed: slower, but none is lost.
     #[arg(short, long)]
     pub indicate: bool,
-    /// How to show the values: auto, as what they are known to be; hex; text; or numbers, u8 to
-    /// u64, i8 to i64, f32, f64, with the least significant octet first.
+    /// How to show the values: auto, as their characteristic defines them; hex; text; or numbers,
+    /// u8 to u64, i8 to i64, f32, f64, with the least significant octet first.
     #[arg(
         long = "as",
         value_name = "FORMAT",
@@ -292,36 +292,36 @@ pub struct Notify {
         hide_possible_values = true
     )]
     pub format: Format,
-    /// No plot.
+    /// Do not plot.
     #[arg(long)]
     pub no_plot: bool,
-    /// CSV: time, seconds since the first, value, unit, octets, values missed before it. What was missed
-    /// after the last row is said on standard error.
+    /// Print CSV: time, seconds since the first value, value, unit, octets, values missed before it.
+    /// Those missed after the last row are reported on standard error.
     #[arg(long, conflicts_with = "json")]
     pub csv: bool,
-    /// JSON, one value in a line.
+    /// Print JSON, one value per line.
     #[arg(long)]
     pub json: bool,
     #[command(flatten)]
     pub link: Link,
 }
 
-/// Pair with a device, and keep the bond for the next time.
+/// Pair with a device, and keep the bond.
 ///
-/// Questions are asked in the terminal: for the passkey that the device shows, whether two numbers
-/// are the same. If there is a bond already, the connection is encrypted with it and nothing is
-/// asked.
+/// Questions are asked in the terminal: for the passkey that the device shows, or whether two
+/// numbers are the same. If there is a bond already, the connection is encrypted with it and
+/// nothing is asked.
 #[derive(Debug, ClapArgs)]
 pub struct Pair {
     #[command(flatten)]
     pub device: Target,
-    /// Only if somebody makes sure that it is the device: by passkey, comparison or out of band data.
+    /// Require authenticated pairing (passkey, comparison or out of band).
     #[arg(long)]
     pub authenticated: bool,
-    /// Only by LE Secure Connections: whoever listens to a legacy pairing has its key.
+    /// Require LE Secure Connections: anyone who overhears a legacy pairing can derive its key.
     #[arg(long)]
     pub secure_connections: bool,
-    /// The shortest key to be taken, in octets.
+    /// The shortest encryption key to accept, in octets.
     #[arg(
         long,
         value_name = "OCTETS",
@@ -329,58 +329,60 @@ pub struct Pair {
         value_parser = clap::value_parser!(u8).range(7..=16)
     )]
     pub min_key_size: u8,
-    /// Write our own out of band data there, for the device; - for standard output. Pairing begins
-    /// once you say that the device has it: with Enter, or with the device's, where --oob is -.
+    /// Write our own out of band data to this file, for the device; - for standard output.
+    ///
+    /// Pairing begins once you press Enter because the device has it or, with --oob -, give the
+    /// device's. Requires authenticated pairing, as --passkey does.
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub our_oob: Option<PathBuf>,
     /// Do not keep the bond.
     #[arg(long)]
     pub no_bond: bool,
-    /// Forget the bond there is, first: the device has lost its own.
+    /// Delete the stored bond first, for a device that was reset.
     #[arg(long)]
     pub again: bool,
-    /// JSON.
+    /// Print JSON.
     #[arg(long)]
     pub json: bool,
     #[command(flatten)]
     pub link: Link,
 }
 
-/// Show the devices that the dongle has a bond with, or forget one.
+/// List the devices that the dongle is bonded with, or forget one.
 #[derive(Debug, ClapArgs)]
 pub struct Bonds {
-    /// Forget the bond with this device.
+    /// Delete the bond with this device.
     #[arg(long, value_name = "ADDRESS")]
     pub forget: Option<Address>,
-    /// JSON, one bond in a line.
+    /// Print JSON, one bond per line.
     #[arg(long)]
     pub json: bool,
 }
 
-/// Measure a device: latency, throughput.
+/// Measure the latency and the throughput of a device.
 ///
-/// Reads back to back, and takes the notifications of the first characteristic that sends some.
-/// Nothing is written unless --write names where.
+/// Reads back to back, and receives the notifications of the first characteristic that sends any.
+/// Nothing is written unless --write names a characteristic.
 #[derive(Debug, ClapArgs)]
 pub struct Bench {
     #[command(flatten)]
     pub device: Target,
-    /// What to read; the first readable characteristic if nothing is said.
-    #[arg(long, value_name = "PATH")]
+    /// What to read; by default the first readable characteristic.
+    #[arg(long, value_name = "CHARACTERISTIC")]
     pub read: Option<Path>,
-    /// Whose notifications to take; the first characteristic that notifies, if nothing is said.
-    #[arg(long, value_name = "PATH")]
+    /// Whose notifications to receive; by default those of the first characteristic that notifies.
+    #[arg(long, value_name = "CHARACTERISTIC")]
     pub notify: Option<Path>,
-    /// Where to write, without response, values full of zeros. Mind what they do there.
-    #[arg(long, value_name = "PATH")]
+    /// Where to write zeros, without response. Mind what they do there.
+    #[arg(long, value_name = "CHARACTERISTIC")]
     pub write: Option<Path>,
-    /// How long the written values are; as long as fits a packet if nothing is said.
+    /// The length of the written values; by default as long as fits in a packet.
     #[arg(long, value_name = "OCTETS", requires = "write")]
     pub size: Option<usize>,
     /// How long each measurement takes.
     #[arg(long, value_name = "TIME", value_parser = parse_duration, default_value = "5s")]
     pub duration: Duration,
-    /// JSON, all of it as one object.
+    /// Print JSON, all of it as one object.
     #[arg(long)]
     pub json: bool,
     #[command(flatten)]
@@ -389,13 +391,13 @@ pub struct Bench {
 
 /// Record the traffic with the controller while another command runs.
 ///
-/// dongle capture trace.btsnoop inspect D0:18:0D:48:52:4D
+/// For example: dongle capture trace.btsnoop inspect D0:18:0D:48:52:4D
 #[derive(Debug, ClapArgs)]
 pub struct Capture {
-    /// Where to: a btsnoop file, as Wireshark reads it. A capture that is there is written over.
+    /// The btsnoop file to write, for Wireshark. An existing capture file is overwritten.
     #[arg(value_hint = ValueHint::FilePath)]
     pub file: PathBuf,
-    /// The command, with its options; scan, if nothing is said.
+    /// The command with its options; scan by default.
     #[arg(
         trailing_var_arg = true,
         allow_hyphen_values = true,
@@ -404,60 +406,60 @@ pub struct Capture {
     pub command: Vec<String>,
 }
 
-/// Be a controller, simulated, for another program.
+/// Serve a simulated controller to another program.
 #[derive(Debug, ClapArgs)]
 pub struct Serve {
-    /// Where: tcp-server:HOST:PORT (port 0: any that is free), or pty:PATH, as a serial port.
+    /// Where: tcp-server:HOST:PORT (port 0: any that is free), or pty:PATH, a serial port.
     #[arg(default_value = "tcp-server:127.0.0.1:0", value_name = "WHERE")]
     pub place: String,
-    /// A lock, too, and how it is paired with: passkey if nothing else is said.
+    /// Add a lock, and say how it pairs: by passkey by default.
     #[arg(long, value_name = "HOW", num_args = 0..=1, require_equals = true, default_missing_value = "passkey")]
     pub lock: Option<LockKind>,
-    /// How many heart-rate sensors are in the air.
+    /// The number of heart-rate sensors in range.
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(..=64))]
     pub sensors: u16,
-    /// How many beacons are in the air.
+    /// The number of beacons in range.
     #[arg(long, value_name = "N", default_value_t = 0, value_parser = clap::value_parser!(u16).range(..=10_000))]
     pub beacons: u16,
     /// How often a sensor sends its value.
     #[arg(long, value_name = "TIME", value_parser = parse_duration, default_value = "1s")]
     pub interval: Duration,
-    /// A small controller, as a stock Zephyr board is, instead of a roomy one.
+    /// Simulate a controller as small as a stock Zephyr board.
     #[arg(long)]
     pub zephyr: bool,
-    /// Everything as fast as both sides take it, instead of at real intervals.
+    /// Go as fast as both sides can, instead of at real intervals.
     #[arg(long)]
     pub fast: bool,
-    /// A meter in the air, too, for `dongle bench`, and a controller and an air that hold up
-    /// neither side: --fast, 64 packets each way, longer queues.
+    /// Add a meter for `dongle bench`, and let nothing simulated be the bottleneck: --fast, 64
+    /// packets each way, longer queues.
     #[arg(long, conflicts_with = "zephyr")]
     pub bench: bool,
 }
 
-/// How a simulated lock is paired with.
+/// How a simulated lock pairs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum LockKind {
     /// By the passkey on its case: 123456.
     Passkey,
-    /// By comparing numbers.
+    /// By numeric comparison.
     Compare,
-    /// By whoever comes first.
+    /// By Just Works: anyone can pair.
     JustWorks,
-    /// Out of band: by what is on its tag, which is printed.
+    /// By the out of band data on its tag, which is printed.
     Oob,
 }
 
 /// Print a completion script for a shell.
 #[derive(Debug, ClapArgs)]
 pub struct Completions {
-    /// For which shell.
+    /// The shell.
     pub shell: Shell,
 }
 
 /// Which device.
 #[derive(Debug, ClapArgs)]
 pub struct Target {
-    /// The device: C6:05:04:03:02:01, and /public or /random behind it where `scan` shows that.
+    /// The device: C6:05:04:03:02:01, with /public or /random behind it where `scan` shows that.
     #[arg(value_name = "ADDRESS")]
     pub address: Address,
 }
@@ -465,7 +467,7 @@ pub struct Target {
 /// How to talk to the device.
 #[derive(Debug, Clone, ClapArgs)]
 pub struct Link {
-    /// The largest MTU to agree on, 23 to 517: how much fits a packet of the attribute protocol.
+    /// The largest MTU of the attribute protocol to agree on, 23 to 517.
     #[arg(
         long,
         value_name = "OCTETS",
@@ -474,10 +476,10 @@ pub struct Link {
         help_heading = "Connection"
     )]
     pub mtu: u16,
-    /// Time between two connection events, or from one to another: 7.5ms, 15ms-30ms.
+    /// The connection interval, or a range for it: 7.5ms, 15ms-30ms.
     #[arg(long, value_name = "TIME", help_heading = "Connection")]
     pub interval: Option<Interval>,
-    /// Where to look for the device. The long range of LE Coded takes a controller that knows it.
+    /// The PHY to find the device on. LE Coded, the long range one, needs a controller that supports it.
     #[arg(
         long,
         value_name = "PHY",
@@ -492,9 +494,10 @@ pub struct Link {
 /// Who answers when the device is paired, and what.
 #[derive(Debug, Clone, Default, ClapArgs)]
 pub struct Pairing {
-    /// The passkey that the device shows or has on its case, instead of a question in the terminal.
+    /// The passkey that the device shows or has on its case; requires authenticated pairing.
     ///
-    /// Requires authenticated pairing: a device that asks for no passkey is not paired with.
+    /// A device that asks for no passkey is not paired with. Without this option, the passkey is
+    /// asked for in the terminal.
     #[arg(
         long,
         value_name = "DIGITS",
@@ -503,19 +506,20 @@ pub struct Pairing {
         help_heading = "Pairing"
     )]
     pub passkey: Option<Secret<Passkey>>,
-    /// Out of band data of the device: a temporary key, or AD structures as a tag has them, in
-    /// hexadecimal; @FILE for those in a file, - for a line of standard input.
-    ///
-    /// Requires authenticated pairing, as --passkey does.
+    /// Out of band data of the device, in hexadecimal: a temporary key, or AD structures as on a
+    /// tag; @FILE takes it from a file, - from a line of standard input. Requires authenticated
+    /// pairing.
     #[arg(long, value_name = "DATA", help_heading = "Pairing")]
     pub oob: Option<Secret<Oob>>,
-    /// Take the number that the device shows for the same, unseen. Anybody may be in between.
+    /// Accept a numeric comparison without checking it (vulnerable to a man in the middle).
     #[arg(long, help_heading = "Pairing")]
     pub yes: bool,
-    /// What to tell the device about who is here: it decides how it is paired.
-    #[arg(long, value_name = "WHAT", help_heading = "Pairing")]
-    pub claim: Option<Claim>,
-    /// Do not pair when the device refuses something without.
+    /// The IO capability to report to the device: it decides how to pair.
+    ///
+    /// By default it is what the other options, or somebody at the terminal, can answer.
+    #[arg(long, value_name = "CAPABILITY", help_heading = "Pairing")]
+    pub io_capability: Option<IoCapability>,
+    /// Never pair automatically when access is refused.
     #[arg(long, help_heading = "Pairing")]
     pub no_pair: bool,
 }
@@ -523,7 +527,7 @@ pub struct Pairing {
 impl Pairing {
     /// Whether it answers something.
     pub fn is_something(&self) -> bool {
-        self.authenticates() || self.yes || self.claim.is_some()
+        self.authenticates() || self.yes || self.io_capability.is_some()
     }
 
     /// Whether it answers something that authenticates the device. A device that asks for none of
@@ -533,25 +537,25 @@ impl Pairing {
     }
 }
 
-/// Input and output, as a device is told of them (Core Vol 3 Part H, 2.3.2).
+/// Input and output, as the device is told of them (Core Vol 3 Part H, 2.3.2).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Claim {
-    /// Nobody: paired without making sure of anything.
-    Nothing,
-    /// Somebody who can read.
-    Display,
-    /// Somebody who can read, and say yes or no.
-    YesNo,
-    /// Somebody who can type.
-    Keyboard,
-    /// Somebody who can read and type.
-    Both,
+pub enum IoCapability {
+    /// Nobody is there: Just Works.
+    NoInputNoOutput,
+    /// Somebody can read.
+    DisplayOnly,
+    /// Somebody can read, and say yes or no.
+    DisplayYesNo,
+    /// Somebody can type.
+    KeyboardOnly,
+    /// Somebody can read and type.
+    KeyboardDisplay,
 }
 
 /// PHYs that devices advertise on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum OnPhy {
-    /// LE 1M, as nearly all devices do.
+    /// LE 1M, which nearly all devices use.
     #[value(name = "1m")]
     OneM,
     /// LE Coded: long range.
@@ -575,6 +579,6 @@ impl From<OnPhy> for Phys {
 pub struct Characteristic {
     /// The characteristic: 2a37, heart-rate-measurement, or a full UUID; SERVICE/2a37 where
     /// several services have one; @14 for the value at handle 14.
-    #[arg(value_name = "UUID")]
+    #[arg(value_name = "CHARACTERISTIC")]
     pub path: Path,
 }

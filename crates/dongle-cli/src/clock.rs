@@ -61,7 +61,7 @@ pub fn parse_duration(text: &str) -> Result<Duration, String> {
     };
     let number: f64 = digits.trim().parse().map_err(|_| explain())?;
     match Duration::try_from_secs_f64(number * unit) {
-        Ok(duration) if duration.is_zero() => Err("there is nothing to be done in no time".into()),
+        Ok(duration) if duration.is_zero() => Err("a time must be greater than zero".into()),
         Ok(duration) => Ok(duration),
         Err(_) if number > 0.0 => Err(format!("{text:?} is too long")),
         Err(_) => Err(explain()),
@@ -82,7 +82,7 @@ impl FromStr for Interval {
         let possible = Duration::from_micros(7500)..=Duration::from_secs(4);
         match from <= to && possible.contains(&from) && possible.contains(&to) {
             true => Ok(Self(from..=to)),
-            false => Err("it is from 7.5ms to 4s, and the shorter time comes first".into()),
+            false => Err("an interval is 7.5ms to 4s; write MIN-MAX".into()),
         }
     }
 }

@@ -24,8 +24,8 @@ pub const EXIT_CODES: &str = "\
 Exit codes:
     0  done
     1  anything not below
-    2  the command line makes no sense, or names a capture that can't be made
-    3  not found: no such dongle, or the device has no such service or characteristic
+    2  the command line is wrong, or names a capture that can't be written
+    3  not found: the dongle, or a service, characteristic or descriptor of the device
     4  timed out: the device is not there, or did not answer
     5  disconnected: the device or the dongle was lost, or the dongle failed
     6  refused: a request, by the device or by the controller; access, by the operating system
@@ -96,13 +96,13 @@ impl Failure {
             Self::NotFound(_) | Self::Dongle(Error::NotFound(_)) => {
                 Some("`dongle inspect ADDRESS` shows what the device has.")
             }
-            Self::NoBond(_) => Some("`dongle bonds` shows those there are."),
+            Self::NoBond(_) => Some("`dongle bonds` lists them."),
             Self::Misfit(_) => Some("`--as hex` shows it as it is."),
             Self::Dongle(Error::BondStore(_)) => {
-                Some("They can be kept elsewhere: --folder FOLDER, or the variable DONGLE_FOLDER.")
+                Some("Keep them elsewhere with --folder FOLDER or the variable DONGLE_FOLDER.")
             }
             Self::Dongle(Error::Security(SecurityError::BondLost)) => {
-                Some("That it is still the same device, only you can know: `dongle pair --again`.")
+                Some("If you are sure that this is the same device: `dongle pair --again`.")
             }
             Self::Unauthenticated(_) => Some(
                 "The device asked for neither a passkey nor out of band data. Without --passkey \
@@ -112,11 +112,11 @@ impl Failure {
             Self::Dongle(Error::Security(SecurityError::RejectedByUs(why)))
                 if *why == PairingFailure::AUTHENTICATION_REQUIREMENTS && !person::is_there() =>
             {
-                Some("Nobody can be asked here: give --passkey, --oob or --yes, or use a terminal.")
+                Some("There is no terminal to ask in: give --passkey, --oob or --yes.")
             }
             Self::Dongle(error) if error.att().is_some_and(|e| e.code.is_security()) => Some(
-                "It wants to be paired with: `dongle pair ADDRESS`, in a terminal or with \
-                 --passkey, --oob or --yes.",
+                "Pair first: `dongle pair ADDRESS` (in a terminal, or with --passkey, --oob or \
+                 --yes).",
             ),
             _ => None,
         }
@@ -178,7 +178,7 @@ impl fmt::Display for Failure {
                     Wanted::Descriptor(uuid) => ("descriptor", uuid),
                     other => return write!(f, "the device has no {other}"),
                 };
-                write!(f, "the device has no {what} {} there", find::titled(uuid))
+                write!(f, "the device has no {what} {}", find::titled(uuid))
             }
             Self::Dongle(error) | Self::Unauthenticated(error) => fmt::Display::fmt(error, f),
             Self::Late(step, after) => write!(f, "{step} timed out after {}", time(*after)),

@@ -4,7 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::{Duration, Instant};
 
-use dongle::{Characteristic, DeviceConnection, Uuid};
+use dongle::{Characteristic, Descriptor, DeviceConnection, Error, Uuid};
 
 use crate::failure::Failure;
 
@@ -94,11 +94,11 @@ fn parse(text: &str, named: fn(&str) -> Option<u16>, what: &str) -> Result<Uuid,
         .ok()
         .or_else(|| named(text).map(Uuid::from_u16));
     uuid.ok_or_else(|| match kind_named(text) {
-        Some(other) => format!("{text:?} is the name of a {other}; a {what} is wanted here"),
+        Some(other) => format!("{text:?} is the name of a {other}; a {what} is expected here"),
         None => format!(
             "{text:?} is neither a UUID (4, 8 or 32 hexadecimal digits, or \
              xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx) nor the name of a {what}; `dongle inspect` shows \
-             the names of those that a device has"
+             the names that a device has"
         ),
     })
 }
@@ -148,11 +148,16 @@ async fn search(
         characteristic,
     } = *path
     {
+        let titled_service = titled(service);
         let service = connection.service(service).timeout(timeout).await?;
-        return Ok(service
-            .characteristic(characteristic)
-            .timeout(timeout)
-            .await?);
+        let found = service.characteristic(characteristic).timeout(timeout);
+        return found.await.map_err(|error| match error {
+            Error::NotFound(_) => Failure::NotFound(format!(
+                "service {titled_service} has no characteristic {}",
+                titled(characteristic)
+            )),
+            other => other.into(),
+        });
     }
     let mut services = connection.services().timeout(timeout);
     while let Some(service) = services.next().await? {
@@ -177,6 +182,27 @@ async fn search(
         }
     }
     Err(Failure::NotFound(format!("the device has no {path}")))
+}
+
+/// A descriptor of the characteristic.
+pub async fn descriptor(
+    characteristic: &Characteristic,
+    uuid: Uuid,
+    timeout: Duration,
+) -> Result<Descriptor, Failure> {
+    let began = Instant::now();
+    let found = characteristic.descriptor(uuid).timeout(timeout).await;
+    found.map_err(|error| match error {
+        Error::NotFound(_) => Failure::NotFound(format!(
+            "characteristic {} has no descriptor {}",
+            titled(characteristic.uuid()),
+            titled(uuid)
+        )),
+        other => {
+            let step = format!("discovering descriptor {}", titled(uuid));
+            Failure::from(other).in_step(&step, began)
+        }
+    })
 }
 
 #[cfg(test)]

@@ -22,8 +22,8 @@ pub enum Oob {
     Later,
 }
 
-const WRONG: &str = "not out of band data: it is a temporary key of 16 octets, or AD structures \
-                     with the random and the confirm value, in hexadecimal, or @ and a file";
+const WRONG: &str = "not out of band data: give a temporary key of 16 octets, or AD structures \
+                     with the random and the confirm value, in hexadecimal, or @FILE";
 
 impl Oob {
     /// What was written in hexadecimal.

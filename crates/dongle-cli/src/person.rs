@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use dongle::Address;
 use dongle::security::{Answer, IoCapabilities, OobData, OutOfBand, PairingAgent, Passkey};
 
-use crate::args::{Claim, Pairing};
+use crate::args::{IoCapability, Pairing};
 use crate::failure::Failure;
 use crate::oob::Oob;
 use crate::progress;
@@ -69,7 +69,7 @@ pub struct Person {
     /// Ours, which the device has.
     ours: Option<OobData>,
     yes: bool,
-    claim: Option<Claim>,
+    io_capability: Option<IoCapability>,
     on_demand: bool,
     there: bool,
     /// Who has refused once is not asked again: a tree of values may have many that are locked.
@@ -83,7 +83,7 @@ impl Person {
             oob: Secret::of(options.oob.as_ref(), "--oob")?,
             ours: None,
             yes: options.yes,
-            claim: options.claim,
+            io_capability: options.io_capability,
             on_demand: !options.no_pair && (is_there() || options.is_something()),
             there: is_there(),
             refused: AtomicBool::new(false),
@@ -102,7 +102,7 @@ impl Person {
         self.ours = Some(ours);
         match self.oob {
             Some(Oob::Later) => self.reads_oob().await,
-            _ => line("Enter when the device has it:").await.map(drop),
+            _ => line("Press Enter when the device has it:").await.map(drop),
         }
     }
 
@@ -155,7 +155,7 @@ impl Person {
             let answer = self.ask(&about, "Passkey (Enter refuses):");
             match Passkey::parse(&answer.filter(|answer| !answer.is_empty())?) {
                 Ok(passkey) => return Some(passkey),
-                Err(why) => about = format!("No: {why}."),
+                Err(why) => about = format!("Try again: {why}."),
             }
         }
     }
@@ -164,8 +164,9 @@ impl Person {
         if self.yes {
             return true;
         }
-        let about = format!("{peer} shows a number. It has to be {passkey}.");
-        let answer = self.ask(&about, "Is it? [y/N]").unwrap_or_default();
+        let about = format!("Compare: {peer} should show {passkey}.");
+        let answer = self.ask(&about, "Does it show exactly this number? [y/N]");
+        let answer = answer.unwrap_or_default();
         matches!(answer.to_lowercase().as_str(), "y" | "yes")
     }
 
@@ -179,8 +180,8 @@ impl Person {
 
 impl PairingAgent for Person {
     fn capabilities(&self) -> IoCapabilities {
-        match (self.claim, self.passkey, self.yes) {
-            (Some(claim), _, _) => claim.into(),
+        match (self.io_capability, self.passkey, self.yes) {
+            (Some(named), _, _) => named.into(),
             // Another way than the one that was named would have to ask.
             (None, Some(_), false) => IoCapabilities::KeyboardOnly,
             (None, None, true) => IoCapabilities::DisplayYesNo,
@@ -248,14 +249,14 @@ impl Parse for Passkey {
     }
 }
 
-impl From<Claim> for IoCapabilities {
-    fn from(claim: Claim) -> Self {
-        match claim {
-            Claim::Nothing => Self::NoInputNoOutput,
-            Claim::Display => Self::DisplayOnly,
-            Claim::YesNo => Self::DisplayYesNo,
-            Claim::Keyboard => Self::KeyboardOnly,
-            Claim::Both => Self::KeyboardDisplay,
+impl From<IoCapability> for IoCapabilities {
+    fn from(named: IoCapability) -> Self {
+        match named {
+            IoCapability::NoInputNoOutput => Self::NoInputNoOutput,
+            IoCapability::DisplayOnly => Self::DisplayOnly,
+            IoCapability::DisplayYesNo => Self::DisplayYesNo,
+            IoCapability::KeyboardOnly => Self::KeyboardOnly,
+            IoCapability::KeyboardDisplay => Self::KeyboardDisplay,
         }
     }
 }
@@ -276,23 +277,23 @@ mod tests {
     }
 
     #[test]
-    fn what_is_claimed_fits_what_the_command_line_can_answer() {
-        let claims = |passkey: Option<u32>, yes| {
+    fn what_the_device_is_told_fits_what_the_command_line_can_answer() {
+        let capabilities = |passkey: Option<u32>, yes| {
             let person = Person {
                 passkey: passkey.and_then(Passkey::new),
                 oob: None,
                 ours: None,
                 yes,
-                claim: None,
+                io_capability: None,
                 on_demand: false,
                 there: false,
                 refused: AtomicBool::new(false),
             };
             person.capabilities()
         };
-        assert_eq!(claims(None, false), IoCapabilities::NoInputNoOutput);
-        assert_eq!(claims(Some(1), false), IoCapabilities::KeyboardOnly);
-        assert_eq!(claims(None, true), IoCapabilities::DisplayYesNo);
-        assert_eq!(claims(Some(1), true), IoCapabilities::KeyboardDisplay);
+        assert_eq!(capabilities(None, false), IoCapabilities::NoInputNoOutput);
+        assert_eq!(capabilities(Some(1), false), IoCapabilities::KeyboardOnly);
+        assert_eq!(capabilities(None, true), IoCapabilities::DisplayYesNo);
+        assert_eq!(capabilities(Some(1), true), IoCapabilities::KeyboardDisplay);
     }
 }

@@ -47,7 +47,7 @@ fn a_command_line_without_sense_is_refused_at_once() {
         (&["write", SENSOR, "2a39", "300", "--as", "u8"], "not u8"),
         (&["write", SENSOR, "2a39", &long], "at most 512"),
         (&["scan", "--timeout", "soon"], "not a time"),
-        (&["scan", "--timeout", "0"], "no time"),
+        (&["scan", "--timeout", "0"], "greater than zero"),
         (&["scan", "--timeout", "-1"], "not a time"),
         (&["scan", "--timeout", "1e30"], "too long"),
         (&["scan", "--dongle", "nonsense"], "nonsense"),
@@ -99,12 +99,16 @@ fn what_the_device_does_not_have_is_not_found() {
     for (args, told) in [
         (&["read", SENSOR, "2a6e"][..], "Temperature (0x2A6E)"),
         (&["read", SENSOR, "1809/2a6e"], "service Health Thermometer"),
-        (&["read", SENSOR, "180d/2a6e"], "characteristic Temperature"),
+        (
+            &["read", SENSOR, "180d/2a6e"],
+            "service Heart Rate (0x180D) has no characteristic Temperature (0x2A6E)",
+        ),
         (&["read", SENSOR, "@60000"], "handle 60000"),
         (&["notify", SENSOR, "2a6e"], "Temperature"),
         (
             &["read", SENSOR, "2a37", "--descriptor", "2901"],
-            "Characteristic User Description",
+            "characteristic Heart Rate Measurement (0x2A37) has no descriptor Characteristic User \
+             Description (0x2901)",
         ),
     ] {
         fails(&world.run(args), NOT_FOUND, told);
@@ -132,8 +136,8 @@ fn a_place_that_is_taken_is_not_served_at() {
     fails(&run(&["serve", &place]), REFUSED, "choose another port");
     #[cfg(unix)]
     for (place, code, told) in [
-        ("pty:/dev/null", OTHER, "nothing is yet"),
-        ("pty:/nowhere/at/all", NOT_FOUND, "a folder that is there"),
+        ("pty:/dev/null", OTHER, "does not exist yet"),
+        ("pty:/nowhere/at/all", NOT_FOUND, "a folder that exists"),
     ] {
         fails(&run(&["serve", place]), code, told);
     }

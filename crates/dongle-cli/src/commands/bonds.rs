@@ -47,7 +47,7 @@ pub async fn run(global: &Global, interrupt: &Interrupt, args: &Bonds) -> Result
                 true => out.object(&line)?,
                 false => {
                     let private = match bond.private {
-                        true => ", goes by changing addresses",
+                        true => ", uses private addresses",
                         false => "",
                     };
                     let address = out.style.bold(pad(&format!("{:#}", bond.address), 24));
@@ -58,7 +58,7 @@ pub async fn run(global: &Global, interrupt: &Interrupt, args: &Bonds) -> Result
         if bonds.is_empty() && !out.json {
             let why = match session.dongle.keeps_bonds() {
                 true => "",
-                false => " It keeps none.",
+                false => " It does not keep any.",
             };
             let name = session.dongle.name();
             out.line(out.style.dim(format!("{name}{own} has no bonds.{why}")))?;

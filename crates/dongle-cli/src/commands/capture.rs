@@ -32,7 +32,7 @@ pub async fn run(global: &Global, interrupt: &Interrupt, args: &Capture) -> Resu
         | Command::Completions(_)
         | Command::Man => {
             return Err(Failure::Usage(
-                "there is no traffic in that command to record".into(),
+                "that command has no traffic to record".into(),
             ));
         }
         _ => {}
@@ -80,7 +80,7 @@ fn capture(dongle: Option<&str>, file: &Path) -> Result<String, Failure> {
     match file.to_str() {
         Some(file) if !file.contains(',') => Ok(file.into()),
         _ => Err(Failure::Usage(format!(
-            "{}: a comma can't be in its name",
+            "{}: the name of a capture can't have a comma in it",
             file.display()
         ))),
     }

@@ -54,7 +54,7 @@ pub fn run(args: &List) -> Result<(), Failure> {
     let mut all: Vec<Found> = hci_transport::list().into_iter().map(Into::into).collect();
     all.push(Found {
         dongle: "virtual".into(),
-        about: "simulated, with a heart-rate sensor and a lock in its air".into(),
+        about: "simulated, with a heart-rate sensor and a lock in range".into(),
         ..Found::default()
     });
     let column = all

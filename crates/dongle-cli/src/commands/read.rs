@@ -34,7 +34,7 @@ pub async fn run(global: &Global, interrupt: &Interrupt, args: &Read) -> Result<
                 let octets = session.call(&connection, found.read()).await?;
                 return Ok::<_, Failure>((found.uuid(), found.value_handle(), octets));
             };
-            let descriptor = found.descriptor(uuid).timeout(timeout).await?;
+            let descriptor = find::descriptor(&found, uuid, timeout).await?;
             let octets = session.call(&connection, descriptor.read()).await?;
             Ok((uuid, descriptor.handle(), octets))
         };

@@ -465,7 +465,7 @@ impl Row {
             name.map_or_else(|| format!("company 0x{:04X}", data.company), String::from)
         }));
         if let Some(power) = self.found.tx_power() {
-            words.push(format!("sends with {power} dBm"));
+            words.push(format!("TX power {power} dBm"));
         }
         if !self.found.is_connectable() {
             words.push("not connectable".into());

@@ -96,7 +96,7 @@ fn is_address(text: &str) -> bool {
 fn taken(place: &str, error: io::Error) -> Failure {
     let cure = match error.kind() {
         io::ErrorKind::AddrInUse => "; choose another port, or 0 for any that is free",
-        io::ErrorKind::PermissionDenied => "; choose a port from 1024 on",
+        io::ErrorKind::PermissionDenied => "; choose a port of 1024 or above",
         io::ErrorKind::AddrNotAvailable => "; 127.0.0.1 is this machine, 0.0.0.0 all its addresses",
         _ => "",
     };
@@ -116,8 +116,8 @@ fn pty(
 ) -> Result<(String, Box<dyn Send>), Failure> {
     let server = serve::serve_pty(path, air, controller).map_err(|error| {
         let cure = match error.kind() {
-            io::ErrorKind::AlreadyExists => "; name a path where nothing is yet",
-            io::ErrorKind::NotFound => "; name a path in a folder that is there",
+            io::ErrorKind::AlreadyExists => "; name a path that does not exist yet",
+            io::ErrorKind::NotFound => "; name a path in a folder that exists",
             _ => "",
         };
         refused(&format!("pty:{path}"), cure, &error)
@@ -168,9 +168,9 @@ fn sensor(air: &Air, args: &Serve, number: u16) -> HeartRateSensor {
 fn lock(air: &Air, kind: LockKind) -> (Lock, &'static str) {
     let (pairing, how) = match kind {
         LockKind::Passkey => (LockPairing::Passkey(123_456), "with passkey 123456"),
-        LockKind::Compare => (LockPairing::Compare, "which has numbers compared"),
-        LockKind::JustWorks => (LockPairing::JustWorks, "which lets anybody pair"),
-        LockKind::Oob => (LockPairing::OutOfBand, "which has this on a tag:"),
+        LockKind::Compare => (LockPairing::Compare, "which compares numbers"),
+        LockKind::JustWorks => (LockPairing::JustWorks, "which anyone can pair with"),
+        LockKind::Oob => (LockPairing::OutOfBand, "with this on its tag:"),
     };
     (
         Lock::start(air, LockConfig::default().with_pairing(pairing)),

@@ -37,11 +37,11 @@ pub async fn run(global: &Global, interrupt: &Interrupt, args: &Write) -> Result
         let write = async {
             let found = find::characteristic(&connection, &args.path.path, timeout).await?;
             if let Some(uuid) = args.descriptor {
-                let descriptor = found.descriptor(uuid).timeout(timeout).await?;
+                let descriptor = find::descriptor(&found, uuid, timeout).await?;
                 session.call(&connection, descriptor.write(&octets)).await?;
                 return Ok::<_, Failure>((uuid, descriptor.handle(), true));
             }
-            // What is told as written should be: without a response, nobody knows.
+            // What is reported as written should be: without a response, nobody knows.
             let can = found.properties().contains(Properties::WRITE);
             let response = args.response || (can && !args.no_response);
             let write = found.write(&octets).response(response);
@@ -88,7 +88,7 @@ async fn octets(interrupt: &Interrupt, args: &Write) -> Result<Vec<u8>, Failure>
 async fn standard_input() -> Result<Vec<u8>, Failure> {
     if person::is_there() {
         let mark = Style::of(&io::stderr()).accent("?");
-        eprintln!("{mark} The value, as it is; Ctrl-D ends it:");
+        eprintln!("{mark} Type the value; Ctrl-D ends it:");
     }
     // On a thread of its own: Ctrl-C is heard meanwhile.
     let (told, octets) = async_channel::bounded(1);
