@@ -165,6 +165,32 @@ fn scripted(
     (world, peer, connection, server, characteristic)
 }
 
+/// A device that knows legacy pairing alone, which has been paired with without its passkey.
+#[test]
+fn a_device_that_wants_its_passkey_after_all_is_given_it_by_legacy_pairing_too() {
+    let (agent, us) = person(IoCapabilities::KeyboardOnly);
+    let (_world, mut peer, connection, server, secret) = scripted(agent);
+    for display in [false, true] {
+        us.answer(Some(123_456));
+        let reading = thread::spawn({
+            let secret = secret.clone();
+            move || soon(secret.read())
+        });
+        peer.serve(&server, Some(0x05), || false);
+        let mut response = LEGACY;
+        if display {
+            response[0] = 0;
+        }
+        let mut book = Pairing::begin(&mut peer, response);
+        book.legacy(if display { 123_456 } else { 0 });
+        book.encrypt();
+        book.give_key([9; 16], 1, [8; 8]);
+        peer.serve(&server, None, || reading.is_finished());
+        assert_eq!(reading.join().expect("no panic").expect("it is read"), [1]);
+        assert_eq!(connection.security().level(), Level::Encrypted);
+    }
+}
+
 #[test]
 fn each_refusal_for_lack_of_security_pairs_once() {
     // Insufficient Authentication, Encryption Key Size Too Short, Insufficient Encryption.
@@ -214,13 +240,11 @@ fn a_refusal_that_pairing_does_not_help_against_is_told_after_one() {
     }
 }
 
-/// What the person of a peer could make sure of, if there is one, is made sure of at once.
+/// What the person of a peer could make sure of, if there is one, is made sure of at once; and a device of
+/// legacy pairing has its passkey, which it takes for enough.
 #[test]
-fn with_a_person_there_the_first_pairing_is_authenticated() {
-    for (legacy, level) in [
-        (true, Level::Authenticated),
-        (false, Level::SecureConnections),
-    ] {
+fn with_a_person_there_the_first_pairing_asks_for_the_passkey() {
+    for (legacy, level) in [(true, Level::Encrypted), (false, Level::SecureConnections)] {
         let (agent, us) = person(IoCapabilities::KeyboardOnly);
         let (_world, mut peer, connection, server, secret) = scripted(agent);
         us.answer(Some(123_456));

@@ -6,6 +6,7 @@ mod attacks;
 mod bonds;
 mod cache;
 mod channels;
+mod controllers;
 mod demand;
 mod dropped;
 mod faults;

@@ -3,7 +3,7 @@
 
 use std::time::{Duration, Instant};
 
-use dongle::security::Level;
+use dongle::security::{Level, MemoryStore};
 use dongle::{Address, AddressKind, Dongle, Open};
 use dongle_tests::bench::{PATIENCE, soon, until};
 use dongle_tests::bumble::Script;
@@ -13,6 +13,7 @@ use serde_json::json;
 use crate::bonds::Folder;
 use crate::lock::{ADDRESS, Bench, connect, device};
 use crate::privacy::{OURS, controllers};
+use crate::smp::{Pairing, Peer, World};
 
 /// The shortest there is.
 pub const INTERVAL: Duration = Duration::from_secs(1);
@@ -210,4 +211,20 @@ fn a_key_that_can_not_be_kept_is_told_before_anybody_gets_it() {
         matches!(opened, Err(dongle::Error::BondStore(_))),
         "{opened:?}"
     );
+}
+
+/// It would look for the key of a stranger at our next address.
+#[test]
+fn a_device_that_does_not_take_what_tells_our_addresses_is_not_bonded() {
+    let world = World::new();
+    let open = world.dongle().0.privacy(true);
+    let dongle = soon(open.bond_store(MemoryStore::default())).expect("the dongle opens");
+    let mut peer = Peer::new(&world);
+    let connection = crate::smp::connect(&dongle, &mut peer);
+    let pairing = crate::smp::pair(&connection);
+    Pairing::just_works(&mut peer);
+    let security = pairing.join().expect("no panic").expect("it pairs");
+    assert_eq!(security.level(), Level::Encrypted);
+    assert!(!security.bonded);
+    assert!(dongle.bonds().is_empty());
 }

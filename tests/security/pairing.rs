@@ -71,10 +71,7 @@ fn a_passkey_that_the_device_shows_is_entered_here() {
     let Some(mut bench) = Bench::start() else {
         return;
     };
-    for (sc, level) in [
-        (true, Level::SecureConnections),
-        (false, Level::Authenticated),
-    ] {
+    for (sc, level) in [(true, Level::SecureConnections), (false, Level::Encrypted)] {
         bench.configure(json!({"io": "display", "sc": sc, "mitm": true}));
         let (agent, mut us) = person(IoCapabilities::KeyboardOnly);
         let (result, _) = pair(&mut bench, agent, |bench| {
@@ -91,10 +88,7 @@ fn a_passkey_that_is_shown_here_is_entered_on_the_device() {
     let Some(mut bench) = Bench::start() else {
         return;
     };
-    for (sc, level) in [
-        (true, Level::SecureConnections),
-        (false, Level::Authenticated),
-    ] {
+    for (sc, level) in [(true, Level::SecureConnections), (false, Level::Encrypted)] {
         bench.configure(json!({"io": "keyboard", "sc": sc, "mitm": true}));
         let (agent, mut us) = person(IoCapabilities::DisplayOnly);
         let (result, _) = pair(&mut bench, agent, |bench| {
@@ -198,8 +192,8 @@ fn whatever_the_two_sides_can_do_they_agree_on_how() {
                     _ => {}
                 });
                 let level = match (method, sc) {
-                    ('J', _) => Level::Encrypted,
-                    (_, false) => Level::Authenticated,
+                    // A passkey of legacy pairing makes sure of nobody.
+                    ('J', _) | (_, false) => Level::Encrypted,
                     (_, true) => Level::SecureConnections,
                 };
                 let security = result.expect("it pairs");

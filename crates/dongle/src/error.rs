@@ -114,9 +114,10 @@ impl Error {
     pub fn kind(&self) -> ErrorKind {
         match self {
             Self::Transport(error) => kind_of_transport(error.kind()),
-            Self::ControllerFailed(_) | Self::Disconnected(_) | Self::Closed => {
-                ErrorKind::Disconnected
-            }
+            Self::ControllerFailed(_)
+            | Self::Disconnected(_)
+            | Self::Security(SecurityError::KeyUnconfirmed)
+            | Self::Closed => ErrorKind::Disconnected,
             Self::Timeout | Self::WriteHeldUp | Self::Security(SecurityError::Timeout) => {
                 ErrorKind::Timeout
             }
@@ -330,6 +331,10 @@ mod tests {
             (transport(Transport::Protocol), ErrorKind::Disconnected),
             (transport(Transport::Io), ErrorKind::Disconnected),
             (Error::Closed, ErrorKind::Disconnected),
+            (
+                Error::Security(SecurityError::KeyUnconfirmed),
+                ErrorKind::Disconnected,
+            ),
             (
                 Error::NotFound(Wanted::Service(Uuid::from_u16(0x180D))),
                 ErrorKind::NotFound,

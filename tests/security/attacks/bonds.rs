@@ -4,7 +4,7 @@ use std::future::IntoFuture as _;
 use std::thread;
 use std::time::Duration;
 
-use dongle::security::{IoCapabilities, Level, PairingFailure, SecurityError};
+use dongle::security::{IoCapabilities, Key, Level, OutOfBand, PairingFailure, SecurityError};
 use dongle::{Address, Error};
 use dongle_tests::bench::soon;
 use futures_lite::future::poll_once;
@@ -253,4 +253,90 @@ fn a_key_that_is_not_kept_is_no_bond() {
     let security = done(pairing).expect("it pairs");
     assert!(!security.bonded);
     assert_eq!(dongle.bonds(), []);
+}
+
+/// Each central that a device is bonded with has the key that tells its addresses, and could give it as its
+/// own.
+#[test]
+fn nobody_takes_the_changing_addresses_of_another() {
+    const IDENTITY: Address = Address::random([0xF2, 2, 2, 2, 2, 2]);
+    let world = World::new();
+    let dongle = soon(world.dongle().0).expect("the dongle opens");
+    let private = |number| Address::random(resolvable(&IRK, [number, 2, 3]));
+    let bond = |at: Address, identity: Address| {
+        let mut peer = Peer::at(&world, at);
+        let connection = connect(&dongle, &mut peer);
+        let pairing = pair(&connection);
+        let mut book = Pairing::begin(&mut peer, [3, 0, 9, 16, 0, 2]).exchange_keys();
+        book.compare();
+        assert!(book.check(0));
+        book.encrypt();
+        book.give_identity(IRK, device_address(identity));
+        done(pairing).expect("it pairs");
+        soon(connection.disconnect());
+        peer.disconnected();
+    };
+    bond(private(1), IDENTITY);
+    for number in 0..4 {
+        let thief = Address::random([0xF4, 0, 0, 0, 0, number]);
+        bond(thief, thief);
+    }
+    assert_eq!(dongle.bonds().len(), 5);
+    for number in 2..6 {
+        assert_eq!(dongle.identity(private(number)), Some(IDENTITY));
+    }
+}
+
+/// Without a bond, too.
+#[test]
+fn what_is_authenticated_without_a_bond_does_not_become_less() {
+    let data = OutOfBand::Legacy(Key::new([7; 16]));
+    let (_world, _dongle, mut peer, connection) = connected(nobody().with_oob(Some(data)));
+    let pairing = thread::spawn({
+        let connection = connection.clone();
+        move || soon(connection.pair().bond(false).authenticated())
+    });
+    let mut book = Pairing::begin(&mut peer, [3, 1, 4, 16, 0, 0]);
+    book.legacy_with([7; 16]);
+    book.encrypt();
+    let before = done(pairing).expect("it pairs");
+    assert_eq!(before.level(), Level::Authenticated);
+    let more = thread::spawn({
+        let connection = connection.clone();
+        move || soon(connection.pair().secure_connections().agent(nobody()))
+    });
+    Pairing::begin(&mut peer, [3, 0, 8, 16, 0, 0]);
+    assert_eq!(
+        peer.refused(),
+        PairingFailure::AUTHENTICATION_REQUIREMENTS.0
+    );
+    refused(more, PairingFailure::AUTHENTICATION_REQUIREMENTS);
+    assert_eq!(connection.security(), before);
+}
+
+/// A pairing goes on though nobody waits for it; the next demands more, and waits for its turn.
+#[test]
+fn who_demands_more_after_a_pairing_that_nobody_waited_for_has_it() {
+    let world = World::new();
+    let dongle = soon(world.dongle().0).expect("the dongle opens");
+    let mut peer = Peer::new(&world);
+    let connection = connect(&dongle, &mut peer);
+    let given_up = soon(connection.pair().timeout(Duration::from_millis(100)));
+    assert!(matches!(given_up, Err(Error::Timeout)), "{given_up:?}");
+    let (agent, us) = person(IoCapabilities::KeyboardOnly);
+    us.answer(Some(123_456));
+    let more = pair_safely(&connection, agent);
+    Pairing::just_works(&mut peer);
+    let mut book = Pairing::begin(&mut peer, [0, 0, 13, 16, 0, 0]).exchange_keys();
+    book.passkey(123_456);
+    assert!(book.check(123_456));
+    book.encrypt();
+    let key = book.key;
+    let security = done(more).expect("it pairs");
+    assert_eq!(security.level(), Level::SecureConnections);
+    soon(connection.disconnect());
+    peer.disconnected();
+    // The key that is kept is the one that the peer has.
+    let connection = connect_bonded(&dongle, &mut peer, &key);
+    assert_eq!(connection.security(), security);
 }

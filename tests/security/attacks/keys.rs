@@ -6,7 +6,7 @@ use dongle::security::{IoCapabilities, Level, PairingFailure};
 use dongle_tests::bench::soon;
 
 use super::{and_the_next_works, connected, done, nobody, refused};
-use crate::lock::person;
+use crate::lock::{Asked, person};
 use crate::smp::pairing::{SECURE, code};
 use crate::smp::{Pairing, crypto, pair};
 
@@ -120,4 +120,36 @@ fn a_short_key_that_is_allowed_is_told() {
     let security = done(pairing).expect("it pairs");
     assert_eq!(security.key_size, 7);
     assert_eq!(security.level(), Level::Encrypted);
+}
+
+/// Whoever listens has the key of a pairing in which one side is in debug mode.
+#[test]
+fn a_key_that_everybody_has_is_neither_kept_nor_enough() {
+    let (agent, mut us) = person(IoCapabilities::DisplayYesNo);
+    let (_world, dongle, mut peer, connection) = connected(agent);
+    let demands = thread::spawn({
+        let connection = connection.clone();
+        move || soon(connection.pair().secure_connections())
+    });
+    Pairing::begin(&mut peer, [1, 0, 13, 16, 0, 0])
+        .in_debug_mode()
+        .exchange_keys();
+    assert_eq!(
+        peer.refused(),
+        PairingFailure::AUTHENTICATION_REQUIREMENTS.0
+    );
+    refused(demands, PairingFailure::AUTHENTICATION_REQUIREMENTS);
+
+    let pairing = pair(&connection);
+    let begun = Pairing::begin(&mut peer, [1, 0, 13, 16, 0, 0]);
+    let mut book = begun.in_debug_mode().exchange_keys();
+    let number = book.compare();
+    assert_eq!(us.next(), Asked::Compare(number));
+    us.answer(Some(1));
+    assert!(book.check(0));
+    book.encrypt();
+    let security = done(pairing).expect("it pairs");
+    assert_eq!(security.level(), Level::Encrypted);
+    assert!(!security.secure_connections && !security.bonded);
+    assert!(dongle.bonds().is_empty());
 }

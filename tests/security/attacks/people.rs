@@ -6,7 +6,7 @@ use dongle::security::{IoCapabilities, Key, OobData, OutOfBand, PairingFailure, 
 use super::{and_the_next_works, connected, done, nobody, refused};
 use crate::lock::{Asked, person};
 use crate::smp::pairing::code;
-use crate::smp::{Pairing, pair};
+use crate::smp::{Pairing, pair, pair_safely};
 
 /// Who does not enter a passkey pairs with nobody: not with one who knows what is entered then in
 /// its place, if anything is.
@@ -93,4 +93,28 @@ fn each_pairing_has_a_passkey_of_its_own() {
     }
     // One in a million that two are the same.
     assert!(shown[0] != shown[1] || shown[1] != shown[2], "{shown:?}");
+}
+
+/// T. Rosa, 2013: who is in between finds the passkey of a legacy pairing from the first confirm value, and a
+/// random value that fits what it has committed to. So nothing is committed where it is to make sure.
+#[test]
+fn a_passkey_of_legacy_pairing_makes_sure_of_nobody() {
+    for io in [IoCapabilities::KeyboardOnly, IoCapabilities::DisplayOnly] {
+        let (agent, us) = person(io);
+        let (_world, _dongle, mut peer, connection) = connected(nobody());
+        us.answer(Some(271_828));
+        let pairing = pair_safely(&connection, agent);
+        let theirs = if io == IoCapabilities::KeyboardOnly {
+            0
+        } else {
+            2
+        };
+        Pairing::begin(&mut peer, [theirs, 0, 5, 16, 0, 1]);
+        assert_eq!(
+            peer.refused(),
+            PairingFailure::AUTHENTICATION_REQUIREMENTS.0
+        );
+        refused(pairing, PairingFailure::AUTHENTICATION_REQUIREMENTS);
+        and_the_next_works(&connection, &mut peer);
+    }
 }

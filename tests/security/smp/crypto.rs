@@ -106,7 +106,20 @@ pub struct Pair {
 impl Pair {
     /// A pair that is the same each time.
     pub fn numbered(number: u8) -> Self {
-        let secret = SecretKey::from_slice(&[number; 32]).expect("a scalar");
+        Self::with([number; 32])
+    }
+
+    /// The pair of the debug mode, which everybody has (2.3.5.6.1).
+    pub fn debug() -> Self {
+        Self::with([
+            0x3F, 0x49, 0xF6, 0xD4, 0xA3, 0xC5, 0x5F, 0x38, 0x74, 0xC9, 0xB3, 0xE3, 0xD2, 0x10,
+            0x3F, 0x50, 0x4A, 0xFF, 0x60, 0x7B, 0xEB, 0x40, 0xB7, 0x99, 0x58, 0x99, 0xB8, 0xA6,
+            0xCD, 0x3C, 0x1A, 0xBD,
+        ])
+    }
+
+    fn with(secret: [u8; 32]) -> Self {
+        let secret = SecretKey::from_slice(&secret).expect("a scalar");
         let point = secret.public_key().to_encoded_point(false);
         let coordinate = |c: Option<&p256::FieldBytes>| (*c.expect("not at infinity")).into();
         let public = Point {

@@ -80,6 +80,12 @@ impl<'p> Pairing<'p> {
         self
     }
 
+    /// By the key pair of the debug mode.
+    pub fn in_debug_mode(mut self) -> Self {
+        self.pair = Pair::debug();
+        self
+    }
+
     pub fn exchange_keys(self) -> Self {
         let pairing = self.their_key();
         let ours = pairing.pair.public.to_wire();

@@ -160,6 +160,9 @@ pub struct LinkInfo {
     /// The address that we made it with.
     #[cfg(feature = "security")]
     pub(crate) own: Option<Address>,
+    /// The address that the peer was connected by, if the controller has resolved it.
+    #[cfg(feature = "security")]
+    pub(crate) on_air: Option<Address>,
     pub(crate) smp: smp::Channel,
     pub(crate) sdus: Sdus,
     pub(crate) reassembly: Reassembly,
@@ -189,6 +192,8 @@ impl LinkInfo {
         encryption_status: None,
         #[cfg(feature = "security")]
         own: None,
+        #[cfg(feature = "security")]
+        on_air: None,
         smp: smp::Channel::SHUT,
         sdus: Sdus::NONE,
         reassembly: Reassembly::IDLE,
@@ -240,7 +245,7 @@ impl Link<'_> {
         }
         self.info.phase = LinkPhase::Closed;
         self.info.reason.get_or_insert(reason);
-        self.info.smp = smp::Channel::SHUT;
+        self.info.smp.hang_up();
         self.bearer.close();
     }
 }

@@ -107,6 +107,8 @@ pub enum Event {
     Connected {
         handle: u16,
         peer: Address,
+        /// The address that the controller has resolved to the peer's, if it has.
+        on_air: Option<Address>,
         parameters: ConnectionParameters,
     },
     /// A connection did not come about.
@@ -312,7 +314,13 @@ fn le_meta(parameters: &[u8]) -> Option<Judgement> {
             let (interval, timeout) = (e.conn_interval.as_u16(), e.supervision_timeout.as_u16());
             let parameters =
                 ConnectionParameters::from_hci(interval, e.peripheral_latency, timeout);
-            connection(e.status.into_inner(), e.handle.raw(), peer, parameters)
+            connection(
+                e.status.into_inner(),
+                e.handle.raw(),
+                peer,
+                None,
+                parameters,
+            )
         }
         subevent::ENHANCED_CONNECTION_COMPLETE => {
             let e = LeEnhancedConnectionComplete::from_hci_bytes_complete(data).ok()?;
@@ -320,7 +328,15 @@ fn le_meta(parameters: &[u8]) -> Option<Judgement> {
             let (interval, timeout) = (e.conn_interval.as_u16(), e.supervision_timeout.as_u16());
             let parameters =
                 ConnectionParameters::from_hci(interval, e.peripheral_latency, timeout);
-            connection(e.status.into_inner(), e.handle.raw(), peer, parameters)
+            let on_air = e.peer_resolvable_private_addr;
+            let on_air = (on_air.raw() != [0; 6]).then(|| Address::random(on_air.into_inner()));
+            connection(
+                e.status.into_inner(),
+                e.handle.raw(),
+                peer,
+                on_air,
+                parameters,
+            )
         }
         subevent::READ_REMOTE_FEATURES_COMPLETE => {
             let &[status, h0, h1, ref features @ ..] = data else {
@@ -386,12 +402,14 @@ fn connection(
     status: u8,
     handle: u16,
     peer: Address,
+    on_air: Option<Address>,
     parameters: ConnectionParameters,
 ) -> Option<Judgement> {
     for_both(match status {
         0 => Event::Connected {
             handle,
             peer,
+            on_air,
             parameters,
         },
         _ => Event::NotConnected { status },

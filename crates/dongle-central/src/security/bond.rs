@@ -19,7 +19,7 @@ pub struct Bond {
     pub rand: [u8; 8],
     /// Octets of the key that count: 7 to 16.
     pub key_size: u8,
-    /// Whether a person made sure of the peer.
+    /// Whether a person made sure of the peer: see [`Security::authenticated`].
     pub authenticated: bool,
     /// Whether the key comes from LE Secure Connections.
     pub secure_connections: bool,

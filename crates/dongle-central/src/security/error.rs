@@ -16,6 +16,10 @@ pub enum SecurityError {
     /// The peer does not have the key of the bond any more, or another one. Only a person can know
     /// whether it is still the same device.
     BondLost,
+    /// The link timed out while it was being encrypted with the key of the bond. Either the peer has gone
+    /// out of reach, or it has another key: it is the first to find out, and says no more (Core Vol 6
+    /// Part B, 5.1.3.1).
+    KeyUnconfirmed,
     /// The device says that it is another, which there is a bond with. If it is the same one after
     /// all, and was reset: forget that bond first.
     IdentityTaken,
@@ -39,6 +43,10 @@ impl fmt::Display for SecurityError {
             Self::RejectedByUs(why) => write!(f, "the pairing was rejected on this side: {why}"),
             Self::BondLost => f.write_str(
                 "the device no longer has the bond's key, or is a different device using the same address",
+            ),
+            Self::KeyUnconfirmed => f.write_str(
+                "the connection timed out while it was being encrypted: the device is out of range, or \
+                 has a different key",
             ),
             Self::IdentityTaken => {
                 f.write_str("the device claims to be another, which there is a bond with")

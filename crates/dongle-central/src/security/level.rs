@@ -9,7 +9,8 @@ pub enum Level {
     /// Anybody can listen. Mode 1, level 1.
     #[default]
     None,
-    /// Encrypted, but nobody made sure who is at the other end. Mode 1, level 2.
+    /// Encrypted, but nobody made sure who is at the other end, or no more than by a passkey of
+    /// legacy pairing. Mode 1, level 2.
     Encrypted,
     /// Encrypted, and a person made sure of the other end. Mode 1, level 3.
     Authenticated,
@@ -34,7 +35,10 @@ impl fmt::Display for Level {
 pub struct Security {
     /// Whether it is encrypted.
     pub encrypted: bool,
-    /// Whether a person made sure, when it was paired, who is at the other end.
+    /// Whether a person made sure, when it was paired, who is at the other end: by a passkey or a
+    /// comparison with LE Secure Connections, or out of band. A passkey of legacy pairing does not:
+    /// an attacker in between finds it in seconds (Core 6.2, Vol 3 Part H, 2.3.5). The device may
+    /// take it for enough all the same.
     pub authenticated: bool,
     /// Whether the key comes from LE Secure Connections; a listener of legacy pairing has the key.
     pub secure_connections: bool,
@@ -79,7 +83,8 @@ impl Security {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Requirements {
-    /// A person has to make sure of the other end (protection against a man in the middle).
+    /// A person has to make sure of the other end (protection against a man in the middle). Legacy
+    /// pairing by passkey does not suffice: see [`Security::authenticated`].
     pub authenticated: bool,
     /// Legacy pairing is refused.
     pub secure_connections: bool,

@@ -77,6 +77,17 @@ impl Channel {
         self.state = State::Spent;
     }
 
+    /// The link has ended. What came before that can still be read by who pairs.
+    pub(crate) fn hang_up(&mut self) {
+        self.out = Frame::NONE;
+        self.left = 0;
+        self.is_bare = false;
+        match self.state {
+            State::Open => self.drop_rest(),
+            _ => self.clear(),
+        }
+    }
+
     /// The pairing is over, and nothing more is sent.
     pub(crate) fn forget(&mut self) {
         self.shut();

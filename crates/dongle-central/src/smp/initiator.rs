@@ -88,6 +88,8 @@ pub(crate) struct Initiator {
     todo: Deque<Todo, 4>,
     method: Method,
     secure: bool,
+    /// The peer's key pair is the one for debugging, so that whoever listens has the key.
+    is_known_to_all: bool,
     round: u8,
     pair: Option<KeyPair>,
     /// X of the peer's public key.
@@ -143,6 +145,7 @@ impl Initiator {
             todo,
             method: Method::JustWorks,
             secure: false,
+            is_known_to_all: false,
             round: 0,
             pair: None,
             peer_x: [0; 32],
@@ -266,9 +269,10 @@ impl Initiator {
             true => Some(Encryption::unnamed(&self.secrets.key)),
             false => self.given.encryption(),
         };
+        let secure = self.secure && !self.is_known_to_all;
         Outcome {
-            authenticated: self.method.authenticates(),
-            secure_connections: self.secure,
+            authenticated: self.method.authenticates(secure) && !self.is_known_to_all,
+            secure_connections: secure,
             key_size: self.key_size(),
             key: key.filter(|_| self.bonds()),
             irk: self.given.irk(),
@@ -280,9 +284,19 @@ impl Initiator {
         self.request.max_key_size.min(self.response.max_key_size)
     }
 
-    /// Whether both sides keep the key.
+    /// Whether both sides keep the key. One that anybody knows is not kept, nor is one that the peer could
+    /// not find again, since it does not take the key that tells our address.
     fn bonds(&self) -> bool {
-        self.request.has(auth::BONDING) && self.response.has(auth::BONDING)
+        let finds_us = self.parties.identity.is_none() || self.gives() & keys::IDENTITY != 0;
+        self.request.has(auth::BONDING)
+            && self.response.has(auth::BONDING)
+            && finds_us
+            && !self.is_known_to_all
+    }
+
+    /// The keys that we give.
+    fn gives(&self) -> u8 {
+        self.request.initiator_keys & self.response.initiator_keys
     }
 
     fn then(&mut self, todo: Todo) {
@@ -312,7 +326,7 @@ impl Initiator {
         }
         let legacy_is_out = self.wanted.secure_connections || !cfg!(feature = "legacy-pairing");
         if !self.secure && legacy_is_out
-            || self.wanted.authenticated && !self.method.authenticates()
+            || self.wanted.authenticated && !self.method.authenticates(self.secure)
         {
             return refuse(PairingFailure::AUTHENTICATION_REQUIREMENTS);
         }
@@ -382,6 +396,10 @@ impl Initiator {
         let Some(shared) = pair.shared(public) else {
             return refuse(PairingFailure::DHKEY_CHECK_FAILED);
         };
+        self.is_known_to_all = self.peer_x == toolbox::DEBUG_X;
+        if self.is_known_to_all && (self.wanted.authenticated || self.wanted.secure_connections) {
+            return refuse(PairingFailure::AUTHENTICATION_REQUIREMENTS);
+        }
         self.secrets.shared = *shared;
         self.associate()
     }
@@ -595,8 +613,7 @@ impl Initiator {
         if !self.given.are_complete() {
             return;
         }
-        let gives = self.request.initiator_keys & self.response.initiator_keys;
-        if gives & keys::IDENTITY != 0 {
+        if self.gives() & keys::IDENTITY != 0 {
             self.then(Todo::Identity);
             self.then(Todo::IdentityAddress);
         }

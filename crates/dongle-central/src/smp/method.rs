@@ -47,9 +47,15 @@ impl Method {
         }
     }
 
-    /// Whether it makes sure of the other end.
-    pub fn authenticates(self) -> bool {
-        self != Self::JustWorks
+    /// Whether it makes sure of the other end. A passkey of legacy pairing does not, since 6.2 of the
+    /// Core Specification: whoever is in between finds it from the first confirm value, in time to
+    /// answer it.
+    pub fn authenticates(self, secure: bool) -> bool {
+        match self {
+            Self::JustWorks => false,
+            Self::Display | Self::Enter => secure,
+            Self::Compare | Self::OutOfBand => true,
+        }
     }
 }
 
@@ -88,6 +94,19 @@ mod tests {
                     assert_eq!(method, expected, "{secure} {our} {peer}");
                 }
             }
+        }
+    }
+
+    #[test]
+    fn a_passkey_of_legacy_pairing_makes_sure_of_nobody() {
+        for (method, secure, legacy) in [
+            (Method::JustWorks, false, false),
+            (Method::Display, true, false),
+            (Method::Enter, true, false),
+            (Method::OutOfBand, true, true),
+        ] {
+            assert_eq!(method.authenticates(true), secure, "{method:?}");
+            assert_eq!(method.authenticates(false), legacy, "{method:?}");
         }
     }
 

@@ -28,6 +28,11 @@ impl Channel {
 
     pub(crate) fn unseal(&mut self) {}
 
+    /// The link has ended.
+    pub(crate) fn hang_up(&mut self) {
+        *self = Self::SHUT;
+    }
+
     pub(crate) fn has_output(&self) -> bool {
         false
     }

@@ -14,14 +14,17 @@ impl<'c, 's, 'a> Host<'c, 's, 'a> {
         let SecureRequest {
             id,
             wanted,
+            anew,
             asked,
             reply,
         } = request;
         let result = match self.central.connection(id) {
             Some(connection) => {
-                let secured = connection
-                    .secure(&wanted, &asked, &self.security.bonds)
-                    .await;
+                let bonds = &self.security.bonds;
+                let secured = match anew {
+                    true => connection.secure_anew(&wanted, &asked, bonds).await,
+                    false => connection.secure(&wanted, &asked, bonds).await,
+                };
                 secured.map_err(|error| match error {
                     SecureError::Security(error) => error.into(),
                     SecureError::Store(error) => error,

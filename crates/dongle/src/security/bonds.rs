@@ -178,18 +178,32 @@ impl Bonds {
         let turn = self.turn()?;
         let mut state = self.state();
         let entries = &mut state.document.entries;
+        let mut bond = bond.clone();
+        // Each of its partners has a device's key, and could have us take the device for itself by it.
+        let anothers = |entry: &Entry| {
+            entry.bond.irk.is_some()
+                && entry.bond.irk == bond.irk
+                && !entry.bond.is_of(bond.identity)
+        };
+        if entries.iter().any(anothers) {
+            log::warn!(
+                "{:?} gave another device's key to tell its addresses by",
+                bond.identity
+            );
+            bond.irk = None;
+        }
         match entries
             .iter_mut()
             .find(|entry| entry.bond.is_of(bond.identity))
         {
             Some(entry) => {
-                entry.bond = bond.clone();
+                entry.bond = bond;
                 // What the device remembers of us, it may have begun anew, too.
                 entry.cached = None;
                 entry.number = 0;
             }
             None => entries.push(Entry {
-                bond: bond.clone(),
+                bond,
                 cached: None,
                 number: 0,
                 other: Default::default(),

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use dongle_central::att::ErrorCode;
-use dongle_central::security::{Requirements, Security};
+use dongle_central::security::{IoCapabilities, Requirements, Security};
 use embassy_time::Instant;
 use futures_util::FutureExt as _;
 use futures_util::future::{Shared, WeakShared};
@@ -24,6 +24,16 @@ struct State {
     under_way: Option<WeakShared<Securing>>,
     /// The last attempt that a call has caused, if it failed.
     failure: Option<Failure>,
+    /// When the last one ended that did not.
+    success: Option<Instant>,
+}
+
+/// What a call lacks.
+#[derive(Debug, PartialEq, Eq)]
+struct Lack {
+    wanted: Requirements,
+    /// A new pairing, though what comes of it may look the same.
+    anew: bool,
 }
 
 /// An attempt.
@@ -90,7 +100,7 @@ impl Held {
         agent: Arc<dyn PairingAgent>,
     ) -> Result<Security, Error> {
         loop {
-            let begin = || self.secure_now(wanted, Arc::clone(&agent));
+            let begin = || self.secure_now(wanted, false, Arc::clone(&agent));
             let attempt = self.demand().attempt(begin);
             match attempt {
                 Attempt::Ours(attempt) => {
@@ -108,21 +118,24 @@ impl Held {
                 if let Some(failure) = state.failure.as_ref().filter(|f| f.at >= began) {
                     return Err(failure.error.clone());
                 }
-                let Some(wanted) = self.lacking(refused) else {
+                let lack = match self.lacking(refused) {
+                    Some(lack) if !(lack.anew && state.success >= Some(began)) => lack,
                     // Another call has seen to it.
-                    return Ok(());
+                    _ => return Ok(()),
                 };
                 state.attempt(|| {
                     log::debug!("{}: {refused}; pairing", self.peer());
                     let agent = Arc::clone(&self.dongle.shared.security.agent);
-                    self.secure_now(wanted, agent)
+                    self.secure_now(lack.wanted, lack.anew, agent)
                 })
             };
             match attempt {
                 Attempt::Ours(attempt) => {
                     let secured = attempt.await;
-                    self.demand().failure = secured.as_ref().err().map(|error| Failure {
-                        at: Instant::now(),
+                    let (at, mut state) = (Instant::now(), self.demand());
+                    state.success = secured.is_ok().then_some(at).or(state.success);
+                    state.failure = secured.as_ref().err().map(|error| Failure {
+                        at,
                         error: error.clone(),
                     });
                     return secured.map(|_| ());
@@ -138,7 +151,7 @@ impl Held {
     }
 
     /// What a connection has to come to for a call that was refused; `None`: that would not help.
-    fn lacking(&self, refused: &Error) -> Option<Requirements> {
+    fn lacking(&self, refused: &Error) -> Option<Lack> {
         let context = &self.dongle.shared.security;
         if !context.on_demand {
             return None;
@@ -150,30 +163,35 @@ impl Held {
             error => error.att()?.code,
         };
         let now = self.info(|info| info.security)?;
-        more(code, now, context.wanted)
+        let has_person = context.agent.capabilities() != IoCapabilities::NoInputNoOutput;
+        more(code, now, context.wanted, has_person)
     }
 }
 
 /// More than `now`, as a server that answers with `code` asks for it (Core Vol 3 Part C, 10.3.2).
-fn more(code: ErrorCode, now: Security, wanted: Requirements) -> Option<Requirements> {
+fn more(
+    code: ErrorCode,
+    now: Security,
+    mut wanted: Requirements,
+    has_person: bool,
+) -> Option<Lack> {
+    let mut anew = false;
     match code {
         ErrorCode::INSUFFICIENT_AUTHENTICATION
         | ErrorCode::INSUFFICIENT_ENCRYPTION
         | ErrorCode::ENCRYPTION_KEY_SIZE_TOO_SHORT
-            if !now.encrypted =>
-        {
-            Some(wanted)
-        }
+            if !now.encrypted => {}
         ErrorCode::INSUFFICIENT_AUTHENTICATION if !now.authenticated => {
-            let mut wanted = wanted.at_least(&now);
-            wanted.authenticated = true;
-            Some(wanted)
+            wanted = wanted.at_least(&now);
+            // A device of legacy pairing takes a passkey for enough, which it is not.
+            anew = has_person && !now.secure_connections;
+            wanted.authenticated |= !anew;
         }
         ErrorCode::ENCRYPTION_KEY_SIZE_TOO_SHORT if now.key_size < 16 => {
-            let mut wanted = wanted.at_least(&now);
+            wanted = wanted.at_least(&now);
             wanted.min_key_size = 16;
-            Some(wanted)
         }
-        _ => None,
+        _ => return None,
     }
+    Some(Lack { wanted, anew })
 }

@@ -29,6 +29,8 @@ pub struct Pair<'a> {
 pub(crate) struct SecureRequest {
     pub(crate) id: LinkId,
     pub(crate) wanted: Requirements,
+    /// By a new pairing, however safe the connection is.
+    pub(crate) anew: bool,
     pub(crate) asked: Asked,
     pub(crate) reply: oneshot::Sender<Result<Security, Error>>,
 }
@@ -45,8 +47,11 @@ impl<'a> Pair<'a> {
         }
     }
 
-    /// A person has to make sure of the device, by a passkey, a comparison or another way; where
-    /// that is not possible, nothing is paired.
+    /// A person has to make sure of the device, by a passkey, a comparison or out of band; where
+    /// that is not possible, nothing is paired. A device that only knows legacy pairing can't be made
+    /// sure of by its passkey
+    /// ([`Security::authenticated`](crate::security::Security::authenticated)): pair with it without
+    /// this, and its passkey is asked for all the same.
     pub fn authenticated(mut self) -> Self {
         self.wanted.authenticated = true;
         self
@@ -154,6 +159,7 @@ impl Held {
     pub(super) fn secure_now(
         &self,
         wanted: Requirements,
+        anew: bool,
         agent: Arc<dyn PairingAgent>,
     ) -> Boxed<'static, Result<Security, Error>> {
         let (dongle, id, peer) = (Arc::clone(&self.dongle), self.id, self.peer());
@@ -163,6 +169,7 @@ impl Held {
             let request = SecureRequest {
                 id,
                 wanted,
+                anew,
                 asked,
                 reply,
             };

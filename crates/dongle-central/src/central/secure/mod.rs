@@ -17,6 +17,7 @@ use crate::mux::{ENABLE_ENCRYPTION, ReportHandler};
 use crate::security::{Agent, Bond, BondStore, Requirements, Security, SecurityError};
 use crate::smp::{Channel, Encryption, Generator};
 pub(super) use out_of_band::LocalData;
+use turn::Turn;
 
 /// Fills with random octets that nobody can foresee; false: there are none.
 pub(super) type Random<'a> = &'a dyn Fn(&mut [u8]) -> bool;
@@ -31,6 +32,9 @@ const ENCRYPTION: Duration = Duration::from_secs(41);
 /// Status of encrypting with a key that the peer does not have: Authentication Failure, PIN or Key
 /// Missing, MIC Failure.
 const KEY_MISSING: [u8; 3] = [0x05, 0x06, 0x3D];
+
+/// Connection Timeout (Core Vol 1 Part F, 2.8).
+const CONNECTION_TIMEOUT: u8 = 0x08;
 
 impl<'s, 'a: 's, T, L, P, R, const BUFFER: usize> Central<'s, 'a, T, L, P, R, BUFFER>
 where
@@ -83,27 +87,61 @@ where
     ///
     /// # Errors
     /// [`SecurityError::BondLost`] if the peer does not have the key any more. It is never paired
-    /// anew by itself: take the bond out of the store to allow that.
+    /// anew by itself: take the bond out of the store to allow that. [`SecurityError::Disconnected`]
+    /// also where the peer has left after its last key: the bond is kept then.
     pub async fn secure<A: Agent, S: BondStore>(
         &self,
         wanted: &Requirements,
         agent: &A,
         store: &S,
     ) -> Result<Security, SecureError<S::Error>> {
+        if self.security().meets(wanted) {
+            return Ok(self.security());
+        }
+        self.secure_by(wanted, false, agent, store).await
+    }
+
+    /// The same by a new pairing, however safe the link is: for a peer that wants a passkey, where
+    /// [`Security`] can't tell whether there was one (see [`Security::authenticated`]).
+    ///
+    /// # Errors
+    /// As [`secure`](Self::secure).
+    pub async fn secure_anew<A: Agent, S: BondStore>(
+        &self,
+        wanted: &Requirements,
+        agent: &A,
+        store: &S,
+    ) -> Result<Security, SecureError<S::Error>> {
+        self.secure_by(wanted, true, agent, store).await
+    }
+
+    async fn secure_by<A: Agent, S: BondStore>(
+        &self,
+        wanted: &Requirements,
+        anew: bool,
+        agent: &A,
+        store: &S,
+    ) -> Result<Security, SecureError<S::Error>> {
+        // To the end: who comes next has to find what this has left in the store.
+        let mut turn = self.turn().await?;
         let now = self.security();
-        if now.meets(wanted) {
+        if now.meets(wanted) && !anew {
+            // Somebody else has seen to it while this waited.
             return Ok(now);
         }
         let mut wanted = *wanted;
+        if now.encrypted {
+            wanted = wanted.at_least(&now);
+        }
         let mut before = None;
         if let Some(bond) = store.find(self.peer()).await {
             if bond.security().meets(&wanted) && !now.encrypted {
-                return Ok(self.encrypt(&bond).await?);
+                return Ok(self.encrypt_in(&turn, &bond).await?);
             }
             wanted = wanted.at_least(&bond.security());
             before = Some(bond.identity);
         }
-        if let Some(bond) = self.pair(&wanted, agent).await? {
+        if let Some(bond) = self.pair_in(&mut turn, &wanted, agent).await? {
             let other = store.find(bond.identity).await.map(|other| other.identity);
             if other.is_some() && other != before {
                 self.protected(Security::NONE)?;
@@ -111,24 +149,34 @@ where
             }
             store.save(&bond).await.map_err(SecureError::Store)?;
         }
-        Ok(self.security())
+        // The peer may have left with its last key: the bond is kept all the same.
+        self.with_info(|info| info.security).map_err(Into::into)
     }
 
     /// Encrypts the link with the key of a bond.
     ///
     /// # Errors
-    /// [`SecurityError::BondLost`] if the peer does not have the key. If it has another one, its
-    /// controller ends the link, and the error is the same. [`SecurityError::Timeout`] if the
+    /// [`SecurityError::BondLost`] if the peer does not have the key. If it has another one, a controller may
+    /// notice, and the error is the same; most often the link times out, which is
+    /// [`SecurityError::KeyUnconfirmed`]. [`SecurityError::Timeout`] if the
     /// controller tells of no end for 41 s; the link is ended then. Also where a pairing on it was not answered
     /// in time, as for [`Connection::pair`]; [`SecurityError::Busy`] while somebody pairs.
     pub async fn encrypt(&self, bond: &Bond) -> Result<Security, SecurityError> {
         let before = self.security();
-        let _turn = self.turn().await?;
+        let turn = self.turn().await?;
         let now = self.security();
         if now != before && now == bond.security() {
             // Somebody else has encrypted it while this waited.
             return Ok(now);
         }
+        self.encrypt_in(&turn, bond).await
+    }
+
+    async fn encrypt_in(
+        &self,
+        _: &Turn<'_, '_, 's, 'a, T, L, P, R, BUFFER>,
+        bond: &Bond,
+    ) -> Result<Security, SecurityError> {
         let with = Encryption {
             key: bond.ltk.clone(),
             ediv: bond.ediv,
@@ -142,6 +190,9 @@ where
                 if KEY_MISSING.contains(&reason) =>
             {
                 Err(SecurityError::BondLost)
+            }
+            Err(SecurityError::Disconnected(Reason::Hci(CONNECTION_TIMEOUT))) => {
+                Err(SecurityError::KeyUnconfirmed)
             }
             Err(e) => {
                 // What comes later must not be taken for another attempt's.
@@ -170,8 +221,9 @@ where
             Ok(()) | Err(Error::Hci(_)) => {}
             Err(_) => return Err(self.ended().unwrap_or(SecurityError::Host)),
         }
-        self.look_until(|| match self.with_info(|info| info.encryption_status) {
-            Ok(Some(status)) => Some(Ok(status)),
+        // It counts also if the link has ended since.
+        self.look_until(|| match self.info(|info| info.encryption_status) {
+            Some(Some(status)) => Some(Ok(status)),
             _ => self.is_due(until).then_some(Err(SecurityError::Timeout)),
         })
         .await

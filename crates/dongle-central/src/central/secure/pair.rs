@@ -11,6 +11,7 @@ use embassy_futures::select::{Either, select};
 use embassy_time::Instant;
 use trouble_host::PacketPool;
 
+use super::turn::Turn;
 use super::{ENCRYPTION, PATIENCE};
 use crate::central::Connection;
 use crate::links::{Address, Links};
@@ -51,13 +52,6 @@ where
         wanted: &Requirements,
         agent: &A,
     ) -> Result<Option<Bond>, SecurityError> {
-        // The longest command, in a frame of its own.
-        const {
-            assert!(
-                BUFFER >= 69,
-                "a mux that pairs has a buffer of 69 bytes or more"
-            )
-        };
         let before = self.security();
         let mut turn = self.turn().await?;
         let now = self.security();
@@ -65,6 +59,22 @@ where
             // Somebody else has paired while this waited.
             return Ok(None);
         }
+        self.pair_in(&mut turn, wanted, agent).await
+    }
+
+    pub(super) async fn pair_in<A: Agent>(
+        &self,
+        turn: &mut Turn<'_, '_, 's, 'a, T, L, P, R, BUFFER>,
+        wanted: &Requirements,
+        agent: &A,
+    ) -> Result<Option<Bond>, SecurityError> {
+        // The longest command, in a frame of its own.
+        const {
+            assert!(
+                BUFFER >= 69,
+                "a mux that pairs has a buffer of 69 bytes or more"
+            )
+        };
         let random = self.central.generator().await?;
         let parties = self.parties().await?;
         let (io, has_data) = (agent.capabilities(), agent.has_out_of_band());
@@ -111,8 +121,8 @@ where
                         0 => pairing.encrypted(),
                         status => return Err(SecurityError::Hci(status)),
                     }
-                    // However it goes on, this is the key from here on.
-                    self.protected(protection(&pairing.outcome(), false))?;
+                    // However it goes on, this is the key from here on, if the link has not ended.
+                    let _ = self.protected(protection(&pairing.outcome(), false));
                     until = Instant::now() + PATIENCE;
                 }
                 Next::Wait => match self.hear(talk, until).await? {
@@ -124,12 +134,14 @@ where
         }
     }
 
-    /// Waits for the peer's next command, or for the answer of a person.
+    /// Waits for the peer's next command, or for the answer of a person. What it has sent before the link
+    /// ended counts: a device that leaves with its last key keeps its bond, too.
     async fn hear(&self, talk: &Talk, until: Instant) -> Result<Heard, SecurityError> {
         self.look_until(|| {
-            match self.with_info(|info| info.smp.next()) {
-                Ok(Ok(Some(frame))) => return Some(Ok(Heard::Command(frame))),
-                Ok(Err(why)) => return Some(Err(SecurityError::RejectedByUs(why))),
+            let links = self.central.mux.links();
+            match links.with_link(self.id, |link| link.info.smp.next()) {
+                Some(Ok(Some(frame))) => return Some(Ok(Heard::Command(frame))),
+                Some(Err(why)) => return Some(Err(SecurityError::RejectedByUs(why))),
                 _ => {}
             }
             if let Some(answer) = talk.answer.take() {
@@ -177,7 +189,7 @@ where
         let privacy = self.central.privacy.borrow();
         Ok(Parties {
             ours,
-            peers: self.peer(),
+            peers: self.with_info(|info| info.on_air)?.unwrap_or(self.peer()),
             identity: privacy.as_ref().map(|privacy| privacy.identity()),
         })
     }
@@ -214,7 +226,8 @@ where
                 PairingFailure::AUTHENTICATION_REQUIREMENTS,
             ));
         }
-        self.protected(security)?;
+        // The link may have ended: the bond is good for the next one.
+        let _ = self.protected(security);
         Ok(bond)
     }
 }

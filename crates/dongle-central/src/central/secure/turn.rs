@@ -41,6 +41,13 @@ where
             true => self.connection.give_up(PairingFailure::UNSPECIFIED),
             false => self.connection.on_channel(Channel::shut),
         }
+        // Of a link that has ended, keys may be left.
+        let links = self.connection.central.mux.links();
+        links.with_link(self.connection.id, |link| {
+            if link.info.phase() != LinkPhase::Open {
+                link.info.smp.shut();
+            }
+        });
     }
 }
 
@@ -80,7 +87,7 @@ where
     pub(super) async fn send(&self, frame: Frame, until: Instant) -> Result<(), SecurityError> {
         self.look_until(|| match self.with_info(|info| info.smp.has_output()) {
             Ok(true) => self.is_due(until).then_some(Err(SecurityError::Timeout)),
-            _ => Some(Ok(())),
+            free => Some(free.map(drop)),
         })
         .await?;
         self.on_channel(|channel| channel.send(frame));

@@ -307,8 +307,15 @@ impl MuxState {
             Event::Connected {
                 handle,
                 peer,
+                on_air,
                 parameters,
-            } => self.connected(handle, peer, parameters, links),
+            } => {
+                self.connected(handle, peer, parameters, links);
+                #[cfg(feature = "security")]
+                self.note(handle, links, &mut |info| info.on_air = on_air);
+                #[cfg(not(feature = "security"))]
+                let _ = on_air;
+            }
             // Before an attempt has begun, it is another one that was cancelled.
             Event::NotConnected { .. } if self.watchdog.waits_for_connection() => {}
             Event::NotConnected { status } => self.end_attempt(Attempt::Failed(status)),
