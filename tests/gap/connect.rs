@@ -4,9 +4,9 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use dongle::{Error, Farewell, Phys, Reason};
+use dongle::{Dongle, Error, Farewell, Phys, Reason};
 use dongle_tests::bench::{STALL, soon};
-use dongle_virtual::{AirConfig, ControllerConfig};
+use dongle_virtual::{Air, AirConfig, ControllerConfig};
 use futures_lite::future::{self, or, poll_once, zip};
 
 use crate::raw::Raw;
@@ -333,6 +333,52 @@ fn a_scan_that_can_not_go_on_after_a_connect_says_so() {
         }
     };
     assert!(matches!(error, Error::Hci(0x0C)), "{error}");
+}
+
+#[test]
+fn what_is_out_of_range_is_an_error_that_names_it() {
+    fn refused<T: std::fmt::Debug>(result: Result<T, Error>, what: &str) {
+        match result {
+            Err(Error::InvalidParameter(why)) => assert!(why.contains(what), "{why}"),
+            other => panic!("{what}: {other:?}"),
+        }
+    }
+    let world = World::new();
+    let (_peer, address) = world.peer(1);
+    let connect = || world.dongle.device(address).connect();
+    for mtu in [0, 22, 518] {
+        refused(soon(connect().mtu(mtu)), "ATT MTU: 23 to 517");
+    }
+    refused(soon(connect().latency(500)), "latency: 0 to 499");
+    let short = connect().supervision_timeout(Duration::from_millis(90));
+    refused(soon(short), "supervision timeout: 100 ms");
+    let slow = Duration::from_secs(3)..=Duration::from_secs(3);
+    refused(
+        soon(connect().interval(slow)),
+        "supervision timeout: more than",
+    );
+    assert_eq!(world.controller.stats().unwrap().connections, 0);
+
+    let connection = soon(connect()).unwrap();
+    for mtu in [22, 518] {
+        refused(soon(connection.exchange_mtu(mtu)), "ATT MTU: 23 to 517");
+    }
+    assert_eq!(connection.requests(), 0);
+    for mtu in [22, 1019] {
+        let open = connection.l2cap_connect(0x80).mtu(mtu);
+        refused(soon(open), "L2CAP MTU: 23 to 1018");
+    }
+    for octets in [6, 17] {
+        refused(
+            soon(connection.pair().min_key_size(octets)),
+            "key size: 7 to 16",
+        );
+    }
+    for seconds in [0, 3601] {
+        let open = Dongle::on(Air::new().controller(ControllerConfig::default()));
+        let open = open.private_address_interval(Duration::from_secs(seconds));
+        refused(soon(open), "private addresses: 1 s to 1 h");
+    }
 }
 
 #[test]

@@ -22,6 +22,7 @@ use crate::gatt::cache::PrimaryServices;
 use crate::gatt::{self, Characteristic, Database, Place, Service, ServiceChanges};
 use crate::host::HoldCommand;
 use crate::links::SharedLinks;
+use crate::range;
 use crate::security::Demand;
 
 /// A connection to a device. When the last handle of it is gone, clones, services,
@@ -167,8 +168,12 @@ impl DeviceConnection {
 
     /// Settles on an ATT MTU: the lesser of `mtu` (23 to 517) and what the device can. It can be
     /// asked for once on each connection; after that this is the MTU in force.
+    ///
+    /// # Errors
+    /// [`Error::InvalidParameter`] for an `mtu` out of range.
     pub fn exchange_mtu(&self, mtu: u16) -> Call<'_, u16> {
         Call::new(move |timeout| async move {
+            range::mtu(mtu)?;
             let client = self.held.client(timeout);
             let mtu = client
                 .exchange_mtu(mtu)

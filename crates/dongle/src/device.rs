@@ -16,6 +16,7 @@ use crate::connection::{DeviceConnection, Held};
 use crate::dongle::Inner;
 use crate::error::Error;
 use crate::host::{self, Command, ConnectRequest};
+use crate::range;
 use crate::stay::StayConnected;
 
 /// How long a connect looks for its device if nothing else is said.
@@ -50,6 +51,7 @@ impl Device {
     /// # Errors
     /// [`Error::Timeout`] when the device did not appear; the controller has stopped looking for
     /// it by then. [`Error::ConnectionLimit`] when no more connections are possible.
+    /// [`Error::InvalidParameter`] for parameters out of range, before anything is asked.
     pub fn connect(&self) -> Connect {
         Connect {
             device: self.clone(),
@@ -159,6 +161,8 @@ impl Connect {
     }
 
     pub(crate) async fn connect(self) -> Result<DeviceConnection, Error> {
+        range::connection_parameters(&self.config.parameters)?;
+        self.mtu.map_or(Ok(()), range::mtu)?;
         let deadline = host::deadline(self.timeout);
         let held = match self.device.private_bond() {
             Some(bond) => self.find(&bond, deadline).await?,

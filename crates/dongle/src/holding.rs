@@ -16,6 +16,7 @@ use crate::connection::{DeviceConnection, Held};
 use crate::device::for_host;
 use crate::error::Error;
 use crate::host::{self, Command, HoldCommand, Query};
+use crate::range;
 
 impl Held {
     /// Asks the controller.
@@ -107,6 +108,7 @@ impl DeviceConnection {
             min_event_length: for_host(Duration::ZERO),
             max_event_length: for_host(Duration::ZERO),
         };
+        range::connection_parameters(&parameters)?;
         self.held
             .ask(|reply| Query::Update(self.held.id, parameters, reply))
             .await

@@ -16,8 +16,9 @@ use crate::call::{Boxed, Patience};
 use crate::connection::{DeviceConnection, Held};
 use crate::error::Error;
 use crate::host::{Command, Query};
+use crate::range;
 
-/// Longest service data unit that is taken, if nothing else is said.
+/// Longest service data unit that is taken by default.
 pub(crate) const MTU: u16 = 1000;
 /// Longest unit that trouble-host reckons the credits of.
 const LONGEST: u16 = u16::MAX - 2;
@@ -28,7 +29,8 @@ impl DeviceConnection {
     /// Opens a channel to what the device offers under this number (SPSM), 1 to 255.
     ///
     /// # Errors
-    /// [`Error::L2cap`] with the device's reason. Refused for lack of security, the connection is
+    /// [`Error::L2cap`] with the device's reason, [`Error::InvalidParameter`] for a number or an
+    /// [MTU](L2capOpen::mtu) out of range. Refused for lack of security, the connection is
     /// paired and the channel asked for again, as with any other call.
     pub fn l2cap_connect(&self, spsm: u16) -> L2capOpen<'_> {
         L2capOpen {
@@ -125,9 +127,9 @@ impl Ends {
 }
 
 impl<'a> L2capOpen<'a> {
-    /// The longest service data unit to take: 23 to 1018 octets.
+    /// The longest service data unit to take: 23 to 1018 octets, 1000 by default.
     pub fn mtu(mut self, mtu: u16) -> Self {
-        self.mtu = mtu.clamp(23, 1018);
+        self.mtu = mtu;
         self
     }
 
@@ -145,11 +147,8 @@ impl<'a> L2capOpen<'a> {
             accept,
             timeout,
         } = self;
-        if !(1..=255).contains(&spsm) {
-            return Err(Error::InvalidParameter(
-                "an SPSM: 1 to 255 (Core Vol 3 Part A, 4.22)",
-            ));
-        }
+        range::within(spsm, 1..=255, "an SPSM: 1 to 255 (Core Vol 3 Part A, 4.22)")?;
+        range::within(mtu, 23..=1018, "the L2CAP MTU: 23 to 1018 octets")?;
         let ask = || async move {
             let (reply, result) = oneshot::channel();
             let request = ChannelRequest {

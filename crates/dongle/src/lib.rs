@@ -82,6 +82,7 @@ mod host;
 mod l2cap;
 mod links;
 mod open;
+mod range;
 mod scan;
 pub mod security;
 mod stay;

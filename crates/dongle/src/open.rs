@@ -140,10 +140,10 @@ impl Open {
         self
     }
 
-    /// How long to go by one private address: 1 s to 1 h. 15 minutes if nothing else is said.
+    /// How long to go by one private address: 1 s to 1 h, 15 minutes by default. Opening fails with
+    /// [`Error::InvalidParameter`] for another.
     pub fn private_address_interval(mut self, interval: Duration) -> Self {
-        let hour = Duration::from_secs(3600);
-        self.security.private_for = interval.clamp(Duration::from_secs(1), hour);
+        self.security.private_for = interval;
         self
     }
 
@@ -172,6 +172,7 @@ impl Open {
     }
 
     async fn open(self) -> Result<Dongle, Error> {
+        self.security.check()?;
         if let Some(dongle) = &self.after {
             dongle.wait_for_end().await;
         }

@@ -21,7 +21,9 @@ use std::time::Duration;
 
 use dongle_central::central::PRIVATE_ADDRESS_INTERVAL;
 
+use crate::error::Error;
 use crate::gatt::cache::Caches;
+use crate::range;
 pub use dongle_central::security::{
     IoCapabilities, Key, Level, OobData, OutOfBand, PairingFailure, Passkey, Requirements,
     Security, SecurityError,
@@ -83,6 +85,15 @@ impl Default for Settings {
 }
 
 impl Settings {
+    /// # Errors
+    /// [`Error::InvalidParameter`] with the one that is out of range.
+    pub(crate) fn check(&self) -> Result<(), Error> {
+        range::min_key_size(self.wanted.min_key_size)?;
+        let (second, hour) = (Duration::from_secs(1), Duration::from_secs(3600));
+        let what = "the interval of private addresses: 1 s to 1 h";
+        range::within(self.private_for, second..=hour, what)
+    }
+
     /// Without a store of the program's own, bonds are kept in `folder`.
     pub(crate) fn context(self, folder: Option<&Path>) -> Context {
         let lasting = self.store.is_some() || folder.is_some();

@@ -15,6 +15,7 @@ use crate::connection::{DeviceConnection, Held};
 use crate::dongle::Dongle;
 use crate::error::Error;
 use crate::host::{Command, Query};
+use crate::range;
 
 /// A pairing in the making; await it.
 #[must_use = "nothing is paired before this is awaited"]
@@ -63,9 +64,9 @@ impl<'a> Pair<'a> {
         self
     }
 
-    /// Shortest key to be taken, in octets: 7 to 16. 16 if nothing else is said.
+    /// Shortest key to be taken, in octets: 7 to 16, 16 by default.
     pub fn min_key_size(mut self, octets: u8) -> Self {
-        self.wanted.min_key_size = octets.clamp(7, 16);
+        self.wanted.min_key_size = octets;
         self
     }
 
@@ -95,6 +96,7 @@ impl<'a> Pair<'a> {
             agent,
             timeout,
         } = self;
+        range::min_key_size(wanted.min_key_size)?;
         let done = held.secure(wanted, agent);
         match timeout {
             Some(timeout) => held.in_time(timeout, done).await,
@@ -141,6 +143,7 @@ impl DeviceConnection {
     /// the connection comes to. If it is safe enough already, nothing is asked.
     ///
     /// # Errors
+    /// [`Error::InvalidParameter`] for a [key size](Pair::min_key_size) out of range;
     /// [`Error::Security`] with the reason. A device that has lost its key is
     /// [`BondLost`](crate::security::SecurityError::BondLost): see
     /// [`Dongle::forget`](crate::Dongle::forget).
