@@ -10,9 +10,9 @@ use crate::patience::Patience;
 use crate::signal::Signal;
 
 impl HciChannel {
-    /// Runs a future to its end on this thread, which moves the channel's bytes meanwhile if the wire
-    /// is a socket: no other thread has to be woken for a packet to be sent or read. For other wires
-    /// it is what any `block_on` is.
+    /// Runs a future to its end on this thread. If the wire is a socket, this thread also moves the
+    /// channel's bytes meanwhile, so that no other thread has to be woken for a packet to be sent or
+    /// read. For other wires, this is an ordinary `block_on`.
     ///
     /// Packets cross the channel only between two polls of the future, so it must not block.
     ///

@@ -1,4 +1,4 @@
-//! The one packet channel: the host holds one end, whatever moves the bytes holds the other.
+//! The packet channel: the host holds one end, whatever moves the bytes holds the other.
 
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -19,8 +19,8 @@ const RELEASE: Duration = Duration::from_millis(1_500);
 
 /// Makes a channel: the host's end, and the end for what moves its packets.
 ///
-/// `name` stands in front of the channel's errors. `capacity_bytes` bounds what is queued in each
-/// direction; whoever writes to a full queue waits, and nothing is lost.
+/// `name` prefixes the channel's errors. `capacity_bytes` limits what is queued in each direction; a
+/// writer to a full queue waits, and nothing is lost.
 ///
 /// ```
 /// let (channel, port) = hci_transport::channel("example", 4096);
@@ -71,9 +71,9 @@ pub(crate) struct Shared {
 /// packets in H4 form (the packet indicator first). Every method takes `&self`, from any thread;
 /// dropping a future never loses a packet.
 ///
-/// Dropping it closes the channel and waits until the device or socket is free to be opened again:
-/// milliseconds, or at most a second and a half if the other side takes nothing or, across TCP, does
-/// not hang up in its turn. What was written before still goes out.
+/// Dropping it closes the channel and waits until the device or socket can be opened again:
+/// milliseconds, or at most a second and a half if the other side accepts nothing or, on TCP, does
+/// not close its end. What was written before is still sent.
 pub struct HciChannel {
     pub(crate) shared: Arc<Shared>,
     pumps: Option<Pumps>,
@@ -98,12 +98,12 @@ impl HciChannel {
         self.helm.as_ref()
     }
 
-    /// Waits for a packet from the controller and puts it into `out`, replacing its content.
+    /// Waits for a packet from the controller and puts it into `out`, replacing its contents.
     ///
     /// # Errors
     ///
-    /// Once the wire is gone and everything that came before has been read, every read answers
-    /// why.
+    /// Once the wire is gone and everything that arrived before has been read, every read returns
+    /// the reason.
     pub async fn read_packet(&self, out: &mut Vec<u8>) -> Result<(), Error> {
         let mut waiter = Waiter::new(&self.shared.to_host);
         std::future::poll_fn(|cx| {
@@ -124,7 +124,7 @@ impl HciChannel {
     ///
     /// # Errors
     ///
-    /// Once the wire is gone, every write answers why.
+    /// Once the wire is gone, every write returns the reason.
     pub async fn write_packet(&self, packet: &[u8]) -> Result<(), Error> {
         self.write_with(packet.len(), |writer| {
             let _ = embedded_io::Write::write_all(writer, packet);
@@ -132,8 +132,8 @@ impl HciChannel {
         .await
     }
 
-    /// Waits at most `timeout` for a packet from the controller. `false`: none came, and `out` is
-    /// as it was.
+    /// Waits at most `timeout` for a packet from the controller. Returns `false` if none arrived;
+    /// `out` is then unchanged.
     ///
     /// # Errors
     ///
@@ -175,8 +175,8 @@ impl HciChannel {
         }
     }
 
-    /// Writes a packet in H4 form to the controller; the thread waits at most `timeout` while there
-    /// is no room. `false`: there was none, and the packet isn't written.
+    /// Writes a packet in H4 form to the controller; the thread waits at most `timeout` for room.
+    /// Returns `false` if there was none; the packet is then not written.
     ///
     /// # Errors
     ///
@@ -214,14 +214,14 @@ impl HciChannel {
         .await
     }
 
-    /// The controller's name, as it stands in front of the channel's errors.
+    /// The controller's name, which prefixes the channel's errors.
     pub fn name(&self) -> &str {
         &self.shared.name
     }
 
-    /// Closes the channel: what was written still goes out, what wasn't read is thrown away, and
-    /// every later read or write gives an error ([`ErrorKind::Disconnected`], or why the wire had
-    /// failed before).
+    /// Closes the channel: what was written is still sent, what wasn't read is discarded, and
+    /// every later read or write returns an error ([`ErrorKind::Disconnected`], or the reason if the
+    /// wire had failed before).
     pub fn close(&self) {
         let error = Error::disconnected(&self.shared.name, "closed by this program");
         self.shared.to_host.end(&error, true);
@@ -234,12 +234,12 @@ impl HciChannel {
         }
     }
 
-    /// Records from now on what crosses the channel, in both directions. A channel is recorded once:
-    /// if it is already, this changes nothing.
+    /// Records the channel's traffic from now on, in both directions. If it is already being recorded,
+    /// this changes nothing.
     ///
     /// # Errors
     ///
-    /// If the file can't be written, or is there already and no capture.
+    /// If the file can't be written, or exists and is not a capture.
     ///
     /// ```
     /// use hci_transport::Snoop;
@@ -263,7 +263,7 @@ impl HciChannel {
         Ok(())
     }
 
-    /// What has gone through the channel so far.
+    /// Counts of the channel's traffic so far.
     pub fn statistics(&self) -> Statistics {
         let (to_host, to_controller) = (
             self.shared.to_host.counts(),
@@ -300,7 +300,7 @@ impl fmt::Debug for HciChannel {
     }
 }
 
-/// Counts of what went through a channel since it was made.
+/// Counts of a channel's traffic since it was made.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Statistics {

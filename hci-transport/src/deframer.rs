@@ -4,22 +4,23 @@ use crate::plausible::{Direction, Limits, Trust, Verdict, bears_out, judge};
 
 /// Cuts a stream of bytes into H4 packets (Core Vol 4 Part A 2).
 ///
-/// Give it bytes as they come with [`feed`](Self::feed), split anyhow, and take packets out with
-/// [`next_packet`](Self::next_packet) until there are none. The packets depend on the bytes alone,
+/// Pass in bytes as they arrive with [`feed`](Self::feed), split anywhere, and take packets out with
+/// [`next_packet`](Self::next_packet) until there are none. The packets depend only on the bytes,
 /// never on how they were split.
 ///
 /// # After garbage
 ///
-/// H4 has no marks and no checksums: a lost byte shifts all that follows. A header that no
+/// H4 has neither delimiters nor checksums: a lost byte shifts everything after it. A header that no
 /// controller may send (an unknown indicator, a handle above 0x0EFF, a length above the
-/// [`Limits`]) means that the step is lost. From there every byte is tried as the start of a
-/// packet, and the first packet to be *whole* wins whose header and content bear each other out. So
-/// a header that noise made up, however long it claims to be, doesn't swallow the true packet
-/// right behind it; what comes before the winner is thrown away and [counted](Self::discarded).
+/// [`Limits`]) means that synchronisation is lost. From there, every byte is tried as the start of a
+/// packet, and the first *complete* packet whose header and contents agree wins. So a header made of
+/// noise, however long it claims to be, doesn't swallow the real packet right after it; whatever
+/// precedes the winner is discarded and [counted](Self::discarded).
 ///
-/// What can't be recovered: a packet that lost bytes takes the missing number from the one behind
-/// it, and comes out damaged; that one is lost too, and the next is found. Events that an LE host
-/// doesn't meet (BR/EDR, vendor) don't end the search, though they are passed on when in step.
+/// Not everything can be recovered: a packet that lost bytes takes as many from the one after it, and
+/// comes out damaged; that second one is lost, too, and the third is found. Events that an LE host
+/// never receives (BR/EDR, vendor) don't end the search, although they are passed on while
+/// synchronised.
 ///
 /// ```
 /// use hci_transport::{Direction, H4Deframer, Limits};
@@ -79,24 +80,24 @@ impl H4Deframer {
         }
     }
 
-    /// From here on everything is thrown away until the controller completes an HCI_Reset: the
+    /// From here on, everything is discarded until the controller completes an HCI_Reset: the
     /// bytes `04 0e 04 nn 03 0c` and a status. That event is the next packet.
     pub fn await_reset(&mut self) {
         self.mode = Mode::AwaitingReset;
     }
 
-    /// The wire has been quiet for long within a packet: perhaps the rest of it will never come.
+    /// The wire has been quiet for long within a packet: perhaps the rest will never arrive.
     ///
-    /// Nothing is thrown away yet. If the rest does come the packet is handed out as ever, unless
-    /// another one is whole first.
+    /// Nothing is discarded yet. If the rest does arrive, the packet is returned as usual, unless
+    /// another one is complete first.
     pub fn doubt(&mut self) {
         if matches!(self.mode, Mode::InStep) && self.is_within_packet() {
             self.mode = Mode::Lost(Search::default());
         }
     }
 
-    /// Takes in bytes from the wire. Take out the packets before the next call: what isn't taken
-    /// out is kept.
+    /// Takes in bytes from the wire. Take out the packets before the next call; those that are not
+    /// taken out are kept.
     pub fn feed(&mut self, bytes: &[u8]) {
         self.buffer.drain(..self.taken);
         self.taken = 0;
@@ -155,13 +156,13 @@ impl H4Deframer {
         Some(length)
     }
 
-    /// How many bytes belonged to no packet and were thrown away.
+    /// How many bytes belonged to no packet and were discarded.
     pub fn discarded(&self) -> u64 {
         self.discarded
     }
 
     /// How many bytes wait for the rest of a packet, or for more evidence. Once all packets are
-    /// taken out this is less than the largest packet that the [`Limits`] allow.
+    /// taken out, this is less than the largest packet that the [`Limits`] allow.
     pub fn pending(&self) -> usize {
         self.buffer.len() - self.taken
     }

@@ -1,4 +1,4 @@
-//! The one error of this crate: a kind to act on and a line to show.
+//! The error of this crate: a kind for the program, a line for its user.
 
 use std::convert::Infallible;
 use std::fmt;
@@ -12,7 +12,7 @@ use bt_hci::ReadHciError;
 pub enum ErrorKind {
     /// No such device, host or socket.
     NotFound,
-    /// The operating system refuses this user.
+    /// The operating system denies access.
     PermissionDenied,
     /// Another program holds the device.
     Busy,
@@ -20,20 +20,20 @@ pub enum ErrorKind {
     Disconnected,
     /// This build or this platform can't do it.
     Unsupported,
-    /// The controller was reached, and never answered.
+    /// The controller was reached, but never answered.
     NoAnswer,
     /// The other side doesn't speak HCI as it should.
     Protocol,
     /// Any other failure of the operating system.
     Io,
-    /// The line that names the controller can't be read, or a capture can't be made where it says.
+    /// The spec can't be parsed, or the capture that it names can't be made.
     InvalidSpec,
 }
 
 /// An error of a transport: [`kind`](Error::kind) says what to do about it, and the text is one
 /// line that says what failed, why, and what its reader can do.
 ///
-/// It is `Clone` because every caller that waits on a broken channel is given the same one.
+/// It is `Clone` because every caller that waits on a broken channel gets the same error.
 #[derive(Debug, Clone)]
 pub struct Error {
     kind: ErrorKind,

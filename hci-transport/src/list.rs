@@ -1,4 +1,4 @@
-//! Finds what a controller may be behind: USB adapters, and serial ports of known boards.
+//! Finds devices that may be controllers: USB adapters, and serial ports of known boards.
 
 use std::fmt;
 
@@ -8,26 +8,26 @@ use crate::Spec;
 #[cfg(feature = "usb")]
 use crate::UsbAddress;
 
-/// Something that may be opened as a controller, as far as it can be known without opening it.
+/// Something that may be a controller, as far as can be known without opening it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Candidate {
     /// What opens it.
     pub spec: Spec,
-    /// Its USB identifiers: vendor and product.
+    /// Its USB vendor and product IDs.
     pub usb_id: (u16, u16),
-    /// Who made it, as it says itself.
+    /// The manufacturer, according to the device.
     pub manufacturer: Option<String>,
-    /// What it is, as it says itself.
+    /// The product name, according to the device.
     pub product: Option<String>,
     /// Its serial number.
     pub serial_number: Option<String>,
-    /// What it is taken for, if not for what it says: `a Nordic board`.
+    /// What it is taken for because of its IDs: `a Nordic board`.
     pub taken_for: Option<&'static str>,
-    /// The driver of the operating system that has it now, where that can be told. Opening a USB
-    /// adapter takes it from there, and closing it gives it back.
+    /// The driver of the operating system that holds it now, if known. Opening a USB adapter detaches
+    /// the driver, and closing it attaches the driver again.
     pub held_by: Option<String>,
-    /// What its owner must do first, if it needs firmware.
+    /// What to do first, if it needs firmware.
     pub needs_firmware: Option<&'static str>,
 }
 
@@ -59,11 +59,11 @@ impl fmt::Display for Candidate {
     }
 }
 
-/// Everything that a controller may be behind: Bluetooth adapters on USB in the order of their
-/// places, then serial ports whose USB identity is that of a Zephyr, Nordic, SEGGER, Silicon Labs or
-/// DAPLink board, by name. Whether a board's firmware is an HCI controller shows when it is opened.
+/// Everything that may be a controller: Bluetooth adapters on USB in the order of their ports, then
+/// serial ports with the USB vendor ID of a Zephyr, Nordic, SEGGER, Silicon Labs or DAPLink board, by
+/// name. Whether a board's firmware is an HCI controller only shows when it is opened.
 ///
-/// Nothing is opened, and where there is no USB there is nothing to find, which is no error.
+/// Nothing is opened. Without a USB bus, the list is empty; that is not an error.
 ///
 /// ```
 /// for candidate in hci_transport::list() {

@@ -48,7 +48,7 @@ impl Default for OpenOptions {
 }
 
 impl OpenOptions {
-    /// Bytes of packets to hold in each direction before the wire is held back; 64 KiB by default.
+    /// Bytes of packets to queue in each direction before the sender has to wait; 64 KiB by default.
     #[must_use]
     pub fn capacity(mut self, bytes: usize) -> Self {
         self.capacity = bytes;
@@ -62,18 +62,17 @@ impl OpenOptions {
         self
     }
 
-    /// How long the controller has to answer HCI Reset; 2 s by default, in which the reset is sent
-    /// twice, and on a serial port a third time, for a controller that a program which was killed
-    /// has left in the middle of a packet.
+    /// How long the controller has to answer HCI Reset; 2 s by default. In this time the reset is sent
+    /// twice, and on a serial port a third time, for a controller that a killed program left in the
+    /// middle of a packet.
     #[must_use]
     pub fn answer_within(mut self, time: Duration) -> Self {
         self.answer_within = time;
         self
     }
 
-    /// Records all that crosses the channel, from the first reset. Without this, a capture that the
-    /// spec asks for is made, or else the one that the environment does
-    /// ([`Snoop::from_env`]).
+    /// Records all traffic of the channel, from the first reset. Without this, the capture that the
+    /// spec names is made, or else the one that the environment names ([`Snoop::from_env`]).
     #[must_use]
     pub fn snoop(mut self, snoop: Snoop) -> Self {
         self.snoop = Some(snoop);
@@ -146,8 +145,8 @@ impl OpenOptions {
         self.start(&spec.place(), wire, &hint)
     }
 
-    /// Makes a channel of a wire of one's own, as [`open`] does of those it knows. `name` stands
-    /// in front of the channel's errors.
+    /// Makes a channel from a wire of your own, as [`open`] does from those it knows. `name` prefixes
+    /// the channel's errors.
     ///
     /// # Errors
     ///
@@ -166,7 +165,7 @@ impl OpenOptions {
         self.bring_up(channel, hint, &[])
     }
 
-    /// `filling` goes in front of the last reset where a controller may be in the middle of a packet.
+    /// `filling` is sent before the last reset if a controller may be in the middle of a packet.
     fn bring_up(
         &self,
         channel: HciChannel,
@@ -184,15 +183,15 @@ impl OpenOptions {
 const SOCKET_HINT: &str = "check that an HCI controller (H4) is what listens there and that no \
                            other host uses it, or restart it";
 
-/// Opens the controller that `spec` names, resets it, and answers the host's end of its channel.
+/// Opens the controller that `spec` names, resets it, and returns the host's end of its channel.
 ///
-/// Everything that the controller sent before it completed the reset is thrown away: what an
-/// earlier program left behind, a boot message, half a packet. The call ends within five seconds.
+/// Everything that the controller sent before it completed the reset is discarded: remains of an
+/// earlier program, a boot message, half a packet. The call ends within five seconds.
 ///
 /// # Errors
 ///
 /// Each is one line that says what failed, why, and what to do about it: the device or the server
-/// isn't there ([`ErrorKind::NotFound`]), may not be opened ([`ErrorKind::PermissionDenied`]), is
+/// does not exist ([`ErrorKind::NotFound`]), may not be opened ([`ErrorKind::PermissionDenied`]), is
 /// in use ([`ErrorKind::Busy`]), hangs up ([`ErrorKind::Disconnected`]), doesn't answer
 /// ([`ErrorKind::NoAnswer`]), refuses the reset ([`ErrorKind::Protocol`]); or the transport isn't
 /// available ([`ErrorKind::Unsupported`]).
@@ -247,7 +246,7 @@ fn open_usb(
     ))
 }
 
-/// Resets the controller and waits for the completion. The deframer throws away all before it.
+/// Resets the controller and waits for the completion. The deframer discards everything before it.
 fn reset(
     channel: &HciChannel,
     answer_within: Duration,

@@ -12,9 +12,9 @@ pub enum Direction {
     ToController,
 }
 
-/// The most that the data packets of a stream carry. A header that claims more is garbage.
+/// The maximum length of a stream's data packets. A header that claims more is garbage.
 ///
-/// The lower they are, the less can hide behind a header that noise made up.
+/// The lower the limits, the less data a header made of noise can claim.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Limits {

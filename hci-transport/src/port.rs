@@ -18,8 +18,8 @@ use crate::waiters::WaiterKey;
 /// host's packets to the controller.
 ///
 /// All packets are whole and in H4 form: the packet indicator, the header, the payload. Clones
-/// share the channel; when the last is dropped, the host reads what was delivered and then finds
-/// the wire gone. After the host has closed its end, what it wrote before can still be taken.
+/// share the channel; when the last is dropped, the host reads what was delivered and is then
+/// disconnected. After the host has closed its end, what it wrote before can still be taken.
 pub struct HciPort {
     shared: Arc<Shared>,
     // Only held: the last one to go ends the channel.
@@ -123,7 +123,7 @@ impl HciPort {
     }
 
     /// Delivers as many of `packets` as there is room for, and wakes the host once for all of them.
-    /// How many were taken; `Pending`: not all, and the waker hears when there is room.
+    /// Returns how many were taken. `Pending`: not all, and the waker is woken when there is room.
     ///
     /// # Errors
     ///
@@ -137,7 +137,8 @@ impl HciPort {
         (count, outcome.map_err(|_| Closed))
     }
 
-    /// Takes the host's next packet into `out`, replacing its content. `false`: there is none.
+    /// Takes the host's next packet into `out`, replacing its contents. Returns `false` if there is
+    /// none.
     ///
     /// # Errors
     ///
@@ -154,8 +155,8 @@ impl HciPort {
         }
     }
 
-    /// Waits for the host's next packet, at most `timeout` if there is one, and takes it into
-    /// `out`. `false`: none came in time.
+    /// Waits for the host's next packet, at most `timeout` if one is given, and takes it into `out`.
+    /// Returns `false` if none arrived in time.
     ///
     /// # Errors
     ///
@@ -191,8 +192,8 @@ impl HciPort {
             .map_err(|_| Closed)
     }
 
-    /// The wire is gone. What was delivered is still readable; then every read and every write of
-    /// the host gives `error`. The first reason given stays.
+    /// The wire is gone. What was delivered can still be read; after that, every read and write of
+    /// the host returns `error`. The first reason given stays.
     pub fn fail(&self, error: Error) {
         fail(&self.shared, &error);
     }

@@ -23,8 +23,8 @@ pub(crate) const QUIET: Duration = Duration::from_secs(1);
 
 /// Two streams of bytes to and from a controller that speaks H4.
 ///
-/// A read or write may come back with `TimedOut`, `WouldBlock` or `Interrupted` at any time and is
-/// then tried again. A read of 0 bytes says that the other side hung up.
+/// A read or write may return `TimedOut`, `WouldBlock` or `Interrupted` at any time, and is then tried
+/// again. A read of 0 bytes means that the other side hung up.
 pub struct Wire {
     reader: Box<dyn Read + Send>,
     writer: Box<dyn Write + Send>,
@@ -35,9 +35,9 @@ pub struct Wire {
 }
 
 impl Wire {
-    /// A wire of a half to read, a half to write, and what ends them: `hang_up` is called once
-    /// nothing more is to be written, and makes a read that waits come back. Halves that come back
-    /// by themselves every now and then need nothing: `|| ()`.
+    /// A wire made of a half to read, a half to write, and a function that ends them: `hang_up` is
+    /// called once nothing more is to be written, and makes a waiting read return. Halves whose calls
+    /// return every now and then anyway need none: `|| ()`.
     pub fn new(
         reader: impl Read + Send + 'static,
         writer: impl Write + Send + 'static,

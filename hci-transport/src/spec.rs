@@ -6,7 +6,7 @@ use std::str::FromStr;
 
 use crate::{Error, ErrorKind, Snoop};
 
-/// The baud rate of a serial port when its line names none: what Zephyr's samples use.
+/// The baud rate of a serial port if the spec names none: that of Zephyr's samples.
 pub const DEFAULT_BAUD: u32 = 1_000_000;
 
 /// Where a controller is, and how to reach it.
@@ -31,7 +31,7 @@ pub enum Spec {
         path: String,
         /// Bits per second.
         baud: u32,
-        /// Whether RTS and CTS hold back the sender.
+        /// Whether RTS and CTS are used for flow control.
         rtscts: bool,
     },
     /// `serial:PATH[,BAUD][,rtscts],h5`: H5, the three-wire UART, on a serial port.
@@ -40,10 +40,10 @@ pub enum Spec {
         path: String,
         /// Bits per second.
         baud: u32,
-        /// Whether RTS and CTS hold back the sender, though H5 does without them.
+        /// Whether RTS and CTS are used for flow control, although H5 does not need them.
         rtscts: bool,
     },
-    /// `tcp-client:HOST:PORT`: H4 on a TCP connection. An IPv6 address stands in brackets.
+    /// `tcp-client:HOST:PORT`: H4 on a TCP connection. An IPv6 address goes in brackets.
     TcpClient {
         /// A host name or an address, without brackets.
         host: String,
@@ -62,7 +62,7 @@ pub enum Spec {
     HciUser(u16),
     /// `virtual`: a simulated controller in the same process.
     Virtual,
-    /// Any of them with `,snoop=FILE` behind it, and perhaps `,snoop-keys`: recorded.
+    /// Any of them followed by `,snoop=FILE`, and perhaps `,snoop-keys`: recorded.
     Recorded {
         /// The controller.
         spec: Box<Spec>,
@@ -77,14 +77,14 @@ pub enum Spec {
 pub enum UsbAddress {
     /// The n-th Bluetooth adapter, from 0.
     Index(u8),
-    /// The first adapter with these identifiers.
+    /// The first adapter with these IDs.
     Id {
         /// The vendor identifier (idVendor).
         vendor: u16,
         /// The product identifier (idProduct).
         product: u16,
     },
-    /// The adapter with these identifiers and this serial number.
+    /// The adapter with these IDs and this serial number.
     Serial {
         /// The vendor identifier (idVendor).
         vendor: u16,

@@ -27,12 +27,12 @@ const SLEEP: [u8; 2] = [0x07, 0x78];
 
 /// One end of a three-wire UART link (H5), host or controller: both are the same.
 ///
-/// Give it the bytes that came with [`handle_bytes`](Self::handle_bytes), and the packets to go
-/// with [`send`](Self::send). Then take out packets ([`poll_packet`](Self::poll_packet)), events
+/// Pass in received bytes with [`handle_bytes`](Self::handle_bytes), and packets to be sent with
+/// [`send`](Self::send). Then take out packets ([`poll_packet`](Self::poll_packet)), events
 /// ([`poll_event`](Self::poll_event)) and the bytes to write
 /// ([`poll_transmit`](Self::poll_transmit)) until there are none, and call it again at
 /// [`poll_timeout`](Self::poll_timeout). Packets are in H4 form; each arrives once and in order,
-/// whatever the wire loses, repeats or damages.
+/// whatever the wire loses, repeats or corrupts.
 ///
 /// ```
 /// use std::time::Instant;
@@ -95,19 +95,19 @@ enum State {
 pub enum H5Event {
     /// It is established: packets flow.
     Established,
-    /// The other side began anew. What it hadn't acknowledged is gone.
+    /// The other side restarted. Packets that it had not acknowledged are lost.
     PeerRestarted,
-    /// The other side acknowledges nothing any more. The link is being established anew.
+    /// The other side no longer acknowledges anything. The link is being established again.
     Lost,
 }
 
-/// What a link saw.
+/// Counts of a link.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct H5Statistics {
     /// Frames that were damaged on the wire.
     pub damaged_frames: u64,
-    /// Packets that came again, or too early because one before them was lost.
+    /// Packets that were repeated, or that arrived too early because one before them was lost.
     pub out_of_sequence: u64,
     /// Packets that were sent again.
     pub repeated: u64,
@@ -144,12 +144,12 @@ impl H5Link {
         self.state == State::Active
     }
 
-    /// What it saw so far.
+    /// Its counts so far.
     pub fn statistics(&self) -> H5Statistics {
         self.statistics
     }
 
-    /// Whether another packet should be sent now, or rather once others are acknowledged.
+    /// Whether another packet should be sent now, rather than after others have been acknowledged.
     pub fn has_room(&self) -> bool {
         self.queued.len() < MOST_QUEUED
     }
@@ -159,8 +159,8 @@ impl H5Link {
         self.queued.is_empty() && self.unacknowledged.is_empty()
     }
 
-    /// Sends a packet in H4 form as soon as the link takes it. One longer than 4,095 bytes does not
-    /// fit into a frame: it is dropped, and that is `false`.
+    /// Sends a packet in H4 form as soon as the link accepts it. One longer than 4,095 bytes does not
+    /// fit into a frame: it is dropped, and this returns `false`.
     pub fn send(&mut self, packet: &[u8]) -> bool {
         let fits = matches!(packet, [0x01..=0x05, payload @ ..] if payload.len() <= MAX_PAYLOAD);
         if fits {
@@ -169,7 +169,7 @@ impl H5Link {
         fits
     }
 
-    /// Takes in bytes from the wire, split anyhow.
+    /// Takes in bytes from the wire, split anywhere.
     pub fn handle_bytes(&mut self, now: Instant, bytes: &[u8]) {
         for byte in bytes {
             match self.decoder.push(*byte) {
@@ -186,22 +186,22 @@ impl H5Link {
         }
     }
 
-    /// The next packet that came, in H4 form.
+    /// The next packet received, in H4 form.
     pub fn poll_packet(&mut self) -> Option<Vec<u8>> {
         self.packets.pop_front()
     }
 
-    /// The next thing that happened.
+    /// The next event.
     pub fn poll_event(&mut self) -> Option<H5Event> {
         self.events.pop_front()
     }
 
-    /// When to call [`poll_transmit`](Self::poll_transmit) again though nothing has come.
+    /// When to call [`poll_transmit`](Self::poll_transmit) again even if nothing has arrived.
     pub fn poll_timeout(&self) -> Option<Instant> {
         self.timeout
     }
 
-    /// Appends the next frame to be written to `out`. `false`: there is none for now.
+    /// Appends the next frame to be written to `out`. Returns `false` if there is none for now.
     pub fn poll_transmit(&mut self, now: Instant, out: &mut Vec<u8>) -> bool {
         self.handle_timeout(now);
         if let Some(payload) = self.messages.pop_front() {

@@ -1,4 +1,4 @@
-//! Records what crosses a channel to a file that Wireshark opens.
+//! Records the traffic of a channel in a file that Wireshark opens.
 
 mod format;
 mod redact;
@@ -19,11 +19,11 @@ pub const SNOOP_VARIABLE: &str = "DONGLE_SNOOP";
 /// A capture to be made: a btsnoop file with every packet of a channel, in both directions, with
 /// the time it crossed.
 ///
-/// Wireshark, tshark, btmon and Android's tools open it. Each packet is in the file before it goes
-/// on, so what was recorded stays readable whatever happens to the program. The keys of pairing
-/// (link keys, LTK, IRK, CSRK, the Diffie-Hellman key) are overwritten with zeros, unless asked for:
-/// who has them can read the links and impersonate the devices. What the devices said is recorded
-/// as it is.
+/// Wireshark, tshark, btmon and Android's tools open it. Each packet is written to the file before it
+/// is passed on, so the recording stays readable whatever happens to the program. Pairing keys
+/// (link keys, LTK, IRK, CSRK, the Diffie-Hellman key) are overwritten with zeros unless requested:
+/// anyone who has them can decrypt the links and impersonate the devices. Everything else is recorded
+/// unchanged.
 ///
 /// ```no_run
 /// use hci_transport::{OpenOptions, Snoop};
@@ -37,16 +37,16 @@ pub const SNOOP_VARIABLE: &str = "DONGLE_SNOOP";
 pub struct Snoop {
     path: PathBuf,
     keys: bool,
-    /// It is the environment's wish, which its reader may have forgotten.
+    /// The environment asks for it, which the reader of an error may have forgotten.
     from_env: bool,
 }
 
 impl Snoop {
     /// A capture in the file at `path`.
     ///
-    /// A capture that is there already is replaced, but one that this program began is continued:
-    /// a controller that is opened again goes on in the same file, and several controllers share
-    /// it. A file of another kind is left alone, which is an error.
+    /// An existing capture is replaced, but one that this program began is continued: a controller
+    /// that is opened again continues in the same file, and several controllers share it. A file of
+    /// another kind is left alone, and is an error.
     pub fn to(path: impl Into<PathBuf>) -> Self {
         Self {
             path: path.into(),
@@ -55,7 +55,7 @@ impl Snoop {
         }
     }
 
-    /// Whether keys are recorded; they aren't by default.
+    /// Whether keys are recorded. By default they are not.
     #[must_use]
     pub fn keys(mut self, keys: bool) -> Self {
         self.keys = keys;
