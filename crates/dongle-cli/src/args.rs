@@ -58,7 +58,7 @@ pub struct Args {
     pub command: Command,
 }
 
-/// What goes with every command.
+/// Options of every command.
 #[derive(Debug, Clone, ClapArgs)]
 #[command(next_help_heading = "Options for every command")]
 pub struct Global {
@@ -479,7 +479,8 @@ pub struct Link {
     /// The connection interval, or a range for it: 7.5ms, 15ms-30ms.
     #[arg(long, value_name = "TIME", help_heading = "Connection")]
     pub interval: Option<Interval>,
-    /// The PHY to find the device on. LE Coded, the long range one, needs a controller that supports it.
+    /// The PHY to find the device on. LE Coded, the long range one, needs a controller that supports
+    /// it.
     #[arg(
         long,
         value_name = "PHY",
@@ -491,7 +492,7 @@ pub struct Link {
     pub pairing: Pairing,
 }
 
-/// Who answers when the device is paired, and what.
+/// How the questions of a pairing are answered.
 #[derive(Debug, Clone, Default, ClapArgs)]
 pub struct Pairing {
     /// The passkey that the device shows or has on its case; requires authenticated pairing.
@@ -531,13 +532,13 @@ impl Pairing {
     }
 
     /// Whether it answers something that authenticates the device. A device that asks for none of
-    /// it is then not paired with at all: otherwise anybody could pair in its place.
+    /// it is then not paired with at all: otherwise anyone could pair in its place.
     pub fn authenticates(&self) -> bool {
         self.passkey.is_some() || self.oob.is_some()
     }
 }
 
-/// Input and output, as the device is told of them (Core Vol 3 Part H, 2.3.2).
+/// An IO capability, as it is reported to the device (Core Vol 3 Part H, 2.3.2).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum IoCapability {
     /// Nobody is there: Just Works.

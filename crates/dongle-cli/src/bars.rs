@@ -1,4 +1,4 @@
-//! Numbers as bars: signal strength, and a plot of what came.
+//! Numbers as bars: signal strength, and a plot of values.
 
 use std::collections::VecDeque;
 
@@ -15,9 +15,9 @@ pub fn signal(rssi: i8) -> String {
 /// Where numbers were missed.
 const GAP: char = '┆';
 
-/// The last numbers that came, as columns.
+/// The latest numbers, as columns.
 pub struct Plot {
-    /// None where some were missed.
+    /// `None` where some were missed.
     numbers: VecDeque<Option<f64>>,
 }
 
@@ -55,7 +55,7 @@ impl Plot {
         self.numbers.is_empty()
     }
 
-    /// So many rows, the top one first, each with its number at the left.
+    /// The plot in this many rows, the top one first, with the scale at the left.
     pub fn rows(&self, columns: usize, rows: usize) -> Vec<String> {
         let shown = |number: f64| {
             let text = format!("{number:.2}");

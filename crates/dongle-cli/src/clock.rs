@@ -68,7 +68,7 @@ pub fn parse_duration(text: &str) -> Result<Duration, String> {
     }
 }
 
-/// `7.5ms` or `15ms-30ms`: a time, or from one to another.
+/// `7.5ms` or `15ms-30ms`: a time, or a range.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Interval(pub RangeInclusive<Duration>);
 

@@ -1,4 +1,4 @@
-//! How a command can fail, and which exit code tells it.
+//! How a command can fail, and with which exit code.
 
 use std::fmt;
 use std::io;
@@ -10,7 +10,7 @@ use dongle::{Address, Error, ErrorKind, Wanted};
 use crate::clock::time;
 use crate::{find, person};
 
-/// The command line makes no sense; clap's own code for it.
+/// The command line is wrong; clap's own code for it.
 pub const USAGE: u8 = 2;
 const OTHER: u8 = 1;
 const NOT_FOUND: u8 = 3;
@@ -34,21 +34,21 @@ Exit codes:
 /// Why a command ended before it was done.
 #[derive(Debug)]
 pub enum Failure {
-    /// The dongle, or the device at the other end, could not.
+    /// The dongle or the device failed or refused.
     Dongle(Error),
     /// The device pairs without the passkey or the out of band data that was given.
     Unauthenticated(Error),
-    /// A step was not done in time: which, and after how long.
+    /// A step timed out: which, and after how long.
     Late(String, Duration),
-    /// The device was not there within the time.
+    /// The device did not appear within this time.
     NotThere(Address, Duration),
-    /// Nothing came within the time.
+    /// No value came within the time.
     Silence(String),
     /// What was asked for does not exist.
     NotFound(String),
-    /// A value is not what it was to be read as.
+    /// A value does not fit the format asked for.
     Misfit(String),
-    /// The command line makes no sense, in a way that the parser could not see.
+    /// The command line is wrong in a way that the parser could not see.
     Usage(String),
     /// There is no bond to forget.
     NoBond(Address),
@@ -81,14 +81,14 @@ impl Failure {
         }
     }
 
-    /// What its reader can do, where the error itself does not say it.
+    /// What the user can do, where the error itself does not say it.
     pub fn hint(&self) -> Option<&'static str> {
         match self {
             Self::NotThere(address, _) if address.is_random() => Some(
                 "Is it awake, in range, and not connected to something else? \
                  `dongle scan` shows what is there.",
             ),
-            // What other programs show as an address does not tell its kind.
+            // An address copied from another program does not say whether it is random.
             Self::NotThere(..) => Some(
                 "Is it awake, in range, and not connected to something else? It was looked for as \
                  a public address; a random one needs /random behind it, as `dongle scan` shows it.",
@@ -122,7 +122,7 @@ impl Failure {
         }
     }
 
-    /// Names the step in which the time was up. What is named already keeps its name.
+    /// Names the step that timed out. One that is named already keeps its name.
     pub fn in_step(self, step: &str, began: Instant) -> Self {
         match self {
             Self::Dongle(Error::Timeout) => {
@@ -135,7 +135,7 @@ impl Failure {
         }
     }
 
-    /// Says what is behind a refused pairing where the command line gave what authenticates it.
+    /// Marks a refused pairing for which the command line gave a passkey or out of band data.
     pub fn with_what_authenticates(self) -> Self {
         match self {
             Self::Dongle(

@@ -127,7 +127,7 @@ pub fn titled(uuid: Uuid) -> String {
     }
 }
 
-/// The characteristic that is meant. Asks the device for no more than it takes to know.
+/// The characteristic that is meant. Discovers no more of the device than it takes to find it.
 pub async fn characteristic(
     connection: &DeviceConnection,
     path: &Path,

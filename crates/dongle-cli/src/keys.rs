@@ -1,4 +1,4 @@
-//! Keys that are pressed while something is drawn over and over: shown, they would spoil it.
+//! Keys that are pressed while something is redrawn: their echo would spoil it.
 
 #[cfg(unix)]
 pub use unix::{heed, ignore, release};
@@ -14,7 +14,7 @@ mod unix {
     /// How the terminal was before.
     static BEFORE: Mutex<Option<Termios>> = Mutex::new(None);
 
-    /// Nothing that is typed is shown from now on, and no line of it waits for its end. Ctrl-C is heard.
+    /// Turns off echo and line editing. Ctrl-C still works.
     pub fn ignore() {
         let mut before = BEFORE.lock().unwrap_or_else(PoisonError::into_inner);
         if before.is_some() || !is_ours() {
@@ -30,13 +30,13 @@ mod unix {
         }
     }
 
-    /// Puts it back as it was. What was typed meanwhile is not for whoever reads next.
+    /// Restores the terminal, and discards what was typed meanwhile.
     pub fn heed() {
         put_back(OptionalActions::Flush);
     }
 
-    /// Puts it back as it was. What was typed meanwhile is for whoever reads next: a shell, most
-    /// often, and the next command.
+    /// Restores the terminal, and leaves what was typed meanwhile to the next reader: most often a
+    /// shell, as the next command.
     pub fn release() {
         put_back(OptionalActions::Now);
     }
@@ -50,8 +50,8 @@ mod unix {
         }
     }
 
-    /// Who is in the background of its own terminal is stopped when it touches that; and a pager that
-    /// reads our output sets the terminal as it likes.
+    /// A background process that changes its terminal is stopped; and a pager that reads our output
+    /// sets the terminal as it likes.
     fn is_ours() -> bool {
         let here = stdin().is_terminal() && stdout().is_terminal();
         here && tcgetpgrp(stdin()).map_or(true, |group| group == getpgrp())

@@ -6,7 +6,7 @@
 //! $ dongle notify D0:18:0D:48:52:4D heart-rate-measurement
 //! ```
 //!
-//! `dongle --help` tells of every command, `docs/cli.md` shows them. From the outside in: `args` is
+//! `dongle --help` describes every command, `docs/cli.md` shows them. From the outside in: `args` is
 //! the command line, `commands` has one module for each command, `session` is the dongle they
 //! share, and `failure` is how they end. What is drawn goes through `output`, `screen` and `style`.
 #![forbid(unsafe_code)]
@@ -41,7 +41,7 @@ fn main() -> ExitCode {
     let args = match Args::try_parse() {
         Ok(args) => args,
         Err(error) => {
-            // Where nobody reads it any more, there is nothing to complain about.
+            // There is nowhere to report that it could not be printed.
             let _ = error.print();
             return ExitCode::from(if error.use_stderr() {
                 failure::USAGE
@@ -75,7 +75,7 @@ fn finish(failure: &Failure) -> ExitCode {
         Failure::Interrupted => {}
         other => {
             let mark = style::Style::of(&std::io::stderr()).bad("error:");
-            // It may quote what a device or somebody else says.
+            // It may quote what a device or a file says.
             let told = other.to_string();
             let told: Vec<_> = told.lines().map(value::tame).collect();
             eprintln!("{mark} {}", told.join("\n"));

@@ -1,5 +1,5 @@
-//! What goes between device and computer by another way than Bluetooth: theirs from the command
-//! line, a file or standard input, ours to a file or to standard output.
+//! Out of band data: the device's from the command line, a file or standard input, ours to a file or
+//! to standard output.
 
 use std::fmt;
 use std::io::Write as _;
@@ -14,11 +14,11 @@ use crate::secret::Parse;
 use crate::value::{hex, parse_hex};
 
 /// Out of band data of a device: a temporary key of legacy pairing, or random and confirm value of
-/// LE Secure Connections, as a tag has them (Core Supplement, Part A 1.6 and 1.8).
+/// LE Secure Connections, as on a tag (Core Supplement, Part A 1.6 and 1.8).
 #[derive(Clone)]
 pub enum Oob {
     Data(OutOfBand),
-    /// To be read from standard input when it is time.
+    /// To be read from standard input later.
     Later,
 }
 
@@ -58,8 +58,8 @@ impl Oob {
     }
 }
 
-/// Our own data as a tag has it, with our address and that we are a central, which belong to it
-/// (Core Supplement, Part A 1.16 and 1.17).
+/// Our own data as on a tag, with our address and our role beside it (Core Supplement, Part A 1.16
+/// and 1.17).
 pub fn tag(own: Option<Address>, data: &OobData) -> String {
     const CENTRAL_ONLY: u8 = 0x01;
     let mut tag = Vec::new();
@@ -95,7 +95,7 @@ pub fn save(file: &Path, tag: &str) -> Result<(), Failure> {
 }
 
 impl Parse for Oob {
-    /// Hexadecimal, or `@` and a file, which has it in hexadecimal or as it is, or `-`.
+    /// Hexadecimal; `@` and a file, which is hexadecimal or binary; or `-`.
     fn parse(text: &str) -> Result<Self, String> {
         let file = match text.strip_prefix('@') {
             Some(file) => file,

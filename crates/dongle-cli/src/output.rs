@@ -9,7 +9,7 @@ use crate::failure::Failure;
 use crate::style::Style;
 use crate::value::acts;
 
-/// Standard output. A reader who has gone is an error like any other: a device is still to be
+/// Standard output. A reader that has gone is an error like any other: devices still have to be
 /// disconnected.
 pub struct Output {
     pub json: bool,
@@ -18,7 +18,7 @@ pub struct Output {
 }
 
 impl Output {
-    /// JSON only where it is asked for.
+    /// JSON only if `json`.
     pub fn new(json: bool) -> Self {
         let out = io::stdout();
         Self {
@@ -40,7 +40,7 @@ impl Output {
         self.line(escaped(&serde_json::to_string(object)?))
     }
 
-    /// One object to be looked at: over several lines in a terminal.
+    /// One object for a person to read: over several lines in a terminal.
     pub fn document(&self, object: &impl Serialize) -> Result<(), Failure> {
         match self.terminal {
             true => self.line(escaped(&serde_json::to_string_pretty(object)?)),
@@ -49,8 +49,8 @@ impl Output {
     }
 }
 
-/// JSON may have characters as they are that a terminal acts on; escaped, they mean the same to who
-/// parses it. All of them are in strings but the ends of lines.
+/// JSON may contain control characters unescaped; escaped, they mean the same to a parser and
+/// nothing to a terminal. Apart from line ends, all of them are in strings.
 fn escaped(json: &str) -> String {
     let mut escaped = String::with_capacity(json.len());
     for c in json.chars() {
@@ -62,8 +62,8 @@ fn escaped(json: &str) -> String {
     escaped
 }
 
-/// Ready once nobody reads standard output any more, where that can be known: a pipe whose reader
-/// has ended. What waits for something to print would otherwise wait in vain.
+/// Ready once nobody reads standard output any more, where that can be detected: a pipe whose
+/// reader has gone. A command that waits for something to print would otherwise wait in vain.
 #[cfg(unix)]
 pub async fn abandoned() {
     use std::fs::File;
@@ -75,8 +75,8 @@ pub async fn abandoned() {
         return pending().await;
     };
     let is_pipe = pipe.metadata().is_ok_and(|data| data.file_type().is_fifo());
-    // Nothing ever comes out of the end that is written to; that it can be read says that the
-    // other end is closed.
+    // The write end of a pipe never delivers data: it becomes readable only when the read end is
+    // closed.
     match async_io::Async::new_nonblocking(pipe) {
         Ok(pipe) if is_pipe => match pipe.readable().await {
             Ok(()) => {}
@@ -86,7 +86,7 @@ pub async fn abandoned() {
     }
 }
 
-/// Here it is known when something is printed.
+/// Here it is detected only when something is printed.
 #[cfg(not(unix))]
 pub async fn abandoned() {
     pending().await

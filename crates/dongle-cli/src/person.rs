@@ -1,5 +1,4 @@
-//! The person in front of the terminal, who is asked while a device is paired, or what the command
-//! line says instead.
+//! The answers that a pairing needs: from the command line, or from the person at the terminal.
 
 use std::io::{self, IsTerminal as _, Write as _};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -15,13 +14,13 @@ use crate::screen;
 use crate::secret::{Parse, Secret};
 use crate::style::Style;
 
-/// Questions begun and answered. While it moves, nobody is waiting for the device.
+/// Counts questions asked and answered. While it moves, the device is not what is waited for.
 static QUESTIONS: AtomicU64 = AtomicU64::new(0);
-/// A question stands on the terminal, without an end of line.
+/// A question is on the terminal, without an end of line.
 static PENDING: AtomicBool = AtomicBool::new(false);
 
-/// How far the person has come: the same again once nothing was asked or answered in between;
-/// `None` while a question waits.
+/// The number of questions so far: unchanged if nothing was asked or answered in between; `None`
+/// while a question is open.
 pub fn answered() -> Option<u64> {
     match PENDING.load(Ordering::SeqCst) {
         true => None,
@@ -29,7 +28,7 @@ pub fn answered() -> Option<u64> {
     }
 }
 
-/// Ends the line of a question that nobody is going to answer any more.
+/// Ends the line of a question that will not be answered any more.
 pub fn leave() {
     if PENDING.swap(false, Ordering::SeqCst) {
         eprintln!();
@@ -41,7 +40,7 @@ pub fn is_there() -> bool {
     io::stdin().is_terminal() && io::stderr().is_terminal()
 }
 
-/// A line of standard input, or nothing at its end. In a terminal it is asked for.
+/// A line of standard input, empty at its end. In a terminal, it is asked for.
 async fn line(question: &str) -> Result<String, Failure> {
     if is_there() {
         let mark = Style::of(&io::stderr()).accent("?");
@@ -61,7 +60,7 @@ async fn line(question: &str) -> Result<String, Failure> {
     line.map_err(Failure::io("standard input"))
 }
 
-/// Answers while a device is paired.
+/// Answers the questions of a pairing.
 pub struct Person {
     passkey: Option<Passkey>,
     /// Of the device.
@@ -72,7 +71,7 @@ pub struct Person {
     io_capability: Option<IoCapability>,
     on_demand: bool,
     there: bool,
-    /// Who has refused once is not asked again: a tree of values may have many that are locked.
+    /// After one refusal the person is not asked again: many values of a device may be locked.
     refused: AtomicBool,
 }
 
@@ -90,14 +89,12 @@ impl Person {
         })
     }
 
-    /// Whether a device may be paired with because it asks for that: not in a script, unless it
-    /// says how.
+    /// Whether to pair when the device refuses access: in a script, only if its options answer.
     pub fn pairs_on_demand(&self) -> bool {
         self.on_demand
     }
 
-    /// The device is given our data, and this waits until it has it. Then nothing is left to be
-    /// read of the device's.
+    /// Waits until the device has our data. After that, the device's has been read as well.
     pub async fn gives(&mut self, ours: OobData) -> Result<(), Failure> {
         self.ours = Some(ours);
         match self.oob {
@@ -106,7 +103,7 @@ impl Person {
         }
     }
 
-    /// Takes the device's data from standard input, if it is to come from there.
+    /// Reads the device's data from standard input, if that is where it comes from.
     pub async fn reads_oob(&mut self) -> Result<(), Failure> {
         if let Some(Oob::Later) = self.oob {
             let written = line("Out of band data of the device:").await?;
@@ -116,7 +113,7 @@ impl Person {
         Ok(())
     }
 
-    /// What it is about, one question, and its answer; `None`: none.
+    /// Prints what it is about, asks one question, and gives back the answer, if there is one.
     fn ask(&self, about: &str, question: &str) -> Option<String> {
         if !self.there || self.refused.load(Ordering::SeqCst) {
             return None;
@@ -126,7 +123,7 @@ impl Person {
         PENDING.store(true, Ordering::SeqCst);
         let mark = Style::of(&io::stderr()).accent("?");
         let mut err = io::stderr().lock();
-        // Who types blind mistypes; and what was typed before the question does not answer it.
+        // Echo on again, as typing blind goes wrong; and keys typed earlier are not the answer.
         screen::restore();
         let asked = write!(err, "\r\x1B[K{about}\n{mark} {question} ");
         let _ = asked.and_then(|()| err.flush());
@@ -136,7 +133,7 @@ impl Person {
         PENDING.store(false, Ordering::SeqCst);
         QUESTIONS.fetch_add(1, Ordering::SeqCst);
         match read {
-            // The end of input has no end of line.
+            // End of input: there was no end of line.
             Ok(0) => {
                 eprintln!();
                 None
@@ -182,7 +179,7 @@ impl PairingAgent for Person {
     fn capabilities(&self) -> IoCapabilities {
         match (self.io_capability, self.passkey, self.yes) {
             (Some(named), _, _) => named.into(),
-            // Another way than the one that was named would have to ask.
+            // Report only what the given options can answer.
             (None, Some(_), false) => IoCapabilities::KeyboardOnly,
             (None, None, true) => IoCapabilities::DisplayYesNo,
             (None, Some(_), true) => IoCapabilities::KeyboardDisplay,

@@ -1,4 +1,4 @@
-//! What takes a while says so: one line on standard error, gone when it is done.
+//! Progress: one line on standard error while something takes long, removed when it is done.
 
 use std::io::{self, IsTerminal as _, Write as _};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -13,15 +13,15 @@ use crate::keys;
 use crate::screen::{Screen, fit};
 use crate::style::Style;
 
-/// What is done faster than this needs no line.
+/// Work that is done faster than this shows no line.
 const GRACE: Duration = Duration::from_millis(300);
 const FRAME: Duration = Duration::from_millis(100);
 const FRAMES: [&str; 10] = ["⠋", "⠙", "⠹", "⠸", "⠼", "⠴", "⠦", "⠧", "⠇", "⠏"];
 
-/// How many want the line for themselves.
+/// How many holds there are on the line.
 static HELD: AtomicUsize = AtomicUsize::new(0);
 
-/// While it is there, no progress is shown: somebody else writes.
+/// While it exists, no progress is shown: something else is written.
 pub struct Hold;
 
 /// Keeps the terminal's line free.
@@ -36,7 +36,7 @@ impl Drop for Hold {
     }
 }
 
-/// A line that turns while something is under way.
+/// A line with a spinner while something is under way.
 pub struct Progress {
     what: String,
     shown: bool,
@@ -53,7 +53,7 @@ impl Progress {
         }
     }
 
-    /// Turns while a step is made. Where its time is up, the failure names it.
+    /// Spins during a step. If that times out, the failure names it.
     pub async fn step<T>(
         self,
         work: impl Future<Output = Result<T, Failure>>,
@@ -63,7 +63,7 @@ impl Progress {
         done.map_err(|failure| failure.in_step(&what, began))
     }
 
-    /// Turns while the work goes on.
+    /// Spins while the work goes on.
     pub async fn during<T>(self, work: impl Future<Output = T>) -> T {
         if !self.shown {
             return work.await;
@@ -85,18 +85,18 @@ impl Progress {
     }
 }
 
-/// A line that can be written over; it takes itself away.
+/// A line that is overwritten, and erased when dropped.
 pub struct Line;
 
 impl Line {
-    /// Nobody can be told that standard error can't be written.
+    /// There is nowhere to report that standard error can't be written.
     pub fn show(&self, text: &str) {
         let mut err = io::stderr().lock();
         if HELD.load(Ordering::SeqCst) > 0 {
             return;
         }
         keys::ignore();
-        // A line that wraps can't be written over.
+        // A line that wraps can't be overwritten.
         let text = fit(text, Screen::size().0.saturating_sub(1));
         let _ = write!(err, "\r\x1B[K{text}");
         let _ = err.flush();

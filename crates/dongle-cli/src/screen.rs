@@ -1,4 +1,4 @@
-//! A part of the terminal that is drawn again and again in its place.
+//! A part of the terminal that is redrawn in place.
 
 use std::io::{self, Stdout, Write as _};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -20,7 +20,7 @@ pub fn restore() {
     keys::heed();
 }
 
-/// Lines at the bottom of what was printed, drawn over and over; others scroll by above them.
+/// Lines at the bottom of the output that are redrawn in place; others scroll by above them.
 pub struct Screen {
     out: Stdout,
     drawn: usize,
@@ -28,7 +28,7 @@ pub struct Screen {
 
 impl Screen {
     pub fn new() -> Self {
-        // Older consoles have to be told to understand escape sequences.
+        // On older consoles, escape sequences have to be enabled.
         #[cfg(windows)]
         let _ = anstyle_query::windows::enable_ansi_colors();
         Self {
@@ -44,7 +44,7 @@ impl Screen {
         (usize::from(columns).max(20), usize::from(rows).max(4))
     }
 
-    /// Puts these in place of what is drawn; `above` scrolls by and stays.
+    /// Replaces what is drawn with these lines; `above` scrolls by and stays.
     pub fn draw(&mut self, above: &[String], lines: &[String]) -> io::Result<()> {
         let (columns, rows) = Self::size();
         let mut frame = String::new();
@@ -60,10 +60,10 @@ impl Screen {
             frame.push_str(line);
             frame.push_str("\x1B[K\r\n");
         }
-        // Past the terminal's height, lines could not be drawn over any more.
+        // Lines beyond the terminal's height could not be redrawn.
         self.drawn = lines.len().min(rows.saturating_sub(1));
-        // Terminals differ in how wide some signs are, and who chose them may be anybody: a line that
-        // wraps could not be drawn over. Behind a full one, what is erased would be its last sign.
+        // Terminals differ in the width of some characters, and devices choose their names: a line that
+        // wraps could not be redrawn. At the end of a full line, erasing would take its last character.
         frame.push_str("\x1B[?7l");
         for line in lines.iter().take(self.drawn) {
             frame.push_str("\x1B[K");
@@ -82,7 +82,7 @@ impl Drop for Screen {
     }
 }
 
-/// How many columns a text takes, escape sequences aside.
+/// How many columns a text takes, without its escape sequences.
 pub fn width(text: &str) -> usize {
     let mut escape = false;
     let mut width = 0;
@@ -97,7 +97,7 @@ pub fn width(text: &str) -> usize {
     width
 }
 
-/// As much of a text as fits into so many columns. Colours end with it.
+/// As much of a text as fits into this many columns. Colours end with it.
 pub fn fit(text: &str, columns: usize) -> String {
     if width(text) <= columns {
         return text.into();
@@ -124,7 +124,7 @@ pub fn fit(text: &str, columns: usize) -> String {
     fitted
 }
 
-/// The long text where it fits, else the short one.
+/// The long text if it fits, else the short one.
 pub fn either(columns: usize, long: String, short: String) -> String {
     match width(&long) <= columns {
         true => long,
@@ -132,7 +132,7 @@ pub fn either(columns: usize, long: String, short: String) -> String {
     }
 }
 
-/// The text with spaces behind it, up to so many columns; cut if it is longer.
+/// The text padded with spaces to this many columns, or cut to them.
 pub fn pad(text: &str, columns: usize) -> String {
     let text = fit(text, columns);
     let spaces = columns.saturating_sub(width(&text));

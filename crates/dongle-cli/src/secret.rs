@@ -1,5 +1,4 @@
-//! A secret on the command line: what is wrong with it is told without repeating it, as the parser
-//! would.
+//! A secret on the command line: errors do not repeat it, as the parser's own would.
 
 use std::convert::Infallible;
 use std::fmt;
@@ -35,7 +34,7 @@ impl<T> fmt::Debug for Secret<T> {
     }
 }
 
-/// How a secret is read. What is wrong is said without it.
+/// How a secret is parsed. Errors do not contain it.
 pub trait Parse: Sized {
     fn parse(text: &str) -> Result<Self, String>;
 }

@@ -1,4 +1,4 @@
-//! A dongle for the time of one command, closed in order whatever happens; and Ctrl-C.
+//! A dongle for the duration of one command, closed properly however that ends; and Ctrl-C.
 
 use std::convert::Infallible;
 use std::future::IntoFuture;
@@ -18,17 +18,17 @@ use crate::person::{self, Person};
 use crate::progress::{self, Progress};
 use crate::style::Style;
 
-/// How long a connect looks for its device if nothing else is said.
+/// How long to wait for a device to appear, by default.
 const CONNECT: Duration = Duration::from_secs(10);
-/// How long one request may take if nothing else is said.
+/// How long one request may take, by default.
 const REQUEST: Duration = Duration::from_secs(10);
 
-/// Ctrl-C, for everyone who wants to hear of it.
+/// Ctrl-C, which any number of tasks can wait for.
 #[derive(Clone)]
 pub struct Interrupt(Receiver<Infallible>);
 
 impl Interrupt {
-    /// From now on the first Ctrl-C is told, and the second ends the process at once.
+    /// From now on the first Ctrl-C is reported, and the second ends the process at once.
     pub fn install() -> Result<Self, Failure> {
         let (open, pressed): (Sender<Infallible>, _) = async_channel::bounded(1);
         ctrlc::set_handler(move || {
@@ -47,7 +47,7 @@ impl Interrupt {
         let _ = self.0.recv().await;
     }
 
-    /// What the work comes to; [`Failure::Interrupted`] if Ctrl-C is pressed before.
+    /// The result of the work, or [`Failure::Interrupted`] if Ctrl-C is pressed first.
     pub async fn or<T>(
         &self,
         work: impl Future<Output = Result<T, Failure>>,
@@ -60,11 +60,11 @@ impl Interrupt {
     }
 }
 
-/// Says that what follows is not real, to whoever has only forgotten to name a controller.
+/// Tells someone who forgot to name a controller that what follows is not real.
 fn simulated() {
     let note = "note: these devices are simulated; name a controller with --dongle SPEC";
     let mut err = std::io::stderr();
-    // Where nobody reads it, the command goes on.
+    // If it can't be written, the command goes on.
     let _ = writeln!(err, "{}", Style::of(&err).dim(note));
 }
 
@@ -77,7 +77,7 @@ pub struct Session<'a> {
 
 impl<'a> Session<'a> {
     /// Opens the dongle, does the work, and closes the dongle: on success, on failure, on Ctrl-C.
-    /// What is connected by then is disconnected.
+    /// Whatever is connected then is disconnected.
     ///
     /// Without a link there is nobody to answer when a device is paired.
     pub async fn run(
@@ -135,7 +135,7 @@ impl<'a> Session<'a> {
         result
     }
 
-    /// Like [`Session::run`], for work that Ctrl-C cuts short.
+    /// Like [`Session::run`], for work that Ctrl-C interrupts.
     pub async fn run_interruptibly(
         global: &'a Global,
         interrupt: &'a Interrupt,
@@ -176,7 +176,7 @@ impl<'a> Session<'a> {
         let exchange = connection.exchange_mtu(link.mtu);
         match exchange.timeout(self.request_timeout()).await {
             Ok(mtu) => log::info!("connected to {address}, MTU {mtu}"),
-            // A device may refuse to talk about it; 23 it is, then.
+            // A device may refuse the exchange: the MTU is 23 then.
             Err(error) if error.att().is_some() => log::info!("no MTU exchange: {error}"),
             Err(error) => {
                 let step = format!("exchanging the MTU with {address}");
@@ -186,8 +186,8 @@ impl<'a> Session<'a> {
         Ok(connection)
     }
 
-    /// Makes a call that the device may want to be paired with for. A person who is asked for
-    /// something takes none of the device's time.
+    /// Makes a call that may cause a pairing. The time that a person takes to answer is not counted
+    /// as the device's.
     pub async fn call<T>(
         &self,
         connection: &DeviceConnection,
@@ -211,7 +211,7 @@ impl<'a> Session<'a> {
         result
     }
 
-    /// Tells the person that a device was paired with because it wanted that.
+    /// Reports that a call has caused a pairing.
     fn paired(&self, connection: &DeviceConnection, security: &Security) {
         let peer = connection.device();
         let (level, kept) = (security.level(), self.kept(security));

@@ -3,14 +3,14 @@
 use std::fmt::Display;
 use std::io::IsTerminal;
 
-/// How text is set off. Without colour, not at all.
+/// How text is highlighted; not at all without colours.
 #[derive(Debug, Clone, Copy)]
 pub struct Style {
     coloured: bool,
 }
 
 impl Style {
-    /// For text that goes there. `NO_COLOR` and `TERM=dumb` are respected.
+    /// For text on this stream. `NO_COLOR` and `TERM=dumb` are respected.
     pub fn of(stream: &impl IsTerminal) -> Self {
         let unwanted = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
         let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");

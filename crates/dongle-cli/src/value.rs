@@ -1,4 +1,4 @@
-//! Values: octets, and what they are read and written as.
+//! Values: octets, and their representations.
 
 use clap::ValueEnum;
 use dongle::Uuid;
@@ -6,10 +6,10 @@ use serde::Serialize;
 
 use crate::known;
 
-/// How octets are read and written.
+/// How octets are shown and entered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Format {
-    /// What the characteristic is known to be, else text if it is some, and the octets.
+    /// As the characteristic defines it, else as text if it is printable, else in hexadecimal.
     Auto,
     /// Octets, in hexadecimal.
     Hex,
@@ -33,8 +33,8 @@ pub enum Format {
 pub struct Meaning {
     /// For people.
     pub text: String,
-    /// For programs: a number's digits, or the text as it is; `None`: the device itself does not
-    /// know.
+    /// For programs: a number's digits, or the text unchanged; `None` if the device itself does
+    /// not know the value.
     pub exact: Option<String>,
     /// For plots.
     pub number: Option<f64>,
@@ -56,7 +56,7 @@ impl Meaning {
         Self::digits(number.to_string(), number, unit)
     }
 
-    /// A number that has more digits than there is room for in a plot.
+    /// A number whose digits may be more exact than an `f64`.
     fn digits(digits: String, number: f64, unit: Option<&'static str>) -> Self {
         Self {
             text: match unit {
@@ -69,7 +69,7 @@ impl Meaning {
         }
     }
 
-    /// What the device measures, but could not.
+    /// What the device could not measure.
     pub fn unknown() -> Self {
         Self {
             text: "not known".into(),
@@ -93,7 +93,7 @@ impl Meaning {
 pub struct Json {
     /// The octets.
     hex: String,
-    /// The octets as text, where they are some.
+    /// The octets as text, if they are printable.
     #[serde(skip_serializing_if = "Option::is_none")]
     text: Option<String>,
     /// What they mean, where that is known.
@@ -117,7 +117,7 @@ impl Json {
     }
 }
 
-/// 87, not 87.0; and what is not finite is null, as JSON has no such numbers.
+/// 87, not 87.0; null if it is not finite, as JSON has no such numbers.
 fn number_json(digits: &str) -> serde_json::Value {
     let whole = digits.parse::<u64>().map(Into::into);
     let whole = whole.or_else(|_| digits.parse::<i64>().map(Into::into));
@@ -139,8 +139,8 @@ pub fn hex(octets: &[u8]) -> String {
     octets.iter().map(|octet| format!("{octet:02x}")).collect()
 }
 
-/// Octets that are text: not empty, UTF-8, and nothing in it that a terminal would act on. A zero at
-/// the end is often sent along.
+/// Octets that are text: not empty, UTF-8, and without control characters. Many devices send a
+/// terminating zero along.
 pub fn text(octets: &[u8]) -> Option<&str> {
     let text = std::str::from_utf8(octets).ok()?;
     let text = text.strip_suffix('\0').unwrap_or(text);
@@ -148,15 +148,15 @@ pub fn text(octets: &[u8]) -> Option<&str> {
     (!text.is_empty() && text.chars().all(printable)).then_some(text)
 }
 
-/// What a device calls itself, for one line of a terminal: nothing in it that acts on the terminal,
-/// or turns the order of what stands around it.
+/// The name of a device, for one line of a terminal: without characters that would control the
+/// terminal or reorder the text around it.
 pub fn tame(name: &str) -> String {
     name.chars()
         .map(|c| if acts(c) { '\u{FFFD}' } else { c })
         .collect()
 }
 
-/// Text with what acts on a terminal written out.
+/// Text with the characters escaped that would control a terminal.
 fn escaped(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for c in text.chars() {
@@ -168,8 +168,8 @@ fn escaped(text: &str) -> String {
     escaped
 }
 
-/// Whether a character does something instead of being seen: controls, separators of lines, marks
-/// and overrides of direction.
+/// Whether a character has an effect instead of a shape: control characters, line separators,
+/// direction marks and overrides.
 pub fn acts(c: char) -> bool {
     let turns = matches!(
         c,
@@ -178,7 +178,7 @@ pub fn acts(c: char) -> bool {
     c.is_control() || turns || matches!(c, '\u{2066}'..='\u{2069}' | '\u{FEFF}')
 }
 
-/// A number is often a letter, too; several letters are text, and what has to be some is.
+/// A single octet is more likely a number than a letter, unless the characteristic is text.
 fn is_text(uuid: Uuid, octets: &[u8]) -> bool {
     octets.len() > 1 || known::is_text(uuid)
 }
@@ -233,8 +233,8 @@ pub fn shown(format: Format, uuid: Uuid, octets: &[u8]) -> String {
     }
 }
 
-/// What is wrong where octets are not the number they are to be read as. Its digits alone would be
-/// taken for it.
+/// What is wrong where octets do not fit the number format. Printed without a word, their
+/// hexadecimal digits would be taken for the number.
 pub fn misfit(format: Format, octets: &[u8]) -> Option<String> {
     let number = !matches!(format, Format::Auto | Format::Hex | Format::Text);
     let fits = meaning(format, Uuid::from_u128(0), octets).is_some();
@@ -377,7 +377,7 @@ mod tests {
             assert!(!tamed.contains(acts), "{tamed:?}");
             assert_eq!(tamed.chars().count(), name.chars().count());
         }
-        // Marks and joiners are part of what is seen.
+        // Combining marks and joiners are visible.
         for name in ["Cafe\u{301}", "👩\u{200D}🚀", "心臓計"] {
             assert_eq!(tame(name), name);
         }

@@ -1,4 +1,4 @@
-//! `dongle bench`: how fast a device is, and how fast we are.
+//! `dongle bench`: latency and throughput.
 
 use std::future::IntoFuture as _;
 use std::time::{Duration, Instant};
@@ -146,7 +146,7 @@ impl Run<'_> {
         };
         let timeout = self.session.request_timeout();
         let what = format!("Reading {}", find::titled(found.uuid()));
-        // The first may want to be paired for, and takes no part.
+        // The first read may cause a pairing, and is not counted.
         self.session.call(self.connection, found.read()).await?;
         let work = async {
             let began = Instant::now();
@@ -192,7 +192,7 @@ impl Run<'_> {
             let (mut count, mut octets, mut missed) = (0, 0, 0);
             let mut first = None;
             let mut last = began;
-            // One timer for all, as one for each value would be measured with it.
+            // One timer for all: setting one for each value would be measured, too.
             let mut over = Timer::after(self.args.duration);
             while began.elapsed() < self.args.duration {
                 let late = async {
@@ -211,7 +211,7 @@ impl Run<'_> {
                     Err(error) => return Err(error.into()),
                 }
             }
-            // Between the first and the last one, so that neither a slow beginning nor the end of a
+            // From the first to the last value, so that neither a slow start nor the silence after a
             // burst counts.
             let seconds = first.map_or(0.0, |first| (last - first).as_secs_f64());
             values.unsubscribe().timeout(timeout).await?;
@@ -249,7 +249,7 @@ impl Run<'_> {
                 found.write(&value).response(false).timeout(timeout).await?;
                 count += 1;
             }
-            // A request goes out behind the commands before it: with its answer, whatever it says,
+            // A request follows the commands before it: once it is answered, whatever the answer,
             // they have arrived.
             match self.session.call(self.connection, last.read()).await {
                 Err(error) if error.att().is_none() => return Err(error.into()),

@@ -1,4 +1,4 @@
-//! `dongle bonds`: the devices that a dongle has a bond with.
+//! `dongle bonds`: the devices that a dongle is bonded with.
 
 use serde::Serialize;
 

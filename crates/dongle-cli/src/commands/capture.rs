@@ -41,7 +41,7 @@ pub async fn run(global: &Global, interrupt: &Interrupt, args: &Capture) -> Resu
     let verbose = inner.global.verbose.max(global.verbose);
     let folder = inner.global.folder.take().or_else(|| global.folder.clone());
     let privacy = inner.global.privacy || global.privacy;
-    // The nearest counts; but the variable is further away than the line before `capture`.
+    // An option behind `capture` overrides one before it, and any option the variable.
     let dongle = match parsed.value_source("dongle") {
         Some(ValueSource::CommandLine) => inner.global.dongle.take(),
         _ => global.dongle.clone(),
@@ -57,22 +57,22 @@ pub async fn run(global: &Global, interrupt: &Interrupt, args: &Capture) -> Resu
     };
     let before = state(&args.file);
     let result = super::run(&inner, interrupt).await;
-    // Another file may be there, or a capture from before.
+    // Otherwise a file that was there before would be reported.
     if state(&args.file) != before {
         eprintln!("Recorded in {}", args.file.display());
     }
     result
 }
 
-/// What changes when a file is written to; `None`: there is none.
+/// What changes when a file is written to; `None` if there is none.
 fn state(file: &Path) -> Option<(u64, Option<SystemTime>)> {
     let data = fs::metadata(file).ok()?;
     Some((data.len(), data.modified().ok()))
 }
 
-/// The file as it goes behind the line that names the dongle.
+/// The file, for the option `snoop`.
 fn capture(dongle: Option<&str>, file: &Path) -> Result<String, Failure> {
-    // Whether it names a controller, `auto` included, is known when that is opened.
+    // Only this is checked here: opening knows all spellings, `auto` included.
     let recorded = |option: &str| option.trim().starts_with("snoop=");
     if let Some(dongle) = dongle.filter(|dongle| dongle.split(',').any(recorded)) {
         return Err(Failure::Usage(format!("{dongle} is recorded already")));

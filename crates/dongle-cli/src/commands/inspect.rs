@@ -74,7 +74,7 @@ impl From<Uuid> for Titled {
     }
 }
 
-/// A value, why there is none, or that nobody asked.
+/// A value, or why there is none; neither if it was not read.
 #[derive(Debug, Default, Serialize)]
 struct Value {
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -104,7 +104,7 @@ pub async fn run(global: &Global, interrupt: &Interrupt, args: &Inspect) -> Resu
             false => tree(&out, &device)
                 .iter()
                 .try_for_each(|line| match out.terminal {
-                    // A tree can't be read any more when its lines are broken.
+                    // A tree with wrapped lines can't be read.
                     true => out.line(fit(line, Screen::size().0)),
                     false => out.line(line),
                 }),
@@ -141,7 +141,7 @@ impl Look<'_> {
             name,
             mtu: connection.mtu(),
             interval_ms: connection.interval().map(|i| i.as_secs_f64() * 1000.0),
-            // Not every controller can tell.
+            // Not every controller supports it.
             rssi: connection.rssi().await.ok(),
             services,
         })
@@ -204,7 +204,7 @@ impl Look<'_> {
 }
 
 impl Value {
-    /// A device may keep a value to itself; that is no reason to stop. That it has gone is.
+    /// A refused value is no reason to stop; a lost device is.
     fn of(uuid: Uuid, read: Option<Result<Vec<u8>, Error>>) -> Result<Self, Failure> {
         match read {
             None => Ok(Self::default()),
@@ -227,7 +227,7 @@ impl Value {
     }
 }
 
-/// `READ`, `WRITE_WITHOUT_RESPONSE`: as one would say it.
+/// `read`, `write without response`.
 fn properties(properties: Properties) -> Vec<String> {
     properties
         .iter_names()

@@ -25,7 +25,7 @@ struct Found {
     serial_number: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     held_by: Option<String>,
-    /// What its owner must do first.
+    /// How to load the firmware it needs first.
     #[serde(skip_serializing_if = "Option::is_none")]
     needs_firmware: Option<&'static str>,
 }

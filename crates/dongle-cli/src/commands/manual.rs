@@ -1,4 +1,4 @@
-//! `dongle completions`, `dongle man`: what the parser knows, for shells and for man.
+//! `dongle completions`, `dongle man`: generated from the definition of the command line.
 
 use std::io::{self, Write as _};
 
@@ -18,7 +18,7 @@ pub fn man() -> Result<(), Failure> {
     let mut command = Args::command();
     command.build();
     clap_mangen::Man::new(command.clone()).render(&mut page)?;
-    // What each command takes, on the same page.
+    // The options of each command, on the same page.
     for command in command.get_subcommands().filter(|c| c.get_name() != "help") {
         let man = clap_mangen::Man::new(command.clone());
         writeln!(page, ".SH \"DONGLE {}\"", command.get_name().to_uppercase())?;

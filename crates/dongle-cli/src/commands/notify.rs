@@ -16,7 +16,7 @@ use crate::screen::{Screen, either};
 use crate::session::{Interrupt, Session};
 use crate::value::{self, Meaning};
 
-/// The screen is drawn no more often than this.
+/// The shortest time between two drawings of the screen.
 const FRAME: Duration = Duration::from_millis(50);
 /// Rows of the plot.
 const ROWS: usize = 6;
@@ -57,7 +57,7 @@ async fn watch(
     view.begin()?;
     let mut left = args.count;
     while left != Some(0) {
-        // What is there already is taken without a look at the clock.
+        // Values that are there already are taken before the timeout is looked at.
         let next = async {
             let Some(limit) = session.global.timeout else {
                 return Ok(values.notified().await?);
@@ -114,7 +114,7 @@ struct View<'a> {
     began: Option<Instant>,
     count: u64,
     missed: u64,
-    /// Missed right before the next value.
+    /// Missed since the last value.
     gap: u64,
     screen: Option<Screen>,
     plot: Plot,
@@ -155,7 +155,7 @@ impl<'a> View<'a> {
         Ok(())
     }
 
-    /// A value; whether it is the last one that waits.
+    /// Shows a value; `last` if no other one is waiting.
     fn value(&mut self, octets: &[u8], last: bool) -> Result<(), Failure> {
         let elapsed = self
             .began
@@ -247,7 +247,7 @@ impl<'a> View<'a> {
         let note = format!("{missed} {plural} missed here");
         match self.screen {
             Some(_) => self.lines.push(self.out.style.middling(note)),
-            // It is in the row of the next value.
+            // The row of the next value has it.
             None if self.args.csv => {}
             None => self.out.line(note)?,
         }
@@ -260,7 +260,7 @@ impl<'a> View<'a> {
         };
         let (columns, rows) = Screen::size();
         let mut region = Vec::new();
-        // Where there is hardly room for the values, there is none for a plot.
+        // A low terminal has room for values only.
         if !self.args.no_plot && !self.plot.is_empty() && rows > ROWS + 6 {
             region.push(String::new());
             let plot = self.plot.rows(columns, ROWS);
@@ -286,10 +286,10 @@ impl<'a> View<'a> {
         Ok(())
     }
 
-    /// What is drawn stays as it is.
+    /// What is drawn stays on the screen.
     fn end(&mut self) -> Result<(), Failure> {
         if self.args.csv && self.gap > 0 {
-            // No value follows in whose row it could be, and a row without a value is one of an empty value.
+            // No row follows that could have it, and a row without a value would mean an empty value.
             eprintln!("{} missed after the last row", values(self.gap));
             self.gap = 0;
         }

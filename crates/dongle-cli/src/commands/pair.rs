@@ -1,4 +1,4 @@
-//! `dongle pair`: a device paired with, and the bond kept.
+//! `dongle pair`: pairs with a device, and keeps the bond.
 
 use std::path::Path;
 
@@ -38,7 +38,7 @@ impl Safe {
     }
 }
 
-/// What the device is to be given by another way.
+/// Our out of band data, for the device.
 #[derive(Debug, Serialize)]
 struct Ours<'a> {
     our_oob: &'a str,
@@ -47,7 +47,7 @@ struct Ours<'a> {
 pub async fn run(global: &Global, interrupt: &Interrupt, args: &Pair) -> Result<(), Failure> {
     let out = Output::new(args.json);
     let mut person = Person::new(&args.link.pairing)?;
-    // Who answers is known only when our data was given.
+    // No link: the agent is complete only once the device has our data.
     Session::run_interruptibly(global, interrupt, None, async |session| {
         let address = args.device.address;
         if args.again && !session.dongle.forget(address)? {
@@ -88,8 +88,8 @@ pub async fn run(global: &Global, interrupt: &Interrupt, args: &Pair) -> Result<
             true => paired.map_err(Failure::with_what_authenticates)?,
             false => paired?,
         };
-        // A device that is left before it has our last key keeps no bond; this answer comes
-        // behind it.
+        // A device that is disconnected before it has our last key keeps no bond; once it answers
+        // this request, it has it.
         let mut behind = connection.services().timeout(session.request_timeout());
         match behind.next().await {
             Err(error @ Error::Disconnected(_)) => return Err(error.into()),

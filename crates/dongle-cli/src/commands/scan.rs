@@ -1,4 +1,4 @@
-//! `dongle scan`: the devices in the air.
+//! `dongle scan`: the devices in range.
 
 use std::collections::HashMap;
 use std::time::{Duration, Instant, SystemTime};
@@ -19,15 +19,15 @@ use crate::session::{Interrupt, Session};
 use crate::style::Style;
 use crate::value::{hex, tame};
 
-/// How long a scan lasts that nobody looks at.
+/// How long a scan lasts by default when it is not shown in a terminal.
 const UNWATCHED: Duration = Duration::from_secs(10);
 /// How often the table is drawn.
 const FRAME: Duration = Duration::from_millis(250);
 /// A device that was not heard for this long is shown as gone.
 const STALE: Duration = Duration::from_secs(10);
-/// Columns that a terminal has room with for bars beside the numbers.
+/// With this many columns there is room for bars beside the numbers.
 const ROOMY: usize = 60;
-/// Devices in the table: who changes addresses, or makes them up, would fill it for ever.
+/// The most devices in the table: changing or made-up addresses would fill it without end.
 const MOST: usize = 16 * 1024;
 
 pub async fn run(global: &Global, interrupt: &Interrupt, args: &Scan) -> Result<(), Failure> {
@@ -80,7 +80,7 @@ fn builder(session: &Session<'_>, args: &Scan) -> Result<ScanBuilder, Failure> {
     }
 }
 
-/// A company by number or by a part of its name.
+/// A company by number or by part of its name.
 enum Company {
     Number(u16),
     Name(String),
@@ -129,7 +129,7 @@ struct Line {
     missed: u64,
     address: String,
     address_type: &'static str,
-    /// Of a device there is a bond with.
+    /// Only of a bonded device.
     #[serde(skip_serializing_if = "Option::is_none")]
     identity: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -232,7 +232,7 @@ async fn lines(session: &Session<'_>, args: &Scan, out: &Output) -> Result<(), F
     }
 }
 
-/// Ctrl-C is one of the ways to end a scan: what it has found by then is shown.
+/// Ctrl-C is a normal end of a scan: what it has found is shown.
 fn done(ended: Result<(), Failure>) -> Result<(), Failure> {
     match ended {
         Err(Failure::Interrupted) => Ok(()),
@@ -243,7 +243,7 @@ fn done(ended: Result<(), Failure>) -> Result<(), Failure> {
 /// A device in the table.
 struct Row {
     found: ScanResult,
-    /// Smoothed: a table that reorders itself with every packet can't be read.
+    /// Smoothed: a table that is reordered by every packet can't be read.
     rssi: f64,
     heard: Instant,
     times: u64,
@@ -254,7 +254,7 @@ struct Table {
     rows: HashMap<Address, Row>,
     /// Results that came faster than they were taken.
     missed: u64,
-    /// Devices that were not heard for the longest time when there were too many.
+    /// Devices dropped because the table was full: those not heard for the longest time.
     forgotten: u64,
 }
 
@@ -300,7 +300,7 @@ async fn table(session: &Session<'_>, args: &Scan, out: &Output) -> Result<(), F
                 screen.draw(&[], &drawn)?;
             }
             ended => {
-                // The last word: all of them, without the note.
+                // At the end: all of them, without the note.
                 let columns = Screen::size().0;
                 let drawn = table.drawn(out.style, columns, usize::MAX);
                 screen.draw(&drawn, &[])?;
@@ -311,7 +311,7 @@ async fn table(session: &Session<'_>, args: &Scan, out: &Output) -> Result<(), F
     }
 }
 
-/// Nobody should take the simulated world for the real one.
+/// Makes clear that a simulated dongle is not a real one.
 fn through(dongle: &str) -> &str {
     if dongle == "virtual" {
         "the simulated dongle"
@@ -475,8 +475,8 @@ impl Row {
     }
 }
 
-/// Makes room for one more: if there are so many, the half goes that was heard the longest ago. How
-/// many went.
+/// Makes room for one more: if there are `most`, drops the half that was not heard for the longest
+/// time. Gives back how many were dropped.
 fn make_room<K, V>(rows: &mut HashMap<K, V>, most: usize, heard: impl Fn(&V) -> Instant) -> u64 {
     if rows.len() < most {
         return 0;
@@ -487,7 +487,7 @@ fn make_room<K, V>(rows: &mut HashMap<K, V>, most: usize, heard: impl Fn(&V) -> 
     let middle = *middle;
     rows.retain(|_, row| heard(row) >= middle);
     if rows.len() == before {
-        // All at once: any.
+        // All were heard at the same time: drop any half.
         let mut left = before / 2;
         rows.retain(|_, _| {
             left = left.saturating_sub(1);
@@ -497,7 +497,7 @@ fn make_room<K, V>(rows: &mut HashMap<K, V>, most: usize, heard: impl Fn(&V) -> 
     (before - rows.len()) as u64
 }
 
-/// What to type to get at it: for a bonded device its identity, whatever address it goes by.
+/// The address to type for it: for a bonded device its identity address, whatever it uses now.
 fn known_as(found: &ScanResult) -> Address {
     found.identity().unwrap_or(found.address())
 }

@@ -1,4 +1,4 @@
-//! `dongle serve`: a simulated controller for another program.
+//! `dongle serve`: a simulated controller, served to another program.
 
 use std::io;
 use std::net::TcpListener;
@@ -27,7 +27,7 @@ pub async fn run(interrupt: &Interrupt, args: &Serve) -> Result<(), Failure> {
     let meter = args.bench.then(|| Meter::start(&air, controller.clone()));
     air.add_beacons((0..args.beacons).map(beacon));
 
-    // What is served ends when this is dropped.
+    // Serving ends when this is dropped.
     let _server: Box<dyn Send>;
     let spec;
     match place(&args.place)? {
@@ -92,7 +92,7 @@ fn is_address(text: &str) -> bool {
     parts.is_some_and(|(host, port)| !host.is_empty() && port.parse::<u16>().is_ok())
 }
 
-/// Why it can't be served at a port, and what helps.
+/// Why a port can't be served at, and what helps.
 fn taken(place: &str, error: io::Error) -> Failure {
     let cure = match error.kind() {
         io::ErrorKind::AddrInUse => "; choose another port, or 0 for any that is free",
@@ -143,8 +143,8 @@ fn air(args: &Serve) -> AirConfig {
     config
 }
 
-/// A controller with room enough that the speed is not that of its buffers: 64 packets are as many
-/// as the host lets one connection use.
+/// A controller whose buffers do not limit the speed: 64 packets are as many as the host lets one
+/// connection use.
 fn roomy() -> ControllerConfig {
     let mut config = ControllerConfig::default().with_acl(64, 251);
     config.receive_buffers = 64;
@@ -164,7 +164,7 @@ fn sensor(air: &Air, args: &Serve, number: u16) -> HeartRateSensor {
     HeartRateSensor::start(air, config)
 }
 
-/// A lock, and how it is paired with.
+/// A lock, and how it pairs.
 fn lock(air: &Air, kind: LockKind) -> (Lock, &'static str) {
     let (pairing, how) = match kind {
         LockKind::Passkey => (LockPairing::Passkey(123_456), "with passkey 123456"),

@@ -41,7 +41,7 @@ pub async fn run(global: &Global, interrupt: &Interrupt, args: &Write) -> Result
                 session.call(&connection, descriptor.write(&octets)).await?;
                 return Ok::<_, Failure>((uuid, descriptor.handle(), true));
             }
-            // What is reported as written should be: without a response, nobody knows.
+            // With a response where possible: only then is it known to be written.
             let can = found.properties().contains(Properties::WRITE);
             let response = args.response || (can && !args.no_response);
             let write = found.write(&octets).response(response);
@@ -84,7 +84,7 @@ async fn octets(interrupt: &Interrupt, args: &Write) -> Result<Vec<u8>, Failure>
     }
 }
 
-/// All that comes on standard input.
+/// All of standard input.
 async fn standard_input() -> Result<Vec<u8>, Failure> {
     if person::is_there() {
         let mark = Style::of(&io::stderr()).accent("?");
@@ -94,7 +94,7 @@ async fn standard_input() -> Result<Vec<u8>, Failure> {
     let (told, octets) = async_channel::bounded(1);
     std::thread::spawn(move || {
         let mut octets = Vec::new();
-        // One more than can be written shows that there are too many.
+        // One more than can be written, to notice that there are too many.
         let mut stdin = io::stdin().lock().take(LONGEST as u64 + 1);
         let read = stdin.read_to_end(&mut octets);
         // Nobody waits for it after Ctrl-C.
