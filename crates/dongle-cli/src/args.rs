@@ -332,7 +332,7 @@ pub struct Pair {
     /// Write our own out of band data to this file, for the device; - for standard output.
     ///
     /// Pairing begins once you press Enter because the device has it or, with --oob -, give the
-    /// device's. Requires authenticated pairing, as --passkey does.
+    /// device's. Just Works is then refused, as with --passkey.
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub our_oob: Option<PathBuf>,
     /// Do not keep the bond.
@@ -495,7 +495,7 @@ pub struct Link {
 /// How the questions of a pairing are answered.
 #[derive(Debug, Clone, Default, ClapArgs)]
 pub struct Pairing {
-    /// The passkey that the device shows or has on its case; requires authenticated pairing.
+    /// The passkey that the device shows or has on its case; Just Works is then refused.
     ///
     /// A device that asks for no passkey is not paired with. Without this option, the passkey is
     /// asked for in the terminal.
@@ -508,8 +508,8 @@ pub struct Pairing {
     )]
     pub passkey: Option<Secret<Passkey>>,
     /// Out of band data of the device, in hexadecimal: a temporary key, or AD structures as on a
-    /// tag; @FILE takes it from a file, - from a line of standard input. Requires authenticated
-    /// pairing.
+    /// tag; @FILE takes it from a file, - from a line of standard input. Just Works is then
+    /// refused.
     #[arg(long, value_name = "DATA", help_heading = "Pairing")]
     pub oob: Option<Secret<Oob>>,
     /// Accept a numeric comparison without checking it (vulnerable to a man in the middle).
@@ -528,12 +528,12 @@ pub struct Pairing {
 impl Pairing {
     /// Whether it answers something.
     pub fn is_something(&self) -> bool {
-        self.authenticates() || self.yes || self.io_capability.is_some()
+        self.proves() || self.yes || self.io_capability.is_some()
     }
 
-    /// Whether it answers something that authenticates the device. A device that asks for none of
-    /// it is then not paired with at all: otherwise anyone could pair in its place.
-    pub fn authenticates(&self) -> bool {
+    /// Whether it has what proves the device to be the right one. A device that asks for none of it is
+    /// then not paired with at all: otherwise anybody could pair in its place.
+    pub fn proves(&self) -> bool {
         self.passkey.is_some() || self.oob.is_some()
     }
 }

@@ -37,7 +37,7 @@ pub enum Failure {
     /// The dongle or the device failed or refused.
     Dongle(Error),
     /// The device pairs without the passkey or the out of band data that was given.
-    Unauthenticated(Error),
+    Unproven(Error),
     /// A step timed out: which, and after how long.
     Late(String, Duration),
     /// The device did not appear within this time.
@@ -65,7 +65,7 @@ pub enum Failure {
 impl Failure {
     pub fn exit_code(&self) -> u8 {
         match self {
-            Self::Dongle(error) | Self::Unauthenticated(error) => code_of(error),
+            Self::Dongle(error) | Self::Unproven(error) => code_of(error),
             Self::Late(..) | Self::NotThere(..) | Self::Silence(_) => TIMEOUT,
             Self::NotFound(_) | Self::NoBond(_) => NOT_FOUND,
             Self::Usage(_) => USAGE,
@@ -104,7 +104,7 @@ impl Failure {
             Self::Dongle(Error::Security(SecurityError::BondLost)) => {
                 Some("If you are sure that this is the same device: `dongle pair --again`.")
             }
-            Self::Unauthenticated(_) => Some(
+            Self::Unproven(_) => Some(
                 "The device asked for neither a passkey nor out of band data. Without --passkey \
                  (or DONGLE_PASSKEY) and --oob it can be paired with, but nothing would rule out \
                  a man in the middle.",
@@ -136,13 +136,13 @@ impl Failure {
     }
 
     /// Marks a refused pairing for which the command line gave a passkey or out of band data.
-    pub fn with_what_authenticates(self) -> Self {
+    pub fn with_what_proves(self) -> Self {
         match self {
             Self::Dongle(
                 error @ Error::Security(SecurityError::RejectedByUs(
                     PairingFailure::AUTHENTICATION_REQUIREMENTS,
                 )),
-            ) => Self::Unauthenticated(error),
+            ) => Self::Unproven(error),
             other => other,
         }
     }
@@ -180,7 +180,7 @@ impl fmt::Display for Failure {
                 };
                 write!(f, "the device has no {what} {}", find::titled(uuid))
             }
-            Self::Dongle(error) | Self::Unauthenticated(error) => fmt::Display::fmt(error, f),
+            Self::Dongle(error) | Self::Unproven(error) => fmt::Display::fmt(error, f),
             Self::Late(step, after) => write!(f, "{step} timed out after {}", time(*after)),
             Self::NotThere(address, limit) => {
                 write!(f, "{address} did not appear within {}", time(*limit))
@@ -201,7 +201,7 @@ impl fmt::Display for Failure {
 impl std::error::Error for Failure {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
-            Self::Dongle(error) | Self::Unauthenticated(error) => Some(error),
+            Self::Dongle(error) | Self::Unproven(error) => Some(error),
             Self::Io(_, error) => Some(error),
             _ => None,
         }

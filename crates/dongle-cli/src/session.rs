@@ -94,7 +94,7 @@ impl<'a> Session<'a> {
             let mut person = Person::new(&link.pairing)?;
             interrupt.or(person.reads_oob()).await?;
             let mut wanted = Requirements::default();
-            wanted.authenticated = link.pairing.authenticates();
+            wanted.not_just_works = link.pairing.proves();
             open = open
                 .pair_on_demand(person.pairs_on_demand())
                 .requirements(wanted)
@@ -123,8 +123,8 @@ impl<'a> Session<'a> {
             Err(Failure::BrokenPipe)
         };
         let result = future::or(work(&session), abandoned).await;
-        let result = match link.is_some_and(|link| link.pairing.authenticates()) {
-            true => result.map_err(Failure::with_what_authenticates),
+        let result = match link.is_some_and(|link| link.pairing.proves()) {
+            true => result.map_err(Failure::with_what_proves),
             false => result,
         };
         person::leave();

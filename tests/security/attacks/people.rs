@@ -2,6 +2,7 @@
 
 use dongle::Error;
 use dongle::security::{IoCapabilities, Key, OobData, OutOfBand, PairingFailure, SecurityError};
+use dongle_tests::bench::soon;
 
 use super::{and_the_next_works, connected, done, nobody, refused};
 use crate::lock::{Asked, person};
@@ -116,5 +117,34 @@ fn a_passkey_of_legacy_pairing_makes_sure_of_nobody() {
         );
         refused(pairing, PairingFailure::AUTHENTICATION_REQUIREMENTS);
         and_the_next_works(&connection, &mut peer);
+    }
+}
+
+/// Where a passkey is demanded, that of legacy pairing will do, and none at all will not.
+#[test]
+fn who_demands_more_than_just_works_has_it_by_legacy_pairing_too() {
+    let (agent, us) = person(IoCapabilities::KeyboardOnly);
+    let (_world, _dongle, mut peer, connection) = connected(agent);
+    for display in [false, true] {
+        let pairing = std::thread::spawn({
+            let connection = connection.clone();
+            move || soon(connection.pair().not_just_works())
+        });
+        let io = if display { 0 } else { 3 };
+        let mut book = Pairing::begin(&mut peer, [io, 0, 5, 16, 0, 1]);
+        if !display {
+            assert_eq!(
+                peer.refused(),
+                PairingFailure::AUTHENTICATION_REQUIREMENTS.0
+            );
+            refused(pairing, PairingFailure::AUTHENTICATION_REQUIREMENTS);
+            continue;
+        }
+        us.answer(Some(123_456));
+        book.legacy(123_456);
+        book.encrypt();
+        book.give_key([9; 16], 0x1234, [8; 8]);
+        let security = done(pairing).expect("it pairs");
+        assert!(security.encrypted && !security.authenticated);
     }
 }

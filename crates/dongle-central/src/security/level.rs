@@ -86,6 +86,9 @@ pub struct Requirements {
     /// A person has to make sure of the other end (protection against a man in the middle). Legacy
     /// pairing by passkey does not suffice: see [`Security::authenticated`].
     pub authenticated: bool,
+    /// Just Works is refused. Less than `authenticated`: a passkey of legacy pairing will do. What is
+    /// paired or bonded already is not paired again for it.
+    pub not_just_works: bool,
     /// Legacy pairing is refused.
     pub secure_connections: bool,
     /// Shortest key taken, in octets: 7 to 16.
@@ -100,6 +103,7 @@ impl Default for Requirements {
     fn default() -> Self {
         Self {
             authenticated: false,
+            not_just_works: false,
             secure_connections: false,
             min_key_size: 16,
             bond: true,

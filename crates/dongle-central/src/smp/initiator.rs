@@ -115,7 +115,7 @@ impl Initiator {
     ) -> Self {
         let blind = capabilities == IoCapabilities::NoInputNoOutput;
         let mut auth = auth::SECURE_CONNECTIONS;
-        if wanted.authenticated || !blind {
+        if wanted.authenticated || wanted.not_just_works || !blind {
             auth |= auth::MITM;
         }
         let (mut initiator_keys, mut responder_keys) = (0, 0);
@@ -327,6 +327,7 @@ impl Initiator {
         let legacy_is_out = self.wanted.secure_connections || !cfg!(feature = "legacy-pairing");
         if !self.secure && legacy_is_out
             || self.wanted.authenticated && !self.method.authenticates(self.secure)
+            || self.wanted.not_just_works && self.method == Method::JustWorks
         {
             return refuse(PairingFailure::AUTHENTICATION_REQUIREMENTS);
         }

@@ -72,8 +72,11 @@ pub async fn run(global: &Global, interrupt: &Interrupt, args: &Pair) -> Result<
             .agent(person)
             .min_key_size(args.min_key_size)
             .bond(!args.no_bond);
-        let given = args.our_oob.is_some() || args.link.pairing.authenticates();
-        if args.authenticated || given {
+        let given = args.our_oob.is_some() || args.link.pairing.proves();
+        if given {
+            pair = pair.not_just_works();
+        }
+        if args.authenticated {
             pair = pair.authenticated();
         }
         if args.secure_connections {
@@ -85,7 +88,7 @@ pub async fn run(global: &Global, interrupt: &Interrupt, args: &Pair) -> Result<
         let progress = Progress::of(global, format!("Pairing with {address}"));
         let paired = progress.step(async { Ok(pair.await?) }).await;
         let security = match given {
-            true => paired.map_err(Failure::with_what_authenticates)?,
+            true => paired.map_err(Failure::with_what_proves)?,
             false => paired?,
         };
         // A device that is disconnected before it has our last key keeps no bond; once it answers

@@ -185,7 +185,10 @@ fn more(
             wanted = wanted.at_least(&now);
             // A device of legacy pairing takes a passkey for enough, which it is not.
             anew = has_person && !now.secure_connections;
-            wanted.authenticated |= !anew;
+            match anew {
+                true => wanted.not_just_works = true,
+                false => wanted.authenticated = true,
+            }
         }
         ErrorCode::ENCRYPTION_KEY_SIZE_TOO_SHORT if now.key_size < 16 => {
             wanted = wanted.at_least(&now);

@@ -51,10 +51,17 @@ impl<'a> Pair<'a> {
     /// A person has to make sure of the device, by a passkey, a comparison or out of band; where
     /// that is not possible, nothing is paired. A device that only knows legacy pairing can't be made
     /// sure of by its passkey
-    /// ([`Security::authenticated`](crate::security::Security::authenticated)): pair with it without
-    /// this, and its passkey is asked for all the same.
+    /// ([`Security::authenticated`](crate::security::Security::authenticated)): pair with it by
+    /// [`not_just_works`](Self::not_just_works).
     pub fn authenticated(mut self) -> Self {
         self.wanted.authenticated = true;
+        self
+    }
+
+    /// Not by Just Works, by which anybody could pair in the device's place. Less than
+    /// [`authenticated`](Self::authenticated): a passkey of legacy pairing will do.
+    pub fn not_just_works(mut self) -> Self {
+        self.wanted.not_just_works = true;
         self
     }
 
