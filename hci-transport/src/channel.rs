@@ -265,17 +265,25 @@ impl HciChannel {
 
     /// Counts of the channel's traffic so far.
     pub fn statistics(&self) -> Statistics {
-        let (to_host, to_controller) = (
-            self.shared.to_host.counts(),
-            self.shared.to_controller.counts(),
-        );
+        self.shared.statistics()
+    }
+
+    /// The same, to be read where the channel itself is out of reach.
+    pub fn counters(&self) -> Counters {
+        Counters(Arc::clone(&self.shared))
+    }
+}
+
+impl Shared {
+    fn statistics(&self) -> Statistics {
+        let (to_host, to_controller) = (self.to_host.counts(), self.to_controller.counts());
         Statistics {
             packets_to_host: to_host.packets,
             bytes_to_host: to_host.bytes,
             packets_to_controller: to_controller.packets,
             bytes_to_controller: to_controller.bytes,
-            discarded_bytes: self.shared.discarded.load(Ordering::Relaxed),
-            undecodable_packets: self.shared.undecodable.load(Ordering::Relaxed),
+            discarded_bytes: self.discarded.load(Ordering::Relaxed),
+            undecodable_packets: self.undecodable.load(Ordering::Relaxed),
         }
     }
 }
@@ -297,6 +305,33 @@ impl fmt::Debug for HciChannel {
             .field("name", &self.name())
             .field("statistics", &self.statistics())
             .finish_non_exhaustive()
+    }
+}
+
+/// Reads the [`Statistics`] of a channel that something else owns, such as a host stack. Once the
+/// channel is closed they stay as they are.
+///
+/// ```
+/// let (channel, port) = hci_transport::channel("example", 4096);
+/// let counters = channel.counters();
+/// port.try_deliver(&[0x04, 0x0e, 0x04, 0x01, 0x03, 0x0c, 0x00])?;
+/// drop(channel);
+/// assert_eq!(counters.statistics().packets_to_host, 1);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone)]
+pub struct Counters(Arc<Shared>);
+
+impl Counters {
+    /// What has gone through the channel so far.
+    pub fn statistics(&self) -> Statistics {
+        self.0.statistics()
+    }
+}
+
+impl fmt::Debug for Counters {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Counters").field(&self.statistics()).finish()
     }
 }
 

@@ -91,7 +91,7 @@ mod unix;
 mod usb;
 mod waiters;
 
-pub use channel::{Closed, HciChannel, Statistics, channel};
+pub use channel::{Closed, Counters, HciChannel, Statistics, channel};
 pub use deframer::H4Deframer;
 pub use error::{Error, ErrorKind};
 pub use h5::{H5Event, H5Link, H5Statistics};

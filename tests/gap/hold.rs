@@ -326,3 +326,27 @@ fn an_update_that_a_device_does_not_answer_holds_up_no_other_device() {
     assert!(begun.elapsed() < STALL, "{:?}", begun.elapsed());
     assert!(soon(poll_once(waiting.as_mut())).is_none());
 }
+
+#[test]
+fn a_dongle_knows_its_connections_while_they_are_up_and_held() {
+    let world = World::new();
+    let addresses = || {
+        let connections = world.dongle.connections();
+        let devices = connections.iter().map(|c| c.device().address());
+        devices.collect::<Vec<_>>()
+    };
+    assert!(addresses().is_empty());
+    let (_first, one) = world.peer(1);
+    let (second, two) = world.peer(2);
+    let first = soon(world.dongle.device(one).connect()).unwrap();
+    let _second = soon(world.dongle.device(two).connect()).unwrap();
+    assert_eq!(addresses(), [one, two]);
+    // What it gives is the same connection.
+    let same = world.dongle.connections().swap_remove(0);
+    drop(first);
+    assert!(same.is_connected());
+    soon(same.disconnect());
+    assert_eq!(addresses(), [two]);
+    drop(second);
+    soon(until("the other is over", || addresses().is_empty()));
+}

@@ -85,3 +85,17 @@ fn what_the_controller_is_can_be_read() {
     assert_eq!((info.acl_packets, info.acl_data_length), (3, 100));
     assert!(info.hci_version.is_some() && info.manufacturer.is_some());
 }
+
+#[test]
+fn what_crossed_the_wire_is_counted_and_can_be_read_when_it_is_down() {
+    let air = dongle_virtual::Air::new();
+    let (controller, channel) = air.attach(dongle_virtual::ControllerConfig::default());
+    let dongle = soon(Dongle::on(channel)).unwrap();
+    let open = dongle.statistics();
+    assert!(open.packets_to_controller > 0 && open.packets_to_host > 0);
+    soon(dongle.close());
+    drop(controller);
+    let after = dongle.statistics();
+    assert!(after.packets_to_controller >= open.packets_to_controller);
+    assert_eq!(dongle.statistics(), after);
+}

@@ -4,7 +4,7 @@ use std::fmt;
 use std::future::poll_fn;
 use std::mem;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::task::{self, Poll, Waker};
 use std::thread::{self, ThreadId};
 use std::time::Duration;
@@ -12,9 +12,10 @@ use std::time::Duration;
 use dongle_central::central::ControllerInfo;
 use dongle_central::links::Reason;
 use futures_channel::mpsc;
-use hci_transport::HciChannel;
+use hci_transport::{HciChannel, Statistics};
 
 use crate::address::Address;
+use crate::connection::{DeviceConnection, Held};
 use crate::device::Device;
 use crate::error::Error;
 use crate::host::{Command, Opened};
@@ -73,6 +74,8 @@ pub(crate) struct Inner {
 pub(crate) struct Shared {
     pub(crate) links: SharedLinks,
     pub(crate) security: Context,
+    /// The connections that handles have.
+    held: Mutex<Vec<Weak<Held>>>,
     end: Mutex<End>,
     ended: Condvar,
 }
@@ -113,6 +116,28 @@ impl Dongle {
     /// A device by its address, whether it is there or not.
     pub fn device(&self, address: Address) -> Device {
         Device::new(Arc::clone(&self.inner), address)
+    }
+
+    /// The connections that are up now. Each is one more handle of the same connection, which ends when
+    /// the last of its handles is dropped: do not keep what you do not need.
+    ///
+    /// ```
+    /// # use dongle::{Dongle, Wait as _};
+    /// # let dongle = Dongle::open("virtual").wait()?;
+    /// # let mut scan = dongle.scan().service(0x180D).start()?;
+    /// # let found = scan.next().wait()?.ok_or("nothing")?;
+    /// let connection = found.device().connect().wait()?;
+    /// for connection in dongle.connections() {
+    ///     println!("{connection}: {:?} dBm", connection.rssi().wait()?);
+    /// }
+    /// # assert_eq!(dongle.connections().len(), 1);
+    /// # drop(connection);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn connections(&self) -> Vec<DeviceConnection> {
+        let held = self.inner.shared.held();
+        let up = held.into_iter().filter(|held| held.is_usable());
+        up.map(DeviceConnection::new).collect()
     }
 
     pub(crate) fn inner(&self) -> &Arc<Inner> {
@@ -182,6 +207,23 @@ impl Dongle {
     /// The address it goes by: the controller's own, or a random static one.
     pub fn address(&self) -> Option<Address> {
         self.inner.opened.get().map(|o| o.address)
+    }
+
+    /// What has crossed the wire between host and controller since it was opened. Bytes that belonged
+    /// to no packet ([`discarded_bytes`](Statistics::discarded_bytes)) are a sign of a UART that
+    /// loses some. Once the dongle is down, the counts stay as they are.
+    ///
+    /// ```
+    /// # use dongle::{Dongle, Wait as _};
+    /// let dongle = Dongle::open("virtual").wait()?;
+    /// let wire = dongle.statistics();
+    /// assert!(wire.packets_to_controller > 0 && wire.packets_to_host > 0);
+    /// assert_eq!(wire.discarded_bytes, 0);
+    /// # Ok::<(), dongle::Error>(())
+    /// ```
+    pub fn statistics(&self) -> Statistics {
+        let opened = self.inner.opened.get();
+        opened.map(|o| o.counters.statistics()).unwrap_or_default()
     }
 
     /// Why it is down, if it is.
@@ -295,9 +337,23 @@ impl Shared {
         Self {
             links: SharedLinks::new(notification_bytes),
             security,
+            held: Mutex::default(),
             end: Mutex::default(),
             ended: Condvar::new(),
         }
+    }
+
+    /// Handles have this connection.
+    pub(crate) fn hold(&self, connection: Weak<Held>) {
+        let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        held.retain(|held| held.strong_count() > 0);
+        held.push(connection);
+    }
+
+    /// The connections that handles have, up or over.
+    fn held(&self) -> Vec<Arc<Held>> {
+        let held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        held.iter().filter_map(Weak::upgrade).collect()
     }
 
     /// The host thread is up.

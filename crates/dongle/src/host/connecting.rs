@@ -328,10 +328,12 @@ impl Connecting {
             .wanted(peer)
             .and_then(|wanted| wanted.waiters.first())?;
         let tune = first.tune;
-        let (held, commands) = Held::new(Arc::clone(&first.dongle), peer, id, database);
+        let dongle = Arc::clone(&first.dongle);
+        let (held, commands) = Held::new(Arc::clone(&dongle), peer, id, database);
         let ended = Arc::clone(&held.ended);
         let held = Arc::new(held);
         let weak = Arc::downgrade(&held);
+        dongle.shared.hold(Weak::clone(&weak));
         if let Some(hold) = state.holds.iter_mut().find(|hold| hold.number == number) {
             hold.held = Weak::clone(&weak);
             hold.answered = true;

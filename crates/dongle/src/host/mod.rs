@@ -30,7 +30,7 @@ use futures_lite::Stream as _;
 use futures_lite::future::or;
 use futures_util::lock::{Mutex as LocalMutex, MutexGuard};
 use futures_util::stream::FuturesUnordered;
-use hci_transport::HciChannel;
+use hci_transport::{Counters, HciChannel};
 use trouble_host::HostResources;
 
 use crate::address::Address;
@@ -80,6 +80,7 @@ pub(crate) enum Command {
 pub(crate) struct Opened {
     pub(crate) info: ControllerInfo,
     pub(crate) address: Address,
+    pub(crate) counters: Counters,
 }
 
 /// Starts the host thread on a channel that `open` gives. The receiver hears when it is up, or why
@@ -190,7 +191,12 @@ fn run(
         if let Err(error) = central.support_le().await {
             log::debug!("the controller would not be told that its host knows LE: {error}");
         }
-        let _ = ready.send(Ok(Opened { info, address }));
+        let counters = mux.transport().counters();
+        let _ = ready.send(Ok(Opened {
+            info,
+            address,
+            counters,
+        }));
         host.serve(commands).await
     };
     let run = async { Error::from(central.run().await) };
