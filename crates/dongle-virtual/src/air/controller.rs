@@ -1,4 +1,4 @@
-//! A handle to look into a controller on the air, and to break it.
+//! A handle to a controller on the air, to observe it and to inject faults.
 
 use std::fmt;
 use std::time::Duration;
@@ -7,9 +7,9 @@ use super::Air;
 use crate::Address;
 use crate::world::{ControllerId, ControllerStats, World};
 
-/// A controller on the air, seen from outside: its counts, and what can go wrong with it.
+/// A controller on the air, seen from outside: its counts, and faults to inject.
 ///
-/// On a controller that has left the air, everything here does nothing.
+/// On a controller that has left the air, all of this does nothing.
 #[derive(Clone)]
 pub struct AirController {
     air: Air,
@@ -30,12 +30,12 @@ impl AirController {
         self.id
     }
 
-    /// What it counted; `None` once it has left.
+    /// Its counts; `None` once it has left the air.
     pub fn stats(&self) -> Option<ControllerStats> {
         self.world(|world, _, id| world.stats(id))
     }
 
-    /// What its host did against the rules of flow control and framing.
+    /// How often its host violated the rules of flow control and framing.
     pub fn violations(&self) -> u64 {
         self.stats().map_or(0, |stats| stats.violations())
     }
@@ -60,62 +60,62 @@ impl AirController {
         self.world(|world, _, id| world.random_address(id))
     }
 
-    /// How likely a packet to or from it is lost: 0 never, 1 always.
+    /// Sets the probability that a packet to or from it is lost: 0 never, 1 always.
     pub fn set_loss(&self, probability: f32) {
         self.world(|world, now, id| world.set_loss(now, id, probability));
     }
 
-    /// How much later its ACL packets go over the air.
+    /// Sets by how much its ACL packets are delayed on the air.
     pub fn set_delay(&self, delay: Duration) {
         self.world(|world, now, id| world.set_delay(now, id, delay));
     }
 
-    /// It stops: no answers, no events, no radio.
+    /// Freezes it: no answers, no events, no radio.
     pub fn freeze(&self) {
         self.world(|world, now, id| world.freeze(now, id));
     }
 
-    /// Frozen, it goes on where it was.
+    /// Lets it continue where it was frozen.
     pub fn thaw(&self) {
         self.world(|world, now, id| world.thaw(now, id));
     }
 
-    /// The next `count` connections it initiates fail to be established (0x3E).
+    /// Makes the next `count` connections that it initiates fail to be established (0x3E).
     pub fn fail_establishment(&self, count: u32) {
         self.world(|world, now, id| world.fail_establishment(now, id, count));
     }
 
-    /// It refuses the command with `status` from now on; `None` ends that.
+    /// Makes it refuse the command with `status` from now on; `None` ends that.
     pub fn refuse(&self, opcode: u16, status: Option<u8>) {
         self.world(|world, now, id| world.refuse(now, id, opcode, status));
     }
 
-    /// It swallows the command without an answer from now on, or no longer.
+    /// Makes it ignore the command without an answer from now on, or no longer.
     pub fn leave_unanswered(&self, opcode: u16, on: bool) {
         self.world(|world, now, id| world.leave_unanswered(now, id, opcode, on));
     }
 
-    /// It gives its host these very bytes as a packet.
+    /// Sends its host exactly these bytes as a packet.
     pub fn inject(&self, packet: &[u8]) {
         self.world(|world, now, id| world.inject(now, id, packet));
     }
 
-    /// It reports a Hardware Error with this code.
+    /// Makes it report a Hardware Error with this code.
     pub fn hardware_error(&self, code: u8) {
         self.world(|world, now, id| world.hardware_error(now, id, code));
     }
 
-    /// A link goes out of range: both sides notice by supervision timeout (0x08).
+    /// Takes a link out of range: both sides notice by supervision timeout (0x08).
     pub fn drop_link(&self, handle: u16) {
         self.world(|world, now, id| world.drop_link(now, id, handle));
     }
 
-    /// All its links go out of range.
+    /// Takes all its links out of range.
     pub fn drop_links(&self) {
         self.world(|world, now, id| world.drop_links(now, id));
     }
 
-    /// It is pulled out: its host finds the wire gone, its peers time out.
+    /// Unplugs it: its host is disconnected, its peers time out.
     pub fn unplug(&self) {
         self.air.unplug(self.id);
     }

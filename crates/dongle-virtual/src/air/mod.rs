@@ -17,15 +17,15 @@ use wake::ThreadWaker;
 
 use crate::world::{BeaconConfig, ControllerConfig, ControllerId, Pacing, World};
 
-/// What an [`Air`] is like.
+/// The configuration of an [`Air`].
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct AirConfig {
     /// How time passes on the radio.
     pub pacing: Pacing,
-    /// What chance follows: the same seed gives the same losses and jitter.
+    /// The seed of all randomness: the same seed gives the same losses and jitter.
     pub seed: u64,
-    /// How many bytes are queued towards a host and from it, before they wait in the controller.
+    /// How many bytes are queued to and from a host before packets wait in the controller.
     pub queue_bytes: usize,
 }
 
@@ -40,7 +40,7 @@ impl Default for AirConfig {
 }
 
 impl AirConfig {
-    /// Everything as fast as both sides take it.
+    /// Everything as fast as both sides accept it.
     pub fn free_running() -> Self {
         Self::default()
     }
@@ -60,9 +60,9 @@ impl AirConfig {
     }
 }
 
-/// A simulated radio world that runs by itself; clones are the same air.
+/// A simulated radio world that runs on its own thread; clones are the same air.
 ///
-/// It lives until the last handle is gone and the last of its controllers' channels is closed.
+/// It lives until the last handle is dropped and the last channel of its controllers is closed.
 ///
 /// ```
 /// use dongle_virtual::{Air, ControllerConfig};
@@ -121,7 +121,7 @@ impl Air {
         Self::with(AirConfig::default())
     }
 
-    /// An air of this kind.
+    /// An air with this configuration.
     pub fn with(config: AirConfig) -> Self {
         let shared = Arc::new(Shared {
             state: Mutex::new(State::new(World::with_pacing(config.seed, config.pacing))),
@@ -137,7 +137,7 @@ impl Air {
         }
     }
 
-    /// Puts a controller into the air and gives the channel for its host.
+    /// Puts a controller into the air and returns the channel for its host.
     ///
     /// Dropping the channel takes the controller out again, as if it were unplugged: the peers of
     /// its links notice by supervision timeout.
@@ -145,7 +145,7 @@ impl Air {
         self.attach(config).1
     }
 
-    /// Like [`Air::controller`], with a handle to look into the controller and to break it.
+    /// Like [`Air::controller`], with a handle to observe the controller and to inject faults.
     pub fn attach(&self, config: ControllerConfig) -> (AirController, HciChannel) {
         let (channel, port) = hci_transport::channel(config.name.clone(), self.shared.queue_bytes);
         let mut state = self.shared.state();
@@ -157,7 +157,7 @@ impl Air {
         (AirController::new(self.clone(), id), channel)
     }
 
-    /// The controller that is in the air under this name; the first, if there are several.
+    /// The controller with this name; the first, if there are several.
     pub fn find(&self, name: &str) -> Option<AirController> {
         let state = self.shared.state();
         let id = state.ports.iter().find(|port| port.name == name)?.id;
@@ -165,7 +165,7 @@ impl Air {
         Some(AirController::new(self.clone(), id))
     }
 
-    /// All controllers in the air, in the order they came.
+    /// All controllers in the air, in the order in which they were added.
     pub fn controllers(&self) -> Vec<AirController> {
         let ids: Vec<_> = self
             .shared
@@ -199,8 +199,8 @@ impl Air {
         self.with_world(|world, _| world.clear_beacons());
     }
 
-    /// What the hosts of all controllers, those that have left included, did against the rules
-    /// of flow control and framing.
+    /// How often the hosts of all controllers, including those that have left, violated the rules of
+    /// flow control and framing.
     pub fn violations(&self) -> u64 {
         let state = self.shared.state();
         let here = state
@@ -210,7 +210,7 @@ impl Air {
         state.past_violations + here.map(|stats| stats.violations()).sum::<u64>()
     }
 
-    /// How long this air has been.
+    /// How long this air has existed.
     pub fn elapsed(&self) -> Duration {
         self.shared.now()
     }

@@ -1,4 +1,4 @@
-//! A device that sends back what it is sent on an L2CAP channel, on trouble-host's peripheral role.
+//! A device that echoes what it receives on an L2CAP channel, built on trouble-host's peripheral role.
 
 use embassy_futures::select::select;
 use hci_transport::HciChannel;
@@ -14,13 +14,13 @@ use crate::world::ControllerConfig;
 type HostStack<'s> = Stack<'s, HostController, HeapPool>;
 
 const NAME: &str = "Dongle Echo";
-/// Longest unit it takes.
+/// The longest unit that it accepts.
 const MTU: u16 = 1000;
 
-/// An echo in the air; dropping it takes it out.
+/// An echo in the air; dropping it removes it.
 ///
-/// It has no attributes at all: only an L2CAP channel, one at a time, on which each unit that comes
-/// is sent back. On a free-running air one may come before it listens, and finds no room.
+/// It has no attributes, only one L2CAP channel at a time, on which it sends back each unit that it
+/// receives. On a free-running air, a request may arrive before it listens, and is refused.
 #[derive(Debug)]
 pub struct Echo(Presence);
 
@@ -47,7 +47,7 @@ impl Echo {
         self.0.address()
     }
 
-    /// Its controller, to look into and to break.
+    /// Its controller, to observe and to inject faults.
     pub fn controller(&self) -> &AirController {
         self.0.controller()
     }

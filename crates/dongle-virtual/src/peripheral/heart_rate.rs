@@ -1,5 +1,5 @@
-//! A heart-rate sensor on trouble-host's peripheral role: an implementation of the other side that
-//! shares nothing with the central.
+//! A heart-rate sensor built on trouble-host's peripheral role: an implementation of the other side
+//! that shares no code with the central.
 
 use std::cell::{Cell, RefCell};
 use std::time::Duration;
@@ -29,7 +29,7 @@ const CONTROL_POINT_NOT_SUPPORTED: u8 = 0x80;
 const APPEARANCE_HEART_RATE_BELT: [u8; 2] = 0x0341_u16.to_le_bytes();
 const BODY_LOCATION_CHEST: u8 = 1;
 
-/// What a [`HeartRateSensor`] is like.
+/// The configuration of a [`HeartRateSensor`].
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct HeartRateConfig {
@@ -39,12 +39,12 @@ pub struct HeartRateConfig {
     pub address: Address,
     /// How often it notifies.
     pub interval: Duration,
-    /// So many notifications back to back once a client subscribes, instead of one for each
-    /// interval. Each has one RR-interval, which counts them: 0, 1, 2, … (mod 65536).
+    /// How many notifications to send back to back once a client subscribes, instead of one per
+    /// interval. The RR-interval in each counts them: 0, 1, 2, … (mod 65536).
     pub burst: Option<usize>,
     /// The charge of its battery when it starts, in percent.
     pub battery: u8,
-    /// What its controller is like; name and public address are the sensor's own.
+    /// Its controller's configuration; name and public address are replaced by the sensor's.
     pub controller: ControllerConfig,
 }
 
@@ -82,20 +82,20 @@ impl HeartRateConfig {
         self
     }
 
-    /// The same, sending `count` notifications back to back to whoever subscribes.
+    /// The same, sending `count` notifications back to back to each subscriber.
     pub fn with_burst(mut self, count: usize) -> Self {
         self.burst = Some(count);
         self
     }
 
-    /// The same on a controller of this kind.
+    /// The same, on a controller with this configuration.
     pub fn with_controller(mut self, controller: ControllerConfig) -> Self {
         self.controller = controller;
         self
     }
 }
 
-/// A heart-rate sensor in the air; dropping it takes it out.
+/// A heart-rate sensor in the air; dropping it removes it.
 ///
 /// It advertises, serves one client at a time (Heart Rate, Battery, Device Information), and
 /// advertises again once the client has gone.
@@ -117,7 +117,7 @@ impl HeartRateSensor {
         self.0.address()
     }
 
-    /// Its controller, to look into and to break.
+    /// Its controller, to observe and to inject faults.
     pub fn controller(&self) -> &AirController {
         self.0.controller()
     }
@@ -131,7 +131,7 @@ async fn run(channel: HciChannel, config: HeartRateConfig) {
     presence::run(&stack, serve(stack.peripheral(), &config), &config.name).await;
 }
 
-/// The characteristics that something is done with.
+/// The characteristics that the sensor uses.
 struct Handles {
     measurement: Characteristic<[u8]>,
     control_point: Characteristic<u8>,
@@ -173,7 +173,7 @@ struct Client<'a> {
 }
 
 impl Client<'_> {
-    /// Answers the client until it has gone.
+    /// Answers the client until it disconnects.
     async fn answer(&self, connection: &Connected<'_, '_>) {
         loop {
             let reply = match connection.next().await {

@@ -1,5 +1,5 @@
-//! A door lock that wants to be paired with, on trouble-host's peripheral role: something to write
-//! to, to read long values from, and to try pairing with.
+//! A door lock that demands pairing, built on trouble-host's peripheral role: something to write to,
+//! to read long values from, and to try pairing with.
 
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
@@ -27,21 +27,21 @@ const APPEARANCE_DOOR_LOCK: [u8; 2] = 0x0708_u16.to_le_bytes();
 /// Longest value of an attribute (Core Vol 3 Part F, 3.2.9).
 const LONGEST: usize = 512;
 
-/// How a [`Lock`] makes sure of who wants in.
+/// How a [`Lock`] authenticates the central.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum LockPairing {
-    /// It does not: whoever comes first.
+    /// Not at all (Just Works).
     JustWorks,
-    /// By a passkey on its case, up to 999,999.
+    /// By a fixed passkey on its case, up to 999,999.
     Passkey(u32),
-    /// It shows a number, to be compared, and takes it for the same at once.
+    /// By numeric comparison, which it confirms at once.
     Compare,
-    /// By data that goes another way, in one direction or both: [`Lock::tag`], [`Lock::read_tag`].
+    /// By out-of-band data, in one direction or both: [`Lock::tag`], [`Lock::read_tag`].
     OutOfBand,
 }
 
-/// What a [`Lock`] is like.
+/// The configuration of a [`Lock`].
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct LockConfig {
@@ -51,7 +51,7 @@ pub struct LockConfig {
     pub address: Address,
     /// How it pairs.
     pub pairing: LockPairing,
-    /// What its controller is like; name and public address are the lock's own.
+    /// Its controller's configuration; name and public address are replaced by the lock's.
     pub controller: ControllerConfig,
 }
 
@@ -80,15 +80,15 @@ impl LockConfig {
     }
 }
 
-/// What the lock has of the central by another way.
+/// The central's out-of-band data that the lock has read.
 type Read = Arc<Mutex<Option<OobData>>>;
 
-/// A door lock in the air; dropping it takes it out.
+/// A door lock in the air; dropping it removes it.
 ///
 /// | service | characteristic | |
 /// | --- | --- | --- |
-/// | Automation IO | Boolean | the bolt, open or not: read by everybody, written by whoever is paired; notifies |
-/// | User Data | First Name | whose door it is: read and written by everybody, up to 512 octets |
+/// | Automation IO | Boolean | the bolt, open or not: anyone may read it, paired devices may write it; notifies |
+/// | User Data | First Name | the owner's name: anyone may read and write it, up to 512 octets |
 /// | User Data | Email Address | read and written over an encrypted link |
 ///
 /// It serves one client at a time, and keeps bonds until it is dropped.
@@ -125,15 +125,15 @@ impl Lock {
         self.presence.address()
     }
 
-    /// What is on the tag at its case, if it pairs by that: AD structures with its random and its
-    /// confirm value. Waits until the lock is up.
+    /// The data of the tag on its case, if it pairs out of band: AD structures with its random value and
+    /// its confirm value. Waits until the lock is ready.
     pub fn tag(&self) -> Option<Vec<u8>> {
         let written = || block_on(self.written.recv()).ok();
         self.tag.get_or_init(written).clone()
     }
 
-    /// Has it read such a tag of the central; whether it is one. It counts from the next connection
-    /// on.
+    /// Makes it read such a tag of the central. Returns whether it is one. It is used from the next
+    /// connection on.
     pub fn read_tag(&self, tag: &[u8]) -> bool {
         let data = tag::read(tag);
         let is_tag = data.is_some();
@@ -141,13 +141,13 @@ impl Lock {
         is_tag
     }
 
-    /// Its controller, to look into and to break.
+    /// Its controller, to observe and to inject faults.
     pub fn controller(&self) -> &AirController {
         self.presence.controller()
     }
 }
 
-/// The lock's side of what goes another way.
+/// The lock's out-of-band data.
 struct Tags {
     write: async_channel::Sender<Vec<u8>>,
     read: Read,
@@ -179,7 +179,7 @@ async fn run(channel: HciChannel, config: LockConfig, tags: Tags) {
     presence::run(&stack, serve, &config.name).await;
 }
 
-/// What goes another way than the air.
+/// Out-of-band data of both sides.
 struct OtherWay {
     ours: OobData,
     read: Read,

@@ -1,4 +1,4 @@
-//! A peripheral that costs next to nothing, so that what is measured against it is the central.
+//! A peripheral that costs next to nothing, so that benchmarks with it measure the central.
 
 use super::presence;
 use super::scripted::{ScriptedConfig, ScriptedPeripheral};
@@ -22,13 +22,13 @@ const WRITE_NOT_PERMITTED: u8 = 0x03;
 const REQUEST_NOT_SUPPORTED: u8 = 0x06;
 const ATTRIBUTE_NOT_FOUND: u8 = 0x0A;
 
-/// Something to measure a central against; dropping it takes it out of the air.
+/// A peripheral to benchmark a central with; dropping it removes it from the air.
 ///
 /// | characteristic of the service 0xFFF0 | |
 /// | --- | --- |
-/// | 0xFFF1 | is read: 20 octets |
-/// | 0xFFF2 | is written without response, as much as comes, and forgets it |
-/// | 0xFFF3 | sends [`Meter::BURST`] notifications of 20 octets back to back to whoever subscribes |
+/// | 0xFFF1 | readable: 20 octets |
+/// | 0xFFF2 | writable without response, any amount; the data is discarded |
+/// | 0xFFF3 | sends [`Meter::BURST`] notifications of 20 octets back to back to each subscriber |
 ///
 /// The first four octets of a notification are its number, least significant octet first.
 #[derive(Debug)]
@@ -37,11 +37,11 @@ pub struct Meter {
 }
 
 impl Meter {
-    /// How many notifications come back to back.
+    /// How many notifications are sent back to back.
     pub const BURST: u32 = 100_000;
 
-    /// Puts a meter on a controller of this kind into the air, which advertises as "Dongle Meter"
-    /// from D0:18:4D:45:54:52.
+    /// Puts a meter into the air, on a controller with this configuration. It advertises as
+    /// "Dongle Meter" from D0:18:4D:45:54:52.
     pub fn start(air: &Air, controller: ControllerConfig) -> Self {
         let config = ScriptedConfig::default()
             .with_address(Address::random([0x52, 0x54, 0x45, 0x4D, 0x18, 0xD0]))

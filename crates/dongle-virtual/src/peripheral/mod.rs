@@ -1,4 +1,4 @@
-//! Peripherals for the air: on trouble-host's peripheral role, or scripted to the byte.
+//! Peripherals for the air: built on trouble-host's peripheral role, or scripted to the byte.
 
 mod echo;
 mod heart_rate;
@@ -59,7 +59,7 @@ impl Worker {
     }
 }
 
-/// Waits that long; longer than any clock can tell, for good.
+/// Waits that long; for ever if no clock can represent it.
 async fn pause(time: Duration) {
     let time = embassy_time::Duration::try_from(time).ok();
     match time.and_then(|time| Instant::now().checked_add(time)) {

@@ -1,5 +1,4 @@
-//! A peripheral without a host stack: its attribute protocol is whatever the test says, byte for
-//! byte.
+//! A peripheral without a host stack: a test decides its attribute protocol byte for byte.
 
 use std::fmt;
 use std::sync::Arc;
@@ -16,7 +15,7 @@ use crate::Address;
 use crate::air::{Air, AirController};
 use crate::world::ControllerConfig;
 
-/// What a [`ScriptedPeripheral`] is like.
+/// The configuration of a [`ScriptedPeripheral`].
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct ScriptedConfig {
@@ -26,11 +25,11 @@ pub struct ScriptedConfig {
     pub data: Vec<u8>,
     /// Its scan response data, at most 31 octets.
     pub scan_response: Vec<u8>,
-    /// The key it gives when the central encrypts the link; `None` refuses.
+    /// The key that it supplies when the central encrypts the link; `None` refuses.
     pub long_term_key: Option<[u8; 16]>,
-    /// Ask for this longest link layer payload once connected; 27 asks for nothing.
+    /// The maximum link layer payload to request once connected; 27 requests nothing.
     pub data_length: u16,
-    /// What its controller is like; a public address is the peripheral's own.
+    /// Its controller's configuration; a public address is replaced by the peripheral's.
     pub controller: ControllerConfig,
 }
 
@@ -60,7 +59,7 @@ impl ScriptedConfig {
         self
     }
 
-    /// The same on a controller of this kind.
+    /// The same, on a controller with this configuration.
     pub fn with_controller(mut self, controller: ControllerConfig) -> Self {
         self.controller = controller;
         self
@@ -72,7 +71,7 @@ impl ScriptedConfig {
         self
     }
 
-    /// The same, asking for longer link layer payloads once connected.
+    /// The same, requesting longer link layer payloads once connected.
     pub fn with_data_length(mut self, octets: u16) -> Self {
         self.data_length = octets;
         self
@@ -109,11 +108,11 @@ impl fmt::Display for NotConnected {
 
 impl std::error::Error for NotConnected {}
 
-/// A peripheral whose every ATT PDU the test decides; dropping it takes it out of the air.
+/// A peripheral whose every ATT PDU the test decides; dropping it removes it from the air.
 ///
-/// A handler answers each PDU it receives with any number of PDUs, and [`send`] pushes others
-/// whenever the test likes. It advertises again after each disconnection. On the signalling
-/// channel it rejects every request, and on the security manager's it refuses to pair.
+/// A handler answers each PDU that it receives with any number of PDUs, and [`send`] sends others at
+/// any time. The peripheral advertises again after each disconnection. It rejects every request on the
+/// signalling channel, and refuses to pair.
 ///
 /// [`send`]: ScriptedPeripheral::send
 #[derive(Debug)]
@@ -155,7 +154,7 @@ impl ScriptedPeripheral {
         self.presence.address()
     }
 
-    /// Its controller, to look into and to break.
+    /// Its controller, to observe and to inject faults.
     pub fn controller(&self) -> &AirController {
         self.presence.controller()
     }
@@ -170,7 +169,7 @@ impl ScriptedPeripheral {
         self.seen.sent.load(Ordering::SeqCst)
     }
 
-    /// How many ATT PDUs have come.
+    /// How many ATT PDUs have been received.
     pub fn received(&self) -> u64 {
         self.seen.received.load(Ordering::SeqCst)
     }
@@ -178,7 +177,7 @@ impl ScriptedPeripheral {
     /// Sends an ATT PDU; waits while the controller has no room.
     ///
     /// # Errors
-    /// When no central is connected. A PDU still queued when the link ends is lost with it.
+    /// If no central is connected. A PDU that is still queued when the link ends is lost.
     pub fn send(&self, pdu: &[u8]) -> Result<(), NotConnected> {
         self.send_frame(l2cap::ATT, pdu)
     }
@@ -220,7 +219,8 @@ impl ScriptedPeripheral {
         })
     }
 
-    /// Ends the link once what was sent before is out; 0x13 is what a user's hang-up looks like.
+    /// Ends the link once everything queued before has been sent; 0x13 is "remote user terminated
+    /// connection".
     ///
     /// # Errors
     /// As [`ScriptedPeripheral::send`].
@@ -228,7 +228,7 @@ impl ScriptedPeripheral {
         self.order(Order::Disconnect { reason })
     }
 
-    /// The connection there is, if there is one.
+    /// The current connection, if any.
     fn connected(&self) -> Result<u64, NotConnected> {
         let connection = self.seen.connection.load(Ordering::SeqCst);
         self.is_connected()
@@ -241,7 +241,7 @@ impl ScriptedPeripheral {
         self.orders.send_blocking(order).map_err(|_| NotConnected)
     }
 
-    /// The next thing that happened to the link; `None` if nothing did in time.
+    /// The next event of the link; `None` if there is none in time.
     pub fn next_event(&self, timeout: Duration) -> Option<PeerEvent> {
         let late = async {
             super::pause(timeout).await;
@@ -250,7 +250,7 @@ impl ScriptedPeripheral {
         future::block_on(future::or(self.event(), late))
     }
 
-    /// The next thing that happened to the link; `None` once the peripheral has stopped.
+    /// The next event of the link; `None` once the peripheral has stopped.
     pub async fn event(&self) -> Option<PeerEvent> {
         self.events.recv().await.ok()
     }

@@ -1,9 +1,9 @@
-//! A heart that is believable: breathing, slow drift, and a beat-to-beat scatter.
+//! A plausible heart rhythm: breathing, slow drift, and beat-to-beat scatter.
 
 use std::f64::consts::TAU;
 use std::time::Duration;
 
-/// A simulated heart; the same seed beats the same.
+/// A simulated heart; the same seed gives the same beats.
 #[derive(Debug)]
 pub(super) struct Heart {
     rng: fastrand::Rng,

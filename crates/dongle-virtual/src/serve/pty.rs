@@ -16,13 +16,13 @@ use rustix::termios::{OptionalActions, tcgetattr, tcsetattr};
 use crate::air::Air;
 use crate::world::ControllerConfig;
 
-/// How soon a read or a write that waits notices that the server has been dropped.
+/// How soon a waiting read or write notices that the server has been dropped.
 const TICK: Timespec = Timespec {
     tv_sec: 0,
     tv_nsec: 50_000_000,
 };
 
-/// Serves one controller until it is dropped; the link at its path goes with it.
+/// Serves one controller until it is dropped, which also removes the link at its path.
 #[derive(Debug)]
 pub struct PtyServer {
     path: PathBuf,
@@ -35,13 +35,13 @@ pub struct PtyServer {
 
 /// Serves a controller like `config`, in H4 form, at a pseudo-terminal that `path` links to.
 ///
-/// The terminal is in raw mode, whatever speed a host sets. The controller is the same for every
-/// host that opens it: each begins with its reset. A link to a terminal that a killed
-/// server left at `path` is replaced; anything else there is an error.
+/// The terminal is in raw mode, and ignores the baud rate. Every host that opens it gets the same
+/// controller, and begins by resetting it. A link to a terminal that a killed server left at `path` is
+/// replaced; anything else there is an error.
 ///
 /// # Errors
 ///
-/// When there is no pseudo-terminal to be had, or the link can't be made.
+/// If no pseudo-terminal is available, or the link can't be made.
 pub fn serve_pty(
     path: impl AsRef<Path>,
     air: &Air,
@@ -100,7 +100,7 @@ fn serve(end: End, channel: &HciChannel) {
     }
 }
 
-/// Our side of the terminal; reads and writes come back every now and then.
+/// Our side of the terminal; reads and writes return every now and then.
 #[derive(Clone)]
 struct End {
     master: Arc<OwnedFd>,

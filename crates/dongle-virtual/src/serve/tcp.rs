@@ -1,4 +1,4 @@
-//! Controllers over TCP: each client gets one of its own.
+//! Controllers over TCP: each client gets its own.
 
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
@@ -10,7 +10,7 @@ use std::time::Duration;
 use crate::air::Air;
 use crate::world::ControllerConfig;
 
-/// Serves controllers until it is dropped; clients that are connected then are hung up on.
+/// Serves controllers until it is dropped, which disconnects the clients.
 #[derive(Debug)]
 pub struct TcpServer {
     address: SocketAddr,
@@ -34,7 +34,7 @@ struct Client {
 ///
 /// # Errors
 ///
-/// When the listener has no address or no thread can be started.
+/// If the listener has no address or no thread can be started.
 pub fn serve_tcp(
     listener: TcpListener,
     air: &Air,

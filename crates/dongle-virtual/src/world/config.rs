@@ -1,4 +1,4 @@
-//! What a controller or a beacon is like, chosen before it enters the air.
+//! Configuration of a controller or a beacon, before it enters the air.
 
 use std::time::Duration;
 
@@ -7,19 +7,18 @@ use crate::address::Address;
 /// How time passes on the radio.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Pacing {
-    /// Connection events and advertising come at the intervals the hosts asked for.
+    /// Connection events and advertising happen at the intervals that the hosts requested.
     Paced,
-    /// Data moves as soon as both sides can take it, link layer procedures take no time,
-    /// advertising comes every 10 ms and a silent link is given up after at most 200 ms.
+    /// Data moves as soon as both sides can accept it, link layer procedures take no time,
+    /// advertising happens every 10 ms, and a silent link ends after at most 200 ms.
     #[default]
     FreeRunning,
 }
 
-/// What a simulated controller is like.
+/// The configuration of a simulated controller.
 ///
-/// [`ControllerConfig::default`] is a roomy controller of today (extended advertising, data length
-/// extension, 2M and Coded PHY); [`ControllerConfig::zephyr_uart`] is the small one that many
-/// boards are.
+/// [`ControllerConfig::default`] is a capable modern controller (extended advertising, data length
+/// extension, 2M and Coded PHY); [`ControllerConfig::zephyr_uart`] is a small one, like many boards.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct ControllerConfig {
@@ -52,23 +51,23 @@ pub struct ControllerConfig {
     pub accept_list: u8,
     /// How many devices the resolving list holds; 0 is a controller without link layer privacy.
     pub resolving_list: u8,
-    /// Whether Read Buffer Size (the classic command) is known; Zephyr's controller refuses it.
+    /// Whether Read Buffer Size (the BR/EDR command) is supported; Zephyr's controller refuses it.
     pub read_buffer_size: bool,
-    /// Whether LE Read Buffer Size v2 is known.
+    /// Whether LE Read Buffer Size v2 is supported.
     pub read_buffer_size_v2: bool,
-    /// Whether it has no ACL buffers for LE alone, but one lot for LE and BR/EDR, as dual-mode
-    /// controllers may (Core Vol 4 Part E 7.8.2): Read Buffer Size tells of those.
+    /// Whether it has no ACL buffers for LE alone, but shares one set between LE and BR/EDR, as dual-mode
+    /// controllers may (Core Vol 4 Part E 7.8.2): Read Buffer Size then reports those.
     pub shared_buffers: bool,
-    /// Whether it has BR/EDR, too, and wants to be told that its host knows LE before it does anything
+    /// Whether it has BR/EDR, too, and must be told that its host supports LE before it does anything
     /// on the radio (Write LE Host Support, Core Vol 4 Part E 7.3.79).
     pub dual_mode: bool,
-    /// How loud this device is heard by others, in dBm.
+    /// The signal strength at which others receive this device, in dBm.
     pub rssi: i8,
-    /// How many received ACL packets wait for a slow host before the peer is held back.
+    /// How many received ACL packets wait for a slow host before the peer has to wait.
     pub receive_buffers: usize,
     /// How many advertising reports wait for a slow host before more are discarded (and counted).
     pub report_buffers: usize,
-    /// How many advertisers the duplicate filter remembers; past it the eldest is forgotten.
+    /// How many advertisers the duplicate filter remembers; beyond that, the oldest is forgotten.
     pub duplicate_cache: usize,
 }
 
@@ -110,8 +109,8 @@ impl ControllerConfig {
         }
     }
 
-    /// What a stock Zephyr `hci_uart` board is like: no public address, seven ACL buffers of 27
-    /// octets, classic buffer commands unknown.
+    /// Like a stock Zephyr `hci_uart` board: no public address, seven ACL buffers of 27 octets, no
+    /// BR/EDR buffer commands.
     pub fn zephyr_uart() -> Self {
         Self {
             name: String::from("zephyr"),
@@ -146,19 +145,19 @@ impl ControllerConfig {
         self
     }
 
-    /// The same with another longest link layer payload (27: no data length extension).
+    /// The same with another maximum link layer payload (27: no data length extension).
     pub fn with_data_length(mut self, octets: u16) -> Self {
         self.data_length = octets;
         self
     }
 
-    /// The same, heard by others at `rssi` dBm.
+    /// The same, received by others at `rssi` dBm.
     pub fn with_rssi(mut self, rssi: i8) -> Self {
         self.rssi = rssi;
         self
     }
 
-    /// Values that can't be simulated are moved to the nearest that can.
+    /// Values that can't be simulated are replaced by the nearest that can.
     pub(crate) fn normalised(mut self) -> Self {
         self.acl_buffers = self.acl_buffers.max(1);
         self.acl_length = self.acl_length.clamp(27, 251);
@@ -210,9 +209,9 @@ pub struct BeaconConfig {
     pub data: Vec<u8>,
     /// Scan response data; `None` makes it non-scannable.
     pub scan_response: Option<Vec<u8>>,
-    /// How often; zero is as often as the scanners' hosts take the reports.
+    /// The interval; zero means as often as the scanners' hosts accept reports.
     pub interval: Duration,
-    /// How loud it is heard, in dBm.
+    /// The signal strength at which it is received, in dBm.
     pub rssi: i8,
 }
 
@@ -228,7 +227,7 @@ impl BeaconConfig {
         }
     }
 
-    /// The same with another interval; zero is as often as the scanners' hosts take the reports.
+    /// The same with another interval; zero means as often as the scanners' hosts accept reports.
     pub fn with_interval(mut self, interval: Duration) -> Self {
         self.interval = interval;
         self
@@ -240,7 +239,7 @@ impl BeaconConfig {
         self
     }
 
-    /// The same, heard at `rssi` dBm.
+    /// The same, received at `rssi` dBm.
     pub fn with_rssi(mut self, rssi: i8) -> Self {
         self.rssi = rssi;
         self

@@ -21,8 +21,8 @@ pub(crate) struct Faults {
 }
 
 impl World {
-    /// How likely a packet to or from this device is lost: 0 never, 1 always (its links then end
-    /// by supervision timeout).
+    /// The probability that a packet to or from this device is lost: 0 never, 1 always (its links then
+    /// end by supervision timeout).
     pub fn set_loss(&mut self, now: Duration, id: ControllerId, probability: f32) {
         self.advance(now);
         if let Some(controller) = self.controllers.get_mut(&id) {
@@ -31,7 +31,7 @@ impl World {
         self.silence_changed(id);
     }
 
-    /// How much later this device's ACL packets go over the air.
+    /// By how much this device's ACL packets are delayed on the air.
     pub fn set_delay(&mut self, now: Duration, id: ControllerId, delay: Duration) {
         /// As good as for ever, and no clock overflows.
         const LONGEST: Duration = Duration::from_secs(365 * 24 * 3600);
@@ -41,7 +41,7 @@ impl World {
         }
     }
 
-    /// The controller stops: no answers, no events, no radio. What its host sends is swallowed.
+    /// Freezes the controller: no answers, no events, no radio. What its host sends is ignored.
     pub fn freeze(&mut self, now: Duration, id: ControllerId) {
         self.advance(now);
         if let Some(controller) = self.controllers.get_mut(&id) {
@@ -50,7 +50,7 @@ impl World {
         self.silence_changed(id);
     }
 
-    /// A frozen controller goes on where it was.
+    /// Lets a frozen controller continue where it was.
     pub fn thaw(&mut self, now: Duration, id: ControllerId) {
         self.advance(now);
         if let Some(controller) = self.controllers.get_mut(&id) {
@@ -59,8 +59,8 @@ impl World {
         self.silence_changed(id);
     }
 
-    /// The next `count` connections this device initiates are reported as made and then fail to
-    /// be established (0x3E).
+    /// Makes the next `count` connections that this device initiates be reported as made, and then
+    /// fail to be established (0x3E).
     pub fn fail_establishment(&mut self, now: Duration, id: ControllerId, count: u32) {
         self.advance(now);
         if let Some(controller) = self.controllers.get_mut(&id) {
@@ -68,7 +68,7 @@ impl World {
         }
     }
 
-    /// The command is refused with `status` from now on; `None` ends that.
+    /// Refuses the command with `status` from now on; `None` ends that.
     pub fn refuse(&mut self, now: Duration, id: ControllerId, opcode: u16, status: Option<u8>) {
         self.advance(now);
         if let Some(controller) = self.controllers.get_mut(&id) {
@@ -79,7 +79,7 @@ impl World {
         }
     }
 
-    /// The command is swallowed without an answer from now on, or no longer.
+    /// Ignores the command without an answer from now on, or no longer.
     pub fn leave_unanswered(&mut self, now: Duration, id: ControllerId, opcode: u16, on: bool) {
         self.advance(now);
         if let Some(controller) = self.controllers.get_mut(&id) {
@@ -91,7 +91,7 @@ impl World {
         }
     }
 
-    /// Gives the host these very bytes as a packet: an event that can't be decoded, for one.
+    /// Sends the host exactly these bytes as a packet, for example an event that can't be decoded.
     pub fn inject(&mut self, now: Duration, id: ControllerId, packet: &[u8]) {
         self.advance(now);
         if let Some(controller) = self.controllers.get_mut(&id) {
@@ -99,7 +99,7 @@ impl World {
         }
     }
 
-    /// The Hardware Error event with this code.
+    /// Sends the Hardware Error event with this code.
     pub fn hardware_error(&mut self, now: Duration, id: ControllerId, code: u8) {
         self.advance(now);
         if let Some(controller) = self.controllers.get_mut(&id) {
@@ -107,7 +107,7 @@ impl World {
         }
     }
 
-    /// The link goes out of range: both sides notice by supervision timeout (0x08).
+    /// Takes the link out of range: both sides notice by supervision timeout (0x08).
     pub fn drop_link(&mut self, now: Duration, id: ControllerId, handle: u16) {
         self.advance(now);
         let link = self
@@ -120,7 +120,7 @@ impl World {
         }
     }
 
-    /// Every link of this device goes out of range.
+    /// Takes every link of this device out of range.
     pub fn drop_links(&mut self, now: Duration, id: ControllerId) {
         self.advance(now);
         for link in self.links_of(id) {

@@ -1,8 +1,8 @@
 //! The radio world as a state machine: no I/O, no threads, no clock of its own.
 //!
-//! A [`World`] is fed HCI packets from the hosts of its controllers and the time, and gives the
-//! packets those hosts are to get and the time at which it wants to be called again. The same
-//! seed and the same calls give the same world, to the bit.
+//! A [`World`] takes the HCI packets of its controllers' hosts and the time, and returns the packets
+//! for those hosts and the time at which it must be called again. The same seed and the same calls
+//! give exactly the same results.
 //!
 //! ```
 //! use std::time::Duration;
@@ -52,8 +52,8 @@ use crate::hci::indicator;
 
 /// A simulated radio world; see the [module](self).
 ///
-/// All times are since the world began. Time never goes back: an earlier one than before is
-/// taken as the one before.
+/// All times are relative to the beginning of the world. Time never goes back: one that is earlier than
+/// the previous one is treated as equal to it.
 #[derive(Debug)]
 pub struct World {
     now: Duration,
@@ -76,7 +76,7 @@ pub struct World {
 }
 
 impl World {
-    /// An empty world, free-running, whose chances follow `seed`.
+    /// An empty, free-running world whose randomness is seeded with `seed`.
     pub fn new(seed: u64) -> Self {
         Self::with_pacing(seed, Pacing::FreeRunning)
     }
@@ -159,7 +159,7 @@ impl World {
         self.pop_output(id).map(|packet| (id, packet))
     }
 
-    /// The next packet for this controller's host, left where it is.
+    /// The next packet for this controller's host, without taking it.
     pub fn peek_output(&self, id: ControllerId) -> Option<&[u8]> {
         self.controllers
             .get(&id)?
@@ -200,12 +200,12 @@ impl World {
             .map_or(0, |controller| controller.outbox.len())
     }
 
-    /// When [`World::handle_timeout`] wants to be called; `None` when nothing is due ever.
+    /// When [`World::handle_timeout`] must be called next; `None` if nothing is pending.
     pub fn poll_timeout(&self) -> Option<Duration> {
         self.timers.next()
     }
 
-    /// Lets everything happen that is due by `now`, in order.
+    /// Processes everything that is due by `now`, in order.
     pub fn handle_timeout(&mut self, now: Duration) {
         while self.handle_due(now, usize::MAX) {}
     }
@@ -225,7 +225,7 @@ impl World {
         true
     }
 
-    /// What this controller counted.
+    /// This controller's counts.
     pub fn stats(&self, id: ControllerId) -> Option<ControllerStats> {
         let controller = self.controllers.get(&id)?;
         Some(ControllerStats {

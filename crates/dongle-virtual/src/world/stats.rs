@@ -1,4 +1,4 @@
-//! What a controller counted: traffic, and what its host did that it should not have.
+//! A controller's counts: traffic, and what its host did wrong.
 
 /// Counts since the controller entered the air.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -14,26 +14,26 @@ pub struct ControllerStats {
     pub max_in_flight: usize,
     /// ACL packets outstanding now.
     pub in_flight: usize,
-    /// ACL packets the host sent without having a credit.
+    /// ACL packets that the host sent without a free buffer.
     pub overflows: u64,
     /// ACL packets longer than the controller's buffers.
     pub oversized: u64,
     /// ACL packets for a handle without a link: a race with a disconnection, or an error.
     pub unknown_handle: u64,
-    /// Packets that could not be understood at all.
+    /// Packets that could not be parsed.
     pub malformed: u64,
-    /// Commands sent before the answer to the one before was fetched.
+    /// Commands sent before the answer to the previous one was read.
     pub command_overlaps: u64,
     /// Advertising reports given to the host.
     pub reports: u64,
-    /// Advertising reports discarded as the host was slow to read.
+    /// Advertising reports discarded because the host was slow to read.
     pub reports_discarded: u64,
     /// Links that were made.
     pub connections: u64,
 }
 
 impl ControllerStats {
-    /// What the host did against the rules of flow control and framing, all kinds together.
+    /// All violations of flow control and framing by the host.
     pub fn violations(&self) -> u64 {
         self.overflows + self.oversized + self.malformed + self.command_overlaps
     }
