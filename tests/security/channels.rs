@@ -12,9 +12,8 @@ use futures_lite::{AsyncReadExt as _, AsyncWriteExt as _};
 use serde_json::json;
 
 use crate::lock::{Bench, connect};
-use crate::smp::{self, Peer, World};
 
-const SPSM: u16 = 0x80;
+pub const SPSM: u16 = 0x80;
 const MEGABYTE: usize = 1 << 20;
 
 fn serve(bench: &mut Bench, credits: u16, echo: bool) {
@@ -309,66 +308,4 @@ fn sha256(bench: &mut Bench, length: usize) -> serde_json::Value {
         .lock
         .command(&json!({"do": "sha256", "length": length}))["sha256"]
         .clone()
-}
-
-/// What a peer says on the signalling channel.
-const SIGNALLING: u16 = 5;
-
-/// A dongle that opens a channel to a peer that says nothing by itself: its connection, and the identifier and
-/// the channel of our request.
-fn opening() -> (World, Dongle, Peer, DeviceConnection, Opening, u8, [u8; 2]) {
-    let world = World::new();
-    let dongle = soon(world.dongle().0).expect("the dongle opens");
-    let mut peer = Peer::new(&world);
-    let connection = smp::connect(&dongle, &mut peer);
-    let opening = thread::spawn({
-        let connection = connection.clone();
-        move || soon(connection.l2cap_connect(SPSM))
-    });
-    let request = peer.frame(SIGNALLING);
-    assert_eq!(request[0], 0x14);
-    let (identifier, cid) = (request[1], [request[6], request[7]]);
-    (world, dongle, peer, connection, opening, identifier, cid)
-}
-
-type Opening = JoinHandle<Result<L2capChannel, Error>>;
-
-/// LE Credit Based Connection Response (Core Vol 3 Part A, 4.23), and Disconnection Request (4.6).
-fn accepts(identifier: u8) -> Vec<u8> {
-    vec![0x15, identifier, 10, 0, 0x51, 0, 100, 0, 100, 0, 1, 0, 0, 0]
-}
-
-fn closes([low, high]: [u8; 2]) -> Vec<u8> {
-    vec![0x06, 0x77, 4, 0, low, high, 0x51, 0]
-}
-
-#[test]
-fn a_channel_that_is_not_open_yet_can_not_be_closed() {
-    let (_world, dongle, mut peer, connection, opening, identifier, cid) = opening();
-    peer.send_frame(SIGNALLING, &closes(cid));
-    // Command Reject: there is no such channel.
-    assert_eq!(peer.frame(SIGNALLING)[..2], [0x01, 0x77]);
-    peer.send_frame(SIGNALLING, &accepts(identifier));
-    let channel = opening.join().expect("no panic").expect("it opens");
-    peer.send_frame(SIGNALLING, &closes(cid));
-    assert_eq!(peer.frame(SIGNALLING)[..2], [0x07, 0x77]);
-    drop(channel);
-    assert!(dongle.failure().is_none());
-    assert!(connection.is_connected());
-}
-
-#[test]
-fn a_channel_that_is_closed_as_soon_as_it_is_accepted_is_closed() {
-    for _ in 0..20 {
-        let (_world, dongle, mut peer, connection, opening, identifier, cid) = opening();
-        peer.send_frame(SIGNALLING, &accepts(identifier));
-        peer.send_frame(SIGNALLING, &closes(cid));
-        let opened = opening.join().expect("no panic");
-        match opened {
-            Ok(mut channel) => assert!(matches!(soon(channel.receive()), Ok(None))),
-            Err(error) => assert!(matches!(error, Error::ChannelClosed), "{error:?}"),
-        }
-        assert!(dongle.failure().is_none(), "{:?}", dongle.failure());
-        assert!(connection.is_connected());
-    }
 }

@@ -13,6 +13,7 @@ mod faults;
 mod foreign;
 mod limits;
 mod lock;
+mod odd_channels;
 mod own_address;
 mod pairing;
 mod privacy;

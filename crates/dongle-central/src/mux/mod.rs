@@ -54,7 +54,7 @@ pub(crate) use events::{
 pub use reassembly::Reassembly;
 pub use report::{Report, ReportHandler};
 pub use request::{ParameterRequest, Wish};
-pub use sdus::{CLOSING, Sdus};
+pub use sdus::{Opener, Sdus};
 pub use state::{Attempt, Failure, Inbound, Lull, MuxCounters, MuxState};
 pub use turns::Turns;
 
@@ -310,7 +310,7 @@ impl<'l, T: Transport, L: Links, R: ReportHandler, const BUFFER: usize> Mux<'l, 
 
     /// Has trouble-host see an ACL packet that was held back, before the next from the controller.
     #[cfg(feature = "channels")]
-    pub(crate) fn pass(&self, packet: [u8; CLOSING]) {
+    pub(crate) fn pass(&self, packet: &[u8]) {
         self.state.borrow_mut().pass(packet);
     }
 
@@ -367,12 +367,13 @@ impl<'l, T: Transport, L: Links, R: ReportHandler, const BUFFER: usize> Mux<'l, 
         self.keep_pace().await;
         loop {
             let passed = CARRIES_ACL.then(|| self.state.borrow_mut().passed(self.links));
-            if let (Some(packet), Some(place)) = (passed.flatten(), buffer.first_chunk_mut()) {
+            if let Some(packet) = passed.flatten()
+                && let Some(place) = buffer.get_mut(..packet.len())
+            {
                 #[cfg(feature = "channels")]
                 self.tells(PacketKind::AclData, &packet);
-                *place = packet;
-                let data = usize::from(u16::from_le_bytes([packet[2], packet[3]]));
-                return Ok((PacketKind::AclData, packet.len().min(4 + data)));
+                place.copy_from_slice(&packet);
+                return Ok((PacketKind::AclData, packet.len()));
             }
             let owed = self.state.borrow_mut().next_stand_in();
             // A read is given up only for a controller that has sent nothing for 2 s, or failed.

@@ -53,7 +53,9 @@ mod tests {
         0x3E, 19, 0x01, 0, 7, 0, 0, 1, 1, 2, 3, 4, 5, 0xC6, 24, 0, 0, 0, 0xF4, 1, 0,
     ];
     const DISCONNECTED: &[u8] = &[0x05, 4, 0, 7, 0, 0x13];
-    /// LE Credit Based Connection Response (Core Vol 3 Part A, 4.23).
+    /// Disconnection Request (Core Vol 3 Part A, 4.6).
+    const CLOSED: &[u8] = &[7, 0x20, 12, 0, 8, 0, 5, 0, 0x06, 1, 4, 0, 0x40, 0, 0x40, 0];
+    /// LE Credit Based Connection Response (4.23).
     const ACCEPTED: &[u8] = &[
         7, 0x20, 18, 0, 14, 0, 5, 0, 0x15, 1, 10, 0, 0x40, 0, 64, 0, 64, 0, 1, 0, 0, 0,
     ];
@@ -115,9 +117,11 @@ mod tests {
     }
 
     #[test]
-    fn that_a_channel_is_accepted_is_heard_before_what_comes_next() {
-        let packets = [(EVENT, CONNECTED), (ACL, ACCEPTED), (ACL, CREDITS)];
+    fn that_a_channel_is_accepted_or_closed_is_heard_before_what_comes_next() {
+        let packets = [(EVENT, CONNECTED), (ACL, CLOSED), (ACL, CREDITS)];
         assert_eq!(rows(&packets), [2, 1]);
+        assert!(decides(&ACCEPTED[4..]));
+        assert!(!decides(&CREDITS[4..]));
     }
 
     #[test]

@@ -49,6 +49,14 @@ impl Reassembly {
     /// Between two frames.
     pub const IDLE: Self = Self::Idle;
 
+    /// The data of one ACL packet, without what is too much of it for the frame that it goes on with.
+    pub fn within<'p>(&self, first: bool, data: &'p [u8]) -> &'p [u8] {
+        match *self {
+            Self::Foreign { left } if !first => data.get(..left).unwrap_or(data),
+            _ => data,
+        }
+    }
+
     /// Takes the data of one ACL packet. Parts of ATT PDUs are gathered in `pdu`.
     pub fn feed<'p>(&mut self, first: bool, data: &'p [u8], pdu: &mut [u8]) -> Step<'p> {
         if !first {
@@ -194,6 +202,17 @@ mod tests {
         );
         assert_eq!(state.feed(false, &[3, 4, 5], &mut []), Step::Foreign);
         assert_eq!(state, Reassembly::Idle);
+    }
+
+    #[test]
+    fn a_frame_of_another_channel_has_no_more_than_its_length() {
+        let mut state = Reassembly::IDLE;
+        let first = [5, 0, 6, 0, 1, 2];
+        assert_eq!(state.within(true, &first), first);
+        assert_eq!(state.feed(true, &first, &mut []), Step::Foreign);
+        assert_eq!(state.within(false, &[3, 4]), [3, 4]);
+        assert_eq!(state.within(false, &[3, 4, 5, 6]), [3, 4, 5]);
+        assert_eq!(state.within(true, &first), first);
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! The mux's decisions, packet by packet: no transport, no executor, no clock.
 
+#[cfg(feature = "channels")]
+mod channels;
 mod inbound;
 mod odd;
 mod time;

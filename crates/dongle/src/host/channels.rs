@@ -5,7 +5,7 @@ use std::future::pending;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use dongle_central::links::{LinkId, LinkPhase, Links as _, Reason};
-use dongle_central::mux::MuxError;
+use dongle_central::mux::{MuxError, Opener};
 use embassy_time::Duration;
 use futures_lite::StreamExt as _;
 use futures_lite::future::or;
@@ -91,8 +91,14 @@ impl<'c, 's, 'a> Host<'c, 's, 'a> {
         let _turn = turn_on(&self.opening, id).await;
         let host = connection.host().ok_or(Error::ChannelClosed)?;
         let created = L2capChannel::create(self.stack, host, spsm, config).await;
-        let channel = created.map_err(explain)?;
-        Ok((channel, self.central.keep_channel(id)))
+        let channel = created.map_err(|error| match explain(error) {
+            Error::L2cap(known) => {
+                let told = self.central.channel_refusal(id);
+                Error::L2cap(told.map_or(known, L2capRefusal))
+            }
+            error => error,
+        })?;
+        Ok((channel, self.central.keep_channel(id, Opener::Us)))
     }
 
     async fn accept(
@@ -116,7 +122,7 @@ impl<'c, 's, 'a> Host<'c, 's, 'a> {
                 if pending.spsm() == spsm {
                     let _turn = turn_on(&self.opening, id).await;
                     let channel = pending.accept(stack, config).await.map_err(explain)?;
-                    return Ok((channel, self.central.keep_channel(id)));
+                    return Ok((channel, self.central.keep_channel(id, Opener::Peer)));
                 }
                 let refusal = LeCreditConnResultCode::SpsmNotSupported;
                 pending.reject(stack, refusal).await.map_err(explain)?;

@@ -2,14 +2,15 @@
 
 use bt_hci::transport::PacketKind;
 use embassy_time::Duration;
+use heapless::Vec;
 
-use super::{Attempt, Ending, Failure, Known, MuxState};
-use crate::links::{Address, ConnectionParameters, LinkId, LinkInfo, Links, Reason};
+use super::{Attempt, Ending, Failure, Known, MuxState, Passed};
+use crate::links::{Address, ConnectionParameters, Link, LinkId, LinkInfo, Links, Reason};
 use crate::mux::events::{self, Event, LAST_HANDLE, code, judge};
 use crate::mux::reassembly::{Reassembly, Step};
 use crate::mux::report::ReportHandler;
 use crate::mux::request;
-use crate::mux::sdus::{self, CID_SIGNALLING, CLOSING};
+use crate::mux::sdus::{self, CID_SIGNALLING, RESPONSE};
 use crate::mux::watchdog::COMMAND_TIMEOUT;
 use crate::security::Security;
 
@@ -48,11 +49,22 @@ fn holds(id: LinkId, packet: &[u8], links: &impl Links) -> bool {
     held.unwrap_or(false)
 }
 
+/// Whether trouble-host is in the middle of a frame. One of the security channel is none of its.
+fn is_within(link: &Link<'_>) -> bool {
+    matches!(link.info.reassembly, Reassembly::Foreign { .. }) && !link.info.smp.is_within()
+}
+
+/// The refusal that a Command Reject comes to, if it is of a request for a channel.
+fn rejected(id: LinkId, packet: &[u8], links: &impl Links) -> Option<[u8; RESPONSE]> {
+    let rejected = |link: &mut Link<'_>| link.info.sdus.rejected(packet);
+    links.with_link(id, rejected).flatten()
+}
+
 /// Whether trouble-host may see the first fragment of a frame; what is to come of one that it may
 /// not see is thrown away.
 fn may_pass(id: LinkId, frame: &[u8], links: &impl Links) -> bool {
     let judged = links.with_link(id, |link| {
-        let pass = link.info.sdus.may_pass(link.info.handle, frame);
+        let pass = link.info.sdus.may_pass(frame);
         if !pass {
             link.info.reassembly.skip();
             // A channel that the peer has overrun is to be closed.
@@ -61,6 +73,20 @@ fn may_pass(id: LinkId, frame: &[u8], links: &impl Links) -> bool {
         pass
     });
     judged.unwrap_or(false)
+}
+
+/// Has trouble-host see an ACL packet with so much of its data, corrected, if it may.
+fn for_host(id: LinkId, first: bool, packet: &mut [u8], len: usize, links: &impl Links) -> Inbound {
+    let Some(([_, _, l0, l1], data)) = packet.split_first_chunk_mut() else {
+        return Inbound::Taken;
+    };
+    let data = data.get_mut(..len).unwrap_or_default();
+    [*l0, *l1] = (data.len() as u16).to_le_bytes();
+    let passes = !first || links.with_link(id, |link| link.info.sdus.correct(data)) == Some(true);
+    match passes {
+        true => Inbound::ForHost(4 + data.len()),
+        false => Inbound::Taken,
+    }
 }
 
 impl MuxState {
@@ -84,8 +110,9 @@ impl MuxState {
         }
     }
 
-    /// Has trouble-host see an ACL packet that was held back.
-    pub fn pass(&mut self, packet: [u8; CLOSING]) {
+    /// Has trouble-host see an ACL packet that did not come just now.
+    pub fn pass(&mut self, packet: &[u8]) {
+        let packet = Vec::from_slice(packet).unwrap_or_default();
         if self.passed.push_back(packet).is_err() {
             warn!("too many packets are held back at once");
         }
@@ -104,22 +131,24 @@ impl MuxState {
     }
 
     /// The next packet that was held back, unless it would come in the middle of a frame.
-    pub fn passed(&mut self, links: &impl Links) -> Option<[u8; CLOSING]> {
+    pub fn passed(&mut self, links: &impl Links) -> Option<Passed> {
         for _ in 0..self.passed.len() {
-            let packet = self.passed.pop_front()?;
-            let id = self.link(u16::from_le_bytes([packet[0], packet[1]]) & 0x0FFF);
-            let within = id.and_then(|id| {
+            let mut packet = self.passed.pop_front()?;
+            let Some(([h0, h1, _, _], frame)) = packet.split_first_chunk_mut() else {
+                continue;
+            };
+            let id = self.link(u16::from_le_bytes([*h0, *h1]) & 0x0FFF);
+            let passes = id.and_then(|id| {
                 links.with_link(id, |link| {
-                    // One of the security channel is none of trouble-host's.
-                    matches!(link.info.reassembly, Reassembly::Foreign { .. })
-                        && !link.info.smp.is_within()
+                    // What is under way on a channel may have changed since.
+                    (!is_within(link)).then(|| link.info.sdus.correct(frame))
                 })
             });
-            match within {
-                Some(false) => return Some(packet),
-                Some(true) => _ = self.passed.push_back(packet),
-                // Its connection is over.
-                None => {}
+            match passes {
+                Some(Some(true)) => return Some(packet),
+                Some(None) => _ = self.passed.push_back(packet),
+                // Its connection is over, or nobody waits for it.
+                Some(Some(false)) | None => {}
             }
         }
         None
@@ -145,7 +174,16 @@ impl MuxState {
             return self.dropped("data of a connection that does not exist", packet);
         };
         let mut is_security = false;
+        let mut len = data.len();
+        let mut is_cut_off = false;
+        let has_host = self.has_host();
         let step = links.with_link(id, |link| {
+            let data = match has_host {
+                true => link.info.reassembly.within(first, data),
+                false => data,
+            };
+            len = data.len();
+            is_cut_off = has_host && first && is_within(link) && link.info.sdus.cut_off();
             let step = match link.info.reassembly.feed(first, data, link.pdu) {
                 Step::Pdu(pdu) => {
                     link.bearer.handle_pdu(pdu);
@@ -168,6 +206,10 @@ impl MuxState {
         let Some((step, has_output)) = step else {
             return Inbound::Taken;
         };
+        if is_cut_off {
+            warn!("the beginning of a frame came in the middle of another");
+            self.doom(id);
+        }
         if has_output {
             links.doorbell().ring(id.index());
             self.turns.wake_pump();
@@ -187,14 +229,13 @@ impl MuxState {
                     self.ask(request);
                     Inbound::Taken
                 }
-                None if self.has_host() => {
-                    if let Some((_, frame)) = packet.split_first_chunk_mut::<4>()
-                        && first
-                    {
-                        links.with_link(id, |link| link.info.sdus.correct(frame));
+                None if self.has_host() => match rejected(id, packet, links).filter(|_| first) {
+                    Some(refusal) => {
+                        self.pass(&refusal);
+                        Inbound::Taken
                     }
-                    Inbound::ForHost(packet.len())
-                }
+                    None => for_host(id, first, packet, len, links),
+                },
                 None => {
                     if first && channel(data) == Some(CID_SIGNALLING) {
                         self.reject(handle, data);

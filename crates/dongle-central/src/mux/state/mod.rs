@@ -18,7 +18,7 @@ use super::events;
 use super::news::News;
 use super::packet::Head;
 use super::request::{ANSWER, ParameterRequest};
-use super::sdus::CLOSING;
+use super::sdus::RESPONSE;
 use super::turns::Turns;
 use super::watchdog::Watchdog;
 use crate::links::{LinkId, MAX_LINKS};
@@ -83,6 +83,9 @@ enum Ending {
     Overdue,
 }
 
+/// A packet for trouble-host that did not come just now.
+pub type Passed = Vec<u8, { if CARRIES_ACL { RESPONSE } else { 0 } }>;
+
 /// The state.
 #[derive(Debug)]
 pub struct MuxState {
@@ -105,8 +108,8 @@ pub struct MuxState {
     encrypting: Option<u16>,
     /// The connection that was asked to be disconnected last, and when.
     disconnecting: (u16, Instant),
-    /// Packets that were held back and that trouble-host may see now.
-    passed: Deque<[u8; CLOSING], MAX_LINKS>,
+    /// Packets that were held back, or made here, and that trouble-host may see now.
+    passed: Deque<Passed, MAX_LINKS>,
     /// How many times something had to come from the controller for that.
     passes: u32,
     /// Longest L2CAP frame that trouble-host has room for, in octets of payload; 0: there is no

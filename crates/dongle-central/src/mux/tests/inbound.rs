@@ -37,44 +37,6 @@ fn features_that_are_refused_are_not_those_of_a_peer_that_has_none() {
     assert_eq!(features(&bench), Some(Ok(0)));
 }
 
-#[cfg(feature = "channels")]
-#[test]
-fn a_peer_has_no_say_on_the_channels_of_another() {
-    let mut bench = Bench::connected(2);
-    let mut other = CONNECTED;
-    other[4] = 8;
-    assert!(bench.event(&other).is_some());
-    // trouble-host asks the first for a channel.
-    let id = bench.links.find(7).unwrap();
-    let mut request = [
-        14, 0, 5, 0, 0x14, 1, 10, 0, 0x80, 0, 0x40, 0, 0, 1, 0, 1, 1, 0,
-    ];
-    bench
-        .links
-        .with_link(id, |link| link.info.sdus.outbound(&mut request));
-    let accepted = [
-        7, 0x20, 18, 0, 14, 0, 5, 0, 0x15, 1, 10, 0, 0x41, 0, 0, 1, 0, 1, 1, 0, 0, 0,
-    ];
-    assert!(bench.inbound(PacketKind::AclData, &accepted).is_some());
-    let data = [0, 0x20, 6, 0, 2, 0, 0x40, 0, 0, 0];
-    let close = [0, 0x20, 12, 0, 8, 0, 5, 0, 6, 1, 4, 0, 0x40, 0, 0x41, 0];
-    let from = |peer: u8, packet: &[u8]| [&[peer], &packet[1..]].concat();
-    assert!(
-        bench
-            .inbound(PacketKind::AclData, &from(7, &data))
-            .is_some()
-    );
-    assert_eq!(bench.inbound(PacketKind::AclData, &from(8, &data)), None);
-    let passed = bench
-        .inbound(PacketKind::AclData, &from(8, &close))
-        .unwrap();
-    assert_eq!(passed[12..14], [0xFF, 0xFF], "no channel of his");
-    let passed = bench
-        .inbound(PacketKind::AclData, &from(7, &close))
-        .unwrap();
-    assert_eq!(passed, from(7, &close));
-}
-
 #[test]
 fn what_does_not_decode_is_counted_and_never_passed_on() {
     let mut bench = Bench::connected(4);
