@@ -1,7 +1,7 @@
 //! L2CAP channels: devices that do not answer, and connections that end in the middle.
 
 use std::future::IntoFuture as _;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use dongle::Error;
 use dongle_tests::bench::{STALL, soon, until};
@@ -79,6 +79,22 @@ fn a_channel_that_was_read_to_its_end_ends_with_its_connection() {
     }
     soon(connection.disconnect());
     assert!(matches!(soon(channel.receive()), Ok(None)));
+}
+
+#[test]
+fn a_receive_that_is_given_up_takes_nothing_from_the_next() {
+    let world = World::new();
+    let echo = Echo::start(&world.air, Address::numbered(1));
+    let connection = soon(world.dongle.device(of(echo.address())).connect()).unwrap();
+    let mut channel = soon(connection.l2cap_connect(Echo::SPSM)).unwrap();
+    for number in 0..10 {
+        let receive = channel.receive().timeout(Duration::from_millis(5));
+        let error = soon(receive).unwrap_err();
+        assert!(matches!(error, Error::Timeout), "{error:?}");
+        soon(channel.send(&[number; 10]).timeout(STALL)).unwrap();
+        let unit = soon(channel.receive().timeout(STALL));
+        assert_eq!(unit.unwrap().unwrap(), [number; 10]);
+    }
 }
 
 #[test]

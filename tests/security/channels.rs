@@ -151,7 +151,7 @@ fn several_channels_at_once() {
     let mut two = soon(connection.l2cap_connect(SPSM)).expect("it opens");
     for number in 0..20_u8 {
         let (a, b) = ([number; 100], [!number; 100]);
-        let (first, second) = soon(zip(one.send(&a), two.send(&b)));
+        let (first, second) = soon(zip(one.send(&a).into_future(), two.send(&b).into_future()));
         first.and(second).expect("they are sent");
         assert_eq!(received(&mut one).as_deref(), Some(&a[..]));
         assert_eq!(received(&mut two).as_deref(), Some(&b[..]));

@@ -6,12 +6,15 @@ use std::pin::pin;
 use std::task::Poll;
 use std::time::Duration;
 
-use bt_hci::param::DisconnectReason;
-use dongle_central::links::{ConnectionParameters, LinkPhase, Links as _, Reason, RemoteVersion};
+use bt_hci::param::{DisconnectReason, PhyKind};
+use dongle_central::links::{
+    ConnectionParameters, LinkId, LinkPhase, Links as _, Reason, RemoteVersion,
+};
 use embassy_time::Instant;
 use futures_channel::oneshot;
 use trouble_host::connection::RequestedConnParams;
 
+use crate::call::Call;
 use crate::connection::{DeviceConnection, Held};
 use crate::device::for_host;
 use crate::error::Error;
@@ -19,17 +22,22 @@ use crate::host::{self, Command, HoldCommand, Query};
 use crate::range;
 
 impl Held {
-    /// Asks the controller.
-    async fn ask<T>(
-        &self,
-        query: impl FnOnce(oneshot::Sender<Result<T, Error>>) -> Query,
-    ) -> Result<T, Error> {
+    /// Asks the controller. What is given up is asked to its end all the same.
+    fn ask<'a, T: Send + 'a>(
+        &'a self,
+        query: impl FnOnce(LinkId, oneshot::Sender<Result<T, Error>>) -> Query,
+    ) -> Call<'a, T> {
         let (reply, result) = oneshot::channel();
-        self.dongle.command(Command::Query(query(reply)))?;
-        match result.await {
-            Ok(result) => result.map_err(|error| self.remember(error)),
-            Err(_) => Err(self.dongle.shared.wait_for_end().await),
-        }
+        let query = query(self.id, reply);
+        Call::new(move |timeout| {
+            self.in_time(timeout, async move {
+                self.dongle.command(Command::Query(query))?;
+                match result.await {
+                    Ok(result) => result.map_err(|error| self.remember(error)),
+                    Err(_) => Err(self.dongle.shared.wait_for_end().await),
+                }
+            })
+        })
     }
 }
 
@@ -67,24 +75,18 @@ impl DeviceConnection {
     /// # Errors
     /// [`Error::Hci`] if the device does not tell, [`Error::Timeout`] if the controller has told nothing
     /// for 42 s: the link layer gives a device 40 s (Core Vol 6 Part B, 5.2).
-    pub async fn remote_version(&self) -> Result<RemoteVersion, Error> {
-        self.held
-            .ask(|reply| Query::Version(self.held.id, reply))
-            .await
+    pub fn remote_version(&self) -> Call<'_, RemoteVersion> {
+        self.held.ask(Query::Version)
     }
 
     /// How strongly the device is received, in dBm.
-    pub async fn rssi(&self) -> Result<i8, Error> {
-        self.held
-            .ask(|reply| Query::Rssi(self.held.id, reply))
-            .await
+    pub fn rssi(&self) -> Call<'_, i8> {
+        self.held.ask(Query::Rssi)
     }
 
     /// The power we send to the device with, in dBm.
-    pub async fn tx_power(&self) -> Result<i8, Error> {
-        self.held
-            .ask(|reply| Query::TxPower(self.held.id, reply))
-            .await
+    pub fn tx_power(&self) -> Call<'_, i8> {
+        self.held.ask(Query::TxPower)
     }
 
     /// Asks for other connection parameters; returns those that are in force then. The controller
@@ -94,12 +96,12 @@ impl DeviceConnection {
     /// [`Error::InvalidParameter`] if the specification does not allow them, [`Error::Hci`] if
     /// the controller or the device does not; those in force stay. [`Error::Timeout`] if the controller has
     /// told nothing for 42 s: the link layer gives a device 40 s (Core Vol 6 Part B, 5.2).
-    pub async fn update_parameters(
+    pub fn update_parameters(
         &self,
         interval: RangeInclusive<Duration>,
         latency: u16,
         supervision_timeout: Duration,
-    ) -> Result<ConnectionParameters, Error> {
+    ) -> Call<'_, ConnectionParameters> {
         let parameters = RequestedConnParams {
             min_connection_interval: for_host(*interval.start()),
             max_connection_interval: for_host(*interval.end()),
@@ -108,10 +110,40 @@ impl DeviceConnection {
             min_event_length: for_host(Duration::ZERO),
             max_event_length: for_host(Duration::ZERO),
         };
-        range::connection_parameters(&parameters)?;
+        Call::new(move |timeout| async move {
+            range::connection_parameters(&parameters)?;
+            let update = |id, reply| Query::Update(id, parameters, reply);
+            self.held.ask(update).maybe(timeout).await
+        })
+    }
+
+    /// Asks for another PHY, in both directions (Core Vol 4 Part E, 7.8.49); done when the
+    /// controller has taken that up. The link layers change over some connection events later, or
+    /// stay as they are if the device does not want it: [`phy`](Self::phy) shows it.
+    ///
+    /// A new connection asks for LE 2M by itself, if not told [otherwise](crate::Connect::tune).
+    ///
+    /// # Errors
+    /// [`Error::Hci`] if the controller does not know the PHY.
+    pub fn set_phy(&self, phy: Phy) -> Call<'_, ()> {
         self.held
-            .ask(|reply| Query::Update(self.held.id, parameters, reply))
-            .await
+            .ask(move |id, reply| Query::SetPhy(id, phy.for_host(), reply))
+    }
+
+    /// Asks for packets of the link layer of up to so many octets, 27 to 251, to be sent to the
+    /// device (Core Vol 4 Part E, 7.8.33); done when the controller has taken that up.
+    /// [`data_length`](Self::data_length) shows what the link layers agree on.
+    ///
+    /// A new connection asks for 251 by itself, if not told [otherwise](crate::Connect::tune).
+    ///
+    /// # Errors
+    /// [`Error::InvalidParameter`] out of that range, [`Error::Hci`] if the controller refuses.
+    pub fn set_data_length(&self, octets: u16) -> Call<'_, ()> {
+        Call::new(move |timeout| async move {
+            range::within(octets, 27..=251, "the data length: 27 to 251 octets")?;
+            let set = |id, reply| Query::SetDataLength(id, octets, reply);
+            self.held.ask(set).maybe(timeout).await
+        })
     }
 
     /// Does some work on the connection: until it is done, until its `budget` of time is used up,
@@ -208,6 +240,14 @@ pub enum Phy {
 }
 
 impl Phy {
+    fn for_host(self) -> PhyKind {
+        match self {
+            Self::OneM => PhyKind::Le1M,
+            Self::TwoM => PhyKind::Le2M,
+            Self::Coded => PhyKind::LeCoded,
+        }
+    }
+
     fn from_hci(phy: u8) -> Self {
         match phy {
             2 => Self::TwoM,

@@ -12,7 +12,7 @@ use dongle_central::links::LinkId;
 use futures_channel::{mpsc, oneshot};
 use futures_lite::{AsyncRead, AsyncWrite, Stream as _, StreamExt as _};
 
-use crate::call::{Boxed, Patience};
+use crate::call::{Boxed, Call, Patience};
 use crate::connection::{DeviceConnection, Held};
 use crate::error::Error;
 use crate::host::{Command, Query};
@@ -164,10 +164,7 @@ impl<'a> L2capOpen<'a> {
             opened.map_err(|error| held.remember(error))
         };
         let opened = held.on_demand(Patience::new(timeout), ask);
-        let ends = match timeout {
-            Some(timeout) => held.in_time(timeout, opened).await?,
-            None => opened.await?,
-        };
+        let ends = held.in_time(timeout, opened).await?;
         Ok(L2capChannel::new(Arc::clone(held), spsm, mtu, ends))
     }
 }
@@ -252,11 +249,18 @@ impl L2capChannel {
     }
 
     /// Sends a unit, when the device has given credits for all of it; done when it is on its way.
-    /// Dropped in the middle, the unit is sent all the same.
+    /// Dropped in the middle, or given up after a timeout, the unit may be sent all the same.
     ///
     /// # Errors
     /// [`Error::InvalidParameter`] if it is longer than the device takes; [`Error::ChannelClosed`].
-    pub async fn send(&mut self, unit: &[u8]) -> Result<(), Error> {
+    pub fn send<'a>(&'a mut self, unit: &'a [u8]) -> Call<'a, ()> {
+        Call::new(move |timeout| async move {
+            let held = Arc::clone(&self.held);
+            held.in_time(timeout, self.send_unit(unit)).await
+        })
+    }
+
+    async fn send_unit(&mut self, unit: &[u8]) -> Result<(), Error> {
         if unit.len() > usize::from(self.peer_mtu.min(LONGEST)) {
             return Err(Error::InvalidParameter(
                 "a unit longer than the device takes",
@@ -274,12 +278,15 @@ impl L2capChannel {
     ///
     /// # Errors
     /// [`Error::ChannelDataLost`] in the place of `None`, if not all that the device sent has come.
-    pub async fn receive(&mut self) -> Result<Option<Vec<u8>>, Error> {
-        match self.incoming.next().await {
-            Some(unit) => Ok(Some(unit)),
-            None if self.lost.load(Ordering::Relaxed) => Err(Error::ChannelDataLost),
-            None => Ok(None),
-        }
+    pub fn receive(&mut self) -> Call<'_, Option<Vec<u8>>> {
+        Call::new(move |timeout| async move {
+            let next = async { Ok(self.incoming.next().await) };
+            match self.held.in_time(timeout, next).await? {
+                Some(unit) => Ok(Some(unit)),
+                None if self.lost.load(Ordering::Relaxed) => Err(Error::ChannelDataLost),
+                None => Ok(None),
+            }
+        })
     }
 
     /// Closes it, once what was sent is on its way. What was received can still be read.

@@ -43,8 +43,9 @@
 //! # What every call has in common
 //!
 //! A call is built, then awaited: `device.connect().timeout(patience).await`. Nothing is asked before.
-//! Each ends by itself, with its answer, its timeout or the end of the connection. Any future may be
-//! dropped at any point. Handles are cheap to clone and go to any thread; the last one of a
+//! Each ends by itself, with its answer, its timeout or the end of the connection. Calls to a
+//! connected device take a `timeout`; `disconnect`, and what waits for the next event
+//! ([`Scan::next`], [`DeviceConnection::disconnected`]), do not. Any future may be dropped at any point. Handles are cheap to clone and go to any thread; the last one of a
 //! connection that is dropped ends it. What comes one by one is a `Stream`, and has `next()` for
 //! those who have no use for streams.
 //!

@@ -295,14 +295,14 @@ where
             .await
     }
 
-    /// Asks for packets of up to `octets` (27 to 251) in both directions.
+    /// Asks for packets of up to `octets` (27 to 251) to be sent (Core Vol 4 Part E, 7.8.33).
     pub async fn set_data_length(&self, id: LinkId, octets: u16) -> Result<(), Error<T::Error>> {
         let octets = octets.clamp(27, 251);
         let command = LeSetDataLength::new(self.open_handle(id)?, octets, (octets + 14) * 8);
         self.tell(&command).await
     }
 
-    /// Asks for another PHY in both directions.
+    /// Asks for another PHY in both directions (Core Vol 4 Part E, 7.8.49).
     pub async fn set_phy(&self, id: LinkId, phy: PhyKind) -> Result<(), Error<T::Error>> {
         let mask = match phy {
             PhyKind::Le1M => PhyMask::new().set_le_1m_phy(true),

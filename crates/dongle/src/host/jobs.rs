@@ -51,6 +51,8 @@ pub(crate) enum Query {
     TxPower(LinkId, Reply<i8>),
     Version(LinkId, Reply<RemoteVersion>),
     Update(LinkId, RequestedConnParams, Reply<ConnectionParameters>),
+    SetPhy(LinkId, PhyKind, Reply<()>),
+    SetDataLength(LinkId, u16, Reply<()>),
     Secure(SecureRequest),
     LocalOob(Reply<OobData>),
     Channel(ChannelRequest),
@@ -87,6 +89,18 @@ impl<'c, 's, 'a> Host<'c, 's, 'a> {
             Query::TxPower(id, reply) => {
                 let _turn = self.commands.lock().await;
                 let result = self.central.tx_power(id).await;
+                let result = result.map_err(|error| self.explain(id, error));
+                self.tell(reply, result).await;
+            }
+            Query::SetPhy(id, phy, reply) => {
+                let _turn = self.commands.lock().await;
+                let result = self.central.set_phy(id, phy).await;
+                let result = result.map_err(|error| self.explain(id, error));
+                self.tell(reply, result).await;
+            }
+            Query::SetDataLength(id, octets, reply) => {
+                let _turn = self.commands.lock().await;
+                let result = self.central.set_data_length(id, octets).await;
                 let result = result.map_err(|error| self.explain(id, error));
                 self.tell(reply, result).await;
             }

@@ -86,10 +86,8 @@ impl Held {
         if self.lacking(&refused).is_none() {
             return Err(refused);
         }
-        match patience.left() {
-            Some(left) => self.in_time(left, self.raise(&refused, began)).await?,
-            None => self.raise(&refused, began).await?,
-        }
+        let raised = self.raise(&refused, began);
+        self.in_time(patience.left(), raised).await?;
         call().await
     }
 

@@ -104,11 +104,7 @@ impl<'a> Pair<'a> {
             timeout,
         } = self;
         range::min_key_size(wanted.min_key_size)?;
-        let done = held.secure(wanted, agent);
-        match timeout {
-            Some(timeout) => held.in_time(timeout, done).await,
-            None => done.await,
-        }
+        held.in_time(timeout, held.secure(wanted, agent)).await
     }
 }
 
@@ -191,14 +187,17 @@ impl Held {
         })
     }
 
-    /// Gives up waiting for something after a time.
+    /// Gives up waiting for something after a time, if there is one.
     pub(crate) async fn in_time<T>(
         &self,
-        timeout: Duration,
+        timeout: Option<Duration>,
         work: impl Future<Output = Result<T, Error>>,
     ) -> Result<T, Error> {
+        if timeout.is_none() {
+            return work.await;
+        }
         let (reply, due) = oneshot::channel();
-        let at = crate::host::deadline(Some(timeout));
+        let at = crate::host::deadline(timeout);
         if let Some(at) = at {
             self.dongle.command(Command::Wake(at, reply))?;
         }

@@ -28,10 +28,9 @@ impl Held {
     /// it returns has to have a name.
     pub(super) fn settle(self: &Arc<Self>, patience: Patience) -> Boxed<'_, Result<(), Error>> {
         Box::pin(async move {
-            match patience.left() {
-                _ if self.database.is_settled(self.basis()) => Ok(()),
-                Some(left) => self.in_time(left, self.settled()).await,
-                None => self.settled().await,
+            match self.database.is_settled(self.basis()) {
+                true => Ok(()),
+                false => self.in_time(patience.left(), self.settled()).await,
             }
         })
     }
