@@ -56,13 +56,12 @@ impl Advertisement {
         self.address
     }
 
-    /// Whose it is: the address that a device is known by which there is a bond with, whatever
-    /// address it goes by. `None` for a stranger.
+    /// The identity address of the bonded device that sent it; `None` if not bonded.
     pub fn identity(&self) -> Option<Address> {
         self.identity
     }
 
-    /// The advertising set it is, for a device that sends several extended advertisements.
+    /// The advertising set it belongs to, for a device that sends several extended advertisements.
     pub fn advertising_set(&self) -> Option<u8> {
         self.set
     }
@@ -87,7 +86,7 @@ impl Advertisement {
         self.kind.directed
     }
 
-    /// Whom a directed advertisement is meant for, where the controller tells.
+    /// The address that a directed advertisement is meant for, where the controller reports it.
     pub fn directed_to(&self) -> Option<Address> {
         self.kind.direct_to
     }
@@ -128,7 +127,7 @@ impl Advertisement {
         self.services().any(|service| service == uuid)
     }
 
-    /// What manufacturers put in, each with its company identifier.
+    /// Manufacturer-specific data, each with its company identifier.
     pub fn manufacturer_data(&self) -> impl Iterator<Item = ManufacturerData<'_>> {
         self.both().flat_map(|data| data.manufacturer_data())
     }
@@ -139,13 +138,13 @@ impl Advertisement {
         self.both().find_map(|data| data.service_data(uuid))
     }
 
-    /// The power it says it sends with, in dBm.
+    /// The power that it claims to send with, in dBm.
     pub fn tx_power(&self) -> Option<i8> {
         self.tx_power
             .or_else(|| self.both().find_map(|data| data.tx_power()))
     }
 
-    /// What kind of device it says it is.
+    /// The kind of device that it claims to be: its appearance.
     pub fn appearance(&self) -> Option<u16> {
         self.both().find_map(|data| data.appearance())
     }

@@ -17,15 +17,22 @@ pub(crate) type Boxed<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 /// What begins a call, once its timeout is known.
 type Start<'a, T> = Box<dyn FnOnce(Option<Duration>) -> Boxed<'a, Result<T, Error>> + Send + 'a>;
 
-/// A call; await it. Without a timeout it may take as long as the specification allows: 30 s for
-/// each request.
+/// A call; await it.
+///
+/// Without a timeout, each request that it makes ends after at most 30 s (Core Vol 3 Part F, 3.3.3).
+/// But what waits for the device to act waits until the connection ends:
+/// [`notified`](crate::Subscription::notified),
+/// [`l2cap_accept`](crate::DeviceConnection::l2cap_accept), and of a channel
+/// [`receive`](crate::L2capChannel::receive) and, without credits, [`send`](crate::L2capChannel::send).
+/// These can be given a timeout, too: their own, or
+/// [`DeviceConnection::timeout`](crate::DeviceConnection::timeout).
 #[must_use = "nothing is asked before this is awaited"]
 pub struct Call<'a, T> {
     timeout: Option<Duration>,
     start: Start<'a, T>,
 }
 
-/// A UUID as a call takes it; what is not one is told when the call is made.
+/// A UUID as a call takes it; what is not one is an error when the call is made.
 pub(crate) fn uuid_of(uuid: impl TryInto<Uuid, Error: Into<Error>>) -> Result<Uuid, Error> {
     uuid.try_into().map_err(Into::into)
 }

@@ -19,7 +19,7 @@ use crate::host::{self, Command, ConnectRequest};
 use crate::range;
 use crate::stay::StayConnected;
 
-/// How long a connect looks for its device if nothing else is said.
+/// How long a connect looks for its device by default.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// A device, by its address.
@@ -43,10 +43,11 @@ impl Device {
         self.address
     }
 
-    /// Connects, whenever the device appears within the timeout (10 s if nothing else is said). A
-    /// running scan pauses meanwhile. If it is connected already, this is the same connection; if
-    /// another caller is connecting to it, they share the attempt, made in the way the first of
-    /// them wants it, and each keeps its own timeout. Dropped, it is cancelled.
+    /// Connects as soon as the device appears within the timeout (10 s by default). While it looks for
+    /// the device, running scans get 1 s in about every 5. If the device is connected already, this is
+    /// the same connection. If another caller is connecting to it, they share the attempt, which is
+    /// made with the settings of the first of them; each keeps its own timeout. Dropped, it is
+    /// cancelled.
     ///
     /// # Errors
     /// [`Error::Timeout`] when the device did not appear; the controller has stopped looking for
@@ -62,7 +63,7 @@ impl Device {
         }
     }
 
-    /// Connects, and again whenever the connection has ended, until this is dropped.
+    /// Connects, and again whenever the connection has ended, until the result is dropped.
     pub fn stay_connected(&self) -> StayConnected {
         StayConnected::new(self.connect().no_timeout())
     }
@@ -92,7 +93,7 @@ pub struct Connect {
 }
 
 impl Connect {
-    /// Look for the device that long.
+    /// Look for the device for this long.
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = Some(timeout);
         self
@@ -105,7 +106,7 @@ impl Connect {
     }
 
     /// Time between two connection events, from 7.5 ms to 4 s: the controller chooses in this
-    /// range. 30 to 50 ms if nothing else is said.
+    /// range. By default 30 to 50 ms.
     pub fn interval(mut self, interval: RangeInclusive<Duration>) -> Self {
         let parameters = &mut self.config.parameters;
         parameters.min_connection_interval = for_host(*interval.start());
@@ -119,35 +120,34 @@ impl Connect {
         self
     }
 
-    /// After how long a silence the connection counts as lost: 100 ms to 32 s. 5 s if nothing else
-    /// is said.
+    /// After how long a silence the connection counts as lost: 100 ms to 32 s, by default 5 s.
     pub fn supervision_timeout(mut self, timeout: Duration) -> Self {
         self.config.parameters.supervision_timeout = for_host(timeout);
         self
     }
 
-    /// PHYs to look for the device on. LE 1M if nothing else is said; Coded PHY needs a controller
-    /// that knows extended advertising.
+    /// PHYs to look for the device on, by default LE 1M. Coded PHY needs a controller with extended
+    /// advertising.
     pub fn phys(mut self, phys: Phys) -> Self {
         self.config.phys = phys;
         self
     }
 
-    /// Whether to ask for longer packets and 2M PHY once connected, where both sides can: as it is
-    /// if nothing else is said.
+    /// Whether to ask for longer packets and 2M PHY once connected, where both sides support them. On
+    /// by default.
     pub fn tune(mut self, tune: bool) -> Self {
         self.tune = tune;
         self
     }
 
-    /// Settle on an ATT MTU, too: the lesser of this (23 to 517) and what the device can.
+    /// Exchange the ATT MTU, too: it becomes the smaller of this (23 to 517) and the device's.
     pub fn mtu(mut self, mtu: u16) -> Self {
         self.mtu = Some(mtu);
         self
     }
 
-    /// Connect, and again whenever the connection has ended, until this is dropped. The timeout is
-    /// that of each attempt.
+    /// Connect, and again whenever the connection has ended, until the result is dropped. The timeout
+    /// is that of each attempt.
     pub fn stay_connected(self) -> StayConnected {
         StayConnected::new(self)
     }

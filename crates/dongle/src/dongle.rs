@@ -34,8 +34,8 @@ const FAREWELL: Duration = Duration::from_millis(500);
 /// scans that came from it. All of them can be shared between threads and used under any async
 /// runtime, or none.
 ///
-/// Letting go of the last handle ends connections that are still up, in order, and waits for that:
-/// for up to half a second. Where a task must not wait, [`close`](Dongle::close) it first.
+/// Dropping the last handle disconnects devices that are still connected, and blocks until they are,
+/// for up to half a second. Where a task must not block, [`close`](Dongle::close) it first.
 ///
 /// ```
 /// use dongle::{Dongle, Uuid};
@@ -92,18 +92,22 @@ struct End {
 
 impl Dongle {
     /// Opens a dongle: `"serial:/dev/ttyACM0,1000000,rtscts"`, `"usb:0"`, `"tcp-client:host:port"`,
-    /// `"unix-client:path"`, `"virtual"`; with `"auto"` the only one there is. See
-    /// [`Spec`](hci_transport::Spec) for all spellings, and [`list`](crate::list) for what is
-    /// plugged in.
+    /// `"unix-client:path"`, `"virtual"`. See [`Spec`](hci_transport::Spec) for all spellings, and
+    /// [`list`](crate::list) for what is plugged in. `"auto"`, which only this function knows, is the
+    /// one that is plugged in if there is just one.
     ///
     /// # Errors
-    /// [`Error::Transport`], with a line that says what is wrong and what to do about it: within
-    /// 5 s in any case.
+    /// [`Error::Transport`], with a line that says what is wrong and what to do about it, or
+    /// [`Error::ControllerFailed`]. It comes within 5 s if the controller is not there or does not
+    /// answer; if it falls silent while it is set up, 2 s after its last answer. With
+    /// [`Open::retry`] there is no limit.
     pub fn open(spec: impl AsRef<str>) -> Open {
         Open::new(Source::Spec(spec.as_ref().into()))
     }
 
-    /// Opens a controller at the other end of any packet channel. It must have been reset.
+    /// Opens a controller at the other end of any packet channel. It must have been reset. A channel
+    /// can be opened once only: [`Open::retry`] has no effect, nor has a capture that
+    /// [`SNOOP_VARIABLE`](hci_transport::SNOOP_VARIABLE) asks for; see [`HciChannel::record`].
     pub fn on(channel: HciChannel) -> Open {
         Open::new(Source::Channel(Box::new(channel)))
     }
@@ -156,7 +160,7 @@ impl Dongle {
     }
 
     /// Forgets the bond with a device and what is remembered of its attributes, by any address it
-    /// goes by; whether there was a bond. A connection that is up stays as safe as it is.
+    /// goes by; returns whether there was a bond. A connection that is up keeps its security.
     ///
     /// # Errors
     /// [`Error::BondStore`] if the store can't be written; until the end of the program, the bond
@@ -167,8 +171,8 @@ impl Dongle {
         security.bonds.forget(address)
     }
 
-    /// Throws away what is remembered of a device's attributes, by any address it goes by; whether
-    /// there was anything. The next discovery asks the device, on a connection that is up, too. Its
+    /// Clears what is remembered of a device's attributes, by any address it goes by; returns whether
+    /// there was anything. The next discovery asks the device, also on a connection that is up. Its
     /// bond stays.
     ///
     /// # Errors
@@ -179,7 +183,8 @@ impl Dongle {
         Ok(security.bonds.clear_cache(address)? || cleared)
     }
 
-    /// What was wrong with the store of bonds when the dongle was opened, and where that was put.
+    /// What was wrong with the store of bonds when the dongle was opened, and where the damaged file
+    /// was moved to.
     pub fn bond_store_problem(&self) -> Option<String> {
         self.inner.shared.security.bonds.problem()
     }
@@ -194,7 +199,7 @@ impl Dongle {
         _ = self.inner.opened.set(opened);
     }
 
-    /// How it was opened.
+    /// The spec that it was opened with, or the name of its channel.
     pub fn name(&self) -> &str {
         &self.inner.name
     }
@@ -231,13 +236,13 @@ impl Dongle {
         self.inner.shared.why()
     }
 
-    /// Waits until it is down, and tells why.
+    /// Waits until it is down; returns why. By then, its controller can be opened again.
     pub async fn failed(&self) -> Error {
         self.inner.shared.wait_for_end().await
     }
 
     /// Opens the same dongle once more, in the way this one was opened, after it was unplugged or
-    /// has failed. The result is a new dongle; handles of this one are of no more use.
+    /// has failed. The result is a new dongle; handles of this one stay unusable.
     ///
     /// With [`Open::retry`] it is tried until the dongle is back:
     ///
@@ -265,8 +270,7 @@ impl Dongle {
         }
     }
 
-    /// Ends all connections in order, then the host thread. Every other handle is of no use
-    /// afterwards.
+    /// Disconnects all devices, then ends the host thread. Every other handle is unusable afterwards.
     pub async fn close(&self) {
         self.inner.tell(Command::Close);
         self.inner.shared.wait_for_end().await;

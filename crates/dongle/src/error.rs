@@ -25,7 +25,7 @@ pub enum Error {
     Timeout,
     /// The connection has ended.
     Disconnected(Reason),
-    /// The server refused, broke the rules, or was asked too much.
+    /// The server refused or broke the rules, or the request can't be made.
     Gatt(ProcedureError),
     /// The device does not have it.
     NotFound(Wanted),
@@ -37,14 +37,14 @@ pub enum Error {
     L2cap(L2capRefusal),
     /// The L2CAP channel is closed.
     ChannelClosed,
-    /// The L2CAP channel is closed, and not all that the device sent on it has come.
+    /// The L2CAP channel closed before all data from the device was received.
     ChannelDataLost,
-    /// The connection was not made as safe as it has to be.
+    /// The connection could not be given the security that it needs.
     Security(SecurityError),
-    /// The connection is safe, but the bond could not be kept for the next one; or the key of our
-    /// own private addresses could not.
+    /// The connection is secure, but its bond could not be stored; or the key of our own private
+    /// addresses could not.
     BondStore(String),
-    /// A value is not what it was to be read as.
+    /// A value is not of the type that it was read as.
     InvalidValue(InvalidValue),
     /// A text is not a UUID.
     InvalidUuid(ParseUuidError),
@@ -55,7 +55,7 @@ pub enum Error {
     /// Another long or reliable write on this connection has been left standing for 30 s, neither polled
     /// nor dropped: the device takes one at a time.
     WriteHeldUp,
-    /// A parameter is outside of what the specification allows.
+    /// A parameter is out of range, or the call can't be made now.
     InvalidParameter(&'static str),
     /// The dongle was closed.
     Closed,
@@ -83,7 +83,7 @@ impl fmt::Display for Wanted {
     }
 }
 
-/// What an [`Error`] comes to, for a program that only wants to know what to do next.
+/// What kind of [`Error`] it is, for a program that only wants to know what to do next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ErrorKind {
@@ -94,12 +94,12 @@ pub enum ErrorKind {
     Timeout,
     /// The connection is gone, or the whole dongle.
     Disconnected,
-    /// Someone would not: the device, the controller, the operating system, or this side because
-    /// the limit is reached.
+    /// Something refused: the device, the controller, the operating system, or this side because a
+    /// limit is reached.
     Refused,
-    /// What was asked can't be: a parameter, a text, a value that is too long.
+    /// What was asked is not possible: a parameter, a text, a value that is too long.
     InvalidInput,
-    /// The other side broke the rules, or sent what makes no sense.
+    /// The other side broke the rules, or sent something that makes no sense.
     Protocol,
     /// Only the L2CAP channel is closed.
     ChannelClosed,
@@ -110,7 +110,7 @@ pub enum ErrorKind {
 }
 
 impl Error {
-    /// What it comes to.
+    /// What kind of error it is.
     pub fn kind(&self) -> ErrorKind {
         match self {
             Self::Transport(error) => kind_of_transport(error.kind()),
@@ -154,7 +154,7 @@ impl Error {
         self.kind() == ErrorKind::NotFound
     }
 
-    /// Whether someone would not: the device, the controller, the operating system.
+    /// Whether something refused: the device, the controller, the operating system.
     pub fn is_refused(&self) -> bool {
         self.kind() == ErrorKind::Refused
     }
@@ -208,7 +208,7 @@ impl fmt::Display for Error {
             Self::L2cap(refusal) => fmt::Display::fmt(refusal, f),
             Self::ChannelClosed => f.write_str("the L2CAP channel is closed"),
             Self::ChannelDataLost => {
-                f.write_str("the L2CAP channel is closed, and a part of what was sent is lost")
+                f.write_str("the L2CAP channel closed before all data from the device was received")
             }
             Self::InvalidValue(error) => fmt::Display::fmt(error, f),
             Self::InvalidUuid(error) => fmt::Display::fmt(error, f),

@@ -11,8 +11,8 @@ use futures_lite::{StreamExt, stream};
 
 use crate::error::Error;
 
-/// Results that come one by one, as the device gives them. Between two of them anything else may
-/// be asked of it; dropped, it just stops.
+/// Results that come one by one, as the device gives them. Other calls may be made between two of them;
+/// dropped, it just stops.
 #[must_use = "nothing is asked before results are taken"]
 pub struct Found<T> {
     timeout: Option<Duration>,
@@ -60,14 +60,14 @@ impl<T> Found<T> {
         })
     }
 
-    /// Give up this time after the first result is asked for, with [`Error::Timeout`]. The
-    /// connection stays. It has to be said before that.
+    /// Give up this long after the first result is asked for, with [`Error::Timeout`]. The connection
+    /// stays. It has no effect once the first result was asked for.
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = Some(timeout);
         self
     }
 
-    /// The next result; None: that was all.
+    /// The next result; `None` when there are no more.
     pub async fn next(&mut self) -> Result<Option<T>, Error> {
         StreamExt::next(self).await.transpose()
     }

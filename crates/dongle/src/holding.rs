@@ -63,18 +63,18 @@ impl DeviceConnection {
             .info(|info| (Phy::from_hci(info.phy.0), Phy::from_hci(info.phy.1)))
     }
 
-    /// What the device's link layer can do (Core Vol 6 Part B, 4.6), bit by bit. None: the
+    /// What the device's link layer supports, as a bit field (Core Vol 6 Part B, 4.6). `None` if the
     /// controller could not ask, or the device did not say.
     pub fn remote_features(&self) -> Option<u64> {
         let told = self.held.info(|info| info.remote_features).flatten()?;
         told.ok()
     }
 
-    /// What the device's link layer is.
+    /// The version of the device's link layer, and who made it.
     ///
     /// # Errors
-    /// [`Error::Hci`] if the device does not tell, [`Error::Timeout`] if the controller has told nothing
-    /// for 42 s: the link layer gives a device 40 s (Core Vol 6 Part B, 5.2).
+    /// [`Error::Hci`] if the device does not say, [`Error::Timeout`] if there is no outcome within
+    /// 42 s: the link layer gives a device 40 s (Core Vol 6 Part B, 5.2).
     pub fn remote_version(&self) -> Call<'_, RemoteVersion> {
         self.held.ask(Query::Version)
     }
@@ -94,8 +94,8 @@ impl DeviceConnection {
     ///
     /// # Errors
     /// [`Error::InvalidParameter`] if the specification does not allow them, [`Error::Hci`] if
-    /// the controller or the device does not; those in force stay. [`Error::Timeout`] if the controller has
-    /// told nothing for 42 s: the link layer gives a device 40 s (Core Vol 6 Part B, 5.2).
+    /// the controller or the device refuses them; those in force stay. [`Error::Timeout`] if there is
+    /// no outcome within 42 s: the link layer gives a device 40 s (Core Vol 6 Part B, 5.2).
     pub fn update_parameters(
         &self,
         interval: RangeInclusive<Duration>,
@@ -121,7 +121,7 @@ impl DeviceConnection {
     /// controller has taken that up. The link layers change over some connection events later, or
     /// stay as they are if the device does not want it: [`phy`](Self::phy) shows it.
     ///
-    /// A new connection asks for LE 2M by itself, if not told [otherwise](crate::Connect::tune).
+    /// A new connection asks for LE 2M by itself, unless [`tune`](crate::Connect::tune) is off.
     ///
     /// # Errors
     /// [`Error::Hci`] if the controller does not know the PHY.
@@ -134,7 +134,7 @@ impl DeviceConnection {
     /// device (Core Vol 4 Part E, 7.8.33); done when the controller has taken that up.
     /// [`data_length`](Self::data_length) shows what the link layers agree on.
     ///
-    /// A new connection asks for 251 by itself, if not told [otherwise](crate::Connect::tune).
+    /// A new connection asks for 251 by itself, unless [`tune`](crate::Connect::tune) is off.
     ///
     /// # Errors
     /// [`Error::InvalidParameter`] out of that range, [`Error::Hci`] if the controller refuses.
@@ -146,9 +146,9 @@ impl DeviceConnection {
         })
     }
 
-    /// Does some work on the connection: until it is done, until its `budget` of time is used up,
-    /// or until the device disconnects, whichever comes first. With no budget only the
-    /// disconnection ends it early. The connection itself stays.
+    /// Does some work on the connection, until it is done, its `budget` of time is used up, or the
+    /// device disconnects, whichever comes first. Without a budget, only the disconnection ends it
+    /// early. The connection itself stays.
     ///
     /// ```
     /// # use dongle::{Dongle, Uuid};
@@ -204,19 +204,19 @@ impl DeviceConnection {
         .await
     }
 
-    /// Disconnects, and waits until it is. Values that were received can still be read.
+    /// Disconnects, and waits until it is done. Values that were received can still be read.
     pub async fn disconnect(&self) -> Reason {
         self.disconnect_for(Farewell::Done).await
     }
 
-    /// Disconnects with a reason that the device is told, and waits until it is.
+    /// Disconnects, giving the device a reason, and waits until it is done.
     pub async fn disconnect_for(&self, farewell: Farewell) -> Reason {
         self.held
             .disconnect(HoldCommand::Disconnect(farewell.for_host()));
         self.disconnected().await
     }
 
-    /// Waits until the connection has ended, and tells why.
+    /// Waits until the connection has ended; returns why.
     pub async fn disconnected(&self) -> Reason {
         let reason = self.held.dongle.shared.links.closed(self.held.id).await;
         match (reason, self.held.ended.get()) {
@@ -257,7 +257,7 @@ impl Phy {
     }
 }
 
-/// What a device is told when it is disconnected (Core Vol 4 Part E, 7.1.6).
+/// The reason that a device is given when it is disconnected (Core Vol 4 Part E, 7.1.6).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 #[non_exhaustive]
 pub enum Farewell {

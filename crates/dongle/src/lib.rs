@@ -30,7 +30,7 @@
 //! | connect, and stay connected | [`Device`], [`DeviceConnection`], [`StayConnected`] |
 //! | discover, read, write | [`Service`], [`Characteristic`], [`Descriptor`] |
 //! | get values as they come | [`Subscription`], [`Notified`] |
-//! | read a value as what it means | [`values`] |
+//! | convert a value to a type | [`values`] |
 //! | name a service | [`assigned`], [`Uuid`] |
 //! | pair, and keep bonds | [`security`] |
 //! | send streams of bytes | [`L2capChannel`] |
@@ -42,15 +42,16 @@
 //!
 //! # What every call has in common
 //!
-//! A call is built, then awaited: `device.connect().timeout(patience).await`. Nothing is asked before.
-//! Each ends by itself, with its answer, its timeout or the end of the connection. Calls to a
-//! connected device take a `timeout`; `disconnect`, and what waits for the next event
-//! ([`Scan::next`], [`DeviceConnection::disconnected`]), do not. Any future may be dropped at any point. Handles are cheap to clone and go to any thread; the last one of a
-//! connection that is dropped ends it. What comes one by one is a `Stream`, and has `next()` for
-//! those who have no use for streams.
+//! A call is built, then awaited: `device.connect().timeout(patience).await`. Nothing is sent before.
+//! Each ends by itself, with its answer, its timeout or the end of the connection ([`Call`] says
+//! when). Calls to a connected device take a `timeout`; `disconnect`, and what waits for the next event
+//! ([`Scan::next`], [`DeviceConnection::disconnected`]), do not. Any future may be dropped at any point.
+//! Handles are cheap to clone and can go to any thread; a connection ends when its last handle is
+//! dropped. What comes one by one is a `Stream`, and has `next()` for programs without streams.
 //!
-//! It takes any executor, or none: it has one thread of its own for each dongle, and asks nothing of
-//! the caller's.
+//! It takes any executor, or none, and asks nothing of the caller's threads: each dongle has a host
+//! thread of its own, and one to three more for the I/O of a serial port, a USB adapter, a socket or an
+//! HCI user channel.
 //!
 //! # Features
 //!
@@ -64,8 +65,8 @@
 //!
 //! It logs through [`log`](https://docs.rs/log) (`tracing` listens to that, too). *Warnings* are
 //! what someone should look at: a controller that failed, values that make no sense. *Info* is a line
-//! for each dongle that opens or is waited for. *Debug* tells of scans, connections and their ends,
-//! pairing and retries: a few lines each, none for a read or a value. Keys are never logged.
+//! for each dongle that opens or is waited for. *Debug* is scans, connections and their ends, pairing
+//! and retries: a few lines each, none for a read or a value. Keys are never logged.
 #![forbid(unsafe_code)]
 
 mod address;

@@ -19,8 +19,8 @@ const SUBSCRIPTIONS: usize = 64;
 const WAITERS: usize = 64;
 /// Bytes of commands that wait for the controller, on each connection.
 const COMMAND_BYTES: usize = 32 * 1024;
-/// Bytes of notified values that wait to be read, on each connection, if nothing else is said. More
-/// than twenty seconds of all that the radio can carry.
+/// Bytes of notified values that wait to be read, on each connection, by default. More than
+/// twenty seconds of all that the radio can carry.
 pub(crate) const NOTIFICATION_BYTES: usize = 4 * 1024 * 1024;
 /// Bytes of indicated values. Two of any length have to fit.
 const INDICATION_BYTES: usize = 8 * 1024;

@@ -24,7 +24,8 @@ use crate::security::{BondStore, PairingAgent, Requirements, Settings};
 /// The pause after the first try that failed.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 
-/// An opening dongle; await it. Dropped in the middle, it may keep the controller for up to 5 s.
+/// A dongle that is being opened; await it. Dropped in the middle, it may keep the controller for a few
+/// seconds more.
 #[must_use = "nothing is opened before this is awaited"]
 pub struct Open {
     source: Source,
@@ -83,71 +84,69 @@ impl Open {
     }
 
     /// Try again until it opens, with pauses that grow from 100 ms to `longest`, if that is more: the
-    /// way to wait for a dongle to be plugged in. A spec that names nothing, or an address that none may go by,
-    /// is an error all the same.
+    /// way to wait for a dongle to be plugged in. An invalid spec or own address fails at once. It has
+    /// no effect on a dongle that is opened [on](Dongle::on) a channel.
     pub fn retry(mut self, longest: Duration) -> Self {
         self.retry = Some(longest);
         self
     }
 
-    /// Who answers for the person when a device is paired. Nobody if nothing else is said.
+    /// Who answers for the person when a device is paired. By default nobody.
     pub fn agent(mut self, agent: impl PairingAgent) -> Self {
         self.security.agent = Arc::new(agent);
         self
     }
 
-    /// Where bonds are kept. If nothing else is said, in the folder where the address is
-    /// remembered ([`Open::data_folder`]), and without one, as for a simulated dongle, only
-    /// until the dongle is closed.
+    /// Where bonds are kept. By default, that is the folder where the address is remembered
+    /// ([`Open::data_folder`]); without one, as for a simulated dongle, they are kept only until the
+    /// dongle is closed.
     pub fn bond_store(mut self, store: impl BondStore) -> Self {
         self.security.store = Some(Arc::new(store));
         self
     }
 
-    /// Whether a call that the device refuses for lack of security pairs, once, and is repeated.
-    /// It does if nothing else is said.
+    /// Whether a call that the device refuses for lack of security pairs, once, and is repeated. On by
+    /// default.
     pub fn pair_on_demand(mut self, pair: bool) -> Self {
         self.security.on_demand = pair;
         self
     }
 
-    /// What each pairing has to come to, if the call says nothing else.
+    /// What each pairing has to achieve, unless the call says otherwise.
     pub fn requirements(mut self, wanted: Requirements) -> Self {
         self.security.wanted = wanted;
         self
     }
 
     /// Whether the attributes of devices are remembered from one connection to the next, where the
-    /// device lets us know that they still are the same (Core Vol 3 Part G, 2.5.2). They are if
-    /// nothing else is said.
+    /// device lets us know that they still are the same (Core Vol 3 Part G, 2.5.2). On by default.
     pub fn attribute_cache(mut self, remember: bool) -> Self {
         self.security.caching = remember;
         self
     }
 
     /// Whether to go by resolvable private addresses, which change every 15 minutes: only devices
-    /// that we are bonded with can tell that they are ours. It does not if nothing else is said.
+    /// that we are bonded with can tell that they are ours. Off by default.
     ///
     /// Decide before devices are bonded: one that was bonded otherwise does not know us under a
     /// private address, and one that knows us by it may not listen to us under another. See
     /// `docs/security.md`.
     ///
     /// # Errors
-    /// Opening fails with [`Error::BondStore`] where the key can't be kept that makes the
-    /// addresses.
+    /// Opening fails with [`Error::BondStore`] if the key that the addresses are made of can't be kept.
     pub fn privacy(mut self, private: bool) -> Self {
         self.security.private = private;
         self
     }
 
-    /// How long to go by one private address: 1 s to 1 h, 15 minutes by default. Opening fails with
-    /// [`Error::InvalidParameter`] for another.
+    /// How long to use one private address: 1 s to 1 h, by default 15 minutes. Anything else makes
+    /// opening fail with [`Error::InvalidParameter`].
     pub fn private_address_interval(mut self, interval: Duration) -> Self {
         self.security.private_for = interval;
         self
     }
 
-    /// The random static address to go by, instead of the controller's own.
+    /// The random static address to use, instead of the controller's own.
     pub fn address(mut self, address: Address) -> Self {
         self.address = Some(address);
         self
@@ -258,6 +257,12 @@ impl Open {
             )
             .await;
         }
+        #[cfg(not(feature = "virtual"))]
+        if *spec.controller() == Spec::Virtual {
+            let line = "virtual: built without simulated controllers; turn on the feature 'virtual' \
+                        of dongle";
+            return Err(hci_transport::Error::new(ErrorKind::Unsupported, line).into());
+        }
         let own = data_folder().filter(|_| is_lasting(&spec));
         let folder = self.folder.or(own);
         let file = folder.map(|folder| file_in(&folder, &spec.place()));
@@ -358,6 +363,14 @@ async fn start(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    #[cfg(not(feature = "virtual"))]
+    fn without_the_feature_a_simulated_dongle_says_so() {
+        let error = futures_lite::future::block_on(async { Dongle::open("virtual").await });
+        let line = error.unwrap_err().to_string();
+        assert!(line.contains("feature 'virtual' of dongle"), "{line}");
+    }
 
     #[test]
     fn auto_is_recorded_as_any_other_spec_is() {

@@ -21,10 +21,10 @@ use crate::host::{self, Command, ScanRequest};
 
 /// Results that wait for a reader; beyond that, the oldest are dropped and counted.
 const QUEUE: usize = 1024;
-/// Devices that a scan remembers if nothing else is said.
+/// Devices that a scan remembers by default.
 const REMEMBERED: usize = 16 * 1024;
 
-/// How often a scan tells of a device.
+/// How often a scan reports a device.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) enum Mode {
     #[default]
@@ -33,7 +33,7 @@ pub(crate) enum Mode {
     EveryReport,
 }
 
-/// Which advertisements a scan tells of. What is cheap to judge is judged first.
+/// Which advertisements a scan reports. What is cheap to judge is judged first.
 #[derive(Default)]
 pub(crate) struct Filter {
     /// Any of these, if there are any.
@@ -57,7 +57,7 @@ impl Filter {
             .is_none_or(|least| rssi.is_some_and(|rssi| rssi >= least))
     }
 
-    /// Whether an advertisement is told of.
+    /// Whether an advertisement is reported.
     pub(crate) fn accepts(&self, advertisement: &Advertisement) -> bool {
         self.checks.iter().all(|check| check(advertisement))
     }
@@ -65,7 +65,7 @@ impl Filter {
 
 /// A scan in the making.
 ///
-/// It listens actively, on LE 1M, all the time and until it is dropped, if nothing else is said.
+/// By default, it is active, on LE 1M, and listens all the time until it is dropped.
 #[must_use = "nothing is heard before the scan is started"]
 pub struct ScanBuilder {
     dongle: Arc<Inner>,
@@ -96,7 +96,7 @@ impl ScanBuilder {
         }
     }
 
-    /// End after this time. Zero, as if nothing is said: go on until the scan is dropped.
+    /// End after this time. By default, or with zero, the scan goes on until it is dropped.
     pub fn duration(mut self, duration: Duration) -> Self {
         self.duration = (!duration.is_zero()).then_some(duration);
         self
@@ -117,13 +117,13 @@ impl ScanBuilder {
         self
     }
 
-    /// How long to listen in each interval: at most the interval. 30 ms if nothing else is said.
+    /// How long to listen in each interval: at most the interval. By default 30 ms.
     pub fn window(mut self, window: Duration) -> Self {
         self.config.window = for_host(window);
         self
     }
 
-    /// PHYs to listen on. Coded PHY needs a controller that knows extended advertising.
+    /// PHYs to listen on, by default LE 1M. Coded PHY needs a controller with extended advertising.
     pub fn phys(mut self, phys: Phys) -> Self {
         self.config.phys = phys;
         self
@@ -137,7 +137,7 @@ impl ScanBuilder {
         self
     }
 
-    /// Tell of every report, changed or not.
+    /// Report a device each time that it is heard, changed or not.
     pub fn every_report(mut self) -> Self {
         self.mode = Mode::EveryReport;
         self
@@ -179,9 +179,10 @@ impl ScanBuilder {
         })
     }
 
-    /// Only this device; said several times, any of them. A bonded device is found by its identity
-    /// address, whatever address it goes by. A few whose address does not change are left to the
-    /// controller to tell from others, so that a busy air costs nothing.
+    /// Only this device; if called several times, any of these. A bonded device is found by its
+    /// identity address, whatever address it uses. If all are devices whose addresses do not change,
+    /// the controller itself leaves out others, as far as its list has room: a busy air then costs
+    /// nothing.
     pub fn address(mut self, address: Address) -> Self {
         self.filter.addresses.push(address);
         self
@@ -202,8 +203,8 @@ impl ScanBuilder {
         self
     }
 
-    /// Only what this finds worth it. All filters must agree. It is called on the host thread: be
-    /// quick.
+    /// Only what this accepts. All filters must agree. It is called on the host thread, so it must be
+    /// quick, and not block.
     pub fn filter(mut self, filter: impl Fn(&Advertisement) -> bool + Send + 'static) -> Self {
         self.filter.checks.push(Box::new(filter));
         self
@@ -212,8 +213,9 @@ impl ScanBuilder {
     /// Starts to listen.
     ///
     /// # Errors
-    /// [`Error::InvalidUuid`] if a service was named by a text that is none; else whether the
-    /// dongle is open. What the controller has against it comes as the scan's first result.
+    /// [`Error::InvalidUuid`] if a service was named by a text that is not a UUID; [`Error::Closed`],
+    /// or why the dongle is down, if it is not open. If the controller refuses, the first
+    /// [`next`](Scan::next) returns the error.
     pub fn start(self) -> Result<Scan, Error> {
         if let Some(wrong) = self.wrong {
             return Err(wrong);
@@ -247,12 +249,13 @@ impl fmt::Debug for ScanBuilder {
 
 /// A scan that runs. Dropped, it stops.
 ///
-/// A device is told when it is heard first and again whenever something about it has changed: its
-/// data, its scan response, its signal strength, its address where a bond tells that it is the same
-/// device ([`ScanBuilder::once`] and [`ScanBuilder::every_report`] choose otherwise). It is a [`Stream`] of results, too.
+/// A device is reported when it is first heard, and again whenever something about it has changed: its
+/// data, its scan response, its signal strength, or its address if a bond shows that it is the same
+/// device. [`ScanBuilder::once`] and [`ScanBuilder::every_report`] change that. A scan is a [`Stream`]
+/// of results, too.
 ///
-/// A reader who is too slow for the air loses the oldest results; the next one says how many:
-/// [`ScanResult::missed`].
+/// A reader who is too slow loses the oldest results; the next one says how many
+/// ([`ScanResult::missed`]).
 pub struct Scan {
     dongle: Arc<Inner>,
     id: u64,
@@ -260,11 +263,11 @@ pub struct Scan {
 }
 
 impl Scan {
-    /// The next result; None: the scan is over.
+    /// The next result; `None` when the scan is over.
     ///
     /// # Errors
-    /// [`Error::Hci`] if the controller refuses to scan; else why the dongle is down. Results
-    /// from before are told first.
+    /// [`Error::Hci`] if the controller refuses to scan, or why the dongle is down. Earlier results
+    /// come first.
     pub async fn next(&mut self) -> Result<Option<ScanResult>, Error> {
         std::future::poll_fn(|cx| self.poll(cx)).await.transpose()
     }
@@ -326,7 +329,7 @@ struct Queue {
     found: VecDeque<Advertisement>,
     /// Dropped before the first of those.
     missed: u64,
-    /// The scan is over; the error is told once.
+    /// The scan is over; the error is returned once.
     end: Option<Option<Error>>,
     /// The host thread has let go of it without a word, and is about to end.
     abandoned: bool,
@@ -350,7 +353,7 @@ impl ScanQueue {
         });
     }
 
-    /// Nothing more comes; why, the dongle is told.
+    /// Nothing more comes; the dongle knows why.
     pub(crate) fn abandon(&self) {
         self.change(|queue| queue.abandoned = true);
     }
@@ -388,15 +391,14 @@ pub struct ScanResult {
 }
 
 impl ScanResult {
-    /// The device, to connect to. One that there is a bond with is the bonded device, by its
-    /// identity address.
+    /// The device, to connect to. A bonded one has its identity address.
     pub fn device(&self) -> Device {
         let advertisement = &self.advertisement;
         let address = advertisement.identity().unwrap_or(advertisement.address());
         Device::new(Arc::clone(&self.dongle), address)
     }
 
-    /// What it advertises, to keep: it does not hold the dongle open.
+    /// What it advertises. This can be kept: it does not keep the dongle open.
     pub fn advertisement(&self) -> &Advertisement {
         &self.advertisement
     }

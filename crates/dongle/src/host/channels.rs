@@ -109,7 +109,9 @@ impl<'c, 's, 'a> Host<'c, 's, 'a> {
         config: &L2capChannelConfig,
     ) -> Result<(L2capChannel<'s, HeapPool>, Option<u16>), Error> {
         if !self.listening.borrow_mut().insert(id) {
-            return Err(Error::InvalidParameter("one wait for a channel at a time"));
+            return Err(Error::InvalidParameter(
+                "another l2cap_accept is already waiting on this connection",
+            ));
         }
         let _listening = Listening(self, id);
         let stack = self.stack;
