@@ -5,13 +5,13 @@ use dongle_central::att::Uuid;
 use crate::case::{Act::*, *};
 
 const LONG: Uuid = Uuid::from_u128(0x0F0E0D0C_0B0A_0908_0706_050403020100);
-const NOT_LE: &str = "not applicable: the service records of BR/EDR, and Dongle speaks LE only";
+const NOT_LE: &str = "not applicable: concerns service records of BR/EDR; Dongle is LE only";
 
 pub fn table() -> Vec<Case> {
     vec![
         case(
             "GATT/CL/GAC/BV-01-C",
-            "Exchange MTU: the client asks, and both sides keep to the lesser value",
+            "Exchange MTU: the client requests it, and both sides use the smaller value",
             &[Mtu(517), Write(7, "AA*61"), Read(9)],
             &[
                 "> 02 0502",

@@ -6,7 +6,8 @@ use dongle_central::bearer::ValueKind::{Indication, Notification};
 use crate::case::{Act::*, *};
 
 const SEVERAL: &str = "not applicable: needs several ATT bearers on one link, Dongle has one";
-const NO_EATT: &str = "not applicable: announces the Enhanced ATT bearer, which Dongle has not";
+const NO_EATT: &str =
+    "not applicable: announces the Enhanced ATT bearer, which Dongle does not have";
 
 pub fn table() -> Vec<Case> {
     let mut table = vec![
@@ -47,7 +48,7 @@ pub fn table() -> Vec<Case> {
         ),
         case(
             "GATT/CL/GAI/BI-01-C",
-            "Several indications in a row: each is confirmed and told",
+            "Several indications in a row: each is confirmed and reported",
             &[Listen(3, Indication)],
             &["< 1D 0300 01", "> 1E", "< 1D 0300 02", "> 1E"],
             &["0x0003 indicated 01", "0x0003 indicated 02"],

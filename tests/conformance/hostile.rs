@@ -38,7 +38,7 @@ fn repeat(request: &[u8], _: usize) -> Vec<u8> {
 fn repeating() -> Vec<Case> {
     let again = "error: the server named 0x0001 after a handle as high or higher";
     let expected = |found: &'static str| [found, again, "2 requests"];
-    let purpose = "A server that gives the same answer again is left at the second request";
+    let purpose = "A server that repeats its response is given up on after the second request";
     [
         ("services", Services, "0x180D at 0x0001..=0x0005"),
         (
@@ -93,7 +93,7 @@ fn backwards() -> Vec<Case> {
     vec![
         cases(
             "ATT/astray/services",
-            "Services at handle 0, inverted, overlapping, within one another or backwards are errors",
+            "Services at handle 0, inverted, overlapping, nested or in the wrong order are errors",
             each(
                 Services,
                 "> 10 0100 FFFF 0028",
@@ -115,7 +115,7 @@ fn backwards() -> Vec<Case> {
         ),
         cases(
             "ATT/astray/services-by-uuid",
-            "So are services found by UUID",
+            "The same for services found by UUID",
             each(
                 ServicesByUuid(ANY),
                 "> 06 0100 FFFF 0028 0D18",
@@ -127,7 +127,7 @@ fn backwards() -> Vec<Case> {
         ),
         cases(
             "ATT/astray/included",
-            "Included services at handle 0, or declared elsewhere, are errors",
+            "Included services at handle 0, or declared outside the range, are errors",
             each(
                 Included(1, 20),
                 "> 08 0100 1400 0228",
@@ -147,7 +147,7 @@ fn backwards() -> Vec<Case> {
         ),
         cases(
             "ATT/astray/characteristics",
-            "Characteristics whose values are at handle 0, before them, elsewhere or in another",
+            "Characteristics with values at handle 0, before them, out of range or in another one are errors",
             each(
                 Characteristics(1, 12),
                 "> 08 0100 0C00 0328",
@@ -166,7 +166,7 @@ fn backwards() -> Vec<Case> {
         ),
         cases(
             "ATT/astray/descriptors",
-            "Descriptors at handle 0, elsewhere or backwards are errors",
+            "Descriptors at handle 0, out of range or in the wrong order are errors",
             each(
                 Descriptors(3, 9),
                 "> 04 0300 0900",
@@ -180,7 +180,7 @@ fn backwards() -> Vec<Case> {
         ),
         cases(
             "ATT/astray/value-by-uuid",
-            "Values by UUID at handle 0 or backwards are errors",
+            "Values by UUID at handle 0 or in the wrong order are errors",
             each(
                 ReadByUuid(Uuid::from_u16(0x2A19)),
                 "> 08 0100 FFFF 192A",
@@ -192,7 +192,7 @@ fn backwards() -> Vec<Case> {
         ),
         case(
             "ATT/astray/answer-to-another",
-            "A discovery that is answered with another's response waits for its own",
+            "A discovery that receives the response of another procedure waits for its own",
             &[Services],
             &[
                 "> 10 0100 FFFF 0028",
@@ -226,7 +226,7 @@ fn endless() -> Vec<Case> {
         ),
         against(
             "ATT/endless/included",
-            "An included service at every handle, each with a UUID to be read: two requests each",
+            "An included service at every handle, each with a UUID that must be read: two requests each",
             Included(1, 500),
             |request, _| {
                 let [low, high] = start(request);
@@ -244,7 +244,7 @@ fn endless() -> Vec<Case> {
         ),
         against(
             "ATT/endless/characteristics",
-            "Values that always lie on the next handle, in a service that ends",
+            "Values that are always at the next handle, in a service that ends",
             Characteristics(0xFF00, 0xFF05),
             |request, _| {
                 let [low, high] = start(request);
@@ -258,7 +258,7 @@ fn endless() -> Vec<Case> {
         ),
         against(
             "ATT/endless/value",
-            "A long value that never ends is left after 512 octets",
+            "Reading a long value that never ends stops after 512 octets",
             Read(3),
             |request, _| vec![request[0] + 1; 23],
             24,
@@ -269,7 +269,7 @@ fn endless() -> Vec<Case> {
         ),
         against(
             "ATT/endless/value-empty",
-            "A value that shrinks to nothing ends",
+            "Reading a value that shrinks to nothing ends",
             Read(3),
             |request, asked| vec![request[0] + 1; if asked < 3 { 23 } else { 1 }],
             3,
@@ -277,7 +277,7 @@ fn endless() -> Vec<Case> {
         ),
         against(
             "ATT/endless/variable",
-            "A server that gives one value at a time is asked once for each",
+            "A server that returns one value at a time is asked once for each",
             ReadVariable(&[3, 4, 5]),
             |request, _| match request[0] {
                 0x0A => vec![0x0B, 7],
@@ -293,7 +293,7 @@ fn endless() -> Vec<Case> {
         ),
         against(
             "ATT/endless/prepare",
-            "A server that accepts every part but the last: the rest is cancelled",
+            "A server that accepts every part except the last: the write is cancelled",
             WriteLong(3, "AA*512"),
             |request, asked| match request[0] {
                 0x16 if asked == 29 => vec![0x01, 0x16, 3, 0, 0x09],

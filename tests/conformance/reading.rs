@@ -383,12 +383,12 @@ fn descriptors() -> Vec<Case> {
         ),
         skip(
             "GATT/CL/GAR/BI-34-C",
-            "Read over BR/EDR a value that is there for LE only",
+            "Reading over BR/EDR a value that exists only for LE",
             "not applicable: an ATT bearer on BR/EDR, and Dongle speaks LE only",
         ),
         read_refused(
             "BI-35",
-            "Read over LE a value that is there for BR/EDR only: an application error is passed on",
+            "Reading over LE a value that exists only for BR/EDR: the application error is passed on",
             VALUE,
             APPLICATION,
         ),
@@ -405,7 +405,7 @@ fn variable() -> Vec<Case> {
     vec![
         cases(
             "GATT/CL/GAR/BV-08-C",
-            "Read Multiple Variable Length Characteristic Values, also when they need two answers",
+            "Read Multiple Variable Length Characteristic Values, also if they need two responses",
             vec![
                 scenario(
                     &[ReadVariable(&[3, 5, 7])],

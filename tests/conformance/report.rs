@@ -16,18 +16,18 @@ pub fn page(rows: &[Row], counts: &[Count]) -> String {
         page,
         "# Conformance of the GATT client\n\
          \n\
-         Generated from the table in `tests/conformance`; do not edit. Write it anew with\n\
+         Generated from the table in `tests/conformance`; do not edit. Regenerate it with\n\
          `UPDATE_DOCS=1 cargo test -p dongle-tests --test conformance`.\n\
          \n\
          Each case is a conversation with a scripted peer: what the client is asked to do, the PDUs\n\
-         both ways, and what must come out. It runs on the ATT bearer and the GATT procedures of\n\
-         `dongle-central` without radio, executor or clock. *Pass* means that every PDU sent and\n\
-         every result was the one expected. It is not a qualification: the cases follow what public\n\
-         sources say about the purpose of each test, not the test suite's own equipment.\n\
+         in both directions, and the expected result. It runs on the ATT bearer and the GATT\n\
+         procedures of `dongle-central` without radio, executor or clock. *Pass* means that every\n\
+         PDU sent and every result was as expected. This is not a qualification: the cases follow\n\
+         what public sources say about the purpose of each test, not the official test equipment.\n\
          \n\
          ## Cases of the GATT test suite\n\
          \n\
-         {} of {} IDs pass; the others say why not.\n\
+         {} of {} IDs pass; the table says why the others do not.\n\
          \n",
         passed(&suite),
         suite.len(),
@@ -38,7 +38,7 @@ pub fn page(rows: &[Row], counts: &[Count]) -> String {
         "\n## Rules that no case of the suite covers\n\
          \n\
          Late and unsolicited responses, unknown opcodes, wrong lengths, and servers that repeat\n\
-         themselves, run backwards or never end. The names are ours. {} of {} pass.\n\
+         themselves, run backwards or never end. The IDs are this project's own. {} of {} pass.\n\
          \n",
         passed(&rules),
         rules.len(),
@@ -47,8 +47,8 @@ pub fn page(rows: &[Row], counts: &[Count]) -> String {
     page.push_str(
         "\n## Requests that common tasks take\n\
          \n\
-         ATT requests sent, against a server that answers as the specification says. The test fails\n\
-         when a number changes.\n\
+         ATT requests sent to a server that follows the specification. The test fails if a number\n\
+         changes.\n\
          \n\
          | Task | Requests |\n\
          |---|---|\n",
@@ -75,7 +75,7 @@ pub fn check(page: &str) -> Result<(), String> {
     match std::fs::read_to_string(&path) {
         // A checkout may have its own line ends.
         Ok(kept) if kept.replace("\r\n", "\n") == page => Ok(()),
-        _ => Err("docs/conformance.md is stale; write it anew with \
+        _ => Err("docs/conformance.md is stale; regenerate it with \
                   `UPDATE_DOCS=1 cargo test -p dongle-tests --test conformance`"
             .into()),
     }

@@ -8,7 +8,7 @@ pub fn table() -> Vec<Case> {
     let mut table = vec![
         case(
             "ATT/late-response",
-            "A response that comes after its caller gave up answers nobody else",
+            "A response that arrives after its caller gave up answers no other request",
             &[Timeout(2), Read(3), Timeout(0), Read(5)],
             &["> 0A 0300", "+ 2", "< 0B 11", "> 0A 0500", "< 0B 22"],
             &["error: timed out", "0x0005 = 22"],
@@ -28,7 +28,7 @@ pub fn table() -> Vec<Case> {
         ),
         case(
             "ATT/never-answered",
-            "A request given up on still ends the bearer when 30 s are over",
+            "An abandoned request still ends the bearer after 30 s",
             &[Timeout(2), Read(3), Read(5)],
             &["> 0A 0300", "+ 2", "+ 2", "+ 26"],
             &[
@@ -39,7 +39,7 @@ pub fn table() -> Vec<Case> {
         ),
         case(
             "ATT/unsolicited-response",
-            "Responses to requests never made change nothing",
+            "Unsolicited responses change nothing",
             &[Read(3)],
             &[
                 "> 0A 0300",
@@ -68,21 +68,21 @@ pub fn table() -> Vec<Case> {
         ),
         case(
             "ATT/empty-pdu",
-            "A PDU of no octets changes nothing",
+            "An empty PDU changes nothing",
             &[Read(3)],
             &["> 0A 0300", "<", "< 0B 11"],
             &["0x0003 = 11"],
         ),
         case(
             "ATT/confirmation-of-nothing",
-            "A confirmation of an indication never made changes nothing",
+            "An unsolicited confirmation changes nothing",
             &[Read(3)],
             &["> 0A 0300", "< 1E", "< 0B 11"],
             &["0x0003 = 11"],
         ),
         cases(
             "ATT/mtu-below-23",
-            "A server that claims less than 23 gets 23",
+            "An MTU below 23 counts as 23",
             ["0000", "0100", "1600", "1700"]
                 .map(|mtu| {
                     let answer = format!("< 03 {mtu}");
@@ -97,21 +97,21 @@ pub fn table() -> Vec<Case> {
         ),
         case(
             "ATT/mtu-refused",
-            "A server that does not know the exchange keeps the default",
+            "With a server that does not support the exchange, the default MTU stays",
             &[Mtu(517), Read(3)],
             &["> 02 0502", "< 01 02 0000 06", "> 0A 0300", "< 0B 11"],
             &["MTU 23", "0x0003 = 11"],
         ),
         case(
             "ATT/mtu-once",
-            "The MTU is asked for once on a link",
+            "The MTU is requested only once on a link",
             &[Mtu(517), Mtu(100)],
             &["> 02 0502", "< 03 4000"],
             &["MTU 64", "error: the MTU was asked for already"],
         ),
         case(
             "ATT/mtu-asked-by-peer",
-            "The peer may ask first; then we need not",
+            "If the peer requests it first, the client need not",
             &[Mtu(64), Read(3)],
             &[
                 "> 02 4000",
@@ -125,7 +125,7 @@ pub fn table() -> Vec<Case> {
         ),
         case(
             "ATT/peer-discovers",
-            "The peer's own requests are answered while ours is in flight",
+            "The peer's requests are answered while one of the client's is pending",
             &[Read(3)],
             &[
                 "> 0A 0300",
@@ -145,7 +145,7 @@ pub fn table() -> Vec<Case> {
         ),
         case(
             "ATT/notified-in-between",
-            "Notifications and indications come between a request and its response",
+            "Notifications and indications are handled between a request and its response",
             &[Listen(5, Notification), Listen(7, Indication), Read(3)],
             &[
                 "> 0A 0300",
@@ -164,7 +164,7 @@ pub fn table() -> Vec<Case> {
         ),
         case(
             "ATT/indication-to-nobody",
-            "An indication nobody asked for is confirmed, so that the server can go on",
+            "An indication that nobody subscribed to is confirmed, so that the server can continue",
             &[],
             &[
                 "< 1D 0300 01",
@@ -178,7 +178,7 @@ pub fn table() -> Vec<Case> {
         ),
         case(
             "ATT/indication-held-back",
-            "An indication that leaves no room for another is confirmed when there is room again",
+            "An indication that leaves no room for another is confirmed once there is room again",
             &[Mtu(517), Listen(3, Indication), Read(9), Unlisten],
             &[
                 "> 02 0502",
@@ -194,14 +194,14 @@ pub fn table() -> Vec<Case> {
         ),
         case(
             "ATT/multiple-notification-cut",
-            "Of a Multiple Handle Value Notification that is cut, the whole values count",
+            "Of a truncated Multiple Handle Value Notification, the complete values count",
             &[Listen(3, Notification)],
             &["< 23 0300 0100 07 0300 0200 08", "< 23 0300", "< 23"],
             &["0x0003 notified 07"],
         ),
         case(
             "ATT/left-midway",
-            "A long write that is left midway is cancelled in the server, before anything else",
+            "A long write that is abandoned midway is cancelled in the server before anything else",
             &[LeaveLongWrite(7, "A1*18 A2*18 A3", 2), Read(3)],
             &[
                 "> 16 0700 0000 A1*18",
@@ -305,7 +305,7 @@ fn wrong_lengths() -> Vec<Case> {
         ),
         cases(
             "ATT/wrong-length-values",
-            "Values longer than the PDU may be, and parts of wrong lengths, are errors",
+            "Values longer than the PDU allows, and parts of wrong lengths, are errors",
             [
                 each(
                     Read(3),
@@ -339,7 +339,7 @@ fn wrong_lengths() -> Vec<Case> {
         ),
         case(
             "ATT/wrong-length-error",
-            "An Error Response that is cut ends its request all the same",
+            "A truncated Error Response still ends its request",
             &[Read(3), Read(5)],
             &["> 0A 0300", "< 01 0A 03", "> 0A 0500", "< 0B 11"],
             &[
