@@ -22,8 +22,8 @@ pub fn table() -> Vec<Case> {
         skip(
             "GATT/CL/GAW/BV-02-C",
             "Write Without Response with authentication (a Signed Write Command)",
-            "not done: signing takes a key of the bond (CSRK) and AES-CMAC, which nothing in Dongle \
-             has; the PDU itself is read and written",
+            "not implemented: signing needs a key of the bond (CSRK), which Dongle neither hands out nor \
+             keeps; the PDU itself is encoded and decoded",
         ),
         case(
             "GATT/CL/GAW/BV-03-C",
