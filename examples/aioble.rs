@@ -1,7 +1,6 @@
-//! What docs/aioble.md shows, as one program: `cargo run --example aioble`
+//! The Rust code of docs/aioble.md as one program: `cargo run --example aioble`
 //!
-//! Each part is a few lines of Python's and what they are here. A test sees that the page and this
-//! program say the same.
+//! A test checks that the page and this program agree.
 
 use std::process::ExitCode;
 use std::time::Duration;
@@ -34,7 +33,7 @@ async fn run() -> Result<()> {
     read(&connection).await?;
     write(&connection).await?;
     notified(&connection).await?;
-    // Its three ways to end: done, out of time, disconnected in the middle.
+    // Its three outcomes: done, timed out, disconnected in the middle.
     let patience = Duration::from_secs(5);
     sequence(&connection, patience).await?;
     sequence(&connection, Duration::from_millis(1)).await?;
@@ -44,7 +43,7 @@ async fn run() -> Result<()> {
     keep_connected(&device).await?;
     dongle.close().await;
     if simulated {
-        // What not every sensor has: a room of its own.
+        // Not every sensor can do the rest, so it has simulated devices of its own.
         room().await?;
     }
     Ok(())
@@ -127,7 +126,7 @@ async fn connect_by_stored_address(
     stored: Address,
     known: DeviceConnection,
 ) -> Result<DeviceConnection> {
-    // As a program would have it from its settings.
+    // As a program would get it from its settings.
     let stored = format!("{stored:#}");
     known.disconnect().await;
 

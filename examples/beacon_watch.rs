@@ -1,7 +1,7 @@
-//! Watches beacons, and tells when they come and go: `cargo run --example beacon_watch`
+//! Watches beacons, and prints when they come and go: `cargo run --example beacon_watch`
 //!
-//! It only listens: nothing is connected, nothing is asked. Without a dongle it makes itself a room
-//! with a dozen beacons in it.
+//! It only listens: it connects to nothing and sends nothing. Without a dongle, it simulates a dozen
+//! beacons.
 
 use std::collections::HashMap;
 use std::process::ExitCode;
@@ -15,7 +15,7 @@ use futures_lite::future::block_on;
 /// The company that defined iBeacons, and the first two octets of its data that say it is one.
 const APPLE: u16 = 0x004C;
 const IBEACON: [u8; 2] = [0x02, 0x15];
-/// A beacon that was not heard for so long is gone.
+/// A beacon that was not heard for this long is gone.
 const GONE: Duration = Duration::from_secs(3);
 
 fn main() -> ExitCode {
@@ -40,7 +40,7 @@ async fn run() -> Result<()> {
         .scan()
         .passive()
         .filter(|found| beacon(found).is_some())
-        // Every time it is heard, or a beacon that does not move would look as if it had gone.
+        // Report it every time it is heard, or a beacon that does not change would seem to be gone.
         .every_report()
         .start()?;
     let mut heard: HashMap<Address, Instant> = HashMap::new();
@@ -72,7 +72,7 @@ async fn run() -> Result<()> {
     Ok(())
 }
 
-/// UUID, major and minor of an iBeacon. What is malformed is none.
+/// UUID, major and minor of an iBeacon; `None` if malformed.
 fn beacon(found: &Advertisement) -> Option<(u128, u16, u16)> {
     let data = found
         .manufacturer_data()

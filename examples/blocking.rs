@@ -1,6 +1,6 @@
 //! Without async: every call blocks. `cargo run --example blocking`
 //!
-//! `.wait()` stands where an async program says `.await`. The thread is parked meanwhile.
+//! It uses `.wait()` where an async program uses `.await`. The thread is parked meanwhile.
 
 use std::process::ExitCode;
 

@@ -1,6 +1,7 @@
-//! Walks through everything a device has: `cargo run --example explorer [-- --dongle SPEC]`
+//! Prints all services, characteristics and descriptors of a device:
+//! `cargo run --example explorer [-- --dongle SPEC]`
 //!
-//! What things are called comes with Dongle's feature `names`.
+//! Their names come from Dongle's feature `names`.
 
 use std::process::ExitCode;
 use std::time::Duration;
@@ -19,7 +20,7 @@ async fn run() -> Result<()> {
         dongle_examples::arguments("Shows all that the nearest device has.")?;
     let dongle = Dongle::open(dongle).await?;
 
-    // All that can be connected to, for three seconds; then the one that is received best.
+    // All connectable devices, for three seconds; then the one with the strongest signal.
     let mut scan = dongle
         .scan()
         .filter(|found| found.is_connectable())
@@ -40,7 +41,7 @@ async fn run() -> Result<()> {
     let connection = nearest.device().connect().await?;
     connection.exchange_mtu(517).await?;
     let mut services = connection.services();
-    // Results come as the device gives them, and others may be asked for in between.
+    // Results arrive one at a time, and other requests may be made in between.
     while let Some(service) = services.next().await? {
         println!("service {} at {}", named(service.uuid()), service.handles());
         for characteristic in service.characteristics().all().await? {
@@ -70,7 +71,7 @@ async fn show(characteristic: &Characteristic) -> Result<()> {
     if characteristic.properties().contains(Properties::READ) {
         match characteristic.read().await {
             Ok(value) => println!("    = {}", value.escape_ascii()),
-            // A value may be kept from those it is not for; the others can still be read.
+            // One value may be protected; the others can still be read.
             Err(error) if !error.is_disconnected() => println!("    ! {error}"),
             Err(error) => return Err(error.into()),
         }

@@ -1,9 +1,9 @@
-//! What firmware does, on a desktop: `cargo run --example firmware_shaped`
+//! A firmware-like program on a desktop: `cargo run --example firmware_shaped`
 //!
-//! No facade, no host thread, no heap of Dongle's: `dongle-central` alone, which needs neither std
-//! nor an allocator. Its memory is a few statics with sizes of our choice, everything runs in one
-//! task, and the transport is made by hand. On a board the bytes come from a UART; here they come
-//! from a TCP connection, by default to a simulated controller.
+//! No facade, no host thread, no heap: `dongle-central` alone, which needs neither std nor an
+//! allocator. Its memory is a few statics of chosen sizes, everything runs in one task, and the
+//! transport is written by hand. On a board, the bytes come from a UART; here they come from a TCP
+//! connection, by default to a simulated controller.
 
 use std::cell::Cell;
 use std::io::{Read as _, Write as _};
@@ -30,9 +30,9 @@ use futures_lite::future;
 
 /// Connections at a time.
 const CONNECTIONS: usize = 1;
-/// What holds an ATT PDU: one octet more than the largest MTU asked for.
+/// The size of an ATT PDU buffer: one octet more than the MTU that is requested.
 const PDU: usize = 248;
-/// Requests that wait at a time, subscriptions, and bytes of values that wait to be read.
+/// Simultaneous requests, subscriptions, and bytes of values waiting to be read.
 const CALLS: usize = 2;
 const SUBSCRIPTIONS: usize = 1;
 const QUEUE: usize = 256;
@@ -43,7 +43,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 
 type Links = StaticLinks<CriticalSectionRawMutex, CONNECTIONS, PDU, CALLS, SUBSCRIPTIONS, QUEUE>;
 
-/// The memory of all connections. On a board this is all there is.
+/// The memory of all connections. On a board, this is all of it.
 static LINKS: Links = Links::new();
 
 fn main() -> ExitCode {
@@ -94,7 +94,7 @@ fn run() -> Result<()> {
     }))
 }
 
-/// Subscribes, and prints so many values.
+/// Subscribes, and prints this many values.
 async fn watch(client: Client<&Links>, count: u64) -> Result<(), Error> {
     let mut buffer = [0; PDU];
     println!("MTU {}", client.exchange_mtu(PDU as u16 - 1).await?.get());
@@ -113,7 +113,7 @@ async fn watch(client: Client<&Links>, count: u64) -> Result<(), Error> {
     let Some(measurement) = found else {
         return Ok(());
     };
-    // First the queue, then the wish: nothing that is sent can be missed.
+    // First the queue, then the subscription, so that no value is missed.
     let mut values = client.subscribe(measurement.value_handle, ValueKind::Notification)?;
     let mut descriptors = client.descriptors(measurement.descriptors(), &mut buffer);
     while let Some(descriptor) = descriptors.next().await? {
@@ -126,7 +126,7 @@ async fn watch(client: Client<&Links>, count: u64) -> Result<(), Error> {
     for _ in 0..count {
         match values.notified(&mut buffer).await? {
             Notified::Value(len) => {
-                // The octet of flags, then the rate in one octet or in two.
+                // An octet of flags, then the rate in one octet or two.
                 match *buffer.get(..len).unwrap_or_default() {
                     [flags, low, high, ..] if flags & 1 == 1 => {
                         println!("{} bpm", u16::from_le_bytes([low, high]));
@@ -141,7 +141,7 @@ async fn watch(client: Client<&Links>, count: u64) -> Result<(), Error> {
     Ok(())
 }
 
-/// Looks at all that is heard, and remembers the last sensor.
+/// Looks at all advertisements, and remembers the last sensor.
 #[derive(Default)]
 struct Finder {
     found: Signal<NoopRawMutex, Address>,
@@ -158,10 +158,10 @@ impl ReportHandler for Finder {
 
 /// The transport: whole HCI packets over a stream of bytes (H4).
 struct Wire {
-    /// What has come. On a board the UART's interrupt fills it, here a thread.
+    /// Received bytes. On a board, the UART's interrupt fills it; here, a thread does.
     received: &'static Pipe<CriticalSectionRawMutex, 512>,
     stream: TcpStream,
-    /// A byte stream that has lost its beginning is of no use any more.
+    /// A byte stream that is out of step is of no use any more.
     broken: Cell<bool>,
 }
 

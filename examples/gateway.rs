@@ -48,7 +48,7 @@ async fn gateway(dongle: &Dongle, count: u64) -> Result<(), Error> {
         }
         Ok(())
     };
-    // With a count, the first sensor that has sent so many ends it.
+    // With a count, the first sensor that has sent that many values ends it.
     or(find, async {
         futures_lite::StreamExt::next(&mut all_done).await;
         Ok(())

@@ -25,7 +25,7 @@ async fn run() -> Result<()> {
         Ok(())
     })
     .await;
-    // Whatever happened, no device is left behind connected.
+    // Whatever happened, no device is left connected.
     dongle.close().await;
     result
 }
@@ -50,7 +50,7 @@ async fn watch(dongle: &Dongle, count: u64) -> Result<()> {
     let rssi = sensor
         .rssi()
         .map_or("unknown strength".into(), |rssi| format!("{rssi} dBm"));
-    // Quoted: a device may call itself anything, also what a terminal acts on.
+    // Quoted, since a name may contain anything, including terminal control sequences.
     println!("Found      {name:?}, {}, {rssi}", sensor.address());
 
     let connection = sensor.device().connect().await?;
@@ -80,7 +80,7 @@ async fn show(connection: &DeviceConnection, count: u64) -> Result<()> {
         match values.notified_as::<HeartRateMeasurement>().await {
             Ok(Notified::Value(beat)) => println!("{}", line(&beat)),
             Ok(Notified::Missed(missed)) => println!("   ({missed} values missed)"),
-            // One that is no heart rate: the next may be.
+            // One malformed value is no reason to stop.
             Err(Error::InvalidValue(error)) => println!("   {error}"),
             Err(error) => return Err(error.into()),
         }

@@ -1,6 +1,6 @@
-//! Several sensors at a time, and their values in one stream: `cargo run --example many_devices`
+//! Several sensors at once, and their values in one stream: `cargo run --example many_devices`
 //!
-//! Without a dongle it makes itself a room with six of them.
+//! Without a dongle, it simulates six sensors.
 
 use std::collections::HashSet;
 use std::pin::pin;
@@ -51,8 +51,8 @@ async fn run() -> Result<()> {
             break;
         };
         if found.insert(sensor.address()) {
-            // Handles may go to any thread or task. Connecting while the scan goes on is fine: the
-            // dongle sees to it that both get the radio.
+            // Handles may be sent to any thread or task. Connecting while the scan runs is fine: the
+            // dongle shares the radio between them.
             let (device, values) = (sensor.device(), values.clone());
             threads.push(std::thread::spawn(move || {
                 let address = device.address();

@@ -1,7 +1,6 @@
-//! A gateway that does not lose its device: `cargo run --example reconnect`
+//! Reconnects to a device whenever it is lost: `cargo run --example reconnect`
 //!
-//! Without a dongle it makes itself a room with a sensor, and every few seconds the sensor goes out
-//! of range.
+//! Without a dongle, it simulates a sensor that goes out of range every few seconds.
 
 use std::process::ExitCode;
 use std::time::Duration;
@@ -47,8 +46,8 @@ async fn follow(dongle: &Dongle, count: u64) -> Result<()> {
     drop(scan);
 
     let mut shown = 0;
-    // It looks for the sensor as often as it has to, with pauses where that goes wrong. Only a
-    // dongle that is lost ends it.
+    // Each call reconnects, trying as often as necessary, with pauses after failures. It only fails if
+    // the dongle is lost.
     let mut connections = sensor.stay_connected();
     loop {
         let connection = connections.next().await?;
@@ -60,7 +59,7 @@ async fn follow(dongle: &Dongle, count: u64) -> Result<()> {
     }
 }
 
-/// Everything that has to be done with each new connection.
+/// Everything to be done on each new connection.
 async fn values(connection: &DeviceConnection, shown: &mut u64, count: u64) -> Result<(), Error> {
     let service = connection.service(services::HEART_RATE).await?;
     let measurement = service
@@ -82,7 +81,7 @@ async fn values(connection: &DeviceConnection, shown: &mut u64, count: u64) -> R
     Ok(())
 }
 
-/// A simulated room in which a sensor comes and goes.
+/// A simulated sensor that comes and goes.
 struct Room {
     air: Air,
 }

@@ -8,12 +8,12 @@ use futures_channel::oneshot;
 /// The errors of an example.
 pub type Result<T, E = Box<dyn std::error::Error + Send + Sync>> = std::result::Result<T, E>;
 
-/// What an example is told on its command line.
+/// The arguments of an example.
 #[derive(Debug)]
 pub struct Arguments {
     /// Which dongle.
     pub dongle: String,
-    /// How many values; 0: without end.
+    /// How many values; 0 for no limit.
     pub count: u64,
 }
 
@@ -45,11 +45,11 @@ pub fn arguments(usage: &str) -> Result<Arguments> {
     Ok(arguments)
 }
 
-/// What `println!` says in its panic where nobody reads any more, as behind `| head`.
+/// The message of the panic in `println!` when nobody reads the output any more, as with `| head`.
 const UNREAD: &str = "failed printing to stdout";
 
-/// Such a panic ends an example as it should: whatever is dropped on the way is disconnected. There is
-/// only nothing to be said about it.
+/// Such a panic ends an example properly: whatever is dropped on the way is disconnected. It needs no
+/// message.
 fn end_quietly_with_the_reader() {
     let told = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |panic| {
@@ -57,7 +57,7 @@ fn end_quietly_with_the_reader() {
         if !why.is_some_and(|why| why.starts_with(UNREAD)) {
             told(panic);
         } else if std::thread::current().name() != Some("main") {
-            // The others would go on without it.
+            // The other threads would go on without it.
             match STOP.get() {
                 Some(_) => _ = stop(),
                 None => std::process::exit(1),
@@ -66,7 +66,7 @@ fn end_quietly_with_the_reader() {
     }));
 }
 
-/// Ends with one line on standard error, and with an exit code that is not zero, on an error.
+/// On an error, ends with one line on standard error and a nonzero exit code.
 pub fn finish(result: Result<()>) -> ExitCode {
     match result.map_err(|error| error.to_string()) {
         Ok(()) => return ExitCode::SUCCESS,
@@ -77,10 +77,10 @@ pub fn finish(result: Result<()>) -> ExitCode {
     ExitCode::FAILURE
 }
 
-/// How an example that can end in order is told to, once.
+/// Tells an example that can end in order to do so, once.
 static STOP: OnceLock<Mutex<Option<oneshot::Sender<()>>>> = OnceLock::new();
 
-/// Has the example end in order; whether it is the first to say so.
+/// Makes the example end in order. Returns whether this is the first call.
 fn stop() -> bool {
     let stop = STOP.get().map(|stop| stop.lock());
     let stop = stop.and_then(|stop| stop.unwrap_or_else(PoisonError::into_inner).take());

@@ -1,7 +1,7 @@
-//! A simulated dongle for any other host: `cargo run --example virtual_dongle -- tcp:9544`
+//! A simulated dongle for any other host stack: `cargo run --example virtual_dongle -- tcp:9544`
 //!
-//! In its air is a heart-rate sensor. Whoever speaks HCI (H4) to the port, or to the terminal, gets
-//! a controller.
+//! A host that speaks HCI (H4) to the port, or to the pseudo-terminal, gets a controller, with a
+//! heart-rate sensor in range.
 
 use std::net::TcpListener;
 use std::process::ExitCode;

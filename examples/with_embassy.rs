@@ -1,8 +1,7 @@
-//! Under embassy's executor, as on a microcontroller, but on a desktop and with the facade:
-//! `cargo run --example with_embassy`
+//! Under embassy's executor, on a desktop and with the facade: `cargo run --example with_embassy`
 //!
-//! On a board there is no thread for the facade to run on, and `dongle-central` is used by itself:
-//! see `firmware_shaped`.
+//! A microcontroller has no thread for the facade to run on, and uses `dongle-central` by itself: see
+//! `firmware_shaped`.
 
 use dongle::assigned::{characteristics, services};
 use dongle::values::HeartRateMeasurement;
@@ -13,11 +12,11 @@ use embassy_sync::blocking_mutex::raw::CriticalSectionRawMutex;
 use embassy_sync::channel::Channel;
 use embassy_time::{Duration, Timer, with_timeout};
 
-/// From the task that listens to the one that shows.
+/// From the task that receives values to the one that prints them.
 static BEATS: Channel<CriticalSectionRawMutex, Result<HeartRateMeasurement, Error>, 4> =
     Channel::new();
 
-/// The executor never ends, so it is the program that does.
+/// The executor never returns, so the program exits.
 #[embassy_executor::main]
 async fn main(spawner: Spawner) {
     env_logger::init();
@@ -53,7 +52,7 @@ async fn run(spawner: Spawner) -> Result<()> {
     Ok(())
 }
 
-/// Sends on what the sensor measures, until it is gone.
+/// Forwards what the sensor measures, until it is gone.
 #[embassy_executor::task]
 async fn listen(connection: DeviceConnection) {
     let error = match values(&connection).await {

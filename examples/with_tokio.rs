@@ -18,13 +18,13 @@ async fn run() -> Result<()> {
     let Arguments { dongle, count } = dongle_examples::arguments("A heart rate, under tokio.")?;
     let dongle = Dongle::open(dongle).await?;
     let mut scan = dongle.scan().service(services::HEART_RATE).start()?;
-    // tokio's own timeout does as well as the builder's: any future may be dropped at any point.
+    // tokio's own timeout works as well as the builder's: any future may be dropped at any point.
     let sensor = tokio::time::timeout(Duration::from_secs(30), scan.next()).await??;
     let sensor = sensor.ok_or("the scan ended")?;
     drop(scan);
     let connection = sensor.device().connect().await?;
 
-    // Handles go where they are needed; the connection lasts until the last one is gone.
+    // Handles go where they are needed; the connection lasts until the last one is dropped.
     let watcher = tokio::spawn(watch(connection.clone(), count));
     println!("received at {} dBm", connection.rssi().await?);
     watcher.await??;
