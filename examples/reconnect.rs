@@ -46,7 +46,7 @@ async fn follow(dongle: &Dongle, count: u64) -> Result<()> {
     drop(scan);
 
     let mut shown = 0;
-    // Each call reconnects, trying as often as necessary, with pauses after failures. It only fails if
+    // Each `next` connects, trying as often as necessary, with pauses after failures. It only fails if
     // the dongle is lost.
     let mut connections = sensor.stay_connected();
     loop {
