@@ -1,4 +1,4 @@
-//! Runs a future on the thread that calls, and the channel's wire with it.
+//! Runs a future on the calling thread and lets that thread move the channel's bytes meanwhile.
 
 use std::future::Future;
 use std::pin::pin;

@@ -1,4 +1,4 @@
-//! The packet channel: the host holds one end, whatever moves the bytes holds the other.
+//! The packet channel between the host at one end and whatever moves the bytes at the other.
 
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -50,7 +50,7 @@ pub fn channel(name: impl Into<String>, capacity_bytes: usize) -> (HciChannel, H
     (channel, HciPort::new(shared))
 }
 
-/// What both ends see.
+/// What both ends share.
 #[derive(Debug)]
 pub(crate) struct Shared {
     pub(crate) name: String,
@@ -61,7 +61,7 @@ pub(crate) struct Shared {
     /// Where the host's packets are recorded as they are taken; see [`PacketQueue::record_to`] for
     /// the other direction.
     pub(crate) recorder: OnceLock<SharedRecorder>,
-    /// Why the wire failed, by whoever noticed it first.
+    /// The first error that anyone noticed on the wire.
     pub(crate) failure: OnceLock<Error>,
 }
 
@@ -82,12 +82,12 @@ pub struct HciChannel {
 }
 
 impl HciChannel {
-    /// The channel's drop waits for these.
+    /// Dropping the channel waits until these have ended.
     pub(crate) fn attach(&mut self, pumps: Pumps) {
         self.pumps = Some(pumps);
     }
 
-    /// Who uses the channel can move its bytes by this.
+    /// Lets the thread that uses the channel move its bytes, through `helm`.
     #[cfg(unix)]
     pub(crate) fn steer_by(&mut self, helm: Helm) {
         self.helm = Some(helm);
@@ -142,8 +142,8 @@ impl HciChannel {
         self.read_batch_timeout(out, 1, timeout)
     }
 
-    /// The same for several packets, one behind the other: those there are, until `out` has `enough`
-    /// bytes.
+    /// As [`read_packet_timeout`](Self::read_packet_timeout), but replaces `out` with all the
+    /// packets that there are, one after the other, and stops once `out` has `enough` bytes.
     pub(crate) fn read_batch_timeout(
         &self,
         out: &mut Vec<u8>,
@@ -227,7 +227,7 @@ impl HciChannel {
         self.shared.to_host.end(&error, true);
         self.shared.to_host.clear();
         self.shared.to_controller.end(&error, false);
-        // It may wait for the wire alone.
+        // The thread that moves the bytes may be waiting for nothing but the wire.
         #[cfg(unix)]
         if let Some(helm) = &self.helm {
             helm.look_again();
@@ -354,7 +354,7 @@ pub struct Statistics {
     pub undecodable_packets: u64,
 }
 
-/// A future's place among those who wait for a queue; gone with the future.
+/// A future's place in a queue's list of waiters; it is given up when the future is dropped.
 pub(crate) struct Waiter<'a> {
     pub(crate) queue: &'a PacketQueue,
     key: Option<WaiterKey>,

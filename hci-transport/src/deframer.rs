@@ -1,4 +1,4 @@
-//! Finds the packets in a stream of H4 bytes, and finds them again after garbage. No I/O.
+//! Finds the packets in a stream of H4 bytes, and finds them again after garbage. Does no I/O.
 
 use crate::plausible::{Direction, Limits, Trust, Verdict, bears_out, judge};
 
@@ -40,7 +40,7 @@ pub struct H4Deframer {
     direction: Direction,
     limits: Limits,
     mode: Mode,
-    /// Bytes that no packet handed out so far has; the front `taken` ones are done with.
+    /// Bytes that are in no returned packet, behind `taken` bytes that are.
     buffer: Vec<u8>,
     taken: usize,
     discarded: u64,
@@ -50,20 +50,20 @@ pub struct H4Deframer {
 enum Mode {
     /// The next byte begins a packet.
     InStep,
-    /// Some byte may begin a packet.
+    /// Synchronisation is lost: a packet may begin at any byte.
     Lost(Search),
-    /// Nothing counts but the completion of HCI_Reset.
+    /// Everything is discarded until the completion of HCI_Reset.
     AwaitingReset,
 }
 
-/// Packets that may be, while the step is lost. Positions are offsets behind `taken`.
+/// The search for a packet after synchronisation was lost. Positions are offsets from `taken`.
 #[derive(Debug, Default)]
 struct Search {
     /// Every position before this one has been tried.
     tried: usize,
-    /// Start and end of what has a fitting header, by start.
+    /// Start and end of every packet that has a plausible header, in the order of their starts.
     candidates: Vec<(usize, usize)>,
-    /// The smallest end among them.
+    /// The smallest end among the candidates.
     first_end: Option<usize>,
 }
 
@@ -116,12 +116,12 @@ impl H4Deframer {
         self.buffer.get(packet).unwrap_or_default()
     }
 
-    /// Has the packet of `length` bytes that was found last found again.
+    /// Undoes finding the last packet, of `length` bytes, so that it is found again.
     pub(crate) fn put_back(&mut self, length: usize) {
         self.taken = self.taken.saturating_sub(length);
     }
 
-    /// Goes on to the end of the next whole packet, and answers its length.
+    /// Advances to the end of the next whole packet and returns its length.
     pub(crate) fn advance(&mut self) -> Option<usize> {
         let length = loop {
             let bytes = self.buffer.get(self.taken..).unwrap_or_default();
@@ -130,7 +130,10 @@ impl H4Deframer {
                     Verdict::Packet(length) if length <= bytes.len() => break length,
                     Verdict::Packet(_) | Verdict::Unknown => return None,
                     Verdict::Garbage => {
-                        log::debug!("lost step at {:02x?}", bytes.get(..8).unwrap_or(bytes));
+                        log::debug!(
+                            "lost synchronisation at {:02x?}",
+                            bytes.get(..8).unwrap_or(bytes)
+                        );
                         self.mode = Mode::Lost(Search::default());
                     }
                 },
@@ -179,7 +182,7 @@ impl H4Deframer {
 }
 
 impl Search {
-    /// The start and end of the packet that is whole first, if one is.
+    /// The start and end of the packet that is complete first, if there is one.
     fn run(
         &mut self,
         bytes: &[u8],
@@ -187,7 +190,7 @@ impl Search {
         limits: &Limits,
     ) -> Option<(usize, usize)> {
         loop {
-            // What begins behind the first end can't be whole before it.
+            // A packet that begins after the first end can't be complete before it.
             if let Some(end) = self.first_end
                 && end <= self.tried.min(bytes.len())
             {
@@ -197,8 +200,8 @@ impl Search {
                 continue;
             }
             match judge(bytes.get(self.tried..)?, direction, limits, Trust::Lost) {
-                // No whole packet is so short that it ends before a header at its front would be
-                // complete, so nothing is missed by stopping here.
+                // No packet is shorter than the header that is still incomplete here, so stopping
+                // misses nothing.
                 Verdict::Unknown => {
                     let end = self.first_end.filter(|end| *end <= bytes.len())?;
                     if let Some(found) = self.settle(end, bytes) {
@@ -217,7 +220,7 @@ impl Search {
         }
     }
 
-    /// Decides on the candidates that end at `end`.
+    /// Chooses between the candidates that end at `end`.
     fn settle(&mut self, end: usize, bytes: &[u8]) -> Option<(usize, usize)> {
         let ending_here = self
             .candidates
@@ -233,7 +236,8 @@ impl Search {
         found
     }
 
-    /// Counts, and forgets, the bytes at the front that no candidate holds any more.
+    /// Forgets the bytes at the front that belong to no remaining candidate; returns how many there
+    /// were.
     fn skip_hopeless(&mut self) -> usize {
         let count = self
             .candidates
@@ -249,8 +253,8 @@ impl Search {
     }
 }
 
-/// How many bytes come before the completion of HCI_Reset, or before what may become it, and
-/// whether it is there.
+/// How many bytes come before the completion of HCI_Reset, or before bytes that may turn out to be
+/// one, and whether it is complete.
 fn find_reset_completion(bytes: &[u8]) -> (usize, bool) {
     // HCI_Command_Complete: its code, length, credits, the opcode, and the status.
     let pattern = [

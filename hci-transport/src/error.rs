@@ -1,4 +1,4 @@
-//! The error of this crate: a kind for the program, a line for its user.
+//! The error type of this crate: a kind for the program, one line of text for its user.
 
 use std::convert::Infallible;
 use std::fmt;
@@ -63,14 +63,14 @@ impl Error {
         self.kind
     }
 
-    /// The same error, about `name`.
+    /// The same error with `name` in front of its text.
     #[cfg(feature = "usb")]
     pub(crate) fn in_front(mut self, name: &str) -> Self {
         self.message = format!("{name}: {}", self.message).into();
         self
     }
 
-    /// The wire of `name` is gone, because of `why`.
+    /// The wire of `name` is gone, for the reason `why`.
     pub(crate) fn disconnected(name: &str, why: &str) -> Self {
         Self::new(ErrorKind::Disconnected, format!("{name}: {why}"))
     }

@@ -96,7 +96,7 @@ fn adapters() -> Vec<Candidate> {
         let (vendor, product) = (adapter.vendor, adapter.product);
         let same = ids.iter().filter(|id| (id.0, id.1) == (vendor, product));
         let twin = same.clone().filter(|id| id.2 == adapter.serial).count() > 1;
-        // The most telling that names only this one.
+        // The most readable address that means only this adapter.
         let address = match &adapter.serial {
             _ if same.count() == 1 => UsbAddress::Id { vendor, product },
             Some(serial) if !twin && can_be_typed(serial) => UsbAddress::Serial {
@@ -120,7 +120,7 @@ fn adapters() -> Vec<Candidate> {
     candidates.collect()
 }
 
-/// Whether a serial number can stand in an address as it is.
+/// Whether a serial number can be written in an address without escaping.
 #[cfg(feature = "usb")]
 fn can_be_typed(serial: &str) -> bool {
     !serial.is_empty() && serial.bytes().all(|b| b.is_ascii_graphic() && b != b',')
@@ -131,12 +131,12 @@ fn adapters() -> Vec<Candidate> {
     Vec::new()
 }
 
-/// What stands on a board with this vendor's identifier: its name, the baud rate of its HCI
-/// firmware, and whether that waits for RTS and CTS.
+/// What a USB serial port with this vendor ID is: its name, the baud rate of the board's HCI
+/// firmware, and whether that needs RTS and CTS.
 const BOARDS: [(u16, &str, u32, bool); 5] = [
     (0x2fe3, "a Zephyr board", 1_000_000, false),
     (0x1915, "a Nordic board", 1_000_000, false),
-    // A UART behind the debugger: Zephyr's hci_uart asks for flow control there.
+    // A UART behind the debugger, on which Zephyr's hci_uart asks for flow control.
     (
         0x1366,
         "a board with a SEGGER debugger (Nordic, Silicon Labs)",
@@ -148,7 +148,7 @@ const BOARDS: [(u16, &str, u32, bool); 5] = [
 ];
 
 fn board(path: String, usb: UsbPortInfo) -> Option<Candidate> {
-    // macOS has each port twice; the other waits for a carrier.
+    // macOS lists each port twice; opening this one would wait for a carrier.
     if path.starts_with("/dev/tty.") {
         return None;
     }
@@ -165,7 +165,7 @@ fn board(path: String, usb: UsbPortInfo) -> Option<Candidate> {
     })
 }
 
-/// Orders names as people do: `ttyACM2` comes before `ttyACM10`.
+/// Sorts names by their numbers: `ttyACM2` comes before `ttyACM10`.
 fn natural(name: &str) -> Vec<(String, u64)> {
     let mut parts = Vec::new();
     let mut rest = name;

@@ -1,4 +1,4 @@
-//! Opens a controller by its spec and brings it to a known state, within five seconds either way.
+//! Opens a controller by its spec and resets it; succeeds or fails within five seconds.
 
 use std::sync::mpsc;
 use std::thread;
@@ -10,12 +10,13 @@ use crate::{Error, ErrorKind, HciChannel, Limits, Snoop, Spec};
 
 /// How long a device or socket may take to open.
 pub(crate) const CONNECT: Duration = Duration::from_millis(2_500);
-/// HCI_Reset goes out again if it wasn't answered in this time.
+/// HCI_Reset is sent again if it hasn't been answered after this time.
 const RETRY: Duration = Duration::from_millis(650);
-/// After several resets, how long a completion may follow the one before.
+/// If several resets were sent, how long to wait for each further completion.
 const STRAGGLER: Duration = Duration::from_millis(100);
-/// What fills up any packet that was begun with, though its length be made of the first two resets
-/// (0x0C03 bytes at most). None of these bytes begins a packet itself.
+/// Completes any packet that the controller is in the middle of, even if it took the first two
+/// resets for that packet's length (0x0C03 bytes at most). None of these bytes begins a packet
+/// itself.
 const FILLING: [u8; 3_100] = [0; 3_100];
 
 /// How to open a controller. The defaults are right for nearly everyone.
@@ -132,7 +133,7 @@ impl OpenOptions {
                 let (channel, hint) = open_usb(&name, address, self.capacity, self.limits)?;
                 return self.bring_up(channel, &hint, &[]);
             }
-            // Taken apart above.
+            // `Recorded` was unwrapped above.
             Spec::Recorded { spec, .. } => return self.open(spec),
             Spec::Virtual => {
                 return Err(Error::new(
@@ -165,7 +166,8 @@ impl OpenOptions {
         self.bring_up(channel, hint, &[])
     }
 
-    /// `filling` is sent before the last reset if a controller may be in the middle of a packet.
+    /// `filling` is sent before the last reset, in case the controller is in the middle of a
+    /// packet.
     fn bring_up(
         &self,
         channel: HciChannel,
@@ -258,11 +260,11 @@ fn reset(
     settle(channel, completed, pause)
 }
 
-/// How a reset was completed first.
+/// How the reset was first completed.
 struct Completed {
-    /// How many were sent.
+    /// How many resets had been sent.
     sent: u32,
-    /// The controller takes no command yet.
+    /// The controller doesn't accept commands yet.
     takes_none: bool,
 }
 
@@ -281,7 +283,8 @@ fn ask_for_reset(
     let mut packet = Vec::new();
     send_reset(channel)?;
     loop {
-        // However late this thread has its turn, the answer counts if it is there by then.
+        // Read before the clock is checked: an answer that is there counts, however late this
+        // thread runs.
         let until = send_again
             .unwrap_or(deadline)
             .saturating_duration_since(Instant::now());
@@ -317,8 +320,8 @@ fn ask_for_reset(
             if sent == 2 {
                 send_again = (!filling.is_empty()).then_some(now + pause);
             } else {
-                // What goes beyond the packet looks like a lost step to the controller, and it then
-                // looks for a reset (Core Vol 4 Part A, 4).
+                // To the controller, whatever exceeds the packet is a loss of synchronisation, and
+                // it then looks for a reset (Core Vol 4 Part A, 4).
                 channel
                     .write_packet_timeout(filling, deadline - now)
                     .map_err(|error| hung_up(channel, error))?;
@@ -328,11 +331,11 @@ fn ask_for_reset(
     }
 }
 
-/// Throws away what else may answer the resets, and waits until the controller takes a command.
+/// Discards further completions of resets, and waits until the controller accepts commands.
 fn settle(channel: &HciChannel, completed: Completed, pause: Duration) -> Result<(), Error> {
     let mut takes_none = completed.takes_none;
     let mut packet = Vec::new();
-    // The other resets may be completed too, and such a completion answers no later command.
+    // The other resets may be completed too; those completions must not answer a later command.
     let mut to_come = completed.sent - 1;
     let mut until = Instant::now() + STRAGGLER;
     while to_come > 0
@@ -348,8 +351,8 @@ fn settle(channel: &HciChannel, completed: Completed, pause: Duration) -> Result
         }
         takes_none &= !takes_commands(&packet);
     }
-    // One that takes no command yet says when it does (Core Vol 4 Part E, 4.4). The ROM of early Intel
-    // sticks never says so, and takes the next.
+    // A controller that accepts no commands yet announces when it does (Core Vol 4 Part E, 4.4).
+    // The ROM of early Intel sticks never does, yet accepts the next command.
     let until = Instant::now() + pause;
     while takes_none
         && read(
@@ -402,7 +405,7 @@ fn no_answer(channel: &HciChannel, answer_within: Duration, hint: &str) -> Error
     )
 }
 
-/// The status in the completion of HCI_Reset, if that is what `packet` is.
+/// The status of HCI_Reset, if `packet` is its completion.
 fn completion_of_reset(packet: &[u8]) -> Option<u8> {
     match packet {
         [0x04, 0x0e, _, _, 0x03, 0x0c, status, ..] => Some(*status),
@@ -410,7 +413,7 @@ fn completion_of_reset(packet: &[u8]) -> Option<u8> {
     }
 }
 
-/// Whether an event says that the controller takes commands.
+/// Whether `packet` is an event that says that the controller accepts commands.
 fn takes_commands(packet: &[u8]) -> bool {
     matches!(
         packet,
@@ -418,8 +421,8 @@ fn takes_commands(packet: &[u8]) -> bool {
     )
 }
 
-/// Does what may block for as long as it likes, for as long as `timeout`; what comes later is
-/// dropped.
+/// Does `work`, which may block indefinitely, in a thread, and waits at most `timeout` for its
+/// result. A later result is dropped.
 pub(crate) fn within<T: Send + 'static>(
     timeout: Duration,
     work: impl FnOnce() -> T + Send + 'static,
@@ -461,7 +464,7 @@ mod tests {
         let begun = Instant::now();
         reset(&channel, Duration::from_secs(60), "", &[]).unwrap();
         assert!(!read(&channel, &mut Vec::new(), Duration::ZERO).unwrap());
-        // The ROM of early Intel sticks never says that it does.
+        // The ROM of early Intel sticks never announces it.
         port.try_deliver(&takes_none).unwrap();
         reset(&channel, Duration::from_secs(60), "", &[]).unwrap();
         assert!(begun.elapsed() >= RETRY);

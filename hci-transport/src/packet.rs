@@ -55,10 +55,10 @@ pub fn total_length(bytes: &[u8]) -> Option<usize> {
     Some(1 + header.len() + payload)
 }
 
-/// The kind of a packet of `length` bytes if it is one whole packet of a kind that a controller
-/// sends; `head` is as much of its front as a header needs (5 bytes).
+/// The kind of a packet if its length is right for its header and a controller sends such packets.
+/// `head` is the first 5 bytes, which hold any header; the whole packet has `length` bytes.
 ///
-/// What is inside an event isn't judged.
+/// An event's contents aren't checked.
 pub(crate) fn kind_from_controller(head: &[u8], length: usize) -> Option<PacketKind> {
     if total_length(head) != Some(length) {
         return None;
@@ -66,7 +66,8 @@ pub(crate) fn kind_from_controller(head: &[u8], length: usize) -> Option<PacketK
     match kind_of(*head.first()?)? {
         PacketKind::Cmd => None,
         PacketKind::IsoData => {
-            // A first or complete fragment begins with its own header (5.4.5).
+            // The first fragment of an SDU, or a complete one, begins with a header of its own
+            // (5.4.5).
             let flags = head.get(2)? >> 4;
             let load_header = match (flags & 0b01, flags & 0b100) {
                 (0, 0) => 4,

@@ -1,25 +1,26 @@
-//! Whether a thread that has nothing to do looks again for a moment before it sleeps.
+//! Decides whether an idle thread keeps checking for a moment before it sleeps.
 //!
-//! To sleep and be woken takes a thread longer than a controller next door needs for an answer; one
-//! behind a radio or a UART needs a hundred times as long, and waiting for that awake would be waste.
-//! So a thread stays awake only while what it waits for keeps coming within the time it would lose.
+//! Going to sleep and being woken takes a thread longer than a controller on the same machine needs
+//! to answer. One behind a radio or a UART takes a hundred times as long, and staying awake that
+//! long would waste the processor. So a thread stays awake only while answers keep coming within
+//! the time that sleeping would cost.
 
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// How long it looks: what a controller in another process takes to answer, whose threads have to be
-/// woken in their turn.
+/// How long a thread keeps checking: the time that a controller in another process takes to answer,
+/// whose threads have to be woken as well.
 const LOOK: Duration = Duration::from_micros(100);
-/// Short waits that are remembered.
+/// How many short waits are remembered at most.
 const MOST: u8 = 8;
-/// How many of them one long wait outweighs.
+/// How many short waits one long wait cancels out.
 const LONG: u8 = 4;
 
-/// What the last waits were like.
+/// How the last waits went.
 #[derive(Debug)]
 pub(crate) struct Patience {
     short: u8,
-    /// On a single processor, who is waited for could not run meanwhile.
+    /// There is only one processor: whoever is waited for couldn't run meanwhile.
     alone: bool,
 }
 
@@ -31,8 +32,8 @@ impl Patience {
         }
     }
 
-    /// Waits until `came` says so: first awake, if that pays, then asleep by `sleep`, which may come
-    /// back early. What others have to do goes before looking.
+    /// Waits until `came` returns true: awake first, if that is worth it, then asleep in `sleep`,
+    /// which may return early. Between checks, other threads get to run.
     pub(crate) fn wait<S>(
         &mut self,
         with: &mut S,

@@ -1,5 +1,5 @@
-//! Judges whether bytes can be an HCI packet: by what a controller or a host may send at all, and,
-//! once the step is lost, by what is certain enough to find it again.
+//! Judges whether bytes can be an HCI packet: while synchronised by what may be sent at all, and
+//! afterwards by what is unmistakable enough to find the stream's packets again.
 
 use crate::packet::{PacketKind, header_length, kind_of, total_length};
 
@@ -40,16 +40,17 @@ impl Default for Limits {
     }
 }
 
-/// How much benefit of the doubt a header has.
+/// How readily a header is believed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Trust {
-    /// A packet ended right before it: all that the specification allows is believed.
+    /// A packet ended right before it: everything that the specification allows is believed.
     InStep,
-    /// Nothing vouches for it: only what an LE stack meets, with its exact length, is believed.
+    /// Nothing confirms that a packet begins here: only what an LE stack receives, with its exact
+    /// length, is believed.
     Lost,
 }
 
-/// What the front of some bytes is.
+/// What the bytes at the front are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Verdict {
     /// Too few bytes to tell.
@@ -107,9 +108,9 @@ pub(crate) fn judge(bytes: &[u8], direction: Direction, limits: &Limits, trust: 
     if !fits {
         return Verdict::Garbage;
     }
-    // `0b00` is for the host alone (5.4.2). Some simulated controllers pass on what their host
-    // wrote, so it is let through; but advertising data is full of `02 01 06`, which reads the
-    // same when the step has just been lost, so its L2CAP header must be an LE one.
+    // Only a host may send `0b00` (5.4.2). Some simulated controllers pass on what their host
+    // wrote, so it is accepted; but advertising data is full of `02 01 06`, which looks the same
+    // right after synchronisation was lost, so the L2CAP header must be that of an LE link.
     if kind == PacketKind::AclData && direction == Direction::ToHost && boundary(header) == 0 {
         return match bytes.get(5..9) {
             _ if total < 9 => Verdict::Garbage,
@@ -137,7 +138,7 @@ fn acl_flags(flags: u8, length: u16, direction: Direction, trust: Trust) -> bool
     let (boundary, broadcast) = (flags & 0b11, flags >> 2);
     match trust {
         Trust::InStep => broadcast < 2,
-        // On LE, 0b00 begins an L2CAP PDU from the host and 0b10 one from the controller.
+        // On LE, a PDU of L2CAP begins with 0b00 from the host and with 0b10 from the controller.
         Trust::Lost => {
             let allowed = match direction {
                 Direction::ToHost => [1, 2].contains(&boundary),
@@ -161,7 +162,7 @@ fn command(opcode: u16, trust: Trust) -> bool {
 fn event(code: u8, length: u8, trust: Trust) -> bool {
     match trust {
         Trust::InStep => match code {
-            // Without its opcode or subevent code an event means nothing.
+            // An event without its opcode or subevent code is meaningless.
             0x0e => length >= 3,
             0x0f => length >= 4,
             0x3e => length >= 1,
@@ -184,7 +185,8 @@ fn event(code: u8, length: u8, trust: Trust) -> bool {
     }
 }
 
-/// Whether the content of a whole packet bears out its header: asked of what nothing vouches for.
+/// Whether the contents of a whole packet agree with its header. Checked while synchronisation is
+/// lost.
 pub(crate) fn bears_out(packet: &[u8]) -> bool {
     let Some(kind) = packet.first().and_then(|indicator| kind_of(*indicator)) else {
         return false;
@@ -203,7 +205,8 @@ pub(crate) fn bears_out(packet: &[u8]) -> bool {
 fn event_content(code: u8, parameters: &[u8]) -> bool {
     let is_handle = |low: &u8, high: &u8| u16::from_le_bytes([*low, *high]) <= HANDLE_MAX;
     match (code, parameters) {
-        // HCI_Command_Complete and HCI_Command_Status; opcode 0 only announces credits.
+        // HCI_Command_Complete and HCI_Command_Status; opcode 0 only says how many commands are
+        // accepted.
         (0x0e, [_, 0, 0]) | (0x0f, [_, _, 0, 0]) => true,
         (0x0e, [_, low, high, ..]) | (0x0f, [_, _, low, high]) => {
             command(u16::from_le_bytes([*low, *high]), Trust::Lost)
@@ -222,13 +225,13 @@ fn event_content(code: u8, parameters: &[u8]) -> bool {
     }
 }
 
-/// Judges an LE Meta event (7.7.65) by what is behind its subevent code.
+/// Judges an LE Meta event (7.7.65) by the length of what follows its subevent code.
 fn le_content(subevent: u8, rest: &[u8]) -> bool {
     match (subevent, rest.len()) {
         (0x01, 18) | (0x03, 9) | (0x04, 11) | (0x05, 12) | (0x06 | 0x07, 10) => true,
         (0x08, 65) | (0x09, 33) | (0x0a, 30) | (0x0c, 5) | (0x0e, 15) => true,
         (0x10, 2) | (0x11, 0) | (0x12, 5) | (0x13, 8) | (0x14, 3) | (0x29, 33) => true,
-        // Advertising reports: 8 bytes, the data behind its length, and the RSSI.
+        // Advertising reports: 8 bytes, the data with its length in front, and the RSSI.
         (0x02, _) => reports(rest, 8, 1),
         (0x0b, length) => rest
             .first()
@@ -238,8 +241,8 @@ fn le_content(subevent: u8, rest: &[u8]) -> bool {
     }
 }
 
-/// Whether `bytes` is a count and as many reports: `before` bytes, data behind its length, and
-/// `after` bytes.
+/// Whether `bytes` is a count followed by that many reports, each of `before` bytes, data with its
+/// length in front, and `after` bytes.
 fn reports(bytes: &[u8], before: usize, after: usize) -> bool {
     let Some((count, mut rest)) = bytes.split_first() else {
         return false;
@@ -256,14 +259,14 @@ fn reports(bytes: &[u8], before: usize, after: usize) -> bool {
     *count > 0 && rest.is_empty()
 }
 
-/// Whether ACL data begins with an L2CAP header of an LE link and no more than it announces.
+/// Whether ACL data begins with an L2CAP header of an LE link and isn't longer than that says.
 fn l2cap_start(data: &[u8]) -> bool {
     data.get(..4)
         .is_some_and(|header| is_l2cap_start(header, data.len() - 4))
 }
 
-/// Whether the length isn't exceeded by what is `there`, and the channel is one of an LE link
-/// (Core Vol 3 Part A 2.1).
+/// Whether the L2CAP length is at least `there`, the bytes that follow the header, and the channel
+/// is one of an LE link (Core Vol 3 Part A 2.1).
 fn is_l2cap_start(header: &[u8], there: usize) -> bool {
     match header {
         [length_low, length_high, low, high] => {
@@ -275,8 +278,8 @@ fn is_l2cap_start(header: &[u8], there: usize) -> bool {
     }
 }
 
-/// Judges the load of an ISO Data packet (5.4.5): its SDU's length against what is there. A
-/// continuing fragment has none to judge by.
+/// Judges the load of an ISO Data packet (5.4.5) by the length of its SDU. A continuation fragment
+/// can't be judged: it has none.
 fn iso_content(flags: u8, load: &[u8]) -> bool {
     let load = if flags & 0b100 == 0 {
         load

@@ -1,4 +1,4 @@
-//! The pump's end of a channel: for a backend, or for a simulated controller.
+//! The end of a channel that moves the packets: a transport's, or a simulated controller's.
 
 use std::fmt;
 use std::sync::Arc;
@@ -22,7 +22,7 @@ use crate::waiters::WaiterKey;
 /// disconnected. After the host has closed its end, what it wrote before can still be taken.
 pub struct HciPort {
     shared: Arc<Shared>,
-    // Only held: the last one to go ends the channel.
+    // Only held: dropping the last one ends the channel.
     alive: Arc<Alive>,
     key: WaiterKey,
 }
@@ -61,10 +61,10 @@ impl Drop for Alive {
 }
 
 fn fail(shared: &Shared, error: &Error) {
-    // Both directions end for the same reason, though another pump may notice one while the other
-    // still goes on.
+    // Both directions end for the same reason, even if one pump notices a failure while the other
+    // still works.
     let error = shared.failure.get_or_init(|| error.clone());
-    // In this order: whoever has read the error can't write any more.
+    // In this order, so that a host that has read the error can no longer write.
     shared.to_controller.end(error, true);
     shared.to_host.end(error, false);
 }
@@ -214,7 +214,8 @@ impl HciPort {
         delivered.map_err(|_| Closed)
     }
 
-    /// The same without waiting. `Pending`: there was no room for all.
+    /// As [`deliver_all_blocking`](Self::deliver_all_blocking), without waiting. `Pending`: there
+    /// wasn't room for all.
     #[cfg(unix)]
     pub(crate) fn poll_deliver_all(
         &self,
@@ -225,8 +226,8 @@ impl HciPort {
         delivered.map_err(|_| Closed)
     }
 
-    /// Waits for the host's packets, and takes those there are, one behind the other, until `out`
-    /// has `enough` bytes.
+    /// Waits for packets of the host, and takes all there are, one after the other, until `out` has
+    /// `enough` bytes.
     pub(crate) fn next_batch_blocking(
         &self,
         out: &mut Vec<u8>,
@@ -238,7 +239,7 @@ impl HciPort {
         next.map_err(|_| Closed)
     }
 
-    /// The same without waiting.
+    /// As [`next_batch_blocking`](Self::next_batch_blocking), without waiting.
     #[cfg(unix)]
     pub(crate) fn poll_next_batch(
         &self,
@@ -268,8 +269,8 @@ impl HciPort {
         self.take_behind(ring, out);
     }
 
-    /// Takes the packet at the front to the end of `out`. It is recorded, unless it is what brings a
-    /// controller back into step.
+    /// Appends the packet at the front to `out`, and records it, unless it is the filling that
+    /// brings a controller back into synchronisation.
     fn take_behind(&self, ring: &mut Ring, out: &mut Vec<u8>) {
         let start = out.len();
         ring.pop_into(out);
@@ -281,7 +282,7 @@ impl HciPort {
         }
     }
 
-    /// The host can no longer write, because of `error`; it can still be delivered to.
+    /// The host can no longer write, because of `error`; packets can still be delivered to it.
     pub(crate) fn fail_writes(&self, error: &Error) {
         self.shared.to_controller.end(error, true);
     }

@@ -1,5 +1,5 @@
-//! Moves bytes between a wire and a channel: one thread reads, one writes, neither waits for the
-//! other. A socket has a [`helm`](crate::helm) instead.
+//! Moves bytes between a wire and a channel: one thread reads and one writes, and neither waits for
+//! the other. Sockets use a [`helm`](crate::helm) instead.
 
 use std::fmt;
 use std::io::{self, ErrorKind as IoErrorKind, Read, Write};
@@ -12,11 +12,11 @@ use crate::helm::{Descriptor, Helm};
 use crate::queue::Packets;
 use crate::{Direction, Error, ErrorKind, H4Deframer, HciChannel, HciPort, Limits, channel};
 
-/// How much is read or written at once.
+/// How many bytes are read or written at once.
 pub(crate) const CHUNK: usize = 16 * 1024;
-/// How long packets that were written before the close may take to go out.
+/// How long packets that were written before the channel was closed may take to be sent.
 pub(crate) const GRACE: Duration = Duration::from_millis(500);
-/// How long a wire that can't be written to may still be read, to its end.
+/// How long a wire that can't be written to may still be read.
 pub(crate) const LINGER: Duration = Duration::from_millis(200);
 /// Neither a controller nor a host pauses for this long within a packet.
 pub(crate) const QUIET: Duration = Duration::from_secs(1);
@@ -29,7 +29,7 @@ pub struct Wire {
     reader: Box<dyn Read + Send>,
     writer: Box<dyn Write + Send>,
     hang_up: Box<dyn FnOnce() + Send>,
-    /// What tells when it is ready, if the halves don't wait.
+    /// Tells when the halves are ready, if they don't block.
     #[cfg(unix)]
     descriptor: Option<Descriptor>,
 }
@@ -53,7 +53,7 @@ impl Wire {
     }
 }
 
-/// What reads, what writes, and what hangs up.
+/// The reader, the writer, and the function that hangs up.
 pub(crate) type Parts = (
     Box<dyn Read + Send>,
     Box<dyn Write + Send>,
@@ -61,7 +61,7 @@ pub(crate) type Parts = (
 );
 
 impl Wire {
-    /// The halves don't wait: when there is something to do for them is to be asked of this.
+    /// The halves don't block; `descriptor` tells when they are ready.
     #[cfg(unix)]
     pub(crate) fn ready_by(mut self, descriptor: Descriptor) -> Self {
         self.descriptor = Some(descriptor);
@@ -79,7 +79,7 @@ impl fmt::Debug for Wire {
     }
 }
 
-/// Starts moving packets. The first the host reads is the completion of an HCI_Reset.
+/// Starts moving packets. The first one that the host reads is the completion of an HCI_Reset.
 pub(crate) fn start(
     name: &str,
     wire: Wire,
@@ -119,7 +119,7 @@ pub(crate) fn spawn(
     pump: impl FnOnce() + Send + 'static,
 ) -> Result<(), Error> {
     let body = move || {
-        // Held to the end: when it goes, the pump has let go of the wire.
+        // Held to the end: its drop tells that the pump has released the wire.
         let _running = running;
         pump();
     };
@@ -166,7 +166,7 @@ fn read(mut reader: Box<dyn Read + Send>, mut deframer: H4Deframer, port: &HciPo
     }
 }
 
-/// The packets of a deframer. What it discards is in the statistics before the packet behind it.
+/// The packets of a deframer. Discarded bytes are counted before the packet that follows them.
 pub(crate) struct Counted<'a> {
     deframer: &'a mut H4Deframer,
     port: &'a HciPort,
@@ -210,7 +210,7 @@ fn write(mut writer: Box<dyn Write + Send>, port: &HciPort, pumps: &Pumps) {
         };
         let error = Error::from_wire(port.name(), "writing", error);
         port.fail_writes(&error);
-        // What the controller sent before it went may still be on its way to the host.
+        // What the controller sent before it disappeared may still be on its way to the host.
         pumps.wait_for(1, LINGER);
         port.fail(error);
         return;
@@ -236,7 +236,7 @@ fn write_batch(writer: &mut dyn Write, mut batch: &[u8], port: &HciPort) -> io::
     writer.flush()
 }
 
-/// Whether a read or write is to be tried again.
+/// Whether a read or write should be tried again.
 pub(crate) fn is_passing(error: &io::Error) -> bool {
     matches!(
         error.kind(),
@@ -244,7 +244,7 @@ pub(crate) fn is_passing(error: &io::Error) -> bool {
     )
 }
 
-/// How many pumps still hold a wire.
+/// Counts the pumps that still hold a wire.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Pumps(Arc<(Mutex<usize>, Condvar)>);
 
@@ -257,7 +257,7 @@ impl Pumps {
         }
     }
 
-    /// Waits until the wire is released. `false`: it wasn't in time.
+    /// Waits until the wire is released. Returns `false` if it wasn't in time.
     pub(crate) fn wait_for_end(&self, timeout: Duration) -> bool {
         self.wait_for(0, timeout)
     }
@@ -275,7 +275,7 @@ impl Pumps {
     }
 }
 
-/// One pump at work. When it ends, however it does, the channel ends with it.
+/// One running pump. When it ends, for whatever reason, so does the channel.
 pub(crate) struct Running {
     pumps: Pumps,
     port: HciPort,

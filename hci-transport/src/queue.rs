@@ -1,5 +1,5 @@
-//! A bounded queue of packets between two threads or tasks: full holds the writer back, empty the
-//! reader, and nobody is woken who doesn't wait.
+//! A bounded queue of packets between two threads or tasks: a writer waits while it is full and a
+//! reader while it is empty, and only those who wait are woken.
 
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
@@ -21,10 +21,10 @@ pub(crate) struct PacketQueue {
 #[derive(Debug)]
 struct State {
     ring: Ring,
-    /// Why nothing more comes in; what is in the ring can still be read.
+    /// Why no more packets come in; those in the ring can still be read.
     end: Option<Error>,
     counts: Counts,
-    /// Where the controller's packets are recorded before anyone can read them.
+    /// Where the controller's packets are recorded before they can be read.
     recorder: Option<SharedRecorder>,
     reading: Waiters,
     writing: Waiters,
@@ -32,25 +32,25 @@ struct State {
     blocked_writers: usize,
 }
 
-/// What went into a queue since it was made.
+/// What has gone into a queue since it was made.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Counts {
     pub(crate) packets: u64,
     pub(crate) bytes: u64,
 }
 
-/// Why a blocking call came back with nothing.
+/// Why a blocking call returned without having done anything.
 #[derive(Debug)]
 pub(crate) enum Stopped {
     TimedOut,
     Ended(Error),
 }
 
-/// A source of whole packets, each valid until the next is asked for.
+/// A source of whole packets, each valid until the next one is requested.
 pub(crate) trait Packets {
     fn next_packet(&mut self) -> Option<&[u8]>;
 
-    /// The packet that came last is to come again.
+    /// Makes the next call return the last packet again.
     #[cfg_attr(not(unix), allow(dead_code))]
     fn put_back(&mut self);
 }
@@ -73,7 +73,7 @@ impl PacketQueue {
         }
     }
 
-    /// From now on, packets from the controller are recorded as they are put in.
+    /// From now on, packets from the controller are recorded as they are queued.
     pub(crate) fn record_to(&self, recorder: SharedRecorder) {
         self.lock().recorder = Some(recorder);
     }
@@ -86,8 +86,8 @@ impl PacketQueue {
         self.lock().end.is_some()
     }
 
-    /// Nothing more comes in, because of `error`. What is queued can still be read, unless it is to
-    /// be thrown away. If the queue has ended before, this changes nothing.
+    /// No more packets come in, because of `error`. Those in the queue can still be read, unless
+    /// `throw_away` is set. If the queue has already ended, this changes nothing.
     pub(crate) fn end(&self, error: &Error, throw_away: bool) {
         let mut state = self.lock();
         if state.end.is_some() {
@@ -105,14 +105,14 @@ impl PacketQueue {
         writers.wake();
     }
 
-    /// Throws away what is queued.
+    /// Discards the queued packets.
     pub(crate) fn clear(&self) {
         let mut state = self.lock();
         state.ring.clear();
         self.wake_writers(state);
     }
 
-    /// Puts a packet in, or answers `false` if it is full.
+    /// Queues a packet, or returns `false` if there is no room.
     pub(crate) fn try_push(&self, packet: &[u8]) -> Result<bool, Error> {
         let mut state = self.lock();
         let room = state.room_for(packet.len())?;
@@ -123,7 +123,7 @@ impl PacketQueue {
         Ok(room)
     }
 
-    /// Puts a packet in once there is room for it.
+    /// Queues a packet once there is room for it.
     pub(crate) fn poll_push(
         &self,
         cx: &mut Context<'_>,
@@ -141,8 +141,8 @@ impl PacketQueue {
         }
     }
 
-    /// Puts in a packet that `write` composes, once there is room for about `length` bytes. Only who has
-    /// to wait needs a key.
+    /// Queues a packet that `write` composes, once there is room for about `length` bytes. `key` is
+    /// called only if the caller has to wait.
     pub(crate) fn poll_push_with(
         &self,
         cx: &mut Context<'_>,
@@ -162,7 +162,7 @@ impl PacketQueue {
         }
     }
 
-    /// Puts a packet in once there is room for it.
+    /// Queues a packet once there is room for it, or gives up at `deadline`.
     pub(crate) fn push_blocking(
         &self,
         packet: &[u8],
@@ -174,15 +174,14 @@ impl PacketQueue {
         Ok(())
     }
 
-    /// Puts in every packet of `packets`, under one lock and with one wake as long as there is
-    /// room.
+    /// Queues every packet of `packets`, under one lock and with one wake as long as there is room.
     pub(crate) fn push_all_blocking(&self, packets: &mut impl Packets) -> Result<(), Error> {
         let mut state = self.lock();
         while let Some(packet) = packets.next_packet() {
             state = match self.wait_for_room(state, packet.len(), None) {
                 Ok(state) => state,
                 Err(Stopped::Ended(error)) => return Err(error),
-                // Without a deadline.
+                // Can't happen without a deadline.
                 Err(Stopped::TimedOut) => return Ok(()),
             };
             state.push(packet);
@@ -191,8 +190,8 @@ impl PacketQueue {
         Ok(())
     }
 
-    /// Puts in as many of `packets` as there is room for, under one lock and with one wake; how many.
-    /// `Pending`: not all.
+    /// Queues as many of `packets` as there is room for, under one lock and with one wake, and
+    /// returns how many. `Pending`: not all of them.
     pub(crate) fn poll_push_each<'p>(
         &self,
         cx: &mut Context<'_>,
@@ -220,7 +219,7 @@ impl PacketQueue {
         (count, outcome)
     }
 
-    /// Puts in every packet of `packets`, under one lock and with one wake. `Pending`: there was no
+    /// Queues every packet of `packets`, under one lock and with one wake. `Pending`: there wasn't
     /// room for all.
     #[cfg_attr(not(unix), allow(dead_code))]
     pub(crate) fn poll_push_all(
@@ -250,7 +249,7 @@ impl PacketQueue {
         outcome
     }
 
-    /// Hands the ring to `take` if there is a packet at its front, which `take` is to pop.
+    /// Passes the ring to `take`, which must pop the packet at the front, if there is one.
     pub(crate) fn try_read<T>(
         &self,
         take: impl FnOnce(&mut Ring) -> T,
@@ -264,7 +263,8 @@ impl PacketQueue {
         Ok(Some(taken))
     }
 
-    /// As [`try_read`](Self::try_read), once there is a packet. Only who has to wait needs a key.
+    /// As [`try_read`](Self::try_read), once there is a packet. `key` is called only if the caller
+    /// has to wait.
     pub(crate) fn poll_read<T>(
         &self,
         cx: &mut Context<'_>,
@@ -302,7 +302,7 @@ impl PacketQueue {
         Ok(taken)
     }
 
-    /// `key` no longer waits.
+    /// Drops the waker that is registered for `key`.
     pub(crate) fn forget(&self, key: WaiterKey) {
         let mut state = self.lock();
         state.reading.remove(key);
@@ -310,7 +310,8 @@ impl PacketQueue {
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
-        // Every change to the state is whole, even if a packet type's own code panicked in it.
+        // The state is always consistent, even if a packet type's own code panicked while it was
+        // held.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -321,13 +322,13 @@ impl PacketQueue {
         deadline: Option<Instant>,
     ) -> Result<MutexGuard<'a, State>, Stopped> {
         while !state.room_for(length).map_err(Stopped::Ended)? {
-            // What is in the queue may not have been announced yet.
+            // The readers may not have been woken yet for what is in the queue.
             let (waiting, blocked) = state.take_readers();
             if blocked {
                 self.readable.notify_all();
             }
             if !waiting.is_empty() {
-                // A waker is someone else's code: none is called under the lock.
+                // A waker is foreign code, so it is never called with the lock held.
                 drop(state);
                 waiting.wake();
                 state = self.lock();
@@ -406,7 +407,7 @@ impl Counts {
     }
 }
 
-/// Waits for a change; the answer's second half says that the deadline has passed.
+/// Waits for a change. The second value is true once the deadline has passed.
 fn wait<'a>(
     changed: &Condvar,
     state: MutexGuard<'a, State>,

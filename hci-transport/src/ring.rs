@@ -1,13 +1,13 @@
-//! Whole packets in a bounded queue of bytes, each in one piece behind its length.
+//! A bounded byte queue of whole packets, each contiguous and preceded by its length.
 
 use std::convert::Infallible;
 
 const PREFIX: usize = size_of::<u32>();
 
-/// Packets in order. The memory grows up to a small multiple of the capacity and is then reused.
+/// Packets in order. Its memory grows to a small multiple of the capacity and is then reused.
 #[derive(Debug)]
 pub(crate) struct Ring {
-    /// What was taken, and the packets behind it.
+    /// Bytes of packets that were taken, followed by the packets still queued.
     bytes: Vec<u8>,
     /// Where the packet at the front begins.
     start: usize,
@@ -29,14 +29,14 @@ impl Ring {
         self.packets == 0
     }
 
-    /// Whether there is room for a packet. An empty ring takes any: else a packet larger than the
-    /// capacity would wait for ever.
+    /// Whether there is room for a packet. An empty ring accepts any packet; otherwise one larger
+    /// than the capacity would wait forever.
     pub(crate) fn fits(&self, length: usize) -> bool {
         self.is_empty() || self.taken() + PREFIX + length <= self.capacity
     }
 
-    /// Whether those who wait for room should look again. Half, not any: it lets them put in many
-    /// packets per wake.
+    /// Whether writers that wait for room should be woken. Half the capacity, so that each wake
+    /// lets them queue many packets.
     pub(crate) fn has_much_room(&self) -> bool {
         self.taken() <= self.capacity / 2
     }
@@ -54,7 +54,7 @@ impl Ring {
         self.packets += 1;
     }
 
-    /// Puts in a packet that `write` composes, and answers its length.
+    /// Queues a packet that `write` composes, and returns its length.
     pub(crate) fn push_with(&mut self, write: impl FnOnce(&mut Writer<'_>)) -> usize {
         self.close_up(0);
         let mut packet = Unfinished {
@@ -80,7 +80,7 @@ impl Ring {
         Some(Reader(rest.get(..length)?))
     }
 
-    /// Throws away the packet at the front.
+    /// Discards the packet at the front.
     pub(crate) fn pop(&mut self) {
         let Some(length) = self.front().map(|packet| packet.len()) else {
             return;
@@ -92,8 +92,7 @@ impl Ring {
         }
     }
 
-    /// Moves packets to `out`, in place of its content: one at least, and more until it has `enough`
-    /// bytes.
+    /// Replaces `out` with packets: at least one, and more until it has `enough` bytes.
     pub(crate) fn pop_batch(&mut self, out: &mut Vec<u8>, enough: usize) {
         out.clear();
         self.pop_into(out);
@@ -110,13 +109,13 @@ impl Ring {
         }
     }
 
-    /// Bytes that the packets take.
+    /// Bytes that the queued packets occupy.
     fn taken(&self) -> usize {
         self.bytes.len() - self.start
     }
 
-    /// Moves the packets to the front of the memory if it would have to grow otherwise and they are
-    /// fewer bytes than what was taken before them: so each byte is moved once at most.
+    /// Moves the packets to the front of the memory if it would otherwise have to grow, provided
+    /// that they are smaller than the gap before them: so each byte is moved at most once.
     fn close_up(&mut self, length: usize) {
         let full = self.bytes.len() + PREFIX + length > self.bytes.capacity();
         if full && self.start > self.taken() {
@@ -127,11 +126,11 @@ impl Ring {
 }
 
 fn prefix(length: usize) -> [u8; PREFIX] {
-    // A packet's length has 16 bits and a header: `u32` always holds it.
+    // A packet is at most a 16-bit length and a header, so its length always fits into a `u32`.
     u32::try_from(length).unwrap_or(u32::MAX).to_le_bytes()
 }
 
-/// A packet that is being composed: taken back if composing it panics.
+/// A packet that is being composed; it is removed again if composing it panics.
 struct Unfinished<'a> {
     bytes: &'a mut Vec<u8>,
     start: usize,
@@ -143,7 +142,7 @@ impl Drop for Unfinished<'_> {
     }
 }
 
-/// Appends to the packet that is being composed.
+/// Appends to the packet being composed.
 pub(crate) struct Writer<'a>(&'a mut Vec<u8>);
 
 impl embedded_io::ErrorType for Writer<'_> {
@@ -161,7 +160,7 @@ impl embedded_io::Write for Writer<'_> {
     }
 }
 
-/// A packet where it lies in the ring.
+/// A packet in the ring's memory.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Reader<'a>(&'a [u8]);
 
@@ -170,7 +169,7 @@ impl Reader<'_> {
         self.0.len()
     }
 
-    /// The first bytes, as many as a header needs at most.
+    /// The first bytes, as many as the longest header has, and how many of them are valid.
     pub(crate) fn head(&self) -> ([u8; 5], usize) {
         let mut head = [0; 5];
         let count = self.0.len().min(head.len());

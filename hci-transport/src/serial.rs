@@ -9,14 +9,14 @@ use crate::open::{CONNECT, within};
 use crate::pump::Wire;
 use crate::{Error, ErrorKind};
 
-/// How often a read looks whether it is still wanted: there is no way to interrupt one.
+/// How often a read checks whether it is still wanted, since it can't be interrupted.
 const READ_TICK: Duration = Duration::from_millis(50);
-/// How often a write that flow control holds back looks whether it is still wanted.
+/// How often a write that flow control holds back checks whether it is still wanted.
 const WRITE_TICK: Duration = Duration::from_millis(100);
-/// A driver that has room for anything has room for this: a larger write could wait within the
-/// driver, where nothing can end it.
+/// A driver that reports room has room for this much: a larger write could block in the driver,
+/// where it can't be interrupted.
 const WRITE_MOST: usize = 256;
-/// How long what was written may take to leave the driver when the port is closed.
+/// How long written bytes may take to leave the driver when the port is closed.
 const DRAIN: Duration = Duration::from_millis(200);
 
 pub(crate) fn open(name: &str, path: &str, baud: u32, rtscts: bool) -> Result<Wire, Error> {
@@ -28,8 +28,8 @@ pub(crate) fn open(name: &str, path: &str, baud: u32, rtscts: bool) -> Result<Wi
     let builder = serialport::new(path, baud)
         .flow_control(flow)
         .timeout(READ_TICK)
-        // A CDC port's firmware often waits for DTR. Pseudo-terminals have no such line and
-        // answer ENOTTY, which is ignored.
+        // The firmware of CDC ports often waits for DTR. Pseudo-terminals have no such line and
+        // return ENOTTY, which is ignored.
         .dtr_on_open(true);
     let opened = within(CONNECT, move || {
         let reader = builder.open()?;
@@ -53,7 +53,7 @@ pub(crate) fn open(name: &str, path: &str, baud: u32, rtscts: bool) -> Result<Wi
     }
 }
 
-/// Writes no more at once than the driver takes without waiting.
+/// Never writes more at once than the driver accepts without blocking.
 struct Portions(Box<dyn SerialPort>);
 
 impl Write for Portions {
@@ -61,14 +61,14 @@ impl Write for Portions {
         self.0.write(bytes.get(..WRITE_MOST).unwrap_or(bytes))
     }
 
-    /// Nothing is held here, and waiting for the driver could last for ever.
+    /// Nothing is buffered here, and waiting for the driver could take forever.
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
     }
 }
 
-/// Lets what was written go out; then throws away what flow control still holds, because closing
-/// a port waits up to half a minute for it.
+/// Lets written bytes go out, then discards what flow control still holds back: closing a port
+/// would wait up to half a minute for it.
 fn hang_up(port: &dyn SerialPort) {
     let deadline = Instant::now() + DRAIN;
     while port.bytes_to_write().is_ok_and(|count| count > 0) {
@@ -85,7 +85,8 @@ fn explain(name: &str, path: &str, baud: u32, error: serialport::Error) -> Error
     let is_known = || port_names().iter().any(|known| known == path);
     let (kind, line) = match error.kind() {
         SerialErrorKind::Io(IoErrorKind::NotFound) => not_found(name),
-        // What stands for "held by another" on Unix; on Windows a missing port is the same kind.
+        // On Unix this means that another program holds the port; on Windows a missing port is
+        // reported so, too.
         SerialErrorKind::NoDevice if cfg!(unix) || is_known() => (
             ErrorKind::Busy,
             if cfg!(unix) {
@@ -102,8 +103,8 @@ fn explain(name: &str, path: &str, baud: u32, error: serialport::Error) -> Error
             ErrorKind::Unsupported,
             format!("{name}: the port can't do {baud} baud ({description}); try 115200 or 1000000"),
         ),
-        // ENXIO and ENODEV: there is a name, and nothing behind it. ENOTTY and EISDIR: it is
-        // something else.
+        // ENXIO and ENODEV: the name exists, but no device is behind it. ENOTTY and EISDIR: it is
+        // something other than a serial port.
         _ if description.starts_with("No such device") => not_found(name),
         _ if ["Inappropriate ioctl", "typewriter", "Is a directory"]
             .iter()
@@ -156,7 +157,7 @@ fn the_ports_there_are() -> String {
     if names.is_empty() {
         return "check the cable: this machine has no serial port now".to_owned();
     }
-    // What was plugged in is more likely meant than a board's own ports.
+    // The user more likely means a port that was plugged in than one of the machine's own.
     names.sort_by_key(|name| {
         !(name.contains("ACM") || name.contains("USB") || name.contains("usb"))
     });

@@ -1,4 +1,4 @@
-//! The other side of a transport: carries a foreign host's bytes to a controller behind a channel.
+//! The other side of a transport: connects a foreign host's byte stream to a controller's channel.
 
 use std::io::{ErrorKind as IoErrorKind, Read, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -9,16 +9,16 @@ use std::time::{Duration, Instant};
 use crate::pump::{CHUNK, QUIET, is_passing};
 use crate::{Direction, Error, ErrorKind, H4Deframer, HciChannel, Limits};
 
-/// How soon one half notices that the other has ended.
+/// How soon one direction notices that the other has ended.
 const TICK: Duration = Duration::from_millis(50);
 
 /// Serves a controller to a host at the other end of a byte stream that speaks H4, until either
 /// goes away: `Ok` when the host hung up, an error when the stream or the controller failed.
 ///
-/// The stream may be a TCP connection, a Unix socket, the controlling side of a pseudo-terminal. A
-/// read or write that comes back with `TimedOut`, `WouldBlock` or `Interrupted` is tried again.
-/// `hang_up` is called once either is gone, and makes a read or a write that waits come back (for a
-/// `TcpStream`, `shutdown`); if they time out by themselves it needs to do nothing: `|| ()`.
+/// The stream may be a TCP connection, a Unix socket or the controlling side of a pseudo-terminal.
+/// A read or write that returns `TimedOut`, `WouldBlock` or `Interrupted` is tried again. `hang_up`
+/// is called once either side is gone, and must make a blocked read or write return (`shutdown` for
+/// a `TcpStream`); if they time out by themselves, it can be empty: `|| ()`.
 ///
 /// The call blocks. The channel stays open, so the next host can be served the same controller.
 ///
@@ -44,7 +44,7 @@ pub fn bridge_controller(
     channel: &HciChannel,
 ) -> Result<(), Error> {
     let over = AtomicBool::new(false);
-    // By whichever half ends first: the other may wait for the stream.
+    // Called by whichever direction ends first, because the other may be blocked on the stream.
     let hang_up = Mutex::new(Some(hang_up));
     let end = || {
         over.store(true, Ordering::Release);
@@ -70,7 +70,7 @@ pub fn bridge_controller(
                 format!("{}: the bridge broke", channel.name()),
             ))
         });
-        // A host that hangs up makes the other half's write fail as well: that is no error.
+        // A host that hangs up also makes the other direction's write fail, which is no error.
         match from_host {
             Ok(End::HostHungUp) => Ok(()),
             Ok(End::Over) => to_host,
@@ -103,7 +103,7 @@ fn from_host(mut reader: impl Read, channel: &HciChannel, over: &AtomicBool) -> 
                 }
             }
             Err(error) if is_passing(&error) => {
-                // At a terminal a host that was killed is followed by another.
+                // On a terminal, a host that was killed may be followed by another.
                 if last_byte.elapsed() >= QUIET {
                     deframer.doubt();
                 }
@@ -149,7 +149,7 @@ fn to_host(mut writer: impl Write, channel: &HciChannel, over: &AtomicBool) -> R
     Ok(())
 }
 
-/// Whether this is how a stream ends whose other side just went away.
+/// Whether this error only means that the other side went away.
 fn hangs_up(kind: IoErrorKind) -> bool {
     matches!(
         kind,

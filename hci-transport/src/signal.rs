@@ -1,15 +1,15 @@
-//! Wakes one thread, whoever wants it, and only if it sleeps.
+//! Wakes one thread from any other, with a system call only if it sleeps.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::task::Wake;
 use std::thread::{self, Thread};
 
-/// It works; whoever wakes it leaves a note.
+/// The thread is working and nothing has come since.
 const AWAKE: u8 = 0;
-/// It sleeps, or is about to.
+/// The thread sleeps, or is about to.
 const ASLEEP: u8 = 1;
-/// It was woken.
+/// Something came.
 const WOKEN: u8 = 2;
 
 /// A waker for one thread at a time.
@@ -19,23 +19,23 @@ pub(crate) struct Signal {
     bell: Bell,
 }
 
-/// What ends the thread's sleep.
+/// How the sleeping thread is woken.
 #[derive(Debug)]
 enum Bell {
-    /// It is parked.
+    /// The thread is parked.
     Thread(Thread),
-    /// It waits for descriptors, of which this is one.
+    /// The thread polls descriptors, and the other end of this pipe is among them.
     #[cfg(unix)]
     Pipe(std::io::PipeWriter),
 }
 
 impl Signal {
-    /// For this thread, which sleeps by [`park`](Self::park).
+    /// For the current thread, which sleeps in [`park`](Self::park).
     pub(crate) fn for_this_thread() -> Self {
         Self::new(Bell::Thread(thread::current()))
     }
 
-    /// For any thread; it waits for what it gets here to be readable.
+    /// For any thread; it sleeps by polling the returned end of a pipe.
     #[cfg(unix)]
     pub(crate) fn with_pipe() -> std::io::Result<(Self, std::io::PipeReader)> {
         let (reader, writer) = std::io::pipe()?;
@@ -49,28 +49,29 @@ impl Signal {
         }
     }
 
-    /// Forgets what came so far; what comes from now on is noticed.
+    /// Forgets what has come so far. Whatever comes from now on is noticed.
     pub(crate) fn rearm(&self) {
         self.state.store(AWAKE, Ordering::SeqCst);
     }
 
-    /// Whether something came since.
+    /// Whether something has come since [`rearm`](Self::rearm).
     pub(crate) fn is_set(&self) -> bool {
         self.state.load(Ordering::SeqCst) == WOKEN
     }
 
-    /// Has the next call ring the bell. `false`: something came already, so there is no sleep.
+    /// Announces that the thread is about to sleep. Returns `false` if it must not, because
+    /// something came.
     #[must_use]
     pub(crate) fn falls_asleep(&self) -> bool {
         self.swap(AWAKE, ASLEEP)
     }
 
-    /// The sleep is over, for whatever reason.
+    /// The thread is awake again, for whatever reason.
     pub(crate) fn wakes_up(&self) {
         self.swap(ASLEEP, AWAKE);
     }
 
-    /// Sleeps until something comes; now and then for no reason.
+    /// Sleeps until something comes; may return early.
     pub(crate) fn park(&self) {
         if self.falls_asleep() {
             thread::park();
@@ -86,7 +87,7 @@ impl Signal {
             Bell::Thread(thread) => thread.unpark(),
             #[cfg(unix)]
             Bell::Pipe(pipe) => {
-                // There is room: nothing is written before the last was taken out, or nearly.
+                // There is room: the pipe is read before the next byte is written, or very nearly.
                 if let Err(error) = std::io::Write::write_all(&mut &*pipe, &[0]) {
                     log::error!("a thread can't be woken: {error}");
                 }

@@ -144,7 +144,7 @@ impl FromStr for Spec {
     }
 }
 
-/// The line without the wish to record, and the wish.
+/// Splits the line into the part without the recording options, and those options.
 fn split_snoop(line: &str) -> Result<(String, Option<Snoop>), Error> {
     const CURE: &str = "write ,snoop=FILE behind the controller, and ,snoop-keys if keys are to be \
                         in it";
@@ -203,7 +203,7 @@ impl Spec {
                 "no controller is named",
                 &format!("write {SPELLINGS}"),
             )),
-            // The likeliest slip: the device's path alone.
+            // The most likely mistake: the device's path alone.
             _ if line.starts_with("/dev/tty") || line.starts_with("COM") => Err(invalid(
                 line,
                 "no kind of transport",

@@ -11,11 +11,11 @@ use crate::open::{CONNECT, within};
 use crate::pump::{GRACE, Wire};
 use crate::{Error, ErrorKind};
 
-/// After how long a silence the peer is probed, and how often then.
+/// How long a connection may be silent before it is probed, and the interval of the probes.
 const QUIET: Duration = Duration::from_secs(10);
 const PROBE: Duration = Duration::from_secs(5);
 
-/// How often a write that the other side holds back looks whether it is still wanted.
+/// How often a write that the other side holds back checks whether it is still wanted.
 #[cfg(not(unix))]
 const TICK: Duration = Duration::from_millis(100);
 
@@ -30,8 +30,8 @@ pub(crate) fn connect(name: &str, host: &str, port: u16) -> Result<Wire, Error> 
     })
 }
 
-/// A peer that vanished without a word is noticed after about 20 s, even while nothing is said.
-/// Where the system does not know the intervals, its own hold.
+/// A peer that vanished silently is noticed after about 20 s, even while nothing is sent. If the
+/// system can't set the intervals, its defaults apply.
 fn keep_alive(stream: &TcpStream) {
     let often = TcpKeepalive::new().with_time(QUIET).with_interval(PROBE);
     #[cfg(not(windows))]
@@ -99,7 +99,7 @@ fn resolve(name: &str, host: &str, port: u16) -> Result<Vec<SocketAddr>, Error> 
             ),
         )
     };
-    // The system's resolver knows no deadline.
+    // The system's resolver takes no deadline.
     let question = (host.to_owned(), port);
     let answer = within(CONNECT, move || {
         question.to_socket_addrs().map(Iterator::collect::<Vec<_>>)
@@ -112,7 +112,8 @@ fn resolve(name: &str, host: &str, port: u16) -> Result<Vec<SocketAddr>, Error> 
     }
 }
 
-/// HCI packets are small and wait for each other, so they aren't held back to be sent together.
+/// HCI packets are small, and each waits for the one before, so they must not be delayed to be
+/// merged.
 fn wire(stream: TcpStream) -> io::Result<Wire> {
     stream.set_nodelay(true)?;
     #[cfg(not(unix))]
@@ -131,9 +132,9 @@ fn wire(stream: TcpStream) -> io::Result<Wire> {
     Ok(wire)
 }
 
-/// Lets what was written arrive: waits for the other side to hang up in its turn, which it does once
-/// it has read all of it, and takes what still comes meanwhile. A connection that is closed with
-/// something unread is reset, and what the system had not sent yet is thrown away.
+/// Makes sure that what was written arrives: waits for the other side to hang up, which it does
+/// once it has read everything, and discards what still comes meanwhile. Closing a connection that
+/// has unread data resets it, and what the system had not sent yet is lost.
 fn finish(mut stream: &TcpStream, patience: Duration) -> io::Result<()> {
     stream.shutdown(Shutdown::Write)?;
     stream.set_nonblocking(false)?;

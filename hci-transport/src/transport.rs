@@ -1,4 +1,4 @@
-//! What a host stack sees of a channel: the `Transport` of bt-hci.
+//! The channel as host stacks use it: bt-hci's `Transport`.
 
 use std::sync::atomic::Ordering;
 
@@ -14,13 +14,14 @@ impl embedded_io::ErrorType for HciChannel {
 }
 
 impl Transport for HciChannel {
-    /// Reads a packet into `rx`. One that contradicts itself or doesn't fit is counted, logged and
-    /// skipped. A packet type of the caller's own that still refuses the bytes makes this an error
-    /// of kind [`Protocol`](crate::ErrorKind::Protocol), and the next read goes on.
+    /// Reads a packet into `rx`. One whose lengths contradict each other, or that doesn't fit, is
+    /// counted, logged and skipped. If `P` refuses a packet anyway, this returns an error of kind
+    /// [`Protocol`](crate::ErrorKind::Protocol), and the next read continues with the packet after
+    /// it.
     async fn read<'a, P: PacketToHost<'a>>(&self, rx: &'a mut [u8]) -> Result<P, Error> {
         let mut waiter = Waiter::new(&self.shared.to_host);
-        // The decoded packet borrows `rx` for good, so there is only one try: what can't be
-        // decoded is recognised beforehand.
+        // The decoded packet borrows `rx` until the end, so decoding can be tried only once: what
+        // can't be decoded is recognised beforehand.
         let mut rx = Some(rx);
         std::future::poll_fn(|cx| {
             loop {
@@ -42,7 +43,7 @@ impl Transport for HciChannel {
                         Some(packet)
                     },
                 );
-                // `None`: everything that was queued had to be skipped.
+                // `None`: every queued packet had to be skipped.
                 if let Some(packet) = std::task::ready!(read)? {
                     return std::task::Poll::Ready(packet.map_err(Error::from));
                 }
@@ -61,12 +62,12 @@ impl Transport for HciChannel {
 }
 
 impl HciChannel {
-    /// Throws away packets that can't be read into `room` bytes, up to the first that can.
+    /// Discards packets that can't be read into `room` bytes, up to the first that can.
     fn skip_undecodable(&self, ring: &mut Ring, room: usize) {
         while let Some(packet) = ring.front() {
             let (head, count) = packet.head();
             let why = match kind_from_controller(&head[..count], packet.len()) {
-                // A reader's buffer holds what is behind the header.
+                // A reader's buffer holds only what follows the header.
                 Some(kind) if packet.len() - 1 - header_length(kind) <= room => return,
                 Some(_) => "larger than the reader's buffer",
                 None => "not one whole packet of a controller",

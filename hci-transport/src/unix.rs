@@ -12,7 +12,7 @@ use crate::{Error, ErrorKind};
 
 pub(crate) fn connect(name: &str, path: &Path) -> Result<Wire, Error> {
     let path = path.to_owned();
-    // A server that accepts nobody leaves a connect waiting.
+    // Connecting blocks while the server doesn't accept connections.
     let connected = within(CONNECT, move || UnixStream::connect(path).and_then(wire));
     let error = match connected {
         Some(Ok(wire)) => return Ok(wire),

@@ -1,9 +1,9 @@
-//! The tasks that wait for a queue: each at most once, forgotten when it goes away.
+//! The wakers of the tasks that wait for a queue: one per task, removed when the task goes away.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::Waker;
 
-/// Names one waiting future, or one end of a channel that is polled by hand.
+/// Identifies one waiting future, or one end of a channel that is polled by hand.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct WaiterKey(u64);
 
@@ -14,7 +14,7 @@ impl WaiterKey {
     }
 }
 
-/// Almost always there is one waiter, so the first is held without allocating.
+/// The first waiter is held without allocating, since there is almost always only one.
 #[derive(Debug, Default)]
 pub(crate) struct Waiters {
     first: Option<(WaiterKey, Waker)>,
@@ -22,7 +22,7 @@ pub(crate) struct Waiters {
 }
 
 impl Waiters {
-    /// `waker` is to be woken for `key`, in place of the one it had.
+    /// Registers `waker` for `key`, replacing its previous one.
     pub(crate) fn register(&mut self, key: WaiterKey, waker: &Waker) {
         let mut all = self.first.iter_mut().chain(&mut self.rest);
         if let Some((_, known)) = all.find(|(known, _)| *known == key) {
@@ -39,7 +39,7 @@ impl Waiters {
         self.rest.retain(|(known, _)| *known != key);
     }
 
-    /// Everyone who waits, to be woken once no lock is held.
+    /// Takes out all waiters, to be woken once no lock is held.
     #[inline]
     pub(crate) fn take(&mut self) -> Woken {
         Woken {

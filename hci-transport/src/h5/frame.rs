@@ -10,10 +10,10 @@ pub(super) const MAX_FRAME: usize = 4 + MAX_PAYLOAD + 2;
 pub(super) const ACK: u8 = 0;
 pub(super) const LINK_CONTROL: u8 = 15;
 
-/// A frame without its checks.
+/// A frame without its checksum and CRC.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Frame<'a> {
-    /// Its sequence number, if it is reliable.
+    /// The sequence number, if the frame is reliable.
     pub(super) sequence: Option<u8>,
     /// The sequence number that its sender expects next.
     pub(super) acknowledge: u8,
@@ -22,7 +22,7 @@ pub(super) struct Frame<'a> {
 }
 
 impl<'a> Frame<'a> {
-    /// Appends the frame between delimiters.
+    /// Appends the encoded frame, with its delimiters, to `out`.
     pub(super) fn encode(&self, with_crc: bool, out: &mut Vec<u8>) {
         let length = self.payload.len().min(MAX_PAYLOAD);
         let flags = u8::from(with_crc) << 6 | u8::from(self.sequence.is_some()) << 7;
@@ -39,7 +39,7 @@ impl<'a> Frame<'a> {
         slip::encode(bytes.chain(crc.into_iter().flatten()), out);
     }
 
-    /// The frame, if its length and its checks are right.
+    /// Parses a frame, if its length and its checks are right.
     pub(super) fn parse(bytes: &'a [u8]) -> Option<Self> {
         let header: &[u8; 4] = bytes.first_chunk()?;
         if checksum(header) != header[3] {
@@ -67,14 +67,14 @@ impl<'a> Frame<'a> {
     }
 }
 
-/// With it the four bytes of a header add up to 0xFF.
+/// The value that makes the four bytes of a header add up to 0xFF.
 fn checksum(header: &[u8; 4]) -> u8 {
     let sum = header[0].wrapping_add(header[1]).wrapping_add(header[2]);
     !sum
 }
 
-/// CRC-CCITT over bits as they go over the wire, the lowest of each byte first; the result is sent
-/// the other way round (5.1).
+/// CRC-CCITT over the bits in the order of the wire, the lowest of each byte first; the result is
+/// sent with its bits reversed (5.1).
 fn crc(bytes: impl Iterator<Item = u8>) -> u16 {
     let mut crc = 0xffff_u16;
     for byte in bytes {

@@ -7,14 +7,14 @@ use std::time::{Duration, Instant};
 use super::frame::{ACK, Frame, LINK_CONTROL, MAX_FRAME, MAX_PAYLOAD};
 use super::slip::{Decoded, Decoder};
 
-/// How often an unanswered message of the establishment is repeated (8.1), and how long a packet
-/// waits for its acknowledgement.
+/// How often an unanswered message of link establishment is repeated (8.1), and how long a packet
+/// waits for its acknowledgement before it is sent again.
 const REPEAT: Duration = Duration::from_millis(250);
-/// So many repetitions of a packet without an acknowledgement: the other side is gone.
+/// After this many repetitions without an acknowledgement, the other side is considered gone.
 const MOST_REPETITIONS: u32 = 20;
-/// The largest window there is (8.6.1).
+/// The largest window that the specification allows (8.6.1).
 const WINDOW: u8 = 7;
-/// Packets that wait for room in the window before [`H5Link::has_room`] says no.
+/// How many packets may wait for the window before [`H5Link::has_room`] returns `false`.
 const MOST_QUEUED: usize = 16;
 
 const SYNC: [u8; 2] = [0x01, 0x7e];
@@ -54,28 +54,28 @@ const SLEEP: [u8; 2] = [0x07, 0x78];
 pub struct H5Link {
     state: State,
     decoder: Decoder,
-    /// What the link was configured to.
+    /// The window and the CRC that were negotiated.
     window: u8,
     crc: bool,
-    /// Whether a CRC is offered: not any more after a link with one never worked.
+    /// Whether to offer a CRC: no longer, once a link with one has never worked.
     offer_crc: bool,
-    /// Packets without a place in the window yet.
+    /// Packets that don't fit into the window yet.
     queued: VecDeque<Vec<u8>>,
-    /// Packets that are sent and not acknowledged, the oldest first.
+    /// Packets in the window, the oldest first.
     unacknowledged: VecDeque<Vec<u8>>,
-    /// The sequence number of the oldest of them, and how many of them are to be sent (again).
+    /// The sequence number of the oldest of them, and how many of them have been sent.
     oldest: u8,
     sent: usize,
     repetitions: u32,
     any_acknowledged: bool,
-    /// The sequence number that is expected next.
+    /// The sequence number expected next.
     expected: u8,
     acknowledge: bool,
     /// Link control messages to be sent.
     messages: VecDeque<Vec<u8>>,
-    /// The other side said that it sleeps.
+    /// The other side announced that it sleeps.
     asleep: bool,
-    /// When something is to be repeated.
+    /// When something has to be repeated.
     timeout: Option<Instant>,
     packets: VecDeque<Vec<u8>>,
     events: VecDeque<H5Event>,
@@ -266,7 +266,7 @@ impl H5Link {
             State::Uninitialized => self.messages.push_back(SYNC.to_vec()),
             State::Initialized => self.messages.push_back(self.config(CONFIG)),
             State::Active if self.asleep => {
-                // Asked to wake up again, by `poll_transmit`.
+                // `poll_transmit` asks the other side to wake up again.
                 self.timeout = None;
             }
             State::Active if self.unacknowledged.is_empty() => self.timeout = None,
@@ -274,7 +274,7 @@ impl H5Link {
                 self.repetitions += 1;
                 if self.repetitions > MOST_REPETITIONS {
                     if self.crc && !self.any_acknowledged {
-                        // It may have said yes to what it doesn't know.
+                        // The other side may have accepted a CRC without supporting it.
                         self.offer_crc = false;
                     }
                     self.events.push_back(H5Event::Lost);
@@ -287,7 +287,7 @@ impl H5Link {
         }
     }
 
-    /// Begins anew. Packets that weren't acknowledged before a link was of use are kept.
+    /// Starts over. Unacknowledged packets are kept if the link never worked.
     fn restart(&mut self, now: Instant) {
         if self.any_acknowledged {
             self.unacknowledged.clear();
@@ -317,7 +317,7 @@ impl H5Link {
             self.handle_message(now, frame.payload);
             return;
         }
-        // Before that, packets are what is left of an earlier link.
+        // Before the link is active, packets are remains of an earlier link.
         if self.state != State::Active {
             return;
         }
@@ -325,7 +325,7 @@ impl H5Link {
         self.handle_acknowledgement(now, frame.acknowledge);
         match (frame.sequence, frame.kind) {
             (Some(sequence), _) if sequence != self.expected => {
-                // Its acknowledgement was lost, or a packet before it.
+                // Either our acknowledgement was lost, or a packet before this one.
                 self.statistics.out_of_sequence += 1;
                 self.acknowledge = true;
             }
@@ -346,7 +346,7 @@ impl H5Link {
         }
     }
 
-    /// The other side is awake. What it slept through is sent again.
+    /// The other side is awake. What was sent while it slept is sent again.
     fn wake(&mut self) {
         if std::mem::take(&mut self.asleep) {
             self.sent = 0;
@@ -354,7 +354,7 @@ impl H5Link {
         }
     }
 
-    /// The other side expects `next`: all before it has arrived.
+    /// The other side expects `next`: everything before it has arrived.
     fn handle_acknowledgement(&mut self, now: Instant, next: u8) {
         let count = usize::from(next.wrapping_sub(self.oldest) & 7);
         if count == 0 || count > self.unacknowledged.len() {
@@ -387,7 +387,7 @@ impl H5Link {
                 self.messages.push_back(self.config(CONFIG_RESPONSE));
             }
             (CONFIG_RESPONSE, State::Initialized) => {
-                // Without the field: a window of one and nothing else (8.6).
+                // A response without the field means a window of one and no options (8.6).
                 let field = message.get(2).copied().unwrap_or(1);
                 self.window = (field & 7).clamp(1, WINDOW);
                 self.crc = self.offer_crc && field & 0x10 != 0;

@@ -1,5 +1,5 @@
 //! Moves packets between a serial port that speaks H5 and a channel: one thread reads, one writes,
-//! one takes the host's packets, and the link is between them.
+//! one takes the host's packets, and they share the link.
 
 use std::io::{self, Read, Write};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -9,10 +9,10 @@ use super::{H5Event, H5Link};
 use crate::pump::{GRACE, Pumps, Wire, is_passing, spawn};
 use crate::{Error, HciChannel, HciPort, channel};
 
-/// How often a thread looks whether it is still wanted.
+/// How often a thread checks whether it is still wanted.
 const TICK: Duration = Duration::from_millis(100);
 
-/// Starts moving packets. The first the host reads is the completion of an HCI_Reset.
+/// Starts moving packets. The first one that the host reads is the completion of an HCI_Reset.
 pub(crate) fn start(name: &str, wire: Wire, capacity: usize) -> Result<HciChannel, Error> {
     let (mut channel, port) = channel(name, capacity);
     let pumps = Pumps::default();
@@ -59,7 +59,7 @@ struct Shared {
 
 struct State {
     link: H5Link,
-    /// The pumps are to stop.
+    /// The pumps must stop.
     over: bool,
 }
 
@@ -115,13 +115,13 @@ fn read(mut reader: Box<dyn Read + Send>, shared: &Shared, port: &HciPort) {
         shared.changed.notify_all();
         if damaged > 0 {
             log::debug!("{}: {damaged} damaged frames", port.name());
-            // How many bytes each had isn't known; it was at least a header.
+            // How many bytes a damaged frame had isn't known; at least its header's.
             port.add_discarded_bytes(4 * damaged);
         }
         for event in events {
             match event {
                 H5Event::Established => log::debug!("{}: the H5 link is up", port.name()),
-                // While the reset is still to come, that is how a link begins.
+                // Until the reset is completed, these are a normal part of establishing the link.
                 H5Event::PeerRestarted | H5Event::Lost if !was_reset => {}
                 H5Event::PeerRestarted => {
                     let why = "the controller restarted; open it again";
@@ -137,7 +137,7 @@ fn read(mut reader: Box<dyn Read + Send>, shared: &Shared, port: &HciPort) {
             }
         }
         for packet in packets {
-            // What comes before is of an earlier program's time.
+            // Packets before the completion of the reset belong to an earlier program.
             was_reset |= matches!(packet[..], [0x04, 0x0e, _, _, 0x03, 0x0c, ..]);
             if !was_reset {
                 port.add_discarded_bytes(packet.len() as u64);
@@ -165,7 +165,7 @@ fn write(mut writer: Box<dyn Write + Send>, shared: &Shared, port: &HciPort) {
             state = shared.wait(state, left.min(TICK));
         }
         drop(state);
-        // There may be room now.
+        // The link may have room again.
         shared.changed.notify_all();
         if let Err(error) = write_all(&mut *writer, &bytes, shared) {
             port.fail(Error::from_wire(port.name(), "writing", error));
@@ -190,7 +190,8 @@ fn write_all(writer: &mut dyn Write, mut bytes: &[u8], shared: &Shared) -> io::R
     writer.flush()
 }
 
-/// Takes the host's packets until its end is closed, and then lets the last ones go out.
+/// Passes the host's packets on until its end is closed, then waits until the last ones have been
+/// sent.
 fn take(shared: &Shared, port: &HciPort) {
     let mut packet = Vec::new();
     while port.next_blocking(&mut packet, None).is_ok() {

@@ -1,4 +1,4 @@
-//! SLIP as the three-wire UART uses it (Core Vol 4 Part D 3): frames out of bytes and back. No I/O.
+//! SLIP as the three-wire UART uses it (Core Vol 4 Part D 3): encodes and decodes frames. No I/O.
 
 const END: u8 = 0xc0;
 const ESCAPE: u8 = 0xdb;
@@ -26,7 +26,7 @@ pub(super) struct Decoder {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum State {
-    /// No frame begins before the next delimiter.
+    /// Before the first delimiter, and after damage: bytes are ignored until the next delimiter.
     Outside,
     Inside,
     Escaped,
@@ -38,12 +38,12 @@ pub(super) enum Decoded {
     Nothing,
     /// A frame, to be taken with [`Decoder::take`].
     Frame,
-    /// Bytes that no frame can be made of.
+    /// Bytes that can't be a frame.
     Damaged,
 }
 
 impl Decoder {
-    /// A decoder that has seen no delimiter; a frame longer than `most` bytes is damaged.
+    /// A decoder that waits for the first delimiter. A frame longer than `most` bytes is damaged.
     pub(super) fn new(most: usize) -> Self {
         Self {
             frame: Vec::new(),
@@ -56,7 +56,7 @@ impl Decoder {
         match (self.state, byte) {
             (State::Outside, END) => self.begin(),
             (State::Outside, _) => {}
-            // Two delimiters in a row: one ended a frame, one begins the next.
+            // Of two delimiters in a row, the first ended a frame and the second begins the next.
             (State::Inside, END) if self.frame.is_empty() => {}
             (State::Inside, END) => return Decoded::Frame,
             (State::Inside, ESCAPE) => self.state = State::Escaped,
@@ -81,7 +81,7 @@ impl Decoder {
         Decoded::Nothing
     }
 
-    /// The frame that was completed; its delimiter may begin the next.
+    /// Takes the completed frame. The delimiter that ended it may also begin the next.
     pub(super) fn take(&mut self) -> Vec<u8> {
         std::mem::take(&mut self.frame)
     }

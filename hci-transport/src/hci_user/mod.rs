@@ -1,9 +1,9 @@
 //! The kernel's HCI user channel (Linux): a controller that the operating system has a driver for,
-//! lent to one program.
+//! handed over to one program.
 //!
-//! It needs a controller to be tried on, so no test here exercises more than its refusals.
+//! The tests here cover only its errors, because using it takes a real controller.
 
-// A socket of the kernel's Bluetooth family can't be bound without.
+// Binding a socket of the kernel's Bluetooth family takes unsafe calls.
 #[allow(unsafe_code)]
 mod socket;
 
@@ -18,11 +18,11 @@ pub(crate) fn open(name: &str, index: u16) -> Result<Wire, Error> {
     let reader = socket
         .try_clone()
         .map_err(|error| explain(name, index, error))?;
-    // A read comes back by itself every now and then.
+    // A read returns by itself every now and then, so it needn't be interrupted.
     Ok(Wire::new(reader, Packets(socket), || ()))
 }
 
-/// Writes one packet at a time, as the kernel wants them.
+/// Writes one packet per call, as the kernel requires.
 struct Packets(std::fs::File);
 
 impl Write for Packets {

@@ -1,5 +1,5 @@
-//! Moves the bytes of a socket: in a thread of its own, or in the one that uses the packets, for as
-//! long as that wants to ([`HciChannel::block_on`](crate::HciChannel::block_on)).
+//! Moves the bytes of a socket, in a thread of its own or, for as long as that wants to, in the
+//! thread that uses the packets ([`HciChannel::block_on`](crate::HciChannel::block_on)).
 
 mod mover;
 
@@ -16,10 +16,10 @@ use crate::{Error, ErrorKind, HciPort};
 pub(crate) use mover::Descriptor;
 use mover::Mover;
 
-/// How often a future that is busy is polled before the wire is read again.
+/// After how many polls of a busy future the wire is read again.
 const POLLS: u32 = 4;
 
-/// Decides whose turn it is to move the bytes.
+/// Decides which thread moves the bytes.
 #[derive(Clone)]
 pub(crate) struct Helm(Arc<Shared>);
 
@@ -31,16 +31,16 @@ struct Shared {
 
 #[derive(Default)]
 struct Seat {
-    /// Here while it changes hands.
+    /// The mover, while no thread uses it.
     mover: Option<Mover>,
-    /// Somebody wants to move the bytes, or does, in place of the thread.
+    /// A thread other than the helm's own moves the bytes, or is about to.
     lent: bool,
-    /// There is nothing more to be moved.
+    /// Nothing is left to be moved.
     over: bool,
 }
 
 impl Helm {
-    /// Starts the thread that moves the bytes while nobody else does.
+    /// Starts the thread that moves the bytes while no other does.
     pub(crate) fn start(
         wire: mover::Halves,
         limits: crate::Limits,
@@ -64,7 +64,8 @@ impl Helm {
         Ok(helm)
     }
 
-    /// Takes over from the thread; `None`: another has, or there is nothing more to be moved.
+    /// Takes over from the helm's own thread. `None` if another has, or if nothing is left to be
+    /// moved.
     pub(crate) fn take(&self) -> Option<Turn> {
         let mut seat = self.seat();
         if seat.lent {
@@ -81,7 +82,7 @@ impl Helm {
         })
     }
 
-    /// Has whoever moves the bytes look at the queues.
+    /// Makes the thread that moves the bytes look at the queues.
     pub(crate) fn look_again(&self) {
         self.0.signal.set();
     }
@@ -131,14 +132,14 @@ impl fmt::Debug for Helm {
     }
 }
 
-/// The bytes are moved by whoever holds this; dropped, the thread does it again.
+/// The right to move the bytes. Dropping it gives them back to the helm's own thread.
 pub(crate) struct Turn {
     helm: Helm,
     mover: Option<Mover>,
 }
 
 impl Turn {
-    /// Runs a future to its end, and moves the bytes between its polls.
+    /// Runs a future to its end and moves the bytes between its polls.
     pub(crate) fn block_on<F: Future>(&mut self, mut future: Pin<&mut F>) -> F::Output {
         let signal = Arc::clone(&self.helm.0.signal);
         let waker = Waker::from(Arc::clone(&signal));
@@ -153,7 +154,7 @@ impl Turn {
             let Some(mover) = &mut self.mover else {
                 continue;
             };
-            // What it has for the controller goes out at once, to be worked on while it does the rest.
+            // Sent at once, so that the controller can work on it while the future continues.
             let busy = signal.is_set();
             mover.send(&mut cx);
             if busy {
@@ -164,7 +165,7 @@ impl Turn {
                 continue;
             }
             if mover.is_full() {
-                // The word that there is room again may have come while it was busy.
+                // The wake that announced room may have come while the future was being polled.
                 mover.receive(&mut cx);
             }
             while !signal.is_set() {

@@ -1,5 +1,5 @@
-//! What moves the bytes, whoever calls it: it reads and writes what can be without waiting, and waits
-//! for a socket and for a signal at the same time.
+//! Moves the bytes for whichever thread calls it: reads and writes without blocking, and waits for
+//! a socket and a signal at the same time.
 
 use std::io::{self, ErrorKind as IoErrorKind, PipeReader, Read, Write};
 use std::os::fd::AsFd;
@@ -13,12 +13,12 @@ use crate::pump::{CHUNK, Counted, GRACE, LINGER, Parts, is_passing};
 use crate::signal::Signal;
 use crate::{Direction, Error, H4Deframer, HciPort, Limits};
 
-/// What tells that a wire can be read or written.
+/// Tells when a wire can be read or written.
 pub(crate) type Descriptor = Arc<dyn AsFd + Send + Sync>;
-/// A wire whose halves don't wait, and what tells when they are ready.
+/// A wire whose halves don't block, and what tells when they are ready.
 pub(crate) type Halves = (Parts, Descriptor);
 
-/// Batches written in a row before the other direction has its turn.
+/// How many batches are written in a row before the other direction gets its turn.
 const BATCHES: usize = 4;
 
 pub(crate) struct Mover {
@@ -30,16 +30,16 @@ pub(crate) struct Mover {
     port: HciPort,
     deframer: H4Deframer,
     chunk: Vec<u8>,
-    /// What is to be written, and how much of it is.
+    /// The bytes being written, and how many of them have been.
     out: Vec<u8>,
     written: usize,
-    /// The wire takes no more for now.
+    /// The wire accepts no more for now.
     held_back: bool,
-    /// The host takes no more for now.
+    /// The host accepts no more for now.
     full: bool,
     reads: bool,
     writes: bool,
-    /// When whatever is left is given up, and why.
+    /// When to give up what is left, and with which error.
     last: Option<(Instant, Error)>,
 }
 
@@ -71,24 +71,24 @@ impl Mover {
         }
     }
 
-    /// Nothing more is to be moved, and the wire is released.
+    /// Whether nothing is left to be moved and the wire is released.
     pub(crate) fn is_over(&self) -> bool {
         self.hang_up.is_none()
     }
 
-    /// It has packets that the host had no room for.
+    /// Whether it holds packets that the host had no room for.
     pub(crate) fn is_full(&self) -> bool {
         self.full
     }
 
-    /// Moves what can be moved without waiting. The context's waker is woken when either queue has
-    /// something to do.
+    /// Moves what can be moved without blocking. The waker of `cx` is woken when either queue
+    /// changes so that there is more to do.
     pub(crate) fn advance(&mut self, cx: &mut Context<'_>) {
         self.send(cx);
         self.receive(cx);
     }
 
-    /// Writes what there is, as far as the wire takes it.
+    /// Writes as many of the queued packets as the wire accepts.
     pub(crate) fn send(&mut self, cx: &mut Context<'_>) {
         for _ in 0..BATCHES {
             if !self.writes || !self.write(cx) {
@@ -98,14 +98,14 @@ impl Mover {
         cx.waker().wake_by_ref();
     }
 
-    /// Reads what there is, as far as the host takes it; whether anything came.
+    /// Reads as much as the host accepts; returns whether anything came.
     pub(crate) fn receive(&mut self, cx: &mut Context<'_>) -> bool {
         let came = self.reads && self.read(cx);
         self.settle();
         came
     }
 
-    /// Gives up what can't be finished, and hangs up once nothing is left.
+    /// Gives up what can't be finished any more, and hangs up once nothing is left.
     fn settle(&mut self) {
         if let Some((until, error)) = &self.last
             && (!(self.reads || self.writes) || *until <= Instant::now())
@@ -119,9 +119,8 @@ impl Mover {
         }
     }
 
-    /// Waits until the wire is ready for what is to be done with it, until the signal comes, or until
-    /// what is left is to be given up. Whether there may be something to do for
-    /// [`advance`](Self::advance).
+    /// Waits until the wire is ready for what is to be done, until the signal comes, or until it is
+    /// time to give up. Returns whether [`advance`](Self::advance) may have something to do.
     pub(crate) fn sleep(&mut self, signal: &Signal) -> bool {
         if !signal.falls_asleep() {
             return false;
@@ -134,7 +133,8 @@ impl Mover {
             PollFd::new(&self.bell, PollFlags::IN),
             PollFd::from_borrowed_fd(descriptor, wanted),
         ];
-        // Of a socket that nothing is wanted of, poll would tell the end again and again.
+        // A socket that isn't to be read or written isn't polled: its end would be reported over
+        // and over.
         let watched = match wanted.is_empty() {
             true => both.get_mut(..1),
             false => both.get_mut(..),
@@ -160,15 +160,15 @@ impl Mover {
         }
     }
 
-    /// Writes a batch. `false`: there is none, or the wire takes no more; the waker hears when there
-    /// is one.
+    /// Writes a batch. Returns `false` if there is none, in which case the waker of `cx` is woken
+    /// when there is one, or if the wire accepts no more.
     fn write(&mut self, cx: &mut Context<'_>) -> bool {
         if self.written == self.out.len() {
             self.out.clear();
             self.written = 0;
             match self.port.poll_next_batch(cx, &mut self.out, CHUNK) {
                 Poll::Ready(Ok(())) => {}
-                // Closed, and all that was written before is out.
+                // The channel is closed, and everything written before that has been sent.
                 Poll::Ready(Err(_)) => {
                     self.writes = false;
                     self.reads &= self.last.is_some();
@@ -202,7 +202,7 @@ impl Mover {
         let error = Error::from_wire(self.port.name(), "writing", error);
         self.port.fail_writes(&error);
         self.writes = false;
-        // What the controller sent before it went may still be on its way to the host.
+        // What the controller sent before it disappeared may still be on its way to the host.
         self.last = Some((Instant::now() + LINGER, error));
         false
     }
@@ -231,7 +231,7 @@ impl Mover {
         }
     }
 
-    /// Delivers what was read, as far as the host has room; whether all of it.
+    /// Delivers what was read, as far as the host has room; returns whether that was all of it.
     fn deliver(&mut self, cx: &mut Context<'_>) -> bool {
         let mut packets = Counted::new(&mut self.deframer, &self.port);
         let delivered = self.port.poll_deliver_all(cx, &mut packets);
@@ -245,7 +245,7 @@ impl Mover {
     fn end(&mut self, error: Error) {
         self.port.fail(error);
         (self.reads, self.writes) = (false, false);
-        // Nothing is waited for any more.
+        // There is nothing left to wait for.
         self.last = None;
     }
 }

@@ -2,21 +2,21 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
-/// The front of a file whose packets are in H4 form: version 1, datalink type 1002 (HCI UART).
+/// The start of a file with packets in H4 form: version 1, datalink type 1002 (HCI UART).
 pub(super) const HEADER: [u8; 16] = *b"btsnoop\0\0\0\0\x01\0\0\x03\xea";
 
-/// Bytes in front of each packet.
+/// The length of the header in front of each packet.
 pub(super) const RECORD_HEADER: usize = 24;
 
-/// Microseconds from the year 0 to 1970, as everyone who reads such files counts them.
+/// Microseconds from the year 0 to 1970, by the count that readers of these files use.
 const EPOCH: u64 = 0x00dc_ddb3_0f2f_8000;
 
-/// Puts the record of a packet in H4 form into `out`, replacing its content.
+/// Replaces `out` with the record of a packet in H4 form.
 pub(super) fn record(out: &mut Vec<u8>, at: SystemTime, from_controller: bool, packet: &[u8]) {
     let length = u32::try_from(packet.len())
         .unwrap_or(u32::MAX)
         .to_be_bytes();
-    // Bit 0: received. Bit 1: a command or an event.
+    // Bit 0: received by the host. Bit 1: a command or an event.
     let is_data = matches!(packet.first(), Some(0x02 | 0x03 | 0x05));
     let flags = u32::from(from_controller) | u32::from(!is_data) << 1;
     let since = at.duration_since(UNIX_EPOCH).unwrap_or_default();

@@ -37,7 +37,7 @@ pub const SNOOP_VARIABLE: &str = "DONGLE_SNOOP";
 pub struct Snoop {
     path: PathBuf,
     keys: bool,
-    /// The environment asks for it, which the reader of an error may have forgotten.
+    /// The environment asks for it. Errors mention that, because the user may have forgotten.
     from_env: bool,
 }
 
@@ -97,7 +97,7 @@ impl Snoop {
     }
 }
 
-/// Captures that this program began.
+/// Captures that this program has started.
 static BEGUN: LazyLock<Mutex<HashSet<PathBuf>>> = LazyLock::new(Mutex::default);
 
 impl Snoop {
@@ -123,7 +123,7 @@ impl Snoop {
         let place = path.canonicalize().map_err(failed)?;
         let mut head = [0; format::HEADER.len()];
         let length = file.metadata().map_err(failed)?.len();
-        // A pipe has no length and can't be read back; that is fine.
+        // A pipe has no length and can't be read back, which is fine.
         let is_capture = length > 0 && file.read_exact(&mut head).is_ok() && head == format::HEADER;
         if length > 0 && !is_capture {
             let why = "is a file of another kind already; name another, or remove it";
@@ -139,7 +139,7 @@ impl Snoop {
         Ok(file)
     }
 
-    /// What is wrong with it. It is the file's fault, and no controller's.
+    /// An error about the capture file, which must not look like one about the controller.
     fn error(&self, kind: ErrorKind, why: &str) -> Error {
         let file = self.path.display();
         let wish = match self.from_env {
@@ -155,7 +155,7 @@ impl Snoop {
 pub(crate) struct Recorder {
     path: PathBuf,
     redaction: Option<Redaction>,
-    /// `None` once writing failed.
+    /// `None` once writing has failed.
     file: Option<File>,
     record: Vec<u8>,
 }
@@ -180,7 +180,7 @@ impl Recorder {
         {
             redaction.apply(from_controller, packet);
         }
-        // One call: a program that ends here leaves whole records.
+        // One call, so that even a program that ends here leaves only whole records.
         if let Err(error) = file.write_all(&self.record) {
             log::error!(
                 "the capture {} ends here: {error}; make room for it",

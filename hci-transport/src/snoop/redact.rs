@@ -1,10 +1,10 @@
-//! Overwrites keys in packets: what would let the reader of a capture decrypt a link, follow a
-//! device or stand in for one. No I/O.
+//! Overwrites keys in packets, with which the reader of a capture could decrypt a link, or track or
+//! impersonate a device. No I/O.
 
 use std::collections::HashMap;
 use std::ops::Range;
 
-/// Knows the keys in the packets of one channel, in their order.
+/// Finds the keys in the packets of one channel, which must come in order.
 #[derive(Debug, Default)]
 pub(super) struct Redaction {
     /// Bytes of a key that are still to come on a connection, by direction and handle.
@@ -48,7 +48,7 @@ impl Redaction {
             // The Security Manager's channel on LE and on BR/EDR (Core Vol 3 Part A 2.1).
             [low, high, 0x06 | 0x07, 0x00, ..] => u16::from_le_bytes([*low, *high]).into(),
             [_, _, _, _, ..] => return,
-            // Too short to tell whose it is: what follows may be a key.
+            // Too short to tell the channel, so what follows may be a key.
             _ => usize::from(u16::MAX),
         };
         let there = data.len().min(4 + length);
@@ -90,7 +90,7 @@ fn event(code: u8, parameters: &mut [u8]) {
         (0x18, _) => 6..22,
         // LE Generate DHKey Complete.
         (0x3e, Some(0x09)) => 2..34,
-        // Command Complete of LE Rand and LE Encrypt: a host makes its keys of them.
+        // Command Complete of LE Rand and LE Encrypt, from which a host makes its keys.
         (0x0e, _) if matches!(parameters.get(1..3), Some([0x17 | 0x18, 0x20])) => 4..usize::MAX,
         _ => return,
     };

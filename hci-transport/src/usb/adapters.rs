@@ -1,4 +1,4 @@
-//! Which USB devices are Bluetooth adapters, where their endpoints are, and who holds them.
+//! Finds Bluetooth adapters on USB, their endpoints, and the programs or drivers that hold them.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -8,14 +8,14 @@ use rusb::{Context, Device, Direction, TransferType, UsbContext};
 use super::known;
 use crate::{Error, ErrorKind, UsbAddress};
 
-/// Where a controller's packets go in and out (Core Vol 4 Part B 2.1).
+/// The endpoints of a controller's packets (Core Vol 4 Part B 2.1).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Endpoints {
     pub(crate) interface: u8,
     pub(crate) setting: u8,
-    /// The interrupt endpoint of events, and what it puts into one packet of the bus at most.
+    /// The interrupt endpoint of events, and its maximum packet size.
     pub(crate) events: (u8, usize),
-    /// The bulk endpoint of ACL data from the controller, likewise.
+    /// The bulk endpoint of ACL data from the controller, and its maximum packet size.
     pub(crate) acl_in: (u8, usize),
     /// The bulk endpoint of ACL data to the controller.
     pub(crate) acl_out: u8,
@@ -26,11 +26,11 @@ pub(crate) struct Adapter {
     pub(crate) device: Device<Context>,
     pub(crate) vendor: u16,
     pub(crate) product: u16,
-    /// If it is a Bluetooth controller, by its class or because it is known.
+    /// Present if it is a Bluetooth controller, by its class or by its IDs.
     pub(crate) endpoints: Option<Endpoints>,
 }
 
-/// What a device says about itself, as far as it could be asked.
+/// What a device says about itself, as far as that could be read.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Names {
     pub(crate) manufacturer: Option<String>,
@@ -39,7 +39,7 @@ pub(crate) struct Names {
 }
 
 impl Names {
-    /// Both names in one, without saying the maker's twice.
+    /// Both names in one, without repeating the manufacturer.
     pub(crate) fn whole(&self) -> Option<String> {
         match (&self.manufacturer, &self.product) {
             (Some(maker), Some(product)) if !product.starts_with(maker.as_str()) => {
@@ -51,7 +51,7 @@ impl Names {
     }
 }
 
-/// Every device on USB, in the order of their places: the same from one call to the next.
+/// Every USB device, in the order of its port, so that the order is the same on each call.
 pub(crate) fn all(context: &Context) -> rusb::Result<Vec<Adapter>> {
     let mut all = Vec::new();
     for device in context.devices()?.iter() {
@@ -82,7 +82,7 @@ pub(crate) fn all(context: &Context) -> rusb::Result<Vec<Adapter>> {
     Ok(all)
 }
 
-/// The endpoints of the first interface that `wanted` takes and that has all three.
+/// The endpoints of the first interface that `wanted` accepts and that has all three.
 fn endpoints(device: &Device<Context>, wanted: impl Fn((u8, u8, u8)) -> bool) -> Option<Endpoints> {
     let config = device.active_config_descriptor();
     let config = config.or_else(|_| device.config_descriptor(0)).ok()?;
@@ -103,7 +103,7 @@ fn endpoints(device: &Device<Context>, wanted: impl Fn((u8, u8, u8)) -> bool) ->
             let found = all.find(|endpoint| {
                 endpoint.transfer_type() == transfer && endpoint.direction() == direction
             })?;
-            // The bits above are transactions per microframe.
+            // The bits above are the number of transactions per microframe.
             let size = usize::from(found.max_packet_size() & 0x07ff);
             (size > 0).then_some((found.address(), size))
         };
@@ -122,13 +122,13 @@ impl Adapter {
         format!("{:04x}:{:04x}", self.vendor, self.product)
     }
 
-    /// The endpoints of an adapter that its user named, whatever its class says.
+    /// The endpoints of an adapter that the user named, whatever its class.
     fn endpoints_anyway(&self) -> Option<Endpoints> {
         self.endpoints.or_else(|| endpoints(&self.device, |_| true))
     }
 
-    /// What it calls itself: on Linux what the kernel read when it was plugged in, which anyone may
-    /// know; elsewhere by asking it, which takes the right to open it.
+    /// What it calls itself. On Linux, this is what the kernel read when it was plugged in, which
+    /// everyone may read; elsewhere the device is asked, which requires permission to open it.
     pub(crate) fn names(&self) -> Names {
         if let Some(folder) = self.sysfs() {
             let read = |name| {
@@ -159,7 +159,7 @@ impl Adapter {
         }
     }
 
-    /// The kernel's driver that holds the Bluetooth interface, where that can be told (Linux).
+    /// The kernel driver that holds the Bluetooth interface, where that can be found out (Linux).
     pub(crate) fn driver(&self) -> Option<String> {
         let folder = self.sysfs()?;
         let device = folder.file_name()?.to_str()?;
@@ -187,7 +187,7 @@ impl Adapter {
         Some(Path::new("/sys/bus/usb/devices").join(name))
     }
 
-    /// The file that opening it opens, on Linux.
+    /// The device file that is opened for it, on Linux.
     pub(crate) fn node(&self) -> String {
         let (bus, address) = (self.device.bus_number(), self.device.address());
         format!("/dev/bus/usb/{bus:03}/{address:03}")
@@ -202,7 +202,7 @@ impl Adapter {
     }
 }
 
-/// The adapter that `address` means, with its endpoints.
+/// Finds the adapter that `address` means, with its endpoints.
 pub(crate) fn find(
     name: &str,
     address: &UsbAddress,
@@ -284,7 +284,7 @@ fn not_found(name: &str, address: &UsbAddress, all: &[Adapter]) -> Error {
     Error::new(ErrorKind::NotFound, format!("{name}: {line}"))
 }
 
-/// The programs, other than this one, that have `node` open: those of this user, or all for root.
+/// The other programs that have `node` open: those of this user, or all for root.
 pub(crate) fn holders(proc: &Path, node: &str) -> Vec<String> {
     let mut holders = Vec::new();
     for process in fs::read_dir(proc).into_iter().flatten().flatten() {

@@ -1,11 +1,11 @@
-//! Adapters that have to be known by their numbers: those that don't say that they speak Bluetooth,
-//! and those that need firmware before they do it well.
+//! Adapters that have to be recognised by their IDs: those whose class doesn't say that they speak
+//! Bluetooth, and those that need firmware to work properly.
 
 /// Class, subclass and protocol of a Bluetooth controller (Core Vol 4 Part B 3.1).
 pub(crate) const BLUETOOTH: (u8, u8, u8) = (0xe0, 0x01, 0x01);
 
-/// Vendors whose adapters have HCI behind the vendor-specific class ff/01/01: all are made with a
-/// Broadcom chip, whose firmware leaves the class to the maker.
+/// Vendors whose adapters offer HCI under the vendor-specific class ff/01/01. All have a Broadcom
+/// chip, whose firmware leaves the class to the manufacturer.
 const VENDOR_CLASS: [(u16, &str); 12] = [
     (0x0489, "Foxconn"),
     (0x04ca, "Lite-On"),
@@ -21,7 +21,7 @@ const VENDOR_CLASS: [(u16, &str); 12] = [
     (0x413c, "Dell"),
 ];
 
-/// Adapters with another class still, and why they are here.
+/// Adapters with yet another class, and what they are.
 const ODD: [(u16, u16, &str); 9] = [
     (0x044e, 0x3001, "ALPS module, device class ff"),
     (0x044e, 0x3002, "ALPS module, device class ff"),
@@ -38,14 +38,14 @@ const ODD: [(u16, u16, &str); 9] = [
     (0x19ff, 0x0239, "Broadcom BCM20702B0, interface class ff"),
 ];
 
-/// Whether an interface of this class, of this device, is a Bluetooth controller's.
+/// Whether an interface with this class, of this device, belongs to a Bluetooth controller.
 pub(crate) fn speaks_hci(vendor: u16, product: u16, class: (u8, u8, u8)) -> bool {
     class == BLUETOOTH
         || (class == (0xff, 0x01, 0x01) && VENDOR_CLASS.iter().any(|(known, _)| *known == vendor))
         || ODD.iter().any(|(v, p, _)| (*v, *p) == (vendor, product))
 }
 
-/// What an adapter that needs firmware is, and what its owner must do.
+/// For an adapter that needs firmware: what it is, and what its owner must do.
 pub(crate) fn needs_firmware(vendor: u16, product: u16) -> Option<&'static str> {
     match (vendor, product) {
         // These work from ROM; the operating system only patches them.
@@ -55,7 +55,7 @@ pub(crate) fn needs_firmware(vendor: u16, product: u16) -> Option<&'static str> 
              firmware first (on Linux the package linux-firmware and the driver btusb, until \
              hciconfig shows it), then open it without cutting its power",
         ),
-        // 8723A works from ROM.
+        // The 8723A works from ROM.
         (0x0bda, 0x8723 | 0x1724) => None,
         (0x0bda, _) | (0x0b05, 0x190e) | (0x2357, 0x0604) | (0x2550, 0x8761) | (0x2b89, 0x8761) => {
             Some(

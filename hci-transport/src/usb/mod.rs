@@ -1,11 +1,11 @@
-//! HCI on USB (Core Vol 4 Part B): takes an adapter from the kernel, and gives it back.
+//! HCI on USB (Core Vol 4 Part B): takes an adapter over from the kernel and gives it back.
 
 mod adapters;
 mod known;
 mod order;
 mod pump;
 mod reassembly;
-// Memory that libusb holds while a transfer is in flight can't be had without.
+// Memory that libusb holds while a transfer is in flight takes unsafe code.
 #[allow(unsafe_code)]
 mod transfers;
 
@@ -17,8 +17,8 @@ use crate::{Error, ErrorKind, HciChannel, Limits, UsbAddress};
 use adapters::{Adapter, Endpoints};
 use transfers::Transfers;
 
-/// Opens an adapter. The first that the host reads is the completion of an HCI_Reset. Also what to
-/// try if there is none.
+/// Opens an adapter. The first packet that the host reads is the completion of an HCI_Reset. Also
+/// returns what the user can try if that doesn't come.
 pub(crate) fn open(
     name: &str,
     address: &UsbAddress,
@@ -46,10 +46,10 @@ pub(crate) fn open(
     Ok((channel, hint))
 }
 
-/// Opens libusb. The error's line lacks a name in front.
+/// Opens libusb. The error's text has no name in front yet.
 fn context() -> Result<Context, Error> {
     Context::new().map_err(|error| {
-        // There libusb's own word for it is "Other error".
+        // On Linux, libusb's own text for this is "Other error".
         let line = if cfg!(target_os = "linux") {
             "this machine has no USB bus (/dev/bus/usb), as is usual in a container or a virtual \
              machine; pass the device through to it (docker run --device=/dev/bus/usb)"
@@ -71,7 +71,7 @@ fn take(
         .device
         .open()
         .map_err(|error| explain("opening it", error))?;
-    // Elsewhere than on Linux there is nothing to take it from, or no way.
+    // On other systems than Linux there is no kernel driver to detach, or no way to do it.
     let _ = handle.set_auto_detach_kernel_driver(true);
     let claimed = handle.claim_interface(endpoints.interface);
     claimed.map_err(|error| explain("claiming it", error))?;
@@ -83,10 +83,10 @@ fn take(
     Ok(handle)
 }
 
-/// Lets the kernel's driver have the adapter again, if it has one.
+/// Returns the adapter to its kernel driver, if it has one.
 fn give_back(name: &str, handle: &DeviceHandle<Context>, interface: u8) {
     match handle.release_interface(interface) {
-        // With it libusb gave the driver back, unless something came in between.
+        // Releasing made libusb reattach the driver, unless something came in between.
         Ok(()) => {
             if let Ok(false) = handle.kernel_driver_active(interface) {
                 let _ = handle.attach_kernel_driver(interface);

@@ -1,24 +1,24 @@
-//! Keeps data behind the event that it follows. No I/O and no clock.
+//! Delivers data after the event that it depends on. No I/O and no clock.
 //!
-//! Events and data come through different endpoints, and the bulk endpoint is asked far more often
-//! than the interrupt endpoint. So what a peer sends at once after connecting may overtake the event
-//! of the connection, and a host drops data of a connection that it doesn't know. In the same way the
-//! keys that a peer sends once the link is encrypted may overtake the event that it is, and a host
-//! must not take keys that came before it.
+//! Events and data come through different endpoints, and the bulk endpoint is polled far more often
+//! than the interrupt endpoint. So what a peer sends immediately after connecting may overtake the
+//! connection event, and a host drops data of a connection that it doesn't know. In the same way,
+//! the keys that a peer sends once the link is encrypted may overtake the event that reports the
+//! encryption, and a host must not accept keys that come before it.
 
 use std::collections::{HashSet, VecDeque};
 use std::time::{Duration, Instant};
 
-/// How long data waits for its connection. Interrupt endpoints are asked every millisecond, or every
-/// eighth at worst, and an event may take four turns.
+/// How long data waits for its connection. Interrupt endpoints are polled every millisecond, every
+/// eighth at worst, and an event may take four polls.
 const CONNECTED: Duration = Duration::from_millis(40);
-/// How long data of a link that is being encrypted waits for the event. It is short, since what was
-/// sent in the clear must not come behind the event: from LL_ENC_RSP on a controller takes none of
-/// that (Core Vol 6 Part B, 5.1.3.1), and from there to the event it is a connection interval or more
-/// (7.5 ms at least), unless all of the exchange goes into one.
+/// How long data of a link that is being encrypted waits for the event. This is short because what
+/// was sent unencrypted must not be delivered after the event: from LL_ENC_RSP on, a controller
+/// accepts none of that (Core Vol 6 Part B, 5.1.3.1), and the event comes at least one connection
+/// interval later (7.5 ms or more), unless the whole exchange fits into one.
 const ENCRYPTED: Duration = Duration::from_millis(10);
 
-/// Data that came before its event did.
+/// Holds data that came before its event.
 #[derive(Debug, Default)]
 pub(super) struct Order {
     /// Handles of connections that the host knows.
@@ -37,7 +37,8 @@ impl Order {
         }
     }
 
-    /// Takes data, in H4 form, that came too early, and tells so. It is to be delivered otherwise.
+    /// Keeps data, in H4 form, that came too early and returns `true`; otherwise it must be
+    /// delivered.
     pub(super) fn hold(&mut self, now: Instant, data: &[u8]) -> bool {
         let [0x02, low, high, ..] = *data else {
             return false;
@@ -52,7 +53,7 @@ impl Order {
         true
     }
 
-    /// An event, in H4 form, was delivered: the data that waited for it may follow.
+    /// An event, in H4 form, was delivered. Returns the data that waited for it.
     pub(super) fn event(&mut self, event: &[u8]) -> Vec<Vec<u8>> {
         match *event {
             // Command Complete of HCI_Reset.
@@ -77,7 +78,7 @@ impl Order {
                 self.encrypting.remove(&handle(low, high));
                 self.take(|_, of| of == handle(low, high))
             }
-            // Command Status of LE Enable Encryption, which is refused. Of which link, it does not say.
+            // Command Status that refuses LE Enable Encryption. It doesn't say for which link.
             [0x04, 0x0f, _, status, _, 0x19, 0x20] if status != 0 => {
                 let refused = std::mem::take(&mut self.encrypting);
                 self.take(|_, of| refused.contains(&of))
@@ -86,12 +87,12 @@ impl Order {
         }
     }
 
-    /// When data has waited for long enough.
+    /// When some data will have waited long enough.
     pub(super) fn deadline(&self) -> Option<Instant> {
         self.early.iter().map(|(until, _)| *until).min()
     }
 
-    /// Data that has waited for long enough: its event came by other means, or does not come at all.
+    /// Data that has waited long enough: its event isn't recognised, or will not come.
     pub(super) fn overdue(&mut self, now: Instant) -> Vec<Vec<u8>> {
         self.take(|until, _| until <= now)
     }
@@ -114,7 +115,7 @@ impl Order {
     }
 }
 
-/// The connection handle, without the flags beside it.
+/// The connection handle, without the flags in the same two bytes.
 fn handle(low: u8, high: u8) -> u16 {
     u16::from_le_bytes([low, high]) & 0x0fff
 }

@@ -1,5 +1,5 @@
-//! Moves packets between an adapter's endpoints and a channel: one thread lets transfers land, one
-//! reads, one writes, and none waits for the others.
+//! Moves packets between an adapter's endpoints and a channel: one thread handles libusb's events,
+//! one reads, one writes, and none waits for the others.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -11,19 +11,19 @@ use super::transfers::{Kind, Landed, Landing, Status, Transfers};
 use crate::pump::{GRACE, Pumps, spawn};
 use crate::{Error, ErrorKind, HciChannel, HciPort, Limits, channel};
 
-/// Transfers that wait at the interrupt endpoint, and at the bulk endpoint. Each holds one packet
-/// of the bus: a longer one would wait for more where data ends with a full packet and the
-/// controller sends no empty one behind it.
+/// How many transfers wait at the interrupt endpoint, and at the bulk endpoint. Each has the size
+/// of one USB packet: a longer one would not complete when data ends with a full packet and the
+/// controller sends no empty one after it.
 const EVENTS_WAITING: usize = 8;
 const DATA_WAITING: usize = 32;
-/// Packets on their way to the controller.
+/// The most packets in flight to the controller.
 const MOST_OUT: usize = 16;
-/// How often what handles the events looks around.
+/// How often the thread that handles events checks whether it is done.
 const TICK: Duration = Duration::from_millis(500);
-/// How often a write that the adapter holds back looks whether it is still wanted.
+/// How often a write that the adapter holds back checks whether it is still wanted.
 const LOOK_UP: Duration = Duration::from_millis(50);
-/// A cable being pulled garbles transfers for a while before it is out. So many in a row aren't
-/// taken for that, with a pause after each.
+/// While a cable is being pulled, transfers fail for a moment before the device is gone. Only more
+/// failures in a row than this, with a pause after each, count as a broken device.
 const MOST_ERRORS: u32 = 50;
 const PAUSE: Duration = Duration::from_millis(4);
 
@@ -96,7 +96,7 @@ fn unplugged(name: &str) -> Error {
     Error::disconnected(name, "unplugged; plug it back in and open it again")
 }
 
-/// Until everything has landed after a cancellation.
+/// Runs until, after a cancellation, every transfer has ended.
 fn handle_events(transfers: &Transfers, port: &HciPort) {
     while !transfers.is_over() {
         match transfers.handle_events(TICK) {
@@ -110,7 +110,7 @@ fn handle_events(transfers: &Transfers, port: &HciPort) {
     }
 }
 
-/// What the reader and the writer know about the order of packets.
+/// The order of packets, shared by the reader and the writer.
 #[derive(Clone, Default)]
 struct SharedOrder(Arc<Mutex<Order>>);
 
@@ -120,7 +120,7 @@ impl SharedOrder {
     }
 }
 
-/// The controller's packets to the host.
+/// Delivers the controller's packets to the host.
 struct Reader {
     endpoints: Endpoints,
     transfers: Arc<Transfers>,
@@ -129,12 +129,12 @@ struct Reader {
     events: Reassembly,
     acl: Reassembly,
     order: SharedOrder,
-    /// Transfers that failed in a row.
+    /// How many transfers have failed in a row.
     errors: u32,
 }
 
 impl Reader {
-    /// Puts transfers at both endpoints.
+    /// Submits transfers to both endpoints.
     fn begin(&self) -> rusb::Result<()> {
         for _ in 0..EVENTS_WAITING {
             self.submit(self.endpoints.events.0, vec![0; self.endpoints.events.1])?;
@@ -182,7 +182,7 @@ impl Reader {
                 self.errors = 0;
                 let bytes = landed.buffer.get(..landed.count).unwrap_or_default();
                 if !self.deliver(landed.endpoint, bytes) {
-                    // The host's end is closed; the writer brings all to an end.
+                    // The host's end is closed; the writer ends everything.
                     return Ok(());
                 }
             }
@@ -217,10 +217,10 @@ impl Reader {
         }
     }
 
-    /// `false`: nobody wants it any more.
+    /// Returns `false` if the host's end is closed.
     fn deliver(&mut self, endpoint: u8, bytes: &[u8]) -> bool {
         if endpoint != self.endpoints.events.0 && self.events.is_awaiting_reset() {
-            // Of an earlier program's connection.
+            // Data of an earlier program's connection.
             self.port.add_discarded_bytes(bytes.len() as u64);
             return true;
         }
@@ -254,14 +254,14 @@ impl Reader {
     }
 }
 
-/// The host's packets to the controller.
+/// Sends the host's packets to the controller.
 struct Writer {
     acl_out: u8,
     transfers: Arc<Transfers>,
     landing: Arc<Landing>,
     port: HciPort,
     order: SharedOrder,
-    /// How many are on their way.
+    /// How many packets are in flight.
     out: usize,
 }
 
@@ -275,7 +275,7 @@ impl Writer {
         if let Err(error) = result {
             self.port.fail(error);
         }
-        // What was written before the host's end was closed still goes out.
+        // What was written before the host's end was closed is still sent.
         let deadline = Instant::now() + GRACE;
         while self.out > 0
             && let Some(landed) = self.landing.wait(Some(deadline))
@@ -305,7 +305,7 @@ impl Writer {
         let submitted = match packet {
             [0x01, command @ ..] => {
                 self.order.lock().command(packet);
-                // A class request to the device, as the first controller of an adapter takes them
+                // A class request to the device, as required for the first controller of an adapter
                 // (Core Vol 4 Part B 2.2.1).
                 let length = u16::try_from(command.len()).unwrap_or(u16::MAX);
                 let [low, high] = length.to_le_bytes();
@@ -334,7 +334,7 @@ impl Writer {
                 self.out += 1;
                 Ok(())
             }
-            // Cancelled already, for a reason that the channel knows.
+            // Already cancelled, for a reason that the channel has been given.
             Err(rusb::Error::Interrupted) => Err(unplugged(self.port.name())),
             Err(error) => Err(lost(self.port.name(), "writing", error)),
         }

@@ -1,19 +1,19 @@
-//! Whole HCI packets out of an endpoint's transfers, however these cut them. No I/O.
+//! Reassembles whole HCI packets from an endpoint's transfers, however these split them. No I/O.
 
-/// Puts an endpoint's packets together again (Core Vol 4 Part B 2).
+/// Reassembles an endpoint's packets (Core Vol 4 Part B 2).
 ///
-/// Where a packet ends is in its header alone: it may take several transfers, share one with
-/// others, or end with one of no bytes or none at all.
+/// Only its header tells where a packet ends: it may take several transfers, share one with other
+/// packets, and be followed by an empty transfer or not.
 #[derive(Debug)]
 pub(crate) struct Reassembly {
     indicator: u8,
-    /// The largest packet that is believed, without the indicator.
+    /// The largest length that is believed, without the indicator.
     most: usize,
-    /// What the endpoint puts into one transfer at most. A shorter one ends a packet.
+    /// The size of a full transfer. A shorter one ends a packet.
     full: usize,
-    /// What no packet handed out so far has; a packet begins at its front.
+    /// Bytes that are in no returned packet; a packet begins at the front.
     buffer: Vec<u8>,
-    /// The packet handed out last, in H4 form.
+    /// The packet returned last, in H4 form.
     packet: Vec<u8>,
     mode: Mode,
     discarded: u64,
@@ -22,15 +22,15 @@ pub(crate) struct Reassembly {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Mode {
     InStep,
-    /// Nothing begins before the next short transfer.
+    /// Everything is discarded up to and including the next short transfer.
     Lost,
-    /// Nothing counts but the completion of HCI_Reset.
+    /// Everything is discarded until the completion of HCI_Reset.
     AwaitingReset,
 }
 
 impl Reassembly {
-    /// For the interrupt endpoint, whose transfers hold `full` bytes. Everything before the
-    /// completion of HCI_Reset is thrown away.
+    /// For the interrupt endpoint, whose full transfers have `full` bytes. Everything before the
+    /// completion of HCI_Reset is discarded.
     pub(crate) fn of_events(full: usize) -> Self {
         let mut reassembly = Self::new(0x04, 2 + 255, full);
         reassembly.mode = Mode::AwaitingReset;
@@ -54,17 +54,17 @@ impl Reassembly {
         }
     }
 
-    /// Whether the completion of HCI_Reset is still to come.
+    /// Whether it still waits for the completion of HCI_Reset.
     pub(crate) fn is_awaiting_reset(&self) -> bool {
         self.mode == Mode::AwaitingReset
     }
 
-    /// How many bytes belonged to no packet, since this was last asked.
+    /// How many bytes belonged to no packet since the last call.
     pub(crate) fn take_discarded(&mut self) -> u64 {
         std::mem::take(&mut self.discarded)
     }
 
-    /// Takes in what one transfer brought. Take out the packets before the next.
+    /// Takes in the bytes of one transfer. Take out the packets before the next call.
     pub(crate) fn feed(&mut self, transfer: &[u8]) {
         if self.mode == Mode::Lost {
             self.discarded += transfer.len() as u64;
@@ -81,8 +81,8 @@ impl Reassembly {
         }
     }
 
-    /// A transfer failed: a packet that is not whole yet may lack a part, and is lost. Between two
-    /// packets nothing is: an adapter sends again what wasn't acknowledged (USB 2.0, 8.6).
+    /// A transfer failed: a packet that isn't complete may lack a part, and is discarded. Between
+    /// two packets nothing is lost: an adapter repeats what wasn't acknowledged (USB 2.0, 8.6).
     pub(crate) fn skip(&mut self) {
         if self.mode == Mode::InStep && !self.buffer.is_empty() {
             self.lose_step(self.full);
@@ -104,7 +104,7 @@ impl Reassembly {
         Some(&self.packet)
     }
 
-    /// The length of the packet at the front, by its header.
+    /// The length of the packet at the front, according to its header.
     fn front(&self) -> Option<usize> {
         match (self.indicator, self.buffer.as_slice()) {
             (0x04, [_, length, ..]) => Some(2 + usize::from(*length)),
@@ -125,8 +125,8 @@ impl Reassembly {
         fits && handle_fits
     }
 
-    /// Nothing of what is there can be used; what was lost ends with the next short transfer,
-    /// unless the last, of `last` bytes, was one.
+    /// Discards everything so far, and what follows up to the next short transfer, unless the last
+    /// transfer, of `last` bytes, was one.
     fn lose_step(&mut self, last: usize) {
         self.discarded += self.buffer.len() as u64;
         self.buffer.clear();

@@ -1,9 +1,10 @@
-//! Asynchronous USB transfers: the one place where memory is lent to libusb, and all its `unsafe`.
+//! Asynchronous USB transfers: the only place that lends memory to libusb, and so all the `unsafe`
+//! code.
 //!
 //! A transfer in flight and its buffer belong to libusb. They come back in `landed`, which libusb
-//! calls exactly once for every transfer that it accepted: completed, failed, cancelled or cut off.
-//! Everything here rests on that, and on the device staying open until the last one is back, which
-//! [`Transfers`] sees to when it is dropped.
+//! calls exactly once for every transfer that it accepted, whether it completed, failed, was
+//! cancelled or was cut off. Everything here relies on that, and on the device staying open until
+//! the last transfer is back, which [`Transfers`] ensures when it is dropped.
 
 use std::collections::VecDeque;
 use std::ffi::c_int;
@@ -20,7 +21,7 @@ use rusb::constants::{
 use rusb::ffi::{self, libusb_transfer};
 use rusb::{Context, DeviceHandle, UsbContext};
 
-/// How long a device that is let go of may keep its transfers.
+/// How long the transfers of a dropped device may take to end.
 const PATIENCE: Duration = Duration::from_secs(1);
 
 /// How a transfer goes over the bus.
@@ -42,17 +43,17 @@ pub(crate) enum Status {
     Failed,
 }
 
-/// A transfer that is over.
+/// A transfer that has ended.
 #[derive(Debug)]
 pub(crate) struct Landed {
     pub(crate) endpoint: u8,
     pub(crate) status: Status,
     pub(crate) buffer: Vec<u8>,
-    /// How much of the buffer went over the bus, without a setup packet.
+    /// How many bytes were transferred, not counting a setup packet.
     pub(crate) count: usize,
 }
 
-/// Where transfers that are over wait for whoever submitted them, in the order they ended.
+/// Holds ended transfers, in the order in which they ended, for the thread that submitted them.
 #[derive(Debug, Default)]
 pub(crate) struct Landing {
     state: Mutex<Arrivals>,
@@ -66,8 +67,8 @@ struct Arrivals {
 }
 
 impl Landing {
-    /// The next that is over, waiting for it until `deadline`. `None`: too late, or closed and
-    /// empty.
+    /// Waits for the next ended transfer until `deadline`. `None` if there was none by then, or if
+    /// this is closed and empty.
     pub(crate) fn wait(&self, deadline: Option<Instant>) -> Option<Landed> {
         let mut state = self.lock();
         loop {
@@ -94,17 +95,17 @@ impl Landing {
         }
     }
 
-    /// The next that is over already.
+    /// The next transfer that has already ended.
     pub(crate) fn try_next(&self) -> Option<Landed> {
         self.lock().queue.pop_front()
     }
 
-    /// Whether nothing more will come.
+    /// Whether no more transfers will end here.
     pub(crate) fn is_closed(&self) -> bool {
         self.lock().closed
     }
 
-    /// Nothing more will come.
+    /// No more transfers will end here.
     pub(crate) fn close(&self) {
         self.lock().closed = true;
         self.arrived.notify_all();
@@ -120,7 +121,7 @@ impl Landing {
     }
 }
 
-/// An open device, and what is in flight to and from it.
+/// An open device and its transfers in flight.
 pub(crate) struct Transfers {
     handle: ManuallyDrop<DeviceHandle<Context>>,
     sky: Arc<Sky>,
@@ -133,7 +134,7 @@ struct Sky(Mutex<Flying>);
 #[derive(Default)]
 struct Flying {
     list: Vec<Raw>,
-    /// Nothing more may take off.
+    /// No more transfers may be submitted.
     closed: bool,
 }
 
@@ -141,7 +142,7 @@ struct Flying {
 struct Raw(NonNull<libusb_transfer>);
 
 // SAFETY: libusb's functions for a transfer may be called from any thread, and the pointer is only
-// used under the lock of `Sky`, while the transfer is in its list and therefore allocated.
+// used under the lock of `Sky` while the transfer is in its list and therefore allocated.
 unsafe impl Send for Raw {}
 
 impl Sky {
@@ -150,7 +151,7 @@ impl Sky {
     }
 }
 
-/// What a transfer in flight takes along.
+/// What a transfer in flight carries in its `user_data`.
 struct Flight {
     buffer: Vec<u8>,
     sky: Arc<Sky>,
@@ -169,7 +170,7 @@ impl Transfers {
         &self.handle
     }
 
-    /// Sends `buffer` to an endpoint, or fills it from one. What becomes of it is told at
+    /// Sends `buffer` to an endpoint, or fills it from one. The ended transfer is put into
     /// `landing`.
     pub(crate) fn submit(
         &self,
@@ -184,7 +185,7 @@ impl Transfers {
         if flying.closed {
             return Err(rusb::Error::Interrupted);
         }
-        // SAFETY: takes no pointer; 0 is the number of isochronous packets. It gives a transfer
+        // SAFETY: takes no pointer; 0 is the number of isochronous packets. Returns a transfer
         // whose fields are all zero, or null.
         let transfer = unsafe { ffi::libusb_alloc_transfer(0) };
         let transfer = NonNull::new(transfer).ok_or(rusb::Error::NoMem)?;
@@ -194,9 +195,9 @@ impl Transfers {
             landing: Arc::clone(landing),
         }));
         // SAFETY: `transfer` was just allocated and `flight` just leaked, so both are valid and
-        // nobody else's. The buffer is on the heap and isn't touched before `landed` takes the
-        // flight back. The device is open: `self` holds its handle, and keeps it until everything
-        // has landed.
+        // nothing else uses them. The buffer is on the heap and isn't touched before `landed` takes
+        // the flight back. The device is open: `self` holds its handle until every transfer has
+        // ended.
         let result = unsafe {
             let fields = transfer.as_ptr();
             (*fields).dev_handle = self.handle.as_raw();
@@ -217,7 +218,7 @@ impl Transfers {
             flying.list.push(Raw(transfer));
             return Ok(());
         }
-        // SAFETY: a transfer that wasn't accepted is never called back, so both are still ours.
+        // SAFETY: a transfer that wasn't accepted is never called back, so both still belong to us.
         unsafe {
             drop(Box::from_raw(flight));
             ffi::libusb_free_transfer(transfer.as_ptr());
@@ -229,26 +230,26 @@ impl Transfers {
         })
     }
 
-    /// Calls back everything in flight, and lets nothing more take off.
+    /// Cancels everything in flight, and lets nothing more be submitted.
     pub(crate) fn cancel(&self) {
         let mut flying = self.sky.lock();
         flying.closed = true;
-        // The last first: the one before it then has no time to complete in its place.
+        // From the last: cancelling one then can't make the next in line complete in its place.
         for Raw(transfer) in flying.list.iter().rev() {
-            // SAFETY: it is in the list, under the lock: `landed` hasn't freed it.
+            // SAFETY: it is in the list, under the lock, so `landed` hasn't freed it.
             let _ = unsafe { ffi::libusb_cancel_transfer(transfer.as_ptr()) };
         }
         drop(flying);
         self.handle.context().interrupt_handle_events();
     }
 
-    /// Whether it was cancelled and everything has landed.
+    /// Whether it was cancelled and every transfer has ended.
     pub(crate) fn is_over(&self) -> bool {
         let flying = self.sky.lock();
         flying.closed && flying.list.is_empty()
     }
 
-    /// Lets transfers land, for as long as `patience` or until something did.
+    /// Handles libusb's events until one occurred, at most for `patience`.
     pub(crate) fn handle_events(&self, patience: Duration) -> rusb::Result<()> {
         self.handle.context().handle_events(Some(patience))
     }
@@ -260,8 +261,8 @@ impl Drop for Transfers {
         let deadline = Instant::now() + PATIENCE;
         while !self.is_over() {
             if Instant::now() >= deadline {
-                // Closing the device would pull it out from under them. Better to keep both.
-                log::warn!("a USB device keeps its transfers; it stays open");
+                // Closing the device would free memory that libusb still uses, so both are leaked.
+                log::warn!("a USB device does not end its transfers, so it stays open");
                 return;
             }
             let _ = self.handle_events(Duration::from_millis(10));
@@ -271,7 +272,7 @@ impl Drop for Transfers {
     }
 }
 
-/// libusb's call when a transfer is over, from within `handle_events`.
+/// Called by libusb when a transfer has ended, from within `handle_events`.
 extern "system" fn landed(transfer: *mut libusb_transfer) {
     // SAFETY: libusb passes a transfer that `submit` gave it, once, and lets its callback free it.
     // Its `user_data` is the flight that `submit` leaked for it.
@@ -295,8 +296,8 @@ extern "system" fn landed(transfer: *mut libusb_transfer) {
     {
         let mut flying = flight.sky.lock();
         flying.list.retain(|Raw(other)| other.as_ptr() != transfer);
-        // SAFETY: out of the list, so nobody cancels it any more, and libusb doesn't look at it
-        // after the callback.
+        // SAFETY: it is no longer in the list, so nothing cancels it any more, and libusb doesn't
+        // look at it after the callback.
         unsafe { ffi::libusb_free_transfer(transfer) };
     }
     debug_assert!(kind != LIBUSB_TRANSFER_TYPE_CONTROL || endpoint == 0);
