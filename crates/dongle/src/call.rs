@@ -24,8 +24,7 @@ type Start<'a, T> = Box<dyn FnOnce(Option<Duration>) -> Boxed<'a, Result<T, Erro
 /// [`notified`](crate::Subscription::notified),
 /// [`l2cap_accept`](crate::DeviceConnection::l2cap_accept), and of a channel
 /// [`receive`](crate::L2capChannel::receive) and, without credits, [`send`](crate::L2capChannel::send).
-/// These can be given a timeout, too: their own, or
-/// [`DeviceConnection::timeout`](crate::DeviceConnection::timeout).
+/// Give these a timeout if that may be too long.
 #[must_use = "nothing is asked before this is awaited"]
 pub struct Call<'a, T> {
     timeout: Option<Duration>,

@@ -92,7 +92,8 @@ impl StayConnected {
                     // That was as long as the caller wanted each attempt to take.
                     Err(Error::Timeout) => self.again(),
                     Err(error) => {
-                        log::debug!("{}: {error}: trying again", self.connect.device());
+                        let device = self.connect.device();
+                        log::log!(level(&error), "{device}: {error}: trying again");
                         self.rest();
                     }
                 },
@@ -140,6 +141,15 @@ fn is_final(error: &Error) -> bool {
             SecurityError::BondLost | SecurityError::IdentityTaken | SecurityError::RejectedByUs(_)
         ),
         _ => false,
+    }
+}
+
+/// How an error is logged after which it is tried again. That of a key may be one that a person should
+/// look at, who does not see it otherwise.
+fn level(error: &Error) -> log::Level {
+    match error {
+        Error::Security(_) => log::Level::Warn,
+        _ => log::Level::Debug,
     }
 }
 
@@ -210,10 +220,19 @@ mod tests {
             Error::Hci(0x0D),
             Error::ConnectionLimit,
             Error::Security(SecurityError::Timeout),
+            Error::Security(SecurityError::KeyUnconfirmed),
             Error::Security(SecurityError::Busy),
             Error::Security(given_up),
         ] {
             assert!(!is_final(&error), "{error:?}");
         }
+    }
+
+    #[test]
+    fn a_key_that_may_be_wrong_is_a_warning_and_a_device_out_of_range_is_none() {
+        let unconfirmed = Error::Security(SecurityError::KeyUnconfirmed);
+        assert_eq!(level(&unconfirmed), log::Level::Warn);
+        let lost = Error::Disconnected(Reason::Hci(0x08));
+        assert_eq!(level(&lost), log::Level::Debug);
     }
 }
