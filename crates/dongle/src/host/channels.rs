@@ -1,4 +1,4 @@
-//! L2CAP channels on the host thread: each runs until one side closes it.
+//! Runs L2CAP channels on the host thread, each until one side closes it.
 
 use std::cell::Cell;
 use std::future::pending;
@@ -22,15 +22,15 @@ use super::{Host, turn_on};
 use crate::error::Error;
 use crate::l2cap::{ChannelRequest, Ends, HostEnds, L2capRefusal};
 
-/// Credits that trouble-host believes to have given: twice those that a peer is told of
+/// Credits that trouble-host believes it has granted: twice as many as the peer is told of
 /// ([`Central::keep_channel`](dongle_central::central::Central::keep_channel)).
 const CREDITS: u16 = 128;
-/// A channel that the peer has closed, and that nothing came from for this long though not all was
-/// read, has lost something.
+/// If the peer has closed a channel before everything was read, and nothing has arrived for this
+/// long, something was lost.
 const PATIENCE: Duration = Duration::from_secs(1);
 
 impl<'c, 's, 'a> Host<'c, 's, 'a> {
-    /// Opens a channel, or waits for one, and runs it.
+    /// Opens or accepts a channel, and runs it.
     pub(super) async fn channel(&self, request: ChannelRequest) {
         let ChannelRequest {
             id,
@@ -87,7 +87,7 @@ impl<'c, 's, 'a> Host<'c, 's, 'a> {
         spsm: u16,
         config: &L2capChannelConfig,
     ) -> Result<(L2capChannel<'s, HeapPool>, Option<u16>), Error> {
-        // One after another, to know which is which.
+        // One at a time on each link, so that it is known which channel a response belongs to.
         let _turn = turn_on(&self.opening, id).await;
         let host = connection.host().ok_or(Error::ChannelClosed)?;
         let created = L2capChannel::create(self.stack, host, spsm, config).await;
@@ -133,7 +133,8 @@ impl<'c, 's, 'a> Host<'c, 's, 'a> {
         or(accepted, ended).await
     }
 
-    /// Carries units both ways until a side closes the channel, or the connection ends.
+    /// Carries units in both directions until either side closes the channel or the connection
+    /// ends.
     async fn run_channel(
         &self,
         connection: &HostConnection<'c, 's, 'a>,
@@ -151,7 +152,7 @@ impl<'c, 's, 'a> Host<'c, 's, 'a> {
         } = ends;
         let waiting = Cell::new(false);
         let read = Cell::new(0_u32);
-        // Before the handle hears of the end, which it does when `incoming` is gone.
+        // Dropped before `incoming`, so that `lost` is set before the handle learns of the end.
         let _taken = Taken {
             host: self,
             link: id,
@@ -160,7 +161,8 @@ impl<'c, 's, 'a> Host<'c, 's, 'a> {
             waiting: &waiting,
             lost: &lost,
         };
-        // A unit is read, and the peer gets credits for it, when the handle has taken the one before.
+        // The next unit is read, and the peer granted credits for it, once the handle has taken the
+        // last.
         let receive = async {
             while let Ok(unit) = reader.receive_sdu(stack).await {
                 read.set(read.get().wrapping_add(1));
@@ -169,7 +171,7 @@ impl<'c, 's, 'a> Host<'c, 's, 'a> {
                 let taken = incoming.send(unit.as_ref().to_vec()).await;
                 waiting.set(false);
                 if taken.is_err() {
-                    // Nobody reads any more; what comes is thrown away.
+                    // The handle no longer reads; whatever still arrives is discarded.
                     while reader.receive_sdu(stack).await.is_ok() {
                         read.set(read.get().wrapping_add(1));
                         self.central.channel_progress(id);
@@ -216,18 +218,18 @@ impl<'c, 's, 'a> Host<'c, 's, 'a> {
         if let Some(cid) = cid {
             self.central.let_channel_go(id, cid);
         }
-        // The last handles of it gone, trouble-host disconnects it.
+        // With its last handles dropped, trouble-host disconnects the channel.
     }
 }
 
-/// What a handle has of the units that came. Those that it has not go with the connection, or with
-/// the whole dongle.
+/// How many of the received units the handle has taken. The others are lost when the connection or
+/// the whole dongle ends.
 struct Taken<'h, 'c, 's, 'a> {
     host: &'h Host<'c, 's, 'a>,
     link: LinkId,
     channel: Option<u16>,
     read: &'h Cell<u32>,
-    /// One was read that it has not taken yet.
+    /// A unit was read that the handle has not taken yet.
     waiting: &'h Cell<bool>,
     lost: &'h AtomicBool,
 }
@@ -244,7 +246,7 @@ impl Drop for Taken<'_, '_, '_, '_> {
     }
 }
 
-/// A wait for a channel, while it lives.
+/// Marks a link as waiting for a channel until it is dropped.
 struct Listening<'h, 'c, 's, 'a>(&'h Host<'c, 's, 'a>, LinkId);
 
 impl Drop for Listening<'_, '_, '_, '_> {

@@ -1,7 +1,8 @@
-//! Connecting: what all handles want, on the one attempt that a controller can make at a time.
+//! Merges what all handles want to connect to into the one attempt that a controller can make at a
+//! time.
 //!
-//! Those who want the same device share the attempt, and devices that are wanted in the same way
-//! are looked for together, by the controller's filter accept list. Others take turns.
+//! Handles that want the same device share the attempt, and devices that are wanted with the same
+//! parameters are looked for together, with the controller's filter accept list. Others take turns.
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
@@ -25,27 +26,27 @@ use crate::error::Error;
 use crate::gatt::Database;
 use crate::links::MAX_CONNECTIONS;
 
-/// Devices that are looked for together at most.
+/// How many devices are looked for together at most.
 const TOGETHER: usize = 8;
-/// How long one attempt goes on while others wait that can't join it.
+/// How long one attempt lasts while others wait that can't join it.
 const TURN: Duration = Duration::from_millis(1500);
-/// How long attempts go on before a scan that waits has a share of the radio again, and its share.
+/// How long attempts may last before a waiting scan gets the radio again, and for how long it does.
 const BEFORE_SCAN: Duration = Duration::from_secs(4);
 const SCAN_SHARE: Duration = Duration::from_secs(1);
-/// Between two attempts of which the first has failed at once.
+/// The pause after an attempt that failed at once.
 const BREATH: Duration = Duration::from_millis(20);
 
 /// Memory Capacity Exceeded: the filter accept list is full (Core Vol 1 Part F, 2.7).
 const LIST_FULL: u8 = 0x07;
 
-/// A device that a handle wants to be connected to.
+/// A handle's wish to be connected to a device.
 pub(crate) struct ConnectRequest {
     pub(crate) id: u64,
-    /// Keeps the dongle open while it is connected.
+    /// Keeps the dongle open as long as the connection exists.
     pub(crate) dongle: Arc<Inner>,
     pub(crate) peer: Address,
     pub(crate) config: ConnectConfig,
-    /// Ask for longer packets and 2M PHY afterwards.
+    /// Whether to ask for longer packets and the 2M PHY afterwards.
     pub(crate) tune: bool,
     pub(crate) deadline: Option<Instant>,
     pub(crate) reply: oneshot::Sender<Result<Arc<Held>, Error>>,
@@ -57,16 +58,16 @@ impl ConnectRequest {
     }
 
     fn answer(self, result: Result<Arc<Held>, Error>) {
-        // Whoever asked may be gone.
+        // The caller may have given up.
         let _ = self.reply.send(result);
     }
 }
 
-/// A connection that handles have.
+/// A connection that handles share.
 pub(super) struct Established {
     pub(super) handle: Weak<Held>,
     pub(super) commands: mpsc::UnboundedReceiver<HoldCommand>,
-    /// Where the reason goes when it is over.
+    /// Gets the reason when the connection ends.
     pub(super) ended: Arc<OnceLock<Reason>>,
     pub(super) tune: bool,
 }
@@ -78,27 +79,27 @@ pub(super) struct Connecting(RefCell<State>);
 #[derive(Default)]
 struct State {
     wanted: VecDeque<Wanted>,
-    /// The controller is looking, or is being told to stop: a connection may still come of it.
+    /// The controller is looking for devices, or being told to stop: a connection may still result.
     attempting: bool,
     holds: Vec<Hold>,
     next_hold: u64,
-    /// How often something has changed.
+    /// Counts the changes.
     changes: u64,
     wakers: Vec<Waker>,
-    /// Devices that fit the controller's list, once it has refused more.
+    /// How many devices fit into the controller's list, once it has refused more.
     list: Option<usize>,
 }
 
-/// A device, and those who want it.
+/// A device, and the requests for it.
 struct Wanted {
     peer: Address,
     config: ConnectConfig,
-    /// The controller has a connection, and the device has to show that it is there.
+    /// The controller has a connection, but the device has not yet shown that it is there.
     answering: bool,
     waiters: Vec<ConnectRequest>,
 }
 
-/// A connection that the controller has, from its beginning to its end.
+/// A connection of the controller, from its beginning to its end.
 struct Hold {
     number: u64,
     peer: Address,
@@ -108,7 +109,7 @@ struct Hold {
 }
 
 impl Hold {
-    /// What a handle can share.
+    /// The connection, if further handles can share it.
     fn usable(&self) -> Option<Arc<Held>> {
         self.held.upgrade().filter(|held| held.is_usable())
     }
@@ -123,12 +124,12 @@ impl Hold {
 struct Group {
     peers: Vec<Address>,
     config: ConnectConfig,
-    /// Others wait.
+    /// Other devices are waiting for their turn.
     crowded: bool,
 }
 
 impl Connecting {
-    /// Wants a device, or shares the connection there is.
+    /// Adds a request for a device, or answers it at once with an existing connection.
     pub(super) fn add(&self, request: ConnectRequest) {
         if let Err(what) = request.config.check() {
             request.answer(Err(Error::InvalidParameter(what)));
@@ -160,7 +161,7 @@ impl Connecting {
         state.change();
     }
 
-    /// Whoever asked this has gone away.
+    /// The caller of this request has given up.
     pub(super) fn remove(&self, id: u64) {
         let mut state = self.0.borrow_mut();
         for wanted in &mut state.wanted {
@@ -169,7 +170,7 @@ impl Connecting {
         state.change();
     }
 
-    /// Wants nothing any more.
+    /// Drops all requests.
     pub(super) fn close(&self) {
         let mut state = self.0.borrow_mut();
         state.wanted.clear();
@@ -186,13 +187,14 @@ impl Connecting {
             .collect()
     }
 
-    /// Whether anything is connected, or on its way.
+    /// Whether nothing is connected or wanted.
     pub(super) fn is_idle(&self) -> bool {
         let state = self.0.borrow();
         !state.attempting && state.holds.is_empty() && state.wanted.is_empty()
     }
 
-    /// Keeps the controller looking for what is wanted. What it finds becomes a job.
+    /// Keeps the controller looking for what is wanted. Each connection that it makes becomes a
+    /// job.
     pub(super) async fn run<'c, 's, 'a>(
         &self,
         central: &'c HostCentral<'s, 'a>,
@@ -237,7 +239,7 @@ impl Connecting {
             } else {
                 since + BEFORE_SCAN
             };
-            // Nobody may want to scan now, but then.
+            // Even if nothing wants to scan now, something may by then.
             let turn = turn.max(Instant::now() + BREATH);
             let until = self
                 .next_deadline()
@@ -255,7 +257,7 @@ impl Connecting {
         }
     }
 
-    /// The controller has a connection.
+    /// The controller has made a connection.
     fn found<'c, 's, 'a>(
         &self,
         group: &Group,
@@ -263,7 +265,7 @@ impl Connecting {
         jobs: &RefCell<VecDeque<Job<'c, 's, 'a>>>,
     ) {
         let peer = match group.peers.as_slice() {
-            // Whatever identity its address was resolved to.
+            // The requested address, to whichever identity the device's own was resolved.
             [peer] => *peer,
             _ => Address::from_host(connection.peer()),
         };
@@ -299,11 +301,11 @@ impl Connecting {
             Central::Hci(LIST_FULL) if group.peers.len() > 1 => {
                 self.0.borrow_mut().list = Some(group.peers.len() / 2);
             }
-            // A place will be free.
+            // A connection is ending, so there will be room.
             Central::ConnectionLimit if self.0.borrow().holds.iter().any(Hold::is_ending) => {
                 pause.await;
             }
-            // The whole host ends with it, and says why.
+            // The whole host ends with this error and reports it.
             error if error.is_the_end() => std::future::pending().await,
             error => {
                 let error = Error::from(error);
@@ -315,7 +317,7 @@ impl Connecting {
         }
     }
 
-    /// The device has answered: all who want it have the connection. None: nobody does.
+    /// The device has answered: all requests for it get the connection. None if there are no more.
     pub(super) fn established(
         &self,
         number: u64,
@@ -348,13 +350,13 @@ impl Connecting {
         })
     }
 
-    /// The device went away before it answered.
+    /// The connection ended before the device answered.
     pub(super) fn refuse(&self, peer: Address, error: &Error) {
         self.0.borrow_mut().answer(peer, || Err(error.clone()));
     }
 
-    /// Waits until nobody wants a device any more that has not answered yet, or the time of all
-    /// who do is up.
+    /// Waits until there are no more requests for a device that has not answered yet, or until all
+    /// of them have timed out.
     pub(super) async fn unwanted(&self, peer: Address, deadlines: &super::Deadlines) {
         loop {
             let next = {
@@ -377,7 +379,7 @@ impl Connecting {
         }
     }
 
-    /// A connection is over, or has not come about.
+    /// A connection has ended, or was never established.
     pub(super) fn ended(&self, number: u64, peer: Address) {
         let mut state = self.0.borrow_mut();
         let answered = state
@@ -416,8 +418,8 @@ impl Connecting {
         .await;
     }
 
-    /// Waits until something has changed, or until then. On the host's own timer: only for the
-    /// one who runs this.
+    /// Waits until something has changed, or until `until`. It uses the host thread's own timer, so
+    /// only the task that runs this may call it.
     async fn change_or(&self, until: Option<Instant>) {
         or(self.change(), async {
             match until {
@@ -441,7 +443,7 @@ impl State {
         self.wanted.iter_mut().find(|wanted| wanted.peer == peer)
     }
 
-    /// Answers all who want a device.
+    /// Answers all requests for a device.
     fn answer(&mut self, peer: Address, result: impl Fn() -> Result<Arc<Held>, Error>) {
         let Some(index) = self.wanted.iter().position(|wanted| wanted.peer == peer) else {
             return;
@@ -457,8 +459,8 @@ impl State {
         self.change();
     }
 
-    /// Ends the waits whose time is up. But the controller looks for `peers` now, and has to stop
-    /// that first where nobody is left to look for: then this is true.
+    /// Ends the requests that have timed out, unless nobody is left waiting for one of `peers`,
+    /// which the controller is looking for: it must be stopped first, and this returns true.
     fn expire(&mut self, now: Instant, peers: &[Address]) -> bool {
         let mut must_stop = false;
         self.wanted.retain_mut(|wanted| {
@@ -476,8 +478,8 @@ impl State {
         must_stop
     }
 
-    /// What to look for next. `tell`: those who can't be connected because everything is taken are
-    /// told so.
+    /// What to look for next. If there is no room for another connection and `tell` is set, all
+    /// requests are answered with that error.
     fn group(&mut self, tell: bool) -> Option<Group> {
         let is_up = |peer: Address| self.holds.iter().any(|hold| hold.peer == peer);
         let looking: Vec<_> = self
@@ -512,7 +514,7 @@ impl State {
         })
     }
 
-    /// Lets others go first.
+    /// Moves these devices to the end of the queue.
     fn rotate(&mut self, peers: &[Address]) {
         for peer in peers {
             if let Some(index) = self.wanted.iter().position(|wanted| wanted.peer == *peer)
@@ -538,7 +540,7 @@ impl Wanted {
     }
 }
 
-/// Waits until a link is over.
+/// Waits until a link has ended.
 pub(super) async fn closed(
     central: &HostCentral<'_, '_>,
     id: LinkId,

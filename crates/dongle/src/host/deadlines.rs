@@ -1,8 +1,8 @@
-//! All waits of the host thread's tasks, on one timer.
+//! Runs all waits of the host thread's tasks on one timer.
 //!
-//! The clock below has room for a fixed number of timers, one for each waker, and keeps those that
-//! nobody waits for any more until they are due. Tasks come and go by the thousand, so they wait
-//! here, and only the next of their deadlines is given to the clock.
+//! The clock has room for a fixed number of timers, one for each waker, and keeps abandoned ones
+//! until they are due. Tasks come and go by the thousand, so they wait here, and the clock is given
+//! only the earliest of their deadlines.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -21,12 +21,12 @@ pub(super) struct Deadlines(RefCell<State>);
 struct State {
     waiting: BTreeMap<(Instant, u64), Waker>,
     next: u64,
-    /// Whoever runs this.
+    /// The task that runs this.
     runner: Option<Waker>,
 }
 
 impl Deadlines {
-    /// Waits until then.
+    /// Waits until `at`.
     pub(super) fn at(&self, at: Instant) -> Sleep<'_> {
         let mut state = self.0.borrow_mut();
         state.next += 1;
@@ -36,12 +36,12 @@ impl Deadlines {
         }
     }
 
-    /// Waits that long.
+    /// Waits for `duration`.
     pub(super) fn after(&self, duration: Duration) -> Sleep<'_> {
         self.at(Instant::now().saturating_add(duration))
     }
 
-    /// Waits until then; without a time, for ever.
+    /// Waits until `at`, or forever without one.
     pub(super) async fn at_most(&self, at: Option<Instant>) {
         match at {
             Some(at) => self.at(at).await,
@@ -49,7 +49,7 @@ impl Deadlines {
         }
     }
 
-    /// Wakes those whose time has come. To be polled always with the same waker.
+    /// Wakes the tasks whose time has come. Must always be polled with the same waker.
     pub(super) async fn run(&self) {
         loop {
             let armed = self.first();
@@ -92,7 +92,7 @@ impl Deadlines {
     }
 }
 
-/// A wait; dropped, it leaves nothing behind.
+/// A wait. Dropping it removes it.
 pub(super) struct Sleep<'d> {
     deadlines: &'d Deadlines,
     key: (Instant, u64),

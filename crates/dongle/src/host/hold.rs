@@ -1,4 +1,4 @@
-//! One connection on the host thread, from the moment it is up to its end.
+//! Looks after one connection on the host thread, from its beginning to its end.
 
 use std::future::{pending, poll_fn};
 use std::pin::pin;
@@ -25,8 +25,8 @@ use crate::links::SharedLinks;
 pub(super) type HostConnection<'c, 's, 'a> =
     Connection<'c, 's, 'a, HciChannel, SharedLinks, HeapPool, Scanning, BUFFER>;
 
-/// Connection Timeout (Core Vol 1 Part F, 2.8): of a device that has not answered yet, as good as
-/// never established.
+/// Connection Timeout (Core Vol 1 Part F, 2.8): if the device has not answered yet, this is treated
+/// as a connection that was never established.
 const CONNECTION_TIMEOUT: u8 = 0x08;
 
 /// What the handles of a connection ask for.
@@ -35,8 +35,8 @@ pub(crate) enum HoldCommand {
 }
 
 impl<'c, 's, 'a> Host<'c, 's, 'a> {
-    /// Waits for the device to show that it is there, gives the connection to those who want it,
-    /// and holds it until it ends.
+    /// Waits until the device shows that it is there, gives the connection to all who want it, and
+    /// holds it until it ends.
     pub(super) async fn hold(
         &self,
         connection: HostConnection<'c, 's, 'a>,
@@ -114,15 +114,15 @@ impl<'c, 's, 'a> Host<'c, 's, 'a> {
         self.connecting.ended(number, peer);
     }
 
-    /// Recalls what is known of a bonded device that tells of changes: it does so as soon as the
-    /// link is encrypted (Core Vol 3 Part G, 7.1), so we listen before that.
+    /// Restores what is known of a bonded device that indicates changes: it does so as soon as the
+    /// link is encrypted (Core Vol 3 Part G, 7.1), so this must be ready before that.
     fn recall(&self, connection: &HostConnection<'c, 's, 'a>, peer: Address, database: &Database) {
         let SecurityContext { bonds, caches, .. } = self.security;
         let Some((bond, cached)) = bonds.cached(peer) else {
             return;
         };
         if !caches.is_enabled() {
-            // Nobody would hear of changes.
+            // Nothing would record the changes.
             bonds.cache(peer, bond, None);
             return;
         }
@@ -134,7 +134,7 @@ impl<'c, 's, 'a> Host<'c, 's, 'a> {
         database.inherit(&client, basis, cached);
     }
 
-    /// When the last handle is gone, or asks for it, the connection is ended.
+    /// Ends the connection when the last handle is dropped or asks for it.
     async fn until_ended(
         &self,
         connection: &HostConnection<'c, 's, 'a>,
@@ -150,7 +150,7 @@ impl<'c, 's, 'a> Host<'c, 's, 'a> {
                 Some(HoldCommand::Disconnect(reason)) => reason,
                 None => DisconnectReason::RemoteUserTerminatedConn,
             };
-            // A program may be gone as soon as the connection is.
+            // The program may exit as soon as the connection has ended.
             keep();
             self.jobs
                 .borrow_mut()

@@ -1,4 +1,4 @@
-//! The controller's own address, or one for a controller that has none.
+//! Finds the controller's own address, or makes one for a controller that has none.
 
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
@@ -13,21 +13,21 @@ use crate::files;
 
 const READ_BD_ADDR: [u8; 4] = [0x01, 0x09, 0x10, 0x00];
 const ANSWER_WITHIN: Duration = Duration::from_secs(2);
-/// So many packets are looked at after that, if they are there.
+/// How many packets that are already there are looked at after that.
 const MOST_LATE: usize = 64;
 
-/// What decides on the address to go by.
+/// What determines the own address.
 #[derive(Debug, Default, Clone)]
 pub(crate) struct Identity {
-    /// This one.
+    /// The address that the program asked for.
     pub(crate) wanted: Option<Address>,
-    /// Where the address of a controller that has none is remembered.
+    /// The file that remembers the address of a controller that has none.
     pub(crate) file: Option<PathBuf>,
 }
 
 impl Identity {
-    /// The address to go by: the one wanted; else the controller's public address; else, where
-    /// that is all zeros as in Zephyr's `hci_uart`, a random static one, the same each time.
+    /// The own address: the one asked for; else the controller's public address; else, where that
+    /// is all zeros as in Zephyr's `hci_uart`, a random static one, the same each time.
     pub(super) fn address(&self, channel: &HciChannel) -> Result<Address, Error> {
         if let Some(address) = self.wanted {
             return match address.kind() {
@@ -44,7 +44,7 @@ impl Identity {
     }
 }
 
-/// The address in a file, or a new one that is written there. What goes wrong costs no more than
+/// The address in a file, or a new one that is written there. If that fails, the only effect is
 /// that devices see a new address.
 fn remembered(file: &Path) -> Address {
     match fs::read_to_string(file) {
@@ -57,7 +57,7 @@ fn remembered(file: &Path) -> Address {
         },
         Err(error) if error.kind() == io::ErrorKind::NotFound => {}
         Err(error) => {
-            // It may be a good one that can't be read just now: it stays.
+            // It may hold a valid address that just can't be read now, so it isn't overwritten.
             log::warn!("{}: {error}; a new address is used", file.display());
             return random_static();
         }
@@ -79,9 +79,9 @@ fn remember(file: &Path, address: Address) -> io::Result<()> {
     files::replace(file, format!("{address}\n").as_bytes())
 }
 
-/// The file for a controller, by its place, in a folder.
+/// The file for a controller in `folder`, named after the controller's place.
 pub(crate) fn file_in(folder: &Path, place: &str) -> PathBuf {
-    /// As much of a name as a file's has room for anywhere.
+    /// How much of the place goes into the file name, which every system has to accept.
     const MOST: usize = 100;
     let plain = |c: char| {
         if c.is_ascii_alphanumeric() || ".-_".contains(c) {
@@ -92,22 +92,22 @@ pub(crate) fn file_in(folder: &Path, place: &str) -> PathBuf {
     };
     let name: String = place.chars().map(plain).take(MOST).collect();
     let name = match place.chars().count() > MOST {
-        // Two of a kind may differ in what comes behind that.
+        // Two places may differ only in what was cut off.
         true => format!("{name}-{:016x}", fingerprint(place)),
         false => name,
     };
     folder.join(format!("{name}.address"))
 }
 
-/// FNV-1a: the same in every version of this program.
+/// FNV-1a, which stays the same in every version of this program.
 fn fingerprint(text: &str) -> u64 {
     text.bytes().fold(0xCBF2_9CE4_8422_2325, |hash, byte| {
         (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01B3)
     })
 }
 
-/// Whether it will be the same controller when it is opened in this way again: a pseudo-terminal,
-/// a port of this machine and what is in its temporary folder are made anew each time.
+/// Whether this spec will lead to the same controller next time. A pseudo-terminal, a port of this
+/// machine and anything in its temporary folder are made anew each time.
 pub(crate) fn is_lasting(spec: &Spec) -> bool {
     let passes = |path: &Path| path.starts_with("/dev/pts") || path.starts_with(env::temp_dir());
     match spec.controller() {
@@ -124,7 +124,7 @@ pub(crate) fn is_lasting(spec: &Spec) -> bool {
     }
 }
 
-/// Where a program of this user keeps what it wants to find again.
+/// The folder in which this user's programs keep their data.
 pub(crate) fn data_folder() -> Option<PathBuf> {
     let from = |variable| {
         env::var_os(variable)
@@ -141,13 +141,13 @@ pub(crate) fn data_folder() -> Option<PathBuf> {
     folder.map(|folder| folder.join("dongle"))
 }
 
-/// Asks the controller (Core Vol 4 Part E, 7.4.6), before the host stack is up. None: it does not
-/// know the command.
+/// Asks the controller for its address (Core Vol 4 Part E, 7.4.6) before the host stack is up. None
+/// if it doesn't know the command.
 fn read_bd_addr(channel: &HciChannel, within: Duration) -> Result<Option<[u8; 6]>, Error> {
     channel.write_packet_blocking(&READ_BD_ADDR)?;
     let until = Instant::now() + within;
     let mut packet = Vec::new();
-    // However late this thread has its turn, the answer counts if it is there by then.
+    // However late this thread runs, the answer counts if it has arrived.
     let mut looks_late = 0;
     while looks_late < MOST_LATE {
         let left = until.saturating_duration_since(Instant::now());

@@ -1,4 +1,4 @@
-//! What is done for handles beside holding a connection: commands to the controller, one by one.
+//! Does the handles' other work, apart from holding connections: commands to the controller.
 
 use std::future::{pending, poll_fn};
 use std::task::Poll;
@@ -23,29 +23,29 @@ use crate::security::SecureRequest;
 
 type Reply<T> = oneshot::Sender<Result<T, Error>>;
 
-/// Longest packets there are (Core Vol 6 Part B, 4.5.10).
+/// The most bytes a packet can have (Core Vol 6 Part B, 4.5.10).
 const LONGEST_PACKET: u16 = 251;
 
-/// How long the outcome of a procedure of the link layer may take: a device that does not respond for 40 s
-/// loses its connection (Core Vol 6 Part B, 5.2), and a controller has 2 s to say so.
+/// How long a procedure of the link layer may take: a device that doesn't respond for 40 s loses
+/// its connection (Core Vol 6 Part B, 5.2), and a controller gets 2 s more to report that.
 const PROCEDURE: Duration = Duration::from_secs(40 + 2);
 
-/// What runs on its own on the host thread.
+/// A task of the host thread.
 pub(super) enum Job<'c, 's, 'a> {
-    /// A connection is up.
+    /// Looks after a new connection.
     Hold {
         connection: HostConnection<'c, 's, 'a>,
         peer: Address,
         number: u64,
     },
-    /// Longer packets and the faster PHY, where both sides can.
+    /// Asks for longer packets and the faster PHY, if both sides support them.
     Tune(LinkId),
     Disconnect(LinkId, DisconnectReason),
     Query(Query),
     Wake(Instant, oneshot::Sender<()>),
 }
 
-/// What the handles of a connection ask of the controller.
+/// A handle's question to the controller.
 pub(crate) enum Query {
     Rssi(LinkId, Reply<i8>),
     TxPower(LinkId, Reply<i8>),
@@ -76,8 +76,8 @@ impl<'c, 's, 'a> Host<'c, 's, 'a> {
         }
     }
 
-    /// Each command to its end before the next, even if nobody waits for it any more: what comes
-    /// late would answer another.
+    /// Finishes each command before the next, even if the caller has given up: a late answer would
+    /// otherwise be taken for that of the next command.
     async fn query(&self, query: Query) {
         match query {
             Query::Rssi(id, reply) => {
@@ -119,8 +119,8 @@ impl<'c, 's, 'a> Host<'c, 's, 'a> {
         }
     }
 
-    /// Answers whoever asked; or not, if the controller has failed: then the end of the host does,
-    /// which knows why.
+    /// Answers the caller, unless the controller has failed: then the end of the host does, which
+    /// knows the reason.
     pub(super) async fn tell<T>(&self, reply: Reply<T>, result: Result<T, Error>) {
         if result.is_err() && self.central.mux().failure().is_some() {
             pending().await
@@ -141,7 +141,7 @@ impl<'c, 's, 'a> Host<'c, 's, 'a> {
         told.map_err(Error::Hci)
     }
 
-    /// Updates of a link come one after another, each when the one before is in force or refused.
+    /// Updates of a link are made one at a time, each after the one before is in force or refused.
     async fn update(
         &self,
         id: LinkId,
@@ -171,7 +171,7 @@ impl<'c, 's, 'a> Host<'c, 's, 'a> {
         }
     }
 
-    /// What is refused stays as it is.
+    /// Whatever is refused stays as it is.
     async fn tune(&self, id: LinkId) {
         let ours = self.central.controller_info().await;
         let theirs = self.info(id, |info| info.remote_features).flatten();
@@ -211,7 +211,7 @@ impl<'c, 's, 'a> Host<'c, 's, 'a> {
             .with_link(id, |link| f(link.info))
     }
 
-    /// An error of a command, with the reason of the link's end where that is behind it.
+    /// An error of a command, or the reason why the link ended if that caused it.
     fn explain(&self, id: LinkId, error: CentralError<hci_transport::Error>) -> Error {
         const UNKNOWN_CONNECTION: u8 = 0x02;
         match error {
@@ -224,7 +224,7 @@ impl<'c, 's, 'a> Host<'c, 's, 'a> {
     }
 }
 
-/// Waits until something is known of a link, but not when it is `late`.
+/// Waits until `known` returns something about a link, or until `late` completes.
 async fn outcome<T>(
     links: &impl Links,
     id: LinkId,

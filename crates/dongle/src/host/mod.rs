@@ -1,4 +1,4 @@
-//! The host thread: it owns trouble-host and everything that is not `Send`, and does what the
+//! The host thread: it owns trouble-host and everything else that is not `Send`, and does what the
 //! handles ask for.
 
 mod channels;
@@ -50,11 +50,11 @@ use pool::HeapPool;
 pub(crate) use scanning::ScanRequest;
 use scanning::Scanning;
 
-/// L2CAP channels at a time.
+/// How many L2CAP channels can be open at once.
 const MAX_CHANNELS: usize = 16;
-/// How long the end of all connections may take.
+/// How long ending all connections may take.
 const FAREWELL: Duration = Duration::from_secs(2);
-/// Largest HCI packet, and ATT PDU with its header, that passes the mux.
+/// The largest HCI packet, or ATT PDU with its header, that the mux passes.
 const BUFFER: usize = 1100;
 
 type HostMux<'l> = Mux<'l, HciChannel, SharedLinks, Scanning, BUFFER>;
@@ -65,17 +65,17 @@ type TroubleHost<'a> = HostStack<'a, HciChannel, SharedLinks, HeapPool, Scanning
 /// What the handles ask of the host thread.
 pub(crate) enum Command {
     Connect(ConnectRequest),
-    /// Whoever asked for the connection of this number has gone away.
+    /// The caller of the connection request with this number has given up.
     CancelConnect(u64),
     Scan(ScanRequest),
     StopScan(u64),
     Query(Query),
-    /// Tell when it is that time.
+    /// Answer at this time.
     Wake(Instant, oneshot::Sender<()>),
     Close,
 }
 
-/// What a dongle is, once it is open.
+/// What is known of a dongle once it is open.
 #[derive(Debug, Clone)]
 pub(crate) struct Opened {
     pub(crate) info: ControllerInfo,
@@ -83,8 +83,8 @@ pub(crate) struct Opened {
     pub(crate) counters: Counters,
 }
 
-/// Starts the host thread on a channel that `open` gives. The receiver hears when it is up, or why
-/// not; the shared state is told when it ends.
+/// Starts the host thread on the channel that `open` returns. The receiver learns when it is up or
+/// why it failed; the shared state learns when it ends.
 pub(crate) fn start(
     open: impl FnOnce() -> Result<HciChannel, Error> + Send + 'static,
     identity: Identity,
@@ -96,7 +96,7 @@ pub(crate) fn start(
         let shared = Arc::clone(&shared);
         move || {
             shared.begin();
-            // However this thread ends, nobody is left waiting for it.
+            // However this thread ends, nothing is left waiting for it.
             let _last_word = LastWord(|why| shared.end(why));
             let channel = open().and_then(|channel| {
                 let address = identity.address(&channel)?;
@@ -109,7 +109,7 @@ pub(crate) fn start(
                 }
                 Err(error) => {
                     shared.end(error.clone());
-                    // Nobody listens where the open itself was given up.
+                    // Nobody receives this if opening was given up.
                     let _ = ready.send(Err(error));
                 }
             }
@@ -123,7 +123,7 @@ pub(crate) fn start(
     opened
 }
 
-/// Says so if the host thread ends without having said why.
+/// Reports the end if the host thread panics.
 struct LastWord<F: Fn(Error)>(F);
 
 impl<F: Fn(Error)> Drop for LastWord<F> {
@@ -136,8 +136,8 @@ impl<F: Fn(Error)> Drop for LastWord<F> {
     }
 }
 
-/// Everything between opening and the end; why it ended. The handles know that before anything of
-/// this goes.
+/// Runs from opening to the end, and returns why it ended. The handles learn the reason before
+/// anything is dropped here.
 fn run(
     channel: HciChannel,
     address: Address,
@@ -160,7 +160,7 @@ fn run(
             return error;
         }
     };
-    // Whether one is taken is decided where a connection waits for it.
+    // Whether a channel is accepted is decided later, by a connection that waits for one.
     for spsm in 1..=255 {
         stack = stack.register_l2cap_spsm(spsm);
     }
@@ -215,7 +215,7 @@ fn run(
     error
 }
 
-/// The private address to go by, if any.
+/// What a private address is made of, if one is wanted.
 fn private_address(identity: Address, shared: &Shared) -> Result<Option<Privacy>, Error> {
     if shared.security.privacy.is_none() {
         return Ok(None);
@@ -225,7 +225,7 @@ fn private_address(identity: Address, shared: &Shared) -> Result<Option<Privacy>
     Ok(Some(Privacy::new(irk, identity.for_host(), [a, b, c])))
 }
 
-/// Turns on each link for itself: a device may take its time.
+/// One lock per link, so that a slow device holds up no other.
 type Turns = [LocalMutex<()>; MAX_CONNECTIONS];
 
 async fn turn_on(turns: &Turns, id: LinkId) -> Option<MutexGuard<'_, ()>> {
@@ -235,36 +235,36 @@ async fn turn_on(turns: &Turns, id: LinkId) -> Option<MutexGuard<'_, ()>> {
     }
 }
 
-/// The handles' side of the host thread.
+/// The part of the host thread that serves the handles.
 struct Host<'c, 's, 'a> {
     central: &'c HostCentral<'s, 'a>,
     stack: &'s TroubleHost<'a>,
     scanning: &'c Scanning,
     security: &'c SecurityContext,
-    /// The connections that wait for a channel.
+    /// The links that wait for a channel.
     listening: RefCell<HashSet<LinkId>>,
-    /// Whose turn it is to open a channel.
+    /// Held while a channel is being opened.
     opening: Turns,
     connecting: Connecting,
     deadlines: Deadlines,
-    /// What is to be begun.
+    /// Jobs to be started.
     jobs: RefCell<VecDeque<Job<'c, 's, 'a>>>,
-    /// Whose turn it is to give the controller a command.
+    /// Held while the controller executes a command.
     commands: LocalMutex<()>,
-    /// Whose turn it is to update connection parameters.
+    /// Held while connection parameters are being updated.
     updates: Turns,
 }
 
 impl<'c, 's, 'a> Host<'c, 's, 'a> {
-    /// Does what is asked for until the last handle is gone or the dongle is closed. Then all
-    /// connections are ended in order.
+    /// Does what the handles ask for until the last one is dropped or the dongle is closed. Then
+    /// ends all connections in order.
     async fn serve(&self, mut commands: mpsc::UnboundedReceiver<Command>) -> Error {
         let mut tasks = FuturesUnordered::new();
         let mut scan = pin!(self.scanning.run(self.central));
         let mut connect = pin!(self.connecting.run(self.central, self.scanning, &self.jobs));
         let mut alarm = pin!(self.deadlines.run());
-        // All of these but the tasks are polled with the one waker of this thread, and so share
-        // one timer of the clock; the tasks have none of it.
+        // All of these except the tasks are polled with this thread's one waker and so share one
+        // timer of the clock. The tasks don't use the clock.
         let mut drive = |cx: &mut Context<'_>| {
             loop {
                 let _ = scan.as_mut().poll(cx);
@@ -273,7 +273,7 @@ impl<'c, 's, 'a> Host<'c, 's, 'a> {
                 let begun = !jobs.is_empty();
                 tasks.extend(jobs.into_iter().map(|job| self.work(job)));
                 let ended = matches!(pin!(&mut tasks).poll_next(cx), Poll::Ready(Some(())));
-                // Whatever is done is done; more may have been waiting behind it.
+                // A finished task may have queued more work.
                 if !begun && !ended && self.jobs.borrow().is_empty() {
                     break;
                 }
@@ -306,7 +306,7 @@ impl<'c, 's, 'a> Host<'c, 's, 'a> {
                 DisconnectReason::RemoteUserTerminatedConn,
             ));
         }
-        // The links that are up are ended in order, as long as that takes no longer than it should.
+        // Ends the open links in order, as long as that doesn't take too long.
         let until = Instant::now() + FAREWELL;
         let mut late = pin!(Timer::at(until));
         poll_fn(|cx| {
@@ -321,7 +321,7 @@ impl<'c, 's, 'a> Host<'c, 's, 'a> {
     }
 }
 
-/// The time a timeout ends.
+/// The time at which a timeout ends.
 pub(crate) fn deadline(timeout: Option<std::time::Duration>) -> Option<Instant> {
     let timeout = Duration::try_from(timeout?).unwrap_or(Duration::MAX);
     Instant::now().checked_add(timeout)

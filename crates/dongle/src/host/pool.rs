@@ -1,11 +1,11 @@
-//! trouble-host's packets, on the heap: no dongle takes another's.
+//! Allocates trouble-host's packets on the heap, so that no dongle takes another's.
 
 use trouble_host::{Packet, PacketPool};
 
-/// L2CAP frames that trouble-host handles: signalling, channels.
+/// The size of the L2CAP frames that trouble-host handles: signalling and channels.
 const PACKET_BYTES: usize = 1024;
 
-/// The pool. What trouble-host's own queues hold is its bound.
+/// The pool. It is bounded only by what trouble-host's own queues hold.
 #[derive(Debug)]
 pub(crate) struct HeapPool;
 

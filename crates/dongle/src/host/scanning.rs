@@ -1,4 +1,4 @@
-//! Scans of the handles, on the one scan that a controller can do.
+//! Merges the scans of all handles into the one scan that a controller can do.
 
 use std::cell::RefCell;
 use std::collections::hash_map::Entry;
@@ -22,32 +22,32 @@ use crate::links::SharedLinks;
 use crate::scan::{Filter, Mode, ScanQueue};
 use crate::security::Identities;
 
-/// Bytes of advertising data that a scan remembers; beyond that, it forgets the devices it met
-/// first.
+/// How many bytes of advertising data a scan remembers. Beyond that, it forgets the devices that it
+/// found first.
 const MOST_BYTES: usize = 16 * 1024 * 1024;
 
 type HostScan<'c, 's, 'a> = Scan<'c, 's, 'a, HciChannel, SharedLinks, HeapPool, Scanning, BUFFER>;
 
-/// A scan that a handle asks for.
+/// A handle's request for a scan.
 pub(crate) struct ScanRequest {
     pub(crate) id: u64,
     pub(crate) config: ScanConfig,
     pub(crate) deadline: Option<Instant>,
     pub(crate) mode: Mode,
     pub(crate) filter: Filter,
-    /// How many devices it remembers.
+    /// How many devices the scan remembers.
     pub(crate) max_devices: usize,
     pub(crate) queue: Arc<ScanQueue>,
 }
 
 impl Drop for ScanRequest {
     fn drop(&mut self) {
-        // It may never have been begun, or its thread may have panicked.
+        // Needed if the scan was never started, or if its thread panicked.
         self.queue.abandon();
     }
 }
 
-/// All scans of the handles.
+/// The scans of all handles.
 pub(crate) struct Scanning {
     state: RefCell<State>,
     identities: Arc<Identities>,
@@ -62,22 +62,22 @@ struct State {
 
 struct Running {
     request: ScanRequest,
-    /// The controller has run it, so what it refuses later is not this.
+    /// The controller has accepted this scan once, so a later refusal is not its fault.
     proven: bool,
     memory: Memory,
 }
 
-/// The devices a scan has met.
+/// The devices that a scan has found.
 #[derive(Default)]
 struct Memory {
     devices: HashMap<Key, Heard>,
-    /// The one met first is in front.
+    /// The device that was found first is at the front.
     order: VecDeque<Key>,
     bytes: usize,
 }
 
-/// What an advertisement is told from others by: a device may send several. It is the identity
-/// address of one that is known by its bond.
+/// What distinguishes an advertisement from others, of which a device may send several. The address
+/// is the identity address if the device is known by its bond.
 type Key = (Address, Option<u8>);
 
 impl Scanning {
@@ -106,7 +106,7 @@ impl Scanning {
         state.change();
     }
 
-    /// Ends a scan whose handle is gone.
+    /// Ends a scan whose handle was dropped.
     pub(super) fn remove(&self, id: u64) {
         self.end_those(|scan| scan.request.id == id, |_| {});
     }
@@ -116,7 +116,7 @@ impl Scanning {
         self.end_those(|_| true, |scan| scan.end(Some(error)));
     }
 
-    /// Whether anybody scans.
+    /// Whether any scan is running.
     pub(super) fn is_wanted(&self) -> bool {
         !self.state.borrow().scans.is_empty()
     }
@@ -137,9 +137,10 @@ impl Scanning {
         }
     }
 
-    /// The controller refuses. What it was not asked before is at fault, if there is any.
+    /// The controller refused. The scans that it had not accepted before are at fault, if there are
+    /// any.
     fn refused(&self, error: CentralError<hci_transport::Error>) {
-        // Whoever ends the host tells all scans why.
+        // Whatever ends the host reports the reason to all scans.
         if error.is_the_end() {
             return;
         }
@@ -148,7 +149,7 @@ impl Scanning {
         self.end_those(|scan| !new || !scan.proven, |scan| scan.end(Some(error)));
     }
 
-    /// Keeps the controller at what the handles want of it.
+    /// Keeps the controller scanning as the handles want.
     pub(super) async fn run(&self, central: &HostCentral<'_, '_>) {
         let mut scan: Option<(ScanConfig, HostScan<'_, '_, '_>)> = None;
         loop {
@@ -193,7 +194,7 @@ impl Scanning {
         }
     }
 
-    /// Waits until something else is wanted; meanwhile it ends the scans whose time is up.
+    /// Waits until a different scan is wanted, and meanwhile ends the scans that have timed out.
     async fn changed(&self) {
         loop {
             let next = self.state.borrow().next_deadline();
@@ -238,7 +239,7 @@ impl State {
             .min()
     }
 
-    /// One scan that serves all: active if one is, and listening as much as the keenest.
+    /// One scan that serves all: active if any is, and listening as much as the most demanding.
     fn config(&self, identities: &Identities) -> Option<ScanConfig> {
         let share =
             |c: &ScanConfig| c.window.as_ticks() as f64 / c.interval.as_ticks().max(1) as f64;
@@ -259,8 +260,8 @@ impl State {
         })
     }
 
-    /// The devices to listen to, if those are all that anybody wants to hear of, and the controller
-    /// can tell them by their addresses.
+    /// The devices to listen to, if no scan wants any others and the controller can recognise them
+    /// by their addresses.
     fn accept_list(&self, identities: &Identities) -> Option<AcceptList> {
         let mut list = AcceptList::new();
         for scan in &self.scans {
@@ -283,7 +284,7 @@ impl State {
 
 impl ReportHandler for Scanning {
     fn report(&self, report: &Report<'_>) {
-        // An anonymous advertisement can neither be told from others nor connected to.
+        // An anonymous advertisement can't be told from others or connected to.
         let Some(address) = report.address.map(Address::from_host) else {
             return;
         };
@@ -311,8 +312,8 @@ impl Running {
         if !filter.admits(identity, address) {
             return;
         }
-        // Each fragment has a strength of its own: left out, it would be missing in the middle. It is
-        // the last one's that counts.
+        // Each fragment has a signal strength of its own, and dropping one would leave a gap in the
+        // data. The strength of the last one counts.
         let is_fragment =
             || report.more_follows || self.memory.has_fragments(identity, address, report);
         let is_heard = filter.hears(report.rssi);
@@ -336,7 +337,7 @@ impl Running {
         }
     }
 
-    /// Ends it for its handle, which hears of those first whose scan responses have not come.
+    /// Ends a scan for its handle, after reporting the devices whose scan responses have not come.
     fn end(&self, error: Option<&Error>) {
         let ScanRequest { filter, queue, .. } = &self.request;
         for key in &self.memory.order {
@@ -348,7 +349,7 @@ impl Running {
     }
 }
 
-/// Reports a device whose scan response was waited for, and did not come.
+/// Reports a device whose scan response never came.
 fn report_unjudged(heard: &Heard, filter: &Filter, queue: &ScanQueue) {
     if heard.awaits_response() && filter.accepts(heard.advertisement()) {
         queue.push(heard.advertisement().clone());
@@ -356,7 +357,7 @@ fn report_unjudged(heard: &Heard, filter: &Filter, queue: &ScanQueue) {
 }
 
 impl Memory {
-    /// Whether fragments of an advertisement are there that this report goes on with.
+    /// Whether this report continues fragments that are already there.
     fn has_fragments(
         &self,
         identity: Option<Address>,
@@ -367,8 +368,8 @@ impl Memory {
         !report.legacy && self.devices.get(&key).is_some_and(Heard::has_fragments)
     }
 
-    /// Takes a report. What that costs does not depend on how many devices there are. Those that are
-    /// forgotten for it go to `forget`.
+    /// Takes a report, in a time that doesn't depend on the number of devices. Devices that have to
+    /// be forgotten for it are passed to `forget`.
     fn take(
         &mut self,
         identity: Option<Address>,
@@ -377,7 +378,7 @@ impl Memory {
         most: usize,
         forget: impl Fn(Heard),
     ) -> (&mut Heard, Update) {
-        // One too many is kept until the next report, which spares a second look into the table.
+        // One too many is kept until the next report, which saves a second lookup in the table.
         while self.devices.len() > most || self.bytes > MOST_BYTES {
             let Some(eldest) = self.order.pop_front() else {
                 break;
@@ -521,13 +522,13 @@ mod tests {
         let told = hear(b"ef", false, -70);
         assert_eq!(told.len(), 1);
         assert_eq!(told[0].name().as_deref(), Some("abcdef"));
-        // As a whole, it is as strong as its end.
+        // The whole is as strong as its last fragment.
         assert_eq!(hear(b"\x03\x09", true, -70).len(), 0);
         assert_eq!(hear(b"xy", false, -75).len(), 0);
         assert_eq!(hear(b"\x03\x09zz", false, -75).len(), 0);
     }
 
-    /// A scan that reports each device once, and what it has reported since the last look.
+    /// A scan that reports each device once.
     struct OnceScan(Running);
 
     impl OnceScan {
@@ -578,7 +579,7 @@ mod tests {
         assert!(scan.hear(2, false, &[2, 1, 6]).is_empty());
         assert_eq!(scan.hear(2, false, &[2, 1, 6]), [None]);
         assert!(scan.hear(2, true, b"\x03\x09hi").is_empty());
-        // And who does not ask does not wait.
+        // A passive scan doesn't wait for a response.
         let mut passive = OnceScan::new(false, 10);
         assert_eq!(passive.hear(1, false, &[2, 1, 6]), [None]);
     }

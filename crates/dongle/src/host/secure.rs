@@ -1,4 +1,4 @@
-//! Pairing and encrypting on the host thread.
+//! Pairs and encrypts on the host thread.
 
 use dongle_central::central::SecureError;
 use dongle_central::security::SecurityError;
@@ -9,7 +9,7 @@ use crate::error::Error;
 use crate::security::SecureRequest;
 
 impl<'c, 's, 'a> Host<'c, 's, 'a> {
-    /// Makes a connection as safe as a handle wants it, to the end, even if nobody waits any more.
+    /// Secures a connection as a handle asked, and finishes even if the caller has given up.
     pub(super) async fn secure(&self, request: SecureRequest) {
         let SecureRequest {
             id,
@@ -45,7 +45,7 @@ impl<'c, 's, 'a> Host<'c, 's, 'a> {
         self.tell(reply, result).await;
     }
 
-    /// Encrypts a new connection, if there is a bond with the device.
+    /// Encrypts a new connection if there is a bond with the device.
     pub(super) async fn protect(
         &self,
         connection: &HostConnection<'c, 's, 'a>,
