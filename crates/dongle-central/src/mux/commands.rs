@@ -1,7 +1,7 @@
 //! Commands to the controller, one at a time, and their answers.
 //!
-//! A command that was given up is under way until its answer has come, so that the answer is nobody
-//! else's. When the controller fails, what waits for an answer ends.
+//! A command whose caller is dropped stays pending until it is answered, so that no later command
+//! takes its answer. When the controller fails, every wait for an answer ends.
 
 use core::cell::RefCell;
 use core::future::poll_fn;
@@ -20,21 +20,21 @@ use super::packet::Emit;
 use super::{Mux, MuxError, ReportHandler};
 use crate::links::Links;
 
-/// Bytes a command may return behind its status: LE Read Local Supported Commands has the most of
-/// those that are ever sent from here. Of one that returns more, the answer does not decode.
+/// Bytes kept of a command's return parameters, after the status: LE Read Local Supported Commands
+/// has the most of all commands sent from here. Of a longer answer, the rest is cut off.
 const RETURNED: usize = 64;
 
-/// The command that is under way.
+/// The pending command.
 #[derive(Debug)]
 pub(super) struct Commands {
-    /// Its opcode, from before it is sent until it is answered and the answer is taken.
+    /// Its opcode, from before it is sent until its answer has been read.
     opcode: Option<u16>,
-    /// Whether somebody waits for the answer.
+    /// Whether a caller still waits for the answer.
     awaited: bool,
-    /// Its status, and how much it returned.
+    /// Its status, and the length of its return parameters.
     answer: Option<(Status, usize)>,
     returned: [u8; RETURNED],
-    /// The controller takes no more commands for now.
+    /// Whether the controller accepts no commands for now.
     full: bool,
     waiters: MultiWakerRegistration<4>,
 }
@@ -51,7 +51,7 @@ impl Commands {
         }
     }
 
-    /// Begins with a command, when it is its turn.
+    /// Starts a command when no other is pending and the controller accepts one.
     fn poll_begin(&mut self, opcode: u16, cx: &mut Context<'_>) -> Poll<()> {
         if self.opcode.is_some() || self.full {
             self.waiters.register(cx.waker());
@@ -62,12 +62,12 @@ impl Commands {
         Poll::Ready(())
     }
 
-    /// Whether the controller takes no more commands for now.
+    /// Whether the controller accepts no commands for now.
     pub(super) fn is_full(&self) -> bool {
         self.full
     }
 
-    /// The status of the command, once it is answered.
+    /// The status of the command, once answered.
     fn poll_answer(&mut self, cx: &mut Context<'_>) -> Poll<Status> {
         let Some((status, _)) = self.answer else {
             self.waiters.register(cx.waker());
@@ -76,23 +76,23 @@ impl Commands {
         Poll::Ready(status)
     }
 
-    /// What the command that was answered has returned.
+    /// The return parameters of the command.
     fn returned(&self) -> &[u8] {
         let len = self.answer.map_or(0, |(_, len)| len);
         self.returned.get(..len).unwrap_or(&self.returned)
     }
 
-    /// The next one may begin.
+    /// Lets the next command start.
     fn end(&mut self) {
         self.opcode = None;
         self.answer = None;
-        // It may be what secrets are made from.
+        // Secrets may have been derived from it.
         #[cfg(feature = "security")]
         self.returned.fill(0);
         self.waiters.wake();
     }
 
-    /// Takes an event, if it answers a command.
+    /// Consumes an event if it answers a command.
     pub(super) fn take(&mut self, event: &[u8]) -> bool {
         let (opcode, more, status, returned) = match *event {
             [COMMAND_COMPLETE, _, more, o0, o1] => ([o0, o1], more, 0, &[][..]),
@@ -104,7 +104,7 @@ impl Commands {
         };
         self.full = more == 0;
         let opcode = u16::from_le_bytes(opcode);
-        // That a command has begun does not answer one whose end is told.
+        // A status of "pending" does not answer a command that ends with Command Complete.
         let begun = event.starts_with(&[COMMAND_STATUS]) && status == 0 && is_completed(opcode);
         if !begun && self.opcode == Some(opcode) && self.answer.is_none() {
             for (to, from) in self.returned.iter_mut().zip(returned) {
@@ -120,18 +120,18 @@ impl Commands {
     }
 }
 
-/// The turn of a command, and then its answer. Dropped, it gives the turn up.
+/// A command's turn, and then its answer. Dropping it lets the next command start.
 pub(crate) struct Answer<'c> {
     commands: &'c RefCell<Commands>,
-    /// The command has gone out.
+    /// Whether the command was sent.
     sent: bool,
 }
 
 impl Answer<'_> {
-    /// What the command returned; more than its type knows of is ignored.
+    /// Decodes the return parameters; octets beyond those of `R` are ignored.
     pub(crate) fn decode<R: for<'r> FromHciBytes<'r>>(&self) -> Result<R, FromHciBytesError> {
         if size_of::<R>() == 0 {
-            // As most do.
+            // Most commands return nothing.
             return R::from_hci_bytes(&[]).map(|(nothing, _)| nothing);
         }
         let (returned, _) = R::from_hci_bytes(self.commands.borrow().returned())?;
@@ -154,7 +154,8 @@ impl<T: Transport, L: Links, R: ReportHandler, const BUFFER: usize> Mux<'_, T, L
 where
     T::Error: 'static,
 {
-    /// Waits until the controller has told its buffers, before which trouble-host is to ask it nothing.
+    /// Waits until the controller's buffers are known; before that, trouble-host must not send it
+    /// commands.
     pub(crate) async fn made_ready(&self) -> Result<(), cmd::Error<MuxError>> {
         self.unless_failed(|commands, cx| {
             if self.buffers() == (0, 0) {
@@ -166,7 +167,8 @@ where
         .await
     }
 
-    /// Sends a command and waits for its answer. The next one can be sent when that is dropped.
+    /// Sends a command and waits for its answer. The next one can be sent once the answer is
+    /// dropped.
     pub(crate) async fn command(
         &self,
         opcode: u16,
@@ -192,7 +194,7 @@ where
         Ok(answer)
     }
 
-    /// Waits for something about the commands, or for the controller's failure.
+    /// Polls the commands until `poll` is ready or the controller fails.
     async fn unless_failed<X>(
         &self,
         mut poll: impl FnMut(&mut Commands, &mut Context<'_>) -> Poll<X>,

@@ -1,12 +1,13 @@
 //! The controller's ACL buffers, shared between trouble-host and the ATT bearers.
 //!
-//! (Core Vol 4 Part E, 4.1.) At most as many packets are on their way as the controller has
-//! buffers. For each connection a queue remembers whose packet each was, because the controller
-//! only says how many are done.
+//! There are never more packets in flight than the controller has buffers (Core Vol 4 Part E, 4.1).
+//! A queue per connection remembers who sent each packet, because the controller reports only how
+//! many are completed.
 //!
-//! A connection that has taken all it may of many buffers *rests*: its bearer begins no frame before a
-//! quarter of them are done, so that packets go out, and the host wakes, for many at a time and not
-//! for each. What is left in the controller keeps the radio busy meanwhile.
+//! A connection that has filled all the buffers it may use, if those are many, *rests*: its bearer
+//! starts no frame until a quarter of them are free again, so that packets go out, and the host
+//! wakes, in batches rather than one by one. The packets left in the controller keep the radio busy
+//! meanwhile.
 
 use heapless::Vec;
 
@@ -14,7 +15,7 @@ use crate::links::MAX_LINKS;
 
 /// Packets that one connection may have in the controller at a time: the bits of a word.
 const MOST_PER_LINK: u8 = u64::BITS as u8;
-/// Packets of a connection in the controller from which on it may rest.
+/// A connection rests only if it has at least this many packets in the controller.
 const MANY: u8 = 16;
 
 /// Who sent a packet.
@@ -30,15 +31,15 @@ pub enum Owner {
 #[derive(Debug)]
 struct Outstanding {
     handle: u16,
-    /// Bit `i` set: the packet `i` places behind the oldest is trouble-host's.
+    /// Bit `i` is set if the packet `i` places behind the oldest is trouble-host's.
     hosts: u64,
     count: u8,
-    /// It rests while more packets than this are in the controller.
+    /// The connection rests while more packets than this are in the controller.
     rests_above: u8,
 }
 
 impl Outstanding {
-    /// Ends its rest, if it is long enough.
+    /// Ends the rest once enough packets are completed.
     fn has_rested(&mut self) {
         if self.count <= self.rests_above {
             self.rests_above = u8::MAX;
@@ -46,7 +47,7 @@ impl Outstanding {
     }
 }
 
-/// The credits.
+/// Send credits, one per free ACL buffer of the controller.
 #[derive(Debug)]
 pub struct Credits {
     packet_length: u16,
@@ -57,7 +58,7 @@ pub struct Credits {
 }
 
 impl Credits {
-    /// No buffers: nothing can be sent before the controller told how many it has.
+    /// No buffers: nothing can be sent until the controller reports how many it has.
     pub const fn new() -> Self {
         Self {
             packet_length: 0,
@@ -82,20 +83,20 @@ impl Credits {
         usize::from(self.packet_length)
     }
 
-    /// Bytes in a buffer, and how many buffers there are.
+    /// Bytes in a buffer, and the number of buffers.
     pub fn buffers(&self) -> (u16, u16) {
         (self.packet_length, self.total)
     }
 
-    /// How many buffers are in use, and how many have been at most.
+    /// How many buffers are in use, and the most that ever were.
     pub fn in_use(&self) -> (u16, u16) {
         (self.used, self.most_used)
     }
 
-    /// A connection begins.
+    /// A connection was made.
     pub fn connected(&mut self, handle: u16) {
         self.disconnected(handle);
-        // As many connections as there are bits in the doorbell; more could not be served anyway.
+        // There is room for as many connections as the doorbell has bits; no more could be served.
         let _ = self.links.push(Outstanding {
             handle,
             hosts: 0,
@@ -104,7 +105,7 @@ impl Credits {
         });
     }
 
-    /// A connection is over: its packets are gone, and their buffers free.
+    /// A connection has ended: its packets are gone, and their buffers are free.
     pub fn disconnected(&mut self, handle: u16) {
         if let Some(index) = self.links.iter().position(|l| l.handle == handle) {
             let gone = self.links.swap_remove(index);
@@ -122,19 +123,19 @@ impl Credits {
         !self.links.is_empty()
     }
 
-    /// Whether a packet could be sent now.
+    /// Whether a packet could be sent on this connection now.
     pub fn available(&self, handle: u16) -> bool {
         self.spare(handle) > 0
     }
 
-    /// How many packets could be sent now.
+    /// How many packets could be sent on this connection now.
     pub fn spare(&self, handle: u16) -> usize {
         let link = self.links.iter().find(|l| l.handle == handle);
         let most = link.map_or(0, |l| MOST_PER_LINK - l.count);
         usize::from(u16::from(most).min(self.total.saturating_sub(self.used)))
     }
 
-    /// Whether a connection waits for more packets to be done than one.
+    /// Whether a connection rests until a quarter of its packets are completed.
     pub fn rests(&self, handle: u16) -> bool {
         self.links
             .iter()
@@ -163,13 +164,13 @@ impl Credits {
         true
     }
 
-    /// The controller is done with the `count` oldest packets of a connection; how many of them
-    /// were trouble-host's.
+    /// The controller has completed the `count` oldest packets of a connection; returns how many of
+    /// them were trouble-host's.
     pub fn completed(&mut self, handle: u16, count: u16) -> u16 {
         let Some(link) = self.links.iter_mut().find(|l| l.handle == handle) else {
             return 0;
         };
-        // More than were sent can't be done, whatever the controller says.
+        // No more can complete than were sent, whatever the controller says.
         let count = count.min(u16::from(link.count));
         let mask = 1u64
             .checked_shl(u32::from(count))

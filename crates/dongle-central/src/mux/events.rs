@@ -1,4 +1,4 @@
-//! HCI events as the mux needs them, and the judgement which of them trouble-host may see.
+//! Parses the HCI events that the mux needs, and decides which ones trouble-host may see.
 
 use bt_hci::FromHciBytes;
 use bt_hci::event::le::{
@@ -24,11 +24,11 @@ pub mod code {
     pub const DATA_BUFFER_OVERFLOW: u8 = 0x1A;
     pub const ENCRYPTION_KEY_REFRESH_COMPLETE: u8 = 0x30;
     pub const LE_META: u8 = 0x3E;
-    /// Of the vendor's own.
+    /// Vendor-specific events.
     pub const VENDOR: u8 = 0xFF;
 }
 
-/// Codes of what an LE Meta event is about (7.7.65).
+/// Subevent codes of LE Meta events (7.7.65).
 mod subevent {
     pub const CONNECTION_COMPLETE: u8 = 0x01;
     pub const ADVERTISING_REPORT: u8 = 0x02;
@@ -45,14 +45,14 @@ mod subevent {
 /// LE Read Buffer Size, versions 1 and 2 (7.8.2), and Reset (7.3.2).
 pub const LE_READ_BUFFER_SIZE: u16 = 0x2002;
 const LE_READ_BUFFER_SIZE_V2: u16 = 0x2060;
-/// Read Buffer Size (7.4.5): of the buffers that LE may share with BR/EDR.
+/// Read Buffer Size (7.4.5): the buffers that LE may share with BR/EDR.
 pub const READ_BUFFER_SIZE: u16 = 0x1005;
 pub const RESET: u16 = 0x0C03;
-/// The status of a controller that does not know a command.
+/// Unknown HCI Command, the status of a command that the controller does not support.
 pub const UNKNOWN_COMMAND: u8 = 0x01;
 /// Unspecified Error (Core Vol 1 Part F, 2.31).
 pub const UNSPECIFIED: u8 = 0x1F;
-/// The highest connection handle there is (5.3.1).
+/// The highest valid connection handle (5.3.1).
 pub const LAST_HANDLE: u16 = 0x0EFF;
 /// Unknown Connection Identifier (Core Vol 1 Part F, 2.2).
 pub const UNKNOWN_CONNECTION: u8 = 0x02;
@@ -67,8 +67,8 @@ pub const DISCONNECT: u16 = 0x0406;
 /// LE Enable Encryption (7.8.24).
 pub const ENABLE_ENCRYPTION: u16 = 0x2019;
 
-/// Whether a command is known to be answered by Command Complete alone, and not by Command Status when it
-/// begins: the groups 3 to 5, and the older commands of LE. bt-hci is wrong about some.
+/// Whether a command is known to be answered by Command Complete alone, with no Command Status
+/// before it: groups 3 to 5, and the older LE commands. bt-hci is wrong about some.
 pub fn is_completed(opcode: u16) -> bool {
     match opcode {
         // LE Create Connection, LE Connection Update, LE Read Remote Features, LE Enable Encryption, LE
@@ -86,8 +86,8 @@ pub fn is_create_connection(opcode: u16) -> bool {
     matches!(opcode, 0x200D | 0x2043)
 }
 
-/// Whether a command is one of those that a host begins with and that every LE controller knows:
-/// LE Set Event Mask (7.8.1), LE Read Buffer Size (7.8.2), LE Set Random Address (7.8.4), LE Rand (7.8.23).
+/// Whether a command is one that hosts send first and every LE controller supports: LE Set Event
+/// Mask (7.8.1), LE Read Buffer Size (7.8.2), LE Set Random Address (7.8.4), LE Rand (7.8.23).
 pub fn is_known_to_le(opcode: u16) -> bool {
     matches!(opcode, 0x2001 | 0x2002 | 0x2005 | 0x2018)
 }
@@ -95,67 +95,67 @@ pub fn is_known_to_le(opcode: u16) -> bool {
 /// An event that concerns the mux.
 #[derive(Debug)]
 pub enum Event {
-    /// A command was answered, with success or without.
+    /// A command was answered, successfully or not.
     Answered { opcode: u16, status: u8 },
-    /// The controller told its ACL buffers.
+    /// The controller reported its ACL buffers.
     Buffers {
         opcode: u16,
         packet_length: u16,
         total: u16,
     },
-    /// A connection begins.
+    /// A connection was made.
     Connected {
         handle: u16,
         peer: Address,
-        /// The address that the controller has resolved to the peer's, if it has.
+        /// The resolvable private address on the air, if the controller resolved it to `peer`.
         on_air: Option<Address>,
         parameters: ConnectionParameters,
     },
-    /// A connection did not come about.
+    /// A connection could not be made.
     NotConnected { status: u8 },
-    /// A connection is over.
+    /// A connection has ended.
     Disconnected { handle: u16, reason: u8 },
-    /// An update of a connection's parameters has ended, with this status.
+    /// An update of a connection's parameters ended, with this status.
     Updated {
         handle: u16,
         status: u8,
         parameters: ConnectionParameters,
     },
-    /// A peer asks for other parameters by a procedure of the link layer.
+    /// A peer requests other connection parameters with the Link Layer procedure.
     ParametersAsked(ParameterRequest),
-    /// A peer told what its link layer is, or would not.
+    /// The version of a peer's Link Layer, or why it could not be read.
     RemoteVersion {
         handle: u16,
         version: Result<RemoteVersion, u8>,
     },
-    /// Packets of another length may be sent.
+    /// The longest packets that may be sent have changed.
     DataLength { handle: u16, octets: (u16, u16) },
-    /// A connection is on another PHY.
+    /// A connection has changed to another PHY.
     Phy { handle: u16, phy: (u8, u8) },
-    /// A peer told what its link layer can do, or would not.
+    /// The features of a peer's Link Layer, or why they could not be read.
     RemoteFeatures {
         handle: u16,
         features: Result<u64, u8>,
     },
-    /// A link was encrypted, or is no longer, or could not be.
+    /// Encryption of a link was turned on or off, or failed to change.
     Encryption { handle: u16, status: u8, on: bool },
-    /// The controller had no buffer for what was sent.
+    /// The controller had no buffer for a packet.
     BufferOverflow,
-    /// The controller says it is broken.
+    /// The controller reports that it is broken.
     HardwareError(u8),
-    /// An assertion in this line of the controller's own program has failed.
+    /// An assertion failed in this line of the controller's firmware.
     Asserted(u16),
 }
 
-/// What an event is worth.
+/// What to do with an event.
 pub struct Judgement {
-    /// What the mux learns from it.
+    /// What the mux learns from it, if anything.
     pub event: Option<Event>,
     /// Whether trouble-host may see it.
     pub pass: bool,
 }
 
-/// Judges a whole event; None: it does not decode.
+/// Judges a whole event; `None` if it does not decode.
 pub fn judge(event: &[u8]) -> Option<Judgement> {
     let (&[code, len], parameters) = event.split_first_chunk()?;
     if parameters.len() != usize::from(len) {
@@ -169,7 +169,7 @@ pub fn judge(event: &[u8]) -> Option<Judgement> {
             };
             let opcode = u16::from_le_bytes([o0, o1]);
             if status == 0 && is_completed(opcode) {
-                // It has begun: the answer is still to come.
+                // The command is pending: its answer is still to come.
                 return pass();
             }
             for_both(Event::Answered { opcode, status })
@@ -182,7 +182,7 @@ pub fn judge(event: &[u8]) -> Option<Judgement> {
                     handle,
                     reason: e.reason.into_inner(),
                 }),
-                // It goes on, whatever trouble-host would make of this.
+                // A failed Disconnect leaves the connection up; trouble-host must not see it.
                 _ => ignore(),
             }
         }
@@ -205,7 +205,7 @@ pub fn judge(event: &[u8]) -> Option<Judgement> {
             parameters.first().copied().unwrap_or(0),
         )),
         code::VENDOR => vendor(parameters),
-        // Nobody has use for the rest.
+        // Nothing uses the others.
         _ => ignore(),
     }
 }
@@ -226,19 +226,20 @@ fn remote_version(parameters: &[u8]) -> Option<Judgement> {
     for_us(Event::RemoteVersion { handle, version })
 }
 
-/// What Zephyr's controllers say before they stop: the file, and the line.
+/// What Zephyr's controllers report before they stop: the source file and line of a failed
+/// assertion.
 fn vendor(parameters: &[u8]) -> Option<Judgement> {
     let &[0xAA, ref file @ .., l0, l1, _, _] = parameters else {
         return ignore();
     };
     let line = u16::from_le_bytes([l0, l1]);
-    // Taken for text only where it is logged.
+    // Decoded as text only if it is logged.
     let file = Name::new(file);
     warn!("the controller has failed: {:?}, line {}", file, line);
     for_us(Event::Asserted(line))
 }
 
-/// Status, handle, and whether encryption is on, which a refreshed key leaves it.
+/// Takes the status, the handle and whether encryption is on; after a Key Refresh it stays on.
 fn encryption(parameters: &[u8]) -> Option<Judgement> {
     let &[status, h0, h1, ref on @ ..] = parameters else {
         return None;
@@ -281,7 +282,7 @@ fn command_complete(parameters: &[u8]) -> Option<Judgement> {
     let (&[_, o0, o1], returned) = parameters.split_first_chunk()?;
     let opcode = u16::from_le_bytes([o0, o1]);
     if opcode == 0 {
-        // Only says how many commands may be sent.
+        // It only reports how many commands may be sent.
         return pass();
     }
     let (&status, returned) = returned.split_first()?;
@@ -392,8 +393,8 @@ fn le_meta(parameters: &[u8]) -> Option<Judgement> {
                 phy: (e.tx_phy as u8, e.rx_phy as u8),
             })
         }
-        // What trouble-host does not know, it would panic on. What only a peripheral is asked, as for
-        // the key of a connection, it would end itself for where that comes too often.
+        // trouble-host would panic on events that it does not know, and would stop if those meant
+        // for a peripheral, such as LE Long Term Key Request, came too often.
         _ => ignore(),
     }
 }
@@ -416,8 +417,8 @@ fn connection(
     })
 }
 
-/// The connection that an event is about, where it is about one: its 12 bits, the others having been
-/// cleared, since they mean nothing (Core Vol 4 Part E, 5.3.1).
+/// The connection handle in an event, if it has one. Its upper four bits, which are reserved, are
+/// cleared (Core Vol 4 Part E, 5.3.1).
 pub fn connection_of(event: &mut [u8]) -> Option<u16> {
     let handle = match event {
         [
@@ -453,7 +454,7 @@ pub fn connection_of(event: &mut [u8]) -> Option<u16> {
     Some(u16::from_le_bytes([*low, *high]))
 }
 
-/// Makes an event that tells of a new connection into one that tells of none; whether it was one.
+/// Turns an event that reports a new connection into one that reports a failure; false if it is another event.
 pub fn refuse_connection(event: &mut [u8]) -> bool {
     let [
         code::LE_META,
@@ -470,8 +471,8 @@ pub fn refuse_connection(event: &mut [u8]) -> bool {
     true
 }
 
-/// Clears what LE Connection Complete and its enhanced form say of a connection that did not come about
-/// behind their status: it means nothing, and need not decode.
+/// Zeroes what follows the status in an LE Connection Complete event, or its enhanced form, that
+/// reports a failure: it is meaningless, and need not decode.
 pub fn clear_failed_connection(event: &mut [u8]) {
     if let [
         code::LE_META,
@@ -485,7 +486,7 @@ pub fn clear_failed_connection(event: &mut [u8]) {
     }
 }
 
-/// The advertising reports in an event, if it is one; Some(false): it is damaged.
+/// Calls `each` for the advertising reports in an event; `None` if it has none, `Some(false)` if it is damaged.
 pub fn reports(event: &[u8], each: impl FnMut(&Report<'_>)) -> Option<bool> {
     match *event {
         [

@@ -1,17 +1,17 @@
-//! The link mux, on an HCI transport: it keeps the ATT and the security channel for itself.
+//! Wraps an HCI transport and keeps the ATT and security channels for itself.
 //!
-//! [`Mux`] wraps any [`Transport`]; trouble-host, where there is one, sits on top, on a
-//! [`Controller`](crate::central::Controller), unaware. What it decides is in [`MuxState`], a state
-//! machine without I/O:
+//! [`Mux`] wraps any [`Transport`]; trouble-host, if present, runs on top of it through a
+//! [`Controller`](crate::central::Controller) and does not know. The decisions are made in
+//! [`MuxState`], a state machine without I/O:
 //!
-//! - ACL packets from the controller are put together per connection; frames for CID 4 go to that
-//!   connection's [bearer](crate::bearer), those for CID 6 to its security channel. All others are
-//!   trouble-host's, but for what it would fail on.
+//! - ACL packets from the controller are reassembled per connection; frames for CID 4 go to that
+//!   connection's [bearer](crate::bearer), those for CID 6 to its security channel. All others go
+//!   to trouble-host, except those it would fail on.
 //! - The controller's ACL buffers are shared: each packet, ours or trouble-host's, takes a credit,
-//!   and a completed packet gives it back to whoever sent it.
-//! - What does not decode is counted and dropped, since trouble-host would panic on it.
+//!   which returns to its sender when the packet is completed.
+//! - A packet that does not decode is counted and dropped, since trouble-host would panic on it.
 //! - A command that is not answered within 2 s, or a Hardware Error, makes the controller *failed*:
-//!   every waiting call ends with that.
+//!   every waiting call then returns that error.
 
 mod commands;
 mod credits;
@@ -68,13 +68,13 @@ use commands::Commands;
 use outbox::Outbox;
 use packet::{Head, Raw, RawPacket};
 
-/// Whether there may be a trouble-host, which gets what is not the bearers'. If not, nothing of it is linked,
-/// and the signalling channel ends here.
+/// Whether trouble-host may be present to take what is not for the bearers. If false, none of it is
+/// linked, and the signalling channel ends here.
 pub(crate) const CARRIES_ACL: bool = cfg!(feature = "channels");
-/// Packets that bearers take, or send, in a row before other tasks get their turn.
+/// Packets that bearers receive, or send, in a row before other tasks get a turn.
 const PACKETS_PER_TURN: u8 = 8;
 
-/// An HCI transport whose ATT channel goes to `L`'s bearers.
+/// An HCI transport whose ATT channel goes to the bearers in `L`.
 ///
 /// `BUFFER` bounds an HCI packet, in either direction, and an ATT PDU with its L2CAP header: 259 is
 /// enough for all commands and events, and for an ATT MTU of 247.
@@ -84,24 +84,26 @@ pub struct Mux<'l, T: Transport, L, R = (), const BUFFER: usize = 259> {
     reports: R,
     state: RefCell<MuxState>,
     commands: RefCell<Commands>,
-    /// What the transport said when it failed.
+    /// The transport's error, once it has failed.
     cause: Cell<Option<T::Error>>,
-    /// What is to be sent next of what was written.
+    /// The next packet to send.
     outbox: Outbox<BUFFER>,
-    /// Whether trouble-host was given something that its callers have to hear of first.
+    /// Whether trouble-host was last given a packet that its callers must act on before it gets
+    /// another.
     #[cfg(feature = "channels")]
     told: Cell<bool>,
 }
 
-/// What ends the controller.
+/// Why the controller can no longer be used.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum MuxError {
-    /// The controller failed. If it was the transport, [`Central::run`] has its error.
+    /// The controller failed. If the transport caused it, [`Central::run`] returns the transport's
+    /// error.
     ///
     /// [`Central::run`]: crate::central::Central::run
     Controller(Failure),
-    /// A packet passed the checks and still did not decode; a defect of ours.
+    /// A packet passed the checks but still did not decode: a bug in this crate.
     Decode(ReadHciError<Infallible>),
 }
 
@@ -146,7 +148,8 @@ impl From<ReadHciError<Infallible>> for MuxError {
 }
 
 impl<T: Transport, L, R, const BUFFER: usize> Mux<'_, T, L, R, BUFFER> {
-    /// Has a link disconnected that the controller still has, though it may have ended here.
+    /// Requests a disconnection of a link that the controller may still have after it was closed
+    /// here.
     pub(crate) fn disconnect(&self, id: LinkId) {
         self.state.borrow_mut().doom(id);
     }
@@ -171,12 +174,12 @@ impl<'l, T: Transport, L: Links, R: ReportHandler, const BUFFER: usize> Mux<'l, 
         }
     }
 
-    /// Where the bearers are.
+    /// The memory that holds the bearers.
     pub fn links(&self) -> &'l L {
         self.links
     }
 
-    /// Who hears of advertising reports.
+    /// The handler of advertising reports.
     pub fn reports(&self) -> &R {
         &self.reports
     }
@@ -186,17 +189,18 @@ impl<'l, T: Transport, L: Links, R: ReportHandler, const BUFFER: usize> Mux<'l, 
         &self.transport
     }
 
-    /// What was counted so far.
+    /// Counts since the mux was made.
     pub fn counters(&self) -> MuxCounters {
         self.state.borrow().counters()
     }
 
-    /// The controller's ACL buffers: bytes in each, and how many. Zero before it told.
+    /// The controller's ACL buffers: bytes in each, and how many. Zero until the controller reports
+    /// them.
     pub fn buffers(&self) -> (u16, u16) {
         self.state.borrow().buffers()
     }
 
-    /// Why the controller failed, if it did.
+    /// Why the controller failed, or `None` while it works.
     pub fn failure(&self) -> Option<Failure> {
         self.state.borrow().failure()
     }
@@ -212,13 +216,13 @@ impl<'l, T: Transport, L: Links, R: ReportHandler, const BUFFER: usize> Mux<'l, 
     }
 
     /// Whether anything has changed that [`Central`](crate::central::Central) may have to act on:
-    /// what it takes from here, or the time.
+    /// something to take from here, or a deadline.
     #[inline]
     pub(crate) fn take_news(&self, reader: &Waker) -> bool {
         self.state.borrow_mut().take_news(reader)
     }
 
-    /// Whether it is that time; if not, there is [news](Mux::take_news) when it is.
+    /// Whether `at` has passed; if not, there will be [news](Mux::take_news) then.
     #[cfg(feature = "security")]
     pub(crate) fn is_time(&self, at: Instant) -> bool {
         let is_time = at <= Instant::now();
@@ -228,13 +232,14 @@ impl<'l, T: Transport, L: Links, R: ReportHandler, const BUFFER: usize> Mux<'l, 
         is_time
     }
 
-    /// Has news come at that time, if not before: then whoever wants it later says so again.
+    /// Causes news at `at` at the latest. News may come earlier; a caller that still waits must ask
+    /// again.
     #[cfg(feature = "security")]
     pub(crate) fn wake_at(&self, at: Instant) {
         self.state.borrow_mut().wake_at(at);
     }
 
-    /// Has the connection disconnected that a Disconnect of trouble-host's is about.
+    /// Requests the disconnection of the connection that trouble-host's Disconnect command names.
     pub(crate) fn disconnect_as(&self, command: &dyn Emit) {
         let mut head = Head::default();
         command.emit(&mut head);
@@ -248,7 +253,7 @@ impl<'l, T: Transport, L: Links, R: ReportHandler, const BUFFER: usize> Mux<'l, 
         self.state.borrow().ending_link()
     }
 
-    /// A connection that is to be disconnected, once.
+    /// The next connection to disconnect. Each is returned once.
     pub(crate) fn next_disconnection(&self) -> Option<u16> {
         self.state.borrow_mut().next_disconnection()
     }
@@ -258,12 +263,12 @@ impl<'l, T: Transport, L: Links, R: ReportHandler, const BUFFER: usize> Mux<'l, 
         self.state.borrow().is_connecting()
     }
 
-    /// Whether an attempt to connect is under way that was not told to be cancelled, once.
+    /// Whether to cancel the attempt to connect that is under way. True once per attempt.
     pub(crate) fn take_cancellation(&self) -> bool {
         self.state.borrow_mut().take_cancellation()
     }
 
-    /// Whether the controller was given a random address for us to go by.
+    /// Whether the controller was given a random address of ours.
     pub(crate) fn has_random_address(&self) -> bool {
         self.state.borrow().has_random_address()
     }
@@ -273,25 +278,25 @@ impl<'l, T: Transport, L: Links, R: ReportHandler, const BUFFER: usize> Mux<'l, 
         self.state.borrow().link(handle)
     }
 
-    /// Whether [`Mux::run`] has something to do since it was polled last.
+    /// Whether [`Mux::run`] has had something to do since it was last polled.
     pub(crate) fn is_due(&self) -> bool {
         self.state.borrow_mut().turns().pump_is_due()
     }
 
-    /// That the controller has said nothing for a while, once.
+    /// Takes the note that the controller has been silent for a while.
     pub(crate) fn take_silence(&self) -> Option<Lull> {
         self.state.borrow_mut().take_silence()
     }
 
-    /// Whether anybody waits for something that has to come through the controller: a packet's
-    /// completion, or a response. Values that may come or not are not such.
+    /// Whether anybody waits for something that must come from the controller: the completion of a
+    /// packet, or a response. Notifications and indications, which may never come, do not count.
     pub(crate) fn is_waited_for(&self) -> bool {
         self.state.borrow().owes_completion()
             || (0..self.links.capacity())
                 .any(|index| self.links.with(index, |link| link.bearer.waits()) == Some(true))
     }
 
-    /// A peer that asks for connection parameters. Each has to be answered.
+    /// The next peer's request for connection parameters. Each must be answered.
     pub(crate) fn next_request(&self) -> Option<ParameterRequest> {
         self.state.borrow_mut().next_request()
     }
@@ -302,29 +307,30 @@ impl<'l, T: Transport, L: Links, R: ReportHandler, const BUFFER: usize> Mux<'l, 
         self.state.borrow_mut().queue_answer(handle, frame);
     }
 
-    /// Tells the longest L2CAP frame that trouble-host has room for, in octets of payload; 0: there is no
-    /// trouble-host.
+    /// Sets the longest L2CAP frame that trouble-host has room for, in octets of payload; 0 if
+    /// there is no trouble-host.
     pub(crate) fn set_longest_frame(&self, octets: u16) {
         self.state.borrow_mut().set_longest_frame(octets);
     }
 
-    /// Has trouble-host see an ACL packet that was held back, before the next from the controller.
+    /// Gives trouble-host an ACL packet that was held back, before the next one from the
+    /// controller.
     #[cfg(feature = "channels")]
     pub(crate) fn pass(&self, packet: &[u8]) {
         self.state.borrow_mut().pass(packet);
     }
 
-    /// How many times something had to come from the controller so far.
+    /// How often trouble-host had to be given something to make it act.
     pub(crate) fn passes(&self) -> u32 {
         self.state.borrow().passes()
     }
 
-    /// How the last attempt to connect ended. One that is told its end is forgotten.
+    /// How the last attempt to connect ended. An end is returned once.
     pub fn take_attempt(&self) -> Attempt {
         self.state.borrow_mut().take_attempt()
     }
 
-    /// Waits until no attempt to connect is under way in the controller, and tells how the last
+    /// Waits until no attempt to connect is under way in the controller, and returns how the last
     /// one ended.
     pub async fn attempt_ended(&self) -> Attempt {
         poll_fn(|cx| match self.take_attempt() {
@@ -343,8 +349,9 @@ impl<'l, T: Transport, L: Links, R: ReportHandler, const BUFFER: usize> Mux<'l, 
         self.links.close_all(Reason::ControllerFailed);
     }
 
-    /// Marks the controller failed since the transport did. The first error is kept for whoever
-    /// runs the host: the call that met it may have nobody to tell.
+    /// Marks the controller failed because its transport did. The first error is kept for
+    /// [`Central::run`](crate::central::Central::run): the call that met it may have no way to
+    /// return it.
     fn lose(&self, error: T::Error) -> MuxError {
         let first = self.cause.take().unwrap_or(error);
         self.cause.set(Some(first));
@@ -352,7 +359,7 @@ impl<'l, T: Transport, L: Links, R: ReportHandler, const BUFFER: usize> Mux<'l, 
         MuxError::Controller(Failure::Transport)
     }
 
-    /// What the transport said when it failed, once.
+    /// Takes the transport's error, if it failed.
     pub(crate) fn take_cause(&self) -> Option<T::Error> {
         self.cause.take()
     }
@@ -376,12 +383,12 @@ impl<'l, T: Transport, L: Links, R: ReportHandler, const BUFFER: usize> Mux<'l, 
                 return Ok((PacketKind::AclData, packet.len()));
             }
             let owed = self.state.borrow_mut().next_stand_in();
-            // A read is given up only for a controller that has sent nothing for 2 s, or failed.
+            // A read is dropped only if the controller has failed, or has sent nothing for 2 s.
             let instead = poll_fn(|cx| {
-                // The others have their turn while this one waits.
+                // Other tasks run while this one waits.
                 taken.set(0);
                 let mut state = self.state.borrow_mut();
-                // What it waits for is woken by a failure, too.
+                // A failure wakes this waker, too.
                 let owed = state.poll_owed(cx);
                 match state.failure() {
                     Some(failure) => Poll::Ready(Err(failure)),
@@ -425,7 +432,7 @@ impl<'l, T: Transport, L: Links, R: ReportHandler, const BUFFER: usize> Mux<'l, 
         }
     }
 
-    /// Takes an event, if it answers a command.
+    /// Consumes an event if it answers a command.
     fn take_answer(&self, event: &[u8]) -> bool {
         let mut commands = self.commands.borrow_mut();
         let taken = commands.take(event);
@@ -435,7 +442,7 @@ impl<'l, T: Transport, L: Links, R: ReportHandler, const BUFFER: usize> Mux<'l, 
         taken
     }
 
-    /// Has a command or an ACL packet sent when it is its turn.
+    /// Queues a command or an ACL packet once it may be sent.
     pub(crate) async fn write_any(
         &self,
         kind: PacketKind,
@@ -455,7 +462,7 @@ impl<'l, T: Transport, L: Links, R: ReportHandler, const BUFFER: usize> Mux<'l, 
             if let Poll::Ready(failure) = self.poll_failure(cx) {
                 return Poll::Ready(Err(MuxError::Controller(failure)));
             }
-            // From here on it is sent, whatever becomes of its writer.
+            // From here on it is sent even if the caller is dropped.
             let Poll::Ready(mut next) = self.outbox.poll_room(cx) else {
                 return Poll::Pending;
             };
@@ -472,7 +479,7 @@ impl<'l, T: Transport, L: Links, R: ReportHandler, const BUFFER: usize> Mux<'l, 
             } else {
                 match state.turns().poll_host_turn(&head, now, cx) {
                     Poll::Ready(true) => state.packet_sent(now),
-                    // The connection is gone; so would the packet be.
+                    // The connection is gone; the packet would be lost, too.
                     Poll::Ready(false) => return Poll::Ready(Ok(())),
                     Poll::Pending => return Poll::Pending,
                 }
@@ -490,7 +497,7 @@ impl<'l, T: Transport, L: Links, R: ReportHandler, const BUFFER: usize> Mux<'l, 
         .await
     }
 
-    /// Sees a packet of trouble-host's before it is sent, and may rewrite it.
+    /// Inspects a packet of trouble-host's before it is sent, and may rewrite it.
     fn see(&self, head: &Head, packet: &mut [u8]) {
         if cfg!(feature = "channels") && head.begins_signal() {
             let frame = packet.get_mut(4..).unwrap_or_default();
@@ -505,7 +512,7 @@ impl<'l, T: Transport, L: Links, R: ReportHandler, const BUFFER: usize> Mux<'l, 
         }
     }
 
-    /// Sends what [`Mux::write_any`] has put into the outbox, until the transport fails.
+    /// Sends what [`Mux::write_any`] puts into the outbox, until the transport fails.
     async fn send_written(&self) -> MuxError {
         loop {
             let sending = self.outbox.packet().await;
@@ -528,7 +535,8 @@ impl<'l, T: Transport, L: Links, R: ReportHandler, const BUFFER: usize> Mux<'l, 
     }
 }
 
-/// A packet of trouble-host's waits for its turn, or has had it.
+/// Lives while a packet of trouble-host's waits to be sent; dropping it withdraws the packet's
+/// claim.
 struct Waiting<'m> {
     state: &'m RefCell<MuxState>,
     handle: u16,

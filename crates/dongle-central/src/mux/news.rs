@@ -1,10 +1,10 @@
-//! What is new since somebody looked last, and who wants to be told.
+//! A flag that something has changed, with the task to wake.
 
 use core::task::Waker;
 
 use embassy_sync::waitqueue::WakerRegistration;
 
-/// News for one reader, who looks at what they are about only when there are any.
+/// News for one reader, who looks for changes only when there is news.
 #[derive(Debug)]
 pub(crate) struct News {
     unread: bool,
@@ -12,7 +12,7 @@ pub(crate) struct News {
 }
 
 impl News {
-    /// Unread, since nobody has looked yet.
+    /// Starts unread, since nobody has looked yet.
     pub const fn new() -> Self {
         Self {
             unread: true,
@@ -26,7 +26,7 @@ impl News {
         self.reader.wake();
     }
 
-    /// Whether there were any since the last time; `reader` is woken by the next.
+    /// Whether there was news since the last call; wakes `reader` at the next.
     #[inline]
     pub fn take(&mut self, reader: &Waker) -> bool {
         self.reader.register(reader);

@@ -1,7 +1,7 @@
 //! The next command, or packet of trouble-host's, on its way to the transport.
 //!
-//! [`Mux::run`](super::Mux::run) sends it, and not whoever has written it: a call may be dropped at any
-//! time, and would leave half a packet on a wire that takes one byte by byte.
+//! [`Mux::run`](super::Mux::run) sends it rather than its writer: a call may be dropped at any
+//! time, which would leave half a packet on a wire that takes one byte by byte.
 
 use core::cell::RefCell;
 use core::future::poll_fn;
@@ -14,19 +14,19 @@ use embassy_sync::waitqueue::{MultiWakerRegistration, WakerRegistration};
 
 use super::packet::Outgoing;
 
-/// A packet.
+/// The packet in the outbox.
 pub(super) struct Next<const SIZE: usize> {
     pub(super) packet: Outgoing<SIZE>,
-    /// What it is, while there is one.
+    /// Its kind; `None` if the outbox is empty.
     pub(super) kind: Option<PacketKind>,
 }
 
 type Guard<'o, const SIZE: usize> = MutexGuard<'o, NoopRawMutex, Next<SIZE>>;
 
-/// The place of one packet.
+/// Room for one packet.
 pub(super) struct Outbox<const SIZE: usize> {
     next: Mutex<NoopRawMutex, Next<SIZE>>,
-    /// Who waits for a packet, and who for the place.
+    /// The task that waits for a packet, and those that wait for room.
     wakers: RefCell<(WakerRegistration, MultiWakerRegistration<4>)>,
 }
 
@@ -41,7 +41,7 @@ impl<const SIZE: usize> Outbox<SIZE> {
         }
     }
 
-    /// The place, once it is free.
+    /// The outbox, once it is empty.
     pub(super) fn poll_room(&self, cx: &mut Context<'_>) -> Poll<Guard<'_, SIZE>> {
         match self.next.try_lock() {
             Ok(next) if next.kind.is_none() => Poll::Ready(next),
@@ -52,7 +52,7 @@ impl<const SIZE: usize> Outbox<SIZE> {
         }
     }
 
-    /// A packet was put into the place.
+    /// Reports that a packet was put in.
     pub(super) fn filled(&self) {
         self.wakers.borrow_mut().0.wake();
     }
@@ -73,8 +73,8 @@ impl<const SIZE: usize> Outbox<SIZE> {
     }
 }
 
-/// The packet that is being sent. However that ends, its place is free afterwards, and nothing is left of
-/// it: it may have been a key.
+/// The packet that is being sent. Dropping it, sent or not, empties the outbox and wipes the
+/// packet, which may have held a key.
 pub(super) struct Sending<'o, const SIZE: usize> {
     pub(super) next: Guard<'o, SIZE>,
     outbox: &'o Outbox<SIZE>,

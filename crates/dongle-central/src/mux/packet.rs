@@ -1,4 +1,4 @@
-//! HCI packets as bytes: any from the controller, and the beginning of any to it.
+//! HCI packets as bytes: whole ones from the controller, and the first bytes of those to it.
 
 use core::convert::Infallible;
 
@@ -10,13 +10,13 @@ use zeroize::Zeroize as _;
 
 use super::sdus::CID_SIGNALLING;
 
-/// A packet from the controller, whole and unjudged, without its indicator.
+/// A whole packet from the controller, not yet checked, without its indicator.
 pub(super) struct RawPacket<'a> {
     pub(super) kind: PacketKind,
     pub(super) bytes: &'a [u8],
 }
 
-/// Length of the header, and of what the header says follows.
+/// The length of a header, and a function that reads the payload's length from it.
 fn header(kind: PacketKind) -> (usize, fn(&[u8]) -> usize) {
     match kind {
         PacketKind::Event => (2, |h| h.get(1).copied().map_or(0, usize::from)),
@@ -82,7 +82,7 @@ pub(crate) type Sink = dyn embedded_io::Write<Error = Infallible>;
 
 /// A packet to the controller, whatever its type.
 pub(crate) trait Emit {
-    /// Writes it, whole.
+    /// Writes the whole packet.
     fn emit(&self, sink: &mut Sink);
 }
 
@@ -92,7 +92,7 @@ impl<P: PacketToController> Emit for P {
     }
 }
 
-/// A packet that is written out.
+/// A packet that is already bytes.
 #[cfg(test)]
 pub(crate) struct Written<'a>(pub(crate) &'a [u8]);
 
@@ -103,12 +103,12 @@ impl Emit for Written<'_> {
     }
 }
 
-/// A packet to the controller as bytes. Packets have many types; what sends them would be there
-/// once for each.
+/// A packet to the controller as bytes. Packets have many types; without this, the code that sends
+/// them would be compiled once for each.
 #[derive(Debug)]
 pub(crate) struct Outgoing<const SIZE: usize> {
     bytes: Vec<u8, SIZE>,
-    /// Whether it did not fit.
+    /// Whether the packet did not fit.
     cut: bool,
 }
 
@@ -125,18 +125,18 @@ impl<const SIZE: usize> Outgoing<SIZE> {
         self.cut = false;
     }
 
-    /// Leaves nothing of what was written.
+    /// Zeroes what was written.
     #[cfg(feature = "security")]
     pub(crate) fn wipe(&mut self) {
         self.bytes.zeroize();
     }
 
-    /// What was written since; None: more than there is room for.
+    /// What was written since [`Outgoing::clear`]; `None` if it did not fit.
     pub(crate) fn bytes(&self) -> Option<&[u8]> {
         (!self.cut).then_some(&self.bytes)
     }
 
-    /// The same, to be rewritten.
+    /// The same bytes, for rewriting.
     pub(super) fn bytes_mut(&mut self) -> &mut [u8] {
         &mut self.bytes
     }
@@ -157,7 +157,7 @@ impl<const SIZE: usize> embedded_io::Write for Outgoing<SIZE> {
     }
 }
 
-/// A packet of this kind, as numbered by [`PacketKind`]: its first bytes, and the rest.
+/// A packet of kind `KIND`, as numbered by [`PacketKind`]: its first bytes, and the rest.
 pub(super) struct Raw<'a, const KIND: u8>(pub(super) &'a [u8], pub(super) &'a [u8]);
 
 impl<const KIND: u8> PacketToController for Raw<'_, KIND> {
@@ -184,7 +184,7 @@ impl<const KIND: u8> PacketToController for Raw<'_, KIND> {
     }
 }
 
-/// The first bytes of a packet to the controller: all that decides about it.
+/// The first bytes of a packet to the controller: all that is needed to decide about it.
 #[derive(Debug, Default)]
 pub(super) struct Head {
     bytes: [u8; 8],
@@ -202,7 +202,7 @@ impl Head {
         self.len
     }
 
-    /// The connection that a command is about.
+    /// The connection that a command names.
     pub(super) fn connection(&self) -> u16 {
         u16::from_le_bytes([self.bytes[3], self.bytes[4]]) & 0x0FFF
     }
@@ -217,17 +217,17 @@ impl Head {
         u16::from_le_bytes([self.bytes[0], self.bytes[1]]) & 0x0FFF
     }
 
-    /// Whether an ACL packet goes on with a frame that an earlier one began.
+    /// Whether an ACL packet continues a frame that an earlier one began.
     pub(super) fn continues(&self) -> bool {
         self.bytes[1] >> 4 & 0b11 == 0b01
     }
 
-    /// How much of a frame an ACL packet carries.
+    /// The length of an ACL packet's data.
     pub(super) fn data_len(&self) -> usize {
         self.len.saturating_sub(4)
     }
 
-    /// Length of the frame that an ACL packet begins, header included.
+    /// The length of the frame that an ACL packet begins, including its header.
     pub(super) fn frame_len(&self) -> usize {
         usize::from(u16::from_le_bytes([self.bytes[4], self.bytes[5]])) + 4
     }

@@ -1,4 +1,4 @@
-//! Carries what the bearers have to say to the controller, and tells them the time.
+//! Sends the bearers' PDUs to the controller, and drives their timers.
 
 use core::future::{Future as _, poll_fn};
 use core::pin::pin;
@@ -16,24 +16,24 @@ use crate::links::{LinkId, LinkPhase, Links, MAX_LINKS, Reason};
 use crate::security::CID_SMP;
 use crate::smp;
 
-/// From a buffer of this size on, several frames of a link are written at a time.
+/// A `BUFFER` of at least this size takes several of a link's frames at a time.
 const BATCHED: usize = 1024;
-/// Frames that go out in a row then: what the host does besides, in each of its turns, costs as much as
-/// several of them.
+/// Frames that then go out in a row: whatever else the host does in each of its turns costs as much
+/// as several of them.
 const BATCH: u8 = 32;
 
-/// Packet Boundary Flags of the first packet of a frame and of the others (Core Vol 4 Part E, 5.4.2).
+/// Packet Boundary Flags of a frame's first packet and of the others (Core Vol 4 Part E, 5.4.2).
 const BEGINS: u16 = 0b00;
 const CONTINUES: u16 = 0b01;
 
-/// What the pump knows of each link.
+/// What the pump knows about the links.
 struct Rounds {
     /// Links to look at, one bit each.
     due: u32,
-    /// The link whose turn is first: behind the one that sent last, so that one that floods leaves
-    /// the others theirs when there is a buffer only now and then.
+    /// The link that goes first: the one after the last sender, so that a link that floods leaves
+    /// the others their turn when a buffer comes free only now and then.
     first: usize,
-    /// Links that want to be looked at again at a time, one bit each, and when.
+    /// Links with a deadline, one bit each, and their deadlines.
     timed: u32,
     deadlines: [Instant; MAX_LINKS],
 }
@@ -42,8 +42,8 @@ impl<T: Transport, L: Links, R: ReportHandler, const BUFFER: usize> Mux<'_, T, L
 where
     T::Error: 'static,
 {
-    /// Sends what was written, and serves the bearers of all links, until the controller fails. One task
-    /// has to run it.
+    /// Sends what was written, and serves the bearers of all links, until the controller fails.
+    /// Exactly one task has to run it.
     pub async fn run(&self) -> MuxError {
         match select(self.send_written(), self.serve()).await {
             Either::First(error) | Either::Second(error) => error,
@@ -65,11 +65,11 @@ where
                 return e;
             }
             let armed = rounds.next_deadline().min(self.deadline());
-            // Checked again at each wake: whether the links that wait for a credit get one, and
-            // whether a command was sent whose answer is due before the timer.
+            // Checked again at each wake: links that wait for a credit may have one now, and a
+            // command may have been sent whose answer is due before the timer.
             let waiting = rounds.due;
-            // Set anew each time: the clock may keep one time for each task, the earliest, so that
-            // what it was asked for before is forgotten when an earlier one of others was due.
+            // A new timer each time: a clock may keep only one deadline per task, the earliest, and
+            // then forgets this one when an earlier one of the same task expires.
             let mut timer = pin!(Timer::at(armed));
             let work = poll_fn(|cx| {
                 let sooner = {
@@ -106,7 +106,7 @@ where
         self.state.borrow().deadline()
     }
 
-    /// Whether one of these links, or an answer, has something to send and may.
+    /// Whether one of these links, or a queued answer, may send now.
     fn some_may_begin(&self, links: u32) -> bool {
         let mut state = self.state.borrow_mut();
         if links == 0 && !state.has_answers() {
@@ -121,7 +121,7 @@ where
             })
     }
 
-    /// Lets each link that is due send one PDU after another in turn, as long as there are credits.
+    /// Lets the links that are due send one PDU each in turn, as long as there are credits.
     async fn round(
         &self,
         rounds: &mut Rounds,
@@ -157,7 +157,7 @@ where
                     rest = behind;
                 }
                 if turn.is_security {
-                    // It may have been a key.
+                    // It may have held a key.
                     frame.fill(0);
                 }
             }
@@ -173,8 +173,8 @@ where
         }
     }
 
-    /// Tells a link the time if that is what it waits for, and has it write a frame to `out` if it has
-    /// one and may send it; or several, if nobody else waits.
+    /// Runs a link's timer if it is overdue, and writes its next frame to `out` if it has one and
+    /// may send it; or several frames, if no other link waits.
     fn take_turn(
         &self,
         index: usize,
@@ -206,7 +206,7 @@ where
                 {
                     turn.len = write_security(&mut link.info.smp, out);
                     turn.is_security = true;
-                    // Whoever sent it may send the next.
+                    // The sender may queue the next command now.
                     link.bearer.changed();
                 }
                 turn.has_output = true;
@@ -230,7 +230,7 @@ where
         turn.unwrap_or(Turn::NONE)
     }
 
-    /// Sends a frame, cut to what the controller takes.
+    /// Sends a frame, in packets of the size that the controller accepts.
     async fn send_frame(&self, handle: u16, frame: &[u8]) -> Result<(), MuxError> {
         self.state.borrow_mut().turns().begin_att_frame(handle);
         let result = self.send_packets(handle, frame).await;
@@ -251,7 +251,7 @@ where
                 state.turns().poll_att_packet(handle, cx).map(Ok)
             });
             if !turn.await? {
-                // Disconnected in the middle: the rest would go nowhere.
+                // Disconnected in the middle: the rest would be lost.
                 return Ok(());
             }
             let [h0, h1] = (handle | boundary << 12).to_le_bytes();
@@ -264,14 +264,14 @@ where
     }
 }
 
-/// What a link does when it is due, and has to do afterwards.
+/// What a link did in its turn, and what it has left to do.
 struct Turn {
     handle: u16,
-    /// The length of the frames that are to be sent.
+    /// The length of the frames to send.
     len: usize,
-    /// Whether they are of the security channel.
+    /// Whether they belong to the security channel.
     is_security: bool,
-    /// Whether there is more to be sent, some time.
+    /// Whether more remains to be sent, now or later.
     has_output: bool,
     deadline: Option<Instant>,
 }
@@ -286,17 +286,17 @@ impl Turn {
     };
 }
 
-/// Writes a bearer's next PDU to `frame`, as a frame of its channel; the length of the frame.
+/// Writes a bearer's next PDU to `frame`, as a frame of its channel; returns the frame's length.
 fn write_frame(bearer: &mut Bearer<'_>, output: Output, now: Instant, frame: &mut [u8]) -> usize {
     write_on(CID_ATT, frame, |pdu| bearer.transmit(output, now, pdu))
 }
 
-/// Writes the next command on the security channel, as a frame of it.
+/// Writes the security channel's next command to `frame`; returns the frame's length.
 fn write_security(channel: &mut smp::Channel, frame: &mut [u8]) -> usize {
     write_on(CID_SMP, frame, |command| channel.transmit(command))
 }
 
-/// Writes a frame of a channel; its length.
+/// Writes a frame of a channel; returns its length.
 fn write_on(channel: u16, frame: &mut [u8], write: impl FnOnce(&mut [u8]) -> usize) -> usize {
     let (header, payload) = frame.split_at_mut(L2CAP_HEADER.min(frame.len()));
     let len = write(payload);
@@ -307,9 +307,9 @@ fn write_on(channel: u16, frame: &mut [u8], write: impl FnOnce(&mut [u8]) -> usi
     header.len() + len
 }
 
-/// Writes the commands that are next behind the frame in `out`, which has `at` octets: as many as the
-/// link has buffers to spare besides that frame's, so that whoever queues them meets the lock of the
-/// link less often. The octets that were added.
+/// Appends the commands that are next to the frame in `out`, which is `at` octets long: as many as
+/// the link has buffers to spare after that frame, so that the task that queues commands contends
+/// less often for the link's lock. Returns the number of octets added.
 fn write_commands(
     bearer: &mut Bearer<'_>,
     spare: usize,
@@ -331,7 +331,7 @@ fn write_commands(
     len
 }
 
-/// The frame in front, with its header, and what is behind it.
+/// Splits off the first frame, with its header.
 fn split_frame(frames: &[u8]) -> Option<(&[u8], &[u8])> {
     let [low, high, ..] = frames else { return None };
     let len = L2CAP_HEADER + usize::from(u16::from_le_bytes([*low, *high]));
@@ -339,7 +339,7 @@ fn split_frame(frames: &[u8]) -> Option<(&[u8], &[u8])> {
 }
 
 impl Rounds {
-    /// Notes what a link has to do.
+    /// Records the outcome of a link's turn.
     fn set(&mut self, index: usize, turn: &Turn) {
         let bit = 1 << index;
         if !turn.has_output {
@@ -352,7 +352,7 @@ impl Rounds {
         }
     }
 
-    /// The links that are due, each once, beginning with the one whose turn it is.
+    /// The links that are due, each once, starting with the one that goes first.
     fn in_turn(&self) -> impl Iterator<Item = usize> + use<> {
         let before = match 1_u32.checked_shl(self.first as u32) {
             Some(bit) => bit - 1,
@@ -361,7 +361,7 @@ impl Rounds {
         bits(self.due & !before).chain(bits(self.due & before))
     }
 
-    /// Makes those links due whose time has come.
+    /// Makes the links due whose deadline has passed.
     fn expire(&mut self, now: Instant) {
         for index in bits(self.timed) {
             if self.is_overdue(index, now) {
@@ -384,7 +384,7 @@ impl Rounds {
     }
 }
 
-/// The numbers of the bits that are set, from the lowest.
+/// The positions of the bits that are set, lowest first.
 fn bits(mut set: u32) -> impl Iterator<Item = usize> {
     core::iter::from_fn(move || {
         let lowest = set.trailing_zeros();

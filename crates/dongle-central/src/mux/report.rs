@@ -1,4 +1,4 @@
-//! Advertising reports, as the controller packs them into its events.
+//! Parses the controller's advertising reports.
 //!
 //! They never reach trouble-host: bt-hci panics on an extended report that is cut short.
 
@@ -9,43 +9,43 @@ use crate::links::Address;
 /// One advertising report (Core Vol 4 Part E, 7.7.65.2 and 7.7.65.13).
 #[derive(Debug, Clone, Copy)]
 pub struct Report<'a> {
-    /// Who advertises. None: anonymous.
+    /// The advertiser's address; `None` if it is anonymous.
     pub address: Option<Address>,
-    /// A connection can be asked for.
+    /// Whether it accepts connections.
     pub connectable: bool,
-    /// A scan response can be asked for.
+    /// Whether it answers a scan request.
     pub scannable: bool,
-    /// Meant for one device, `direct_to`.
+    /// Whether it is meant for one device, `direct_to`.
     pub directed: bool,
-    /// This is a scan response.
+    /// Whether this is a scan response.
     pub scan_response: bool,
-    /// Sent with legacy PDUs.
+    /// Whether it was sent with legacy PDUs.
     pub legacy: bool,
-    /// More data of this advertisement follows in another report.
+    /// Whether another report has more data of this advertisement.
     pub more_follows: bool,
-    /// The controller lost the rest of the data.
+    /// Whether the controller lost the rest of the data.
     pub truncated: bool,
     /// Received signal strength in dBm.
     pub rssi: Option<i8>,
-    /// Power it was sent with in dBm, if the PDU tells.
+    /// Transmit power in dBm, if the PDU contains it.
     pub tx_power: Option<i8>,
-    /// Advertising set, for extended advertising.
+    /// Advertising SID of an extended advertisement.
     pub sid: Option<u8>,
-    /// PHY of the primary and the secondary channel: 1: 1M, 2: 2M, 3: Coded; 0: none.
+    /// Primary and secondary PHY: 1 for 1M, 2 for 2M, 3 for Coded, 0 for none.
     pub phys: (u8, u8),
-    /// Whom a directed advertisement is for.
+    /// The target of a directed advertisement.
     pub direct_to: Option<Address>,
     /// Advertising data, or a fragment of it.
     pub data: &'a [u8],
 }
 
-/// Who hears of advertising reports. Called from within the receiving task: be quick.
+/// Receives advertising reports. It is called from within the receiving task, so it must return quickly.
 pub trait ReportHandler {
-    /// A report came.
+    /// Takes a report.
     fn report(&self, report: &Report<'_>);
 }
 
-/// Nobody.
+/// Ignores all reports.
 impl ReportHandler for () {
     fn report(&self, _: &Report<'_>) {}
 }
@@ -56,8 +56,8 @@ impl<F: Fn(&Report<'_>)> ReportHandler for F {
     }
 }
 
-/// Takes apart the parameters of an LE Advertising Report event, behind the subevent code; false:
-/// they end in the middle of a report.
+/// Parses the parameters of an LE Advertising Report event, after the subevent code; returns false
+/// if they end in the middle of a report.
 pub fn legacy(parameters: &[u8], mut each: impl FnMut(&Report<'_>)) -> bool {
     let Some((&count, mut rest)) = parameters.split_first() else {
         return false;
@@ -95,8 +95,8 @@ pub fn legacy(parameters: &[u8], mut each: impl FnMut(&Report<'_>)) -> bool {
     true
 }
 
-/// Takes apart the parameters of an LE Extended Advertising Report event, behind the subevent code;
-/// false: they end in the middle of a report.
+/// Parses the parameters of an LE Extended Advertising Report event, after the subevent code;
+/// returns false if they end in the middle of a report.
 pub fn extended(parameters: &[u8], mut each: impl FnMut(&Report<'_>)) -> bool {
     let Some((&count, mut rest)) = parameters.split_first() else {
         return false;
@@ -153,7 +153,7 @@ pub fn extended(parameters: &[u8], mut each: impl FnMut(&Report<'_>)) -> bool {
 }
 
 fn address(kind: u8, bytes: &[u8; 6]) -> Address {
-    // Identity addresses (2, 3) are public or random static ones that the controller resolved.
+    // Types 2 and 3 are identity addresses, public and random static, that the controller resolved.
     let kind = if kind & 1 == 0 {
         AddrKind::PUBLIC
     } else {
@@ -162,7 +162,7 @@ fn address(kind: u8, bytes: &[u8; 6]) -> Address {
     Address::new(kind, BdAddr::new(*bytes))
 }
 
-/// 127: not available.
+/// 127 means not available.
 fn rssi_of(raw: u8) -> Option<i8> {
     (raw != 127).then_some(raw as i8)
 }

@@ -1,7 +1,7 @@
-//! Whose turn it is to send: trouble-host's packets and the bearers', on the same buffers.
+//! Whose turn it is to send: trouble-host and the bearers share the controller's buffers.
 //!
-//! Fragments of two frames never mix on one connection, and where both sides want the last buffer,
-//! they get it in turn.
+//! Fragments of two frames never mix on one connection, and when both sides want the last buffer,
+//! they take turns.
 
 use core::task::{Context, Poll, Waker};
 
@@ -13,29 +13,29 @@ use super::credits::{Credits, Owner};
 use super::packet::Head;
 use crate::links::MAX_LINKS;
 
-/// After this long, a frame that trouble-host began and does not go on with is given up.
+/// How long trouble-host may leave a frame unfinished before it no longer holds up the bearers.
 const STALLED_FRAME: Duration = Duration::from_secs(1);
 
-/// A frame that trouble-host is in the middle of sending.
+/// A frame that trouble-host has sent in part.
 #[derive(Debug)]
 struct HostFrame {
     handle: u16,
     left: usize,
     since: Instant,
-    /// Its next packet waits for a buffer: it will be gone on with.
+    /// Its next packet waits for a buffer, so it will be continued.
     waits: bool,
 }
 
-/// The turns.
+/// Who may send next, and on which connections.
 #[derive(Debug)]
 pub struct Turns {
     credits: Credits,
     host_frames: Vec<HostFrame, MAX_LINKS>,
-    /// The connection of trouble-host's packet that has had its turn and is not sent yet.
+    /// The connection of trouble-host's packet that had its turn but is not sent yet.
     unsent: Option<u16>,
-    /// The connection in whose frame the bearers are.
+    /// The connection on which a bearer is sending a frame.
     att_frame: Option<u16>,
-    /// Who sent the last packet, so that the other has its turn.
+    /// Who sent the last packet: the other side goes first next time.
     last: Owner,
     att_waits: bool,
     host_waits: bool,
@@ -45,7 +45,7 @@ pub struct Turns {
 }
 
 impl Turns {
-    /// No buffers yet, and no connection.
+    /// Starts without buffers or connections.
     pub const fn new() -> Self {
         Self {
             credits: Credits::new(),
@@ -61,12 +61,12 @@ impl Turns {
         }
     }
 
-    /// The controller was reset: it has told of no buffers.
+    /// The controller was reset: its buffers are unknown again.
     pub fn reset(&mut self) {
         self.credits = Credits::new();
     }
 
-    /// The controller has told its buffers.
+    /// The controller reported its buffers.
     pub fn configure(&mut self, packet_length: u16, total: u16) {
         self.credits.configure(packet_length, total);
     }
@@ -76,12 +76,12 @@ impl Turns {
         self.credits.buffers()
     }
 
-    /// A connection begins.
+    /// A connection was made.
     pub fn connected(&mut self, handle: u16) {
         self.credits.connected(handle);
     }
 
-    /// A connection is over.
+    /// A connection has ended.
     pub fn disconnected(&mut self, handle: u16) {
         self.credits.disconnected(handle);
         self.host_frames.retain(|f| f.handle != handle);
@@ -93,8 +93,8 @@ impl Turns {
         self.credits.is_connected(handle)
     }
 
-    /// The controller is done with the `count` oldest packets of a connection; how many of them
-    /// were trouble-host's. Waking those who wait is the next step, [`Turns::wake_waiting`].
+    /// The controller has completed the `count` oldest packets of a connection; returns how many of them were
+    /// trouble-host's. The caller wakes the waiting side next, with [`Turns::wake_waiting`].
     pub fn completed(&mut self, handle: u16, count: u16) -> u16 {
         let rested = self.credits.rests(handle);
         let hosts = self.credits.completed(handle, count);
@@ -109,18 +109,18 @@ impl Turns {
         self.credits.any_connected()
     }
 
-    /// Packets that are in the controller.
+    /// Packets in the controller.
     pub fn in_flight(&self) -> u16 {
         self.credits.in_use().0
     }
 
-    /// Packets that were in the controller at a time, at most.
+    /// The most packets that were in the controller at once.
     pub fn most_in_flight(&self) -> u16 {
         self.credits.in_use().1
     }
 
-    /// When a frame that trouble-host does not go on with is given up, if a bearer waits for that;
-    /// else [`Instant::MAX`].
+    /// When an unfinished frame of trouble-host's stops holding up a bearer that waits for it;
+    /// [`Instant::MAX`] if none does.
     pub fn deadline(&self) -> Instant {
         let left_alone = self.host_frames.iter().filter(|f| !f.waits);
         match left_alone.map(|f| f.since).min() {
@@ -129,28 +129,28 @@ impl Turns {
         }
     }
 
-    /// Gives up the frames that trouble-host does not go on with.
+    /// Forgets the frames that trouble-host has left unfinished for too long.
     pub fn expire(&mut self, now: Instant) {
         self.host_frames
             .retain(|f| f.waits || f.since + STALLED_FRAME > now);
     }
 
-    /// trouble-host does not wait for a packet's turn any more, on this connection.
+    /// trouble-host no longer waits to send a packet on this connection.
     pub fn host_gave_up(&mut self, handle: u16) {
         for frame in self.host_frames.iter_mut().filter(|f| f.handle == handle) {
             frame.waits = false;
         }
-        // When the frame is given up has to be looked at again.
+        // The frame can expire now, so the pump has a new deadline.
         self.wake_pump();
     }
 
-    /// Has both sides look again.
+    /// Wakes both sides.
     pub fn wake(&mut self) {
         self.wake_pump();
         self.writers.wake();
     }
 
-    /// Has those look again who wait for a buffer.
+    /// Wakes the sides that wait for a buffer.
     pub fn wake_waiting(&mut self) {
         if self.att_waits || self.att_frame.is_some() {
             self.wake_pump();
@@ -160,13 +160,13 @@ impl Turns {
         }
     }
 
-    /// Has the pump look again.
+    /// Wakes the pump.
     pub fn wake_pump(&mut self) {
         self.pump_is_due = true;
         self.pump.wake();
     }
 
-    /// Whether the pump was asked to look again and has not yet.
+    /// Whether the pump was woken and has not run yet.
     pub fn pump_is_due(&self) -> bool {
         self.pump_is_due
     }
@@ -176,7 +176,7 @@ impl Turns {
         self.credits.packet_length()
     }
 
-    /// Waits for the turn of an ACL packet of trouble-host, and takes the credit; false: the
+    /// Waits until trouble-host may send an ACL packet, and takes a credit for it; false if the
     /// connection is gone.
     pub(super) fn poll_host_turn(
         &mut self,
@@ -216,7 +216,7 @@ impl Turns {
         Poll::Ready(true)
     }
 
-    /// The packet of trouble-host that has had its turn is sent.
+    /// trouble-host's packet that had its turn was sent.
     pub fn host_sent(&mut self) {
         self.unsent = None;
         if self.att_waits {
@@ -235,7 +235,7 @@ impl Turns {
             return false;
         }
         if self.credits.rests(handle) {
-            // It is woken when that is over, and keeps nobody waiting until then.
+            // It is woken after the rest, and holds up nobody until then.
             return false;
         }
         if self.host_waits && self.last == Owner::Att {
@@ -254,14 +254,13 @@ impl Turns {
         }
     }
 
-    /// A bearer begins a frame. Each of its packets waits for its credit by
-    /// [`Turns::poll_att_packet`].
+    /// A bearer begins a frame. Each of its packets waits for a credit in [`Turns::poll_att_packet`].
     pub fn begin_att_frame(&mut self, handle: u16) {
         self.att_waits = false;
         self.att_frame = Some(handle);
     }
 
-    /// Lets the other side go first, once: it may not want to any more.
+    /// Lets the other side go first, once: it may no longer want to.
     fn offer_turn(&mut self, to: Owner) {
         match to {
             Owner::Host => self.host_waits = false,
@@ -271,8 +270,7 @@ impl Turns {
         self.wake_pump();
     }
 
-    /// Waits for the credit of the next packet in the frame that was begun; false: the connection
-    /// is gone.
+    /// Waits for a credit for the next packet of the bearer's frame; false if the connection is gone.
     pub fn poll_att_packet(&mut self, handle: u16, cx: &mut Context<'_>) -> Poll<bool> {
         if self.credits.take(handle, Owner::Att) {
             self.last = Owner::Att;
@@ -285,7 +283,7 @@ impl Turns {
         Poll::Pending
     }
 
-    /// The frame of a bearer is complete, or given up.
+    /// The bearer's frame is complete, or was dropped.
     pub fn end_att_frame(&mut self) {
         self.att_frame = None;
         if self.host_waits {
@@ -293,7 +291,7 @@ impl Turns {
         }
     }
 
-    /// Wakes `waker` when a credit came back or the deadline moved.
+    /// Wakes `waker` when a credit comes back or the deadline moves.
     #[inline]
     pub fn register_pump(&mut self, waker: &Waker) {
         self.pump_is_due = false;
@@ -314,7 +312,7 @@ impl Turns {
         };
         let left = left.saturating_sub(head.data_len());
         if left > 0 {
-            // One for each connection at most, so there is room.
+            // There is at most one per connection, so there is room.
             let _ = self.host_frames.push(HostFrame {
                 handle,
                 left,

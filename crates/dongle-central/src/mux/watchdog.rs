@@ -1,4 +1,4 @@
-//! HCI commands that wait for their Command Complete or Command Status.
+//! Watches for HCI commands that the controller does not answer in time.
 
 use embassy_time::{Duration, Instant};
 
@@ -6,17 +6,17 @@ use super::events::is_create_connection;
 
 /// How long a controller may take to answer a command.
 pub const COMMAND_TIMEOUT: Duration = Duration::from_secs(2);
-/// Who looks this much later than it was due was kept from it, as by the arithmetic of a pairing on a small
-/// processor, or by other programs: so may have been whoever brings the answer.
+/// A check that runs this much late was held up, by the arithmetic of pairing on a small processor
+/// or by other programs; the task that brings the answer may have been held up as well.
 const LATE: Duration = Duration::from_millis(100);
 
-/// Whether a link can do without a command's answer: LE Set PHY, Read Remote Version Information. There are
-/// controllers that claim to know these and never answer.
+/// Whether a link can do without a command's answer: LE Set PHY, Read Remote Version Information.
+/// Some controllers claim to support these but never answer.
 pub fn is_dispensable(opcode: u16) -> bool {
     matches!(opcode, 0x2032 | 0x041D)
 }
 
-/// The command without answer so far, of which there is one at a time.
+/// The pending command; there is one at a time.
 #[derive(Debug)]
 pub struct Watchdog {
     waiting: Option<u16>,
@@ -24,30 +24,30 @@ pub struct Watchdog {
     patience: Patience,
 }
 
-/// What is left for an answer.
+/// How much longer to wait for an answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Patience {
-    /// All its time.
+    /// The full timeout.
     Whole,
-    /// A little more, since nobody looked when that was over.
+    /// A little more, because the check at the timeout ran late.
     More,
-    /// What has come already is read. After that there is none, unless nobody reads.
+    /// Until what has already arrived is read; after another full timeout if nobody reads it.
     Last,
 }
 
-/// What is to be done about an answer.
+/// What to do about an answer.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Look {
-    /// It is waited for, if there is one to come.
+    /// Wait for it, if one is pending.
     Wait,
-    /// It is overdue, unless it lies there unread.
+    /// It is overdue, unless it has arrived and is unread: read what has arrived.
     Read,
-    /// That of this command is overdue, once.
+    /// The answer to this command is overdue. Returned once.
     Overdue(u16),
 }
 
 impl Watchdog {
-    /// Nothing sent yet.
+    /// No command pending.
     pub const fn new() -> Self {
         Self {
             waiting: None,
@@ -56,7 +56,7 @@ impl Watchdog {
         }
     }
 
-    /// A command goes out.
+    /// A command is sent.
     pub fn sent(&mut self, opcode: u16, now: Instant) {
         *self = Self {
             waiting: Some(opcode),
@@ -72,27 +72,27 @@ impl Watchdog {
         }
     }
 
-    /// Whether a command is without answer so far.
+    /// Whether a command is pending.
     pub fn waits(&self) -> bool {
         self.waiting.is_some()
     }
 
-    /// Whether this command is.
+    /// Whether this command is pending.
     pub fn waits_for(&self, opcode: u16) -> bool {
         self.waiting == Some(opcode)
     }
 
-    /// Whether an attempt to connect is.
+    /// Whether an attempt to connect is pending.
     pub fn waits_for_connection(&self) -> bool {
         self.waiting.is_some_and(is_create_connection)
     }
 
-    /// When the next answer is overdue: [`Instant::MAX`] if none is to come.
+    /// When the pending answer is overdue; [`Instant::MAX`] if no command is pending.
     pub fn deadline(&self) -> Instant {
         self.due
     }
 
-    /// What is to be done now.
+    /// Decides what to do now.
     pub fn look(&mut self, now: Instant) -> Look {
         if self.due > now {
             return Look::Wait;
@@ -109,7 +109,7 @@ impl Watchdog {
         }
     }
 
-    /// All that has come was read: the command whose answer is overdue, once.
+    /// All that arrived was read: returns the command whose answer is overdue, once.
     pub fn unread(&mut self) -> Option<u16> {
         if self.patience != Patience::Last {
             return None;

@@ -1,4 +1,4 @@
-//! How a controller fails, and what is done about one that owes an answer or says nothing.
+//! How a controller fails, and what to do about one that does not answer or falls silent.
 
 use core::fmt;
 use core::task::{Context, Poll};
@@ -9,23 +9,23 @@ use super::{Ending, MuxState, NO_COMMAND};
 use crate::mux::events::code;
 use crate::mux::watchdog::{Look, is_dispensable};
 
-/// Why a controller is of no more use.
+/// Why a controller can no longer be used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Failure {
     /// The transport failed: a cable was pulled, a connection closed.
     Transport,
-    /// It did not answer the command with this opcode within 2 s; 0: it took none for as long.
+    /// It did not answer the command with this opcode within 2 s; 0 if it accepted no commands for that long.
     Silent(u16),
     /// It reported a Hardware Error with this code (Core Vol 4 Part E, 7.7.16).
     Hardware(u8),
-    /// It fell silent after an assertion in this line of its program had failed, as Zephyr's say. The log
-    /// has the file.
+    /// It fell silent after reporting a failed assertion in this line of its firmware, as Zephyr's
+    /// controllers do. The log has the file.
     Asserted(u16),
-    /// It does not know Bluetooth LE.
+    /// It does not support Bluetooth LE.
     NotLe,
-    /// It tells of no buffers for data, neither for LE alone nor such as LE shares with BR/EDR (Core
-    /// Vol 4 Part E, 7.8.2 and 7.4.5).
+    /// It reports no data buffers, neither for LE alone nor shared with BR/EDR (Core Vol 4 Part E,
+    /// 7.8.2 and 7.4.5).
     NoBuffers,
 }
 
@@ -57,30 +57,30 @@ impl fmt::Display for Failure {
 
 impl core::error::Error for Failure {}
 
-/// An event in the controller's place.
+/// An event made up in the controller's place.
 pub(super) type StandIn = [u8; 6];
 
-/// How long a controller may say nothing before it is asked something, if it is to be heard of.
+/// How long a controller may be silent before it is checked, if something is expected from it.
 const SILENCE: Duration = Duration::from_secs(1);
-/// The same while nobody waits for it: so seldom that a host at rest hardly ever wakes.
+/// The same while nobody waits for it: long, so that an idle host hardly ever wakes.
 const REST: Duration = Duration::from_secs(10);
 
-/// How long a controller has said nothing.
+/// How long a controller has been silent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Lull {
-    /// For a second since something was sent to it, or heard of it.
+    /// For a second since something was sent to it or received from it.
     Short,
-    /// For ten seconds more, while there were connections.
+    /// For ten seconds more, while there are connections.
     Long,
 }
 
-/// When to see whether packets were received.
+/// When to check whether packets were received.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Listening {
     at: Instant,
-    /// How many there were when this began.
+    /// The count of packets received when this began.
     heard: u32,
-    /// What it is if there are no more by then.
+    /// What to report if the count is the same then.
     silence: Lull,
 }
 
@@ -91,7 +91,7 @@ impl MuxState {
         self.failure
     }
 
-    /// Marks the controller failed. The first failure stays.
+    /// Marks the controller failed. Only the first failure is kept.
     pub fn fail(&mut self, failure: Failure) {
         let failure = match (failure, self.asserted) {
             (Failure::Silent(_), Some(line)) => Failure::Asserted(line),
@@ -118,13 +118,13 @@ impl MuxState {
         }
     }
 
-    /// That the controller has said nothing for a while, once.
+    /// Takes the note that the controller has been silent for a while.
     pub fn take_silence(&mut self) -> Option<Lull> {
         self.silence.take()
     }
 
-    /// Something goes to the controller, of which it should be heard soon. Whether that moves
-    /// [`MuxState::deadline`].
+    /// Something is sent to the controller, so something should be received from it soon. Returns
+    /// whether that moves [`MuxState::deadline`].
     pub fn listen(&mut self, now: Instant) -> bool {
         let at = now + SILENCE;
         let sooner = self.listening.is_none_or(|listening| listening.at > at);
@@ -138,14 +138,14 @@ impl MuxState {
         sooner
     }
 
-    /// A packet of trouble-host's goes to the controller.
+    /// A packet of trouble-host's is sent to the controller.
     pub fn packet_sent(&mut self, now: Instant) {
         if self.listen(now) {
             self.turns.wake_pump();
         }
     }
 
-    /// Whether the controller has packets that it has to tell the end of.
+    /// Whether the controller has packets that it must still report as completed.
     pub fn owes_completion(&self) -> bool {
         self.turns.in_flight() > 0
     }
@@ -160,7 +160,7 @@ impl MuxState {
             self.listen(now);
             return;
         }
-        // Without a connection, there is nothing to be heard before something is sent again.
+        // Without connections, nothing is expected until something is sent again.
         if self.turns.any_connected() {
             let (at, silence) = (now + REST, Lull::Long);
             self.listening = Some(Listening { at, heard, silence });
@@ -169,7 +169,7 @@ impl MuxState {
         self.news.tell();
     }
 
-    /// When [`MuxState::handle_timeout`] wants to be called: [`Instant::MAX`] if not at all.
+    /// When to call [`MuxState::handle_timeout`] next; [`Instant::MAX`] for never.
     #[inline]
     pub fn deadline(&self) -> Instant {
         let listening = self.listening.map_or(Instant::MAX, |l| l.at);
@@ -184,7 +184,7 @@ impl MuxState {
         at.min(listening)
     }
 
-    /// Has news come at that time, if not before.
+    /// Causes news at `at` at the latest.
     #[cfg(feature = "security")]
     pub fn wake_at(&mut self, at: Instant) {
         if at < self.alarm {
@@ -193,8 +193,8 @@ impl MuxState {
         }
     }
 
-    /// Does what it is time for. A controller that owes an answer for too long has what it has sent read
-    /// first.
+    /// Does what is due. Before an overdue answer counts as missing, everything that the controller
+    /// has already sent is read.
     pub fn handle_timeout(&mut self, now: Instant) {
         self.turns.expire(now);
         self.judge_silence(now);
@@ -211,9 +211,9 @@ impl MuxState {
         }
     }
 
-    /// Fails a controller that owes an answer, or answers in its place.
+    /// Marks a controller that owes an answer as failed, or makes up the answer.
     fn unanswered(&mut self, opcode: u16) {
-        // After a reset there are controllers that say they take no command and mean one.
+        // Some controllers report after a reset that they accept no commands, and do accept one.
         let goes_on =
             is_dispensable(opcode) || opcode == NO_COMMAND && core::mem::take(&mut self.was_reset);
         // Command Status with Unknown HCI Command (Core Vol 4 Part E, 7.7.15).
@@ -229,7 +229,7 @@ impl MuxState {
         }
     }
 
-    /// Has connections disconnected once more that should be over: with the answer, they are.
+    /// Disconnects once more the connections that should have ended: the answer shows that they have.
     fn judge_endings(&mut self, now: Instant) {
         for known in &mut self.links {
             if matches!(known.ending, Ending::By(due) if due <= now) {
@@ -240,20 +240,20 @@ impl MuxState {
         }
     }
 
-    /// Has an event told in the controller's place. It answers the only command under way, so it is the
-    /// only one.
+    /// Queues an event in the controller's place. It answers the only pending command, so there is
+    /// never a second one.
     pub(super) fn stand_in(&mut self, event: StandIn) {
         self.stand_in_watcher.wake();
         self.owed = Some(event);
     }
 
-    /// An event that the controller owes.
+    /// The event to handle in the controller's place.
     pub fn next_stand_in(&mut self) -> Option<StandIn> {
         self.owed.take()
     }
 
-    /// Waits until the controller owes an event, when all was read that has come from it. An answer that is
-    /// overdue by then does not come: the controller fails, unless the link can do without.
+    /// Waits for an event to handle in the controller's place. Called when all that the controller sent has
+    /// been read: an overdue answer is then missing, and the controller fails unless the link can do without.
     #[inline]
     pub fn poll_owed(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         if let Some(opcode) = self.watchdog.unread() {

@@ -1,4 +1,4 @@
-//! What the mux decides: fed packets in both directions, and the time.
+//! The mux's decisions, as a state machine fed with packets in both directions and the time.
 
 mod failure;
 mod inbound;
@@ -24,33 +24,33 @@ use super::watchdog::Watchdog;
 use crate::links::{LinkId, MAX_LINKS};
 use failure::Listening;
 
-/// The opcode in an event that only says how many commands may be sent (Core Vol 4 Part E, 4.4).
+/// The opcode in an event that only reports how many commands may be sent (Core Vol 4 Part E, 4.4).
 const NO_COMMAND: u16 = 0;
-/// Requests for connection parameters, and answers to them, that may wait at a time.
+/// How many requests for connection parameters, and how many answers, may be queued.
 const REQUESTS: usize = 2 * MAX_LINKS;
 
-/// What was counted.
+/// Counts since the mux was made.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct MuxCounters {
     /// Packets received from the controller, of all kinds.
     pub received: u32,
-    /// Packets from the controller that made no sense and were dropped.
+    /// Packets from the controller that did not decode and were dropped.
     pub undecodable: u32,
     /// ATT PDUs received.
     pub att_received: u32,
     /// ATT PDUs sent.
     pub att_sent: u32,
-    /// ACL packets that were in the controller at a time, at most.
+    /// The most ACL packets that were in the controller at once.
     pub most_in_flight: u16,
-    /// Data Buffer Overflow events: the controller had no buffer for what was sent.
+    /// Data Buffer Overflow events: the controller had no buffer for a packet.
     pub overflows: u32,
 }
 
-/// An attempt of the controller to connect.
+/// The controller's attempt to connect.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Attempt {
-    /// There was none since one was asked about last.
+    /// There was none since the last one's end was taken.
     Idle,
     /// The controller looks for the peer.
     Running,
@@ -66,20 +66,20 @@ struct Known {
     handle: u16,
     id: LinkId,
     ending: Ending,
-    /// Whether its handle was given to another one, too.
+    /// Whether the controller gave its handle to a second connection.
     given_twice: bool,
 }
 
 /// Whether a connection is to end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Ending {
-    /// Nobody has asked for it.
+    /// Nobody asked for it.
     Unasked,
-    /// The controller is being asked.
+    /// The controller is being asked to disconnect.
     Asked,
-    /// It is to be over by then, since the controller was asked.
+    /// The controller was asked, and the connection should have ended by then.
     By(Instant),
-    /// It was to be over by now. The controller is asked once more.
+    /// It should have ended by now. The controller is asked once more.
     Overdue,
 }
 
@@ -93,51 +93,51 @@ pub struct MuxState {
     links: Vec<Known, MAX_LINKS>,
     watchdog: Watchdog,
     failure: Option<Failure>,
-    /// The line in which an assertion of the controller's has failed, if it has said so.
+    /// The line of a failed assertion that the controller reported.
     asserted: Option<u16>,
-    /// Connections that are to be disconnected.
+    /// Connections to disconnect.
     doomed: Vec<u16, REQUESTS>,
-    /// Whether the controller was given a random address for us to go by.
+    /// Whether the controller was given a random address of ours.
     has_random_address: bool,
     requests: Deque<ParameterRequest, REQUESTS>,
     answers: Deque<(u16, [u8; ANSWER]), REQUESTS>,
     attempt: Attempt,
-    /// Whether that is to be cancelled already.
+    /// Whether its cancellation was requested.
     is_cancelled: bool,
-    /// The connection that was asked to be encrypted last.
+    /// The connection for which encryption was last requested.
     encrypting: Option<u16>,
-    /// The connection that was asked to be disconnected last, and when.
+    /// The connection whose disconnection was last requested, and when.
     disconnecting: (u16, Instant),
-    /// Packets that were held back, or made here, and that trouble-host may see now.
+    /// Packets that were held back, or made here, and that trouble-host may get now.
     passed: Deque<Passed, MAX_LINKS>,
-    /// How many times something had to come from the controller for that.
+    /// How often trouble-host had to be given something to make it act.
     passes: u32,
-    /// Longest L2CAP frame that trouble-host has room for, in octets of payload; 0: there is no
-    /// trouble-host.
+    /// The longest L2CAP frame that trouble-host has room for, in octets of payload; 0 if there is
+    /// no trouble-host.
     longest_frame: u16,
-    /// Longest ATT PDU that there is room for on its way out.
+    /// The longest ATT PDU that there is room to send.
     longest_pdu: u16,
-    /// The last command that was answered was Reset.
+    /// Whether the last command answered was Reset.
     was_reset: bool,
     counters: MuxCounters,
-    /// What is listened for, while there is something to be heard.
+    /// The check for silence, while something is expected from the controller.
     listening: Option<Listening>,
-    /// The silence that is still to be told.
+    /// The silence that was not reported yet.
     silence: Option<Lull>,
-    /// For whoever runs the central role.
+    /// For the task that runs the central role.
     news: News,
-    /// When there is to be news, whatever happens.
+    /// When there must be news, whatever happens.
     #[cfg(feature = "security")]
     alarm: Instant,
     failure_watchers: MultiWakerRegistration<8>,
-    /// An event that the controller owes.
+    /// The event to handle in the controller's place.
     owed: Option<StandIn>,
     stand_in_watcher: WakerRegistration,
     attempt_watchers: MultiWakerRegistration<4>,
 }
 
 impl MuxState {
-    /// A controller that was not spoken to yet.
+    /// The state before anything was sent to the controller.
     pub const fn new() -> Self {
         Self {
             turns: Turns::new(),
@@ -178,7 +178,7 @@ impl MuxState {
         }
     }
 
-    /// What was counted so far.
+    /// Counts since the mux was made.
     pub fn counters(&self) -> MuxCounters {
         MuxCounters {
             most_in_flight: self.turns.most_in_flight(),
@@ -186,14 +186,14 @@ impl MuxState {
         }
     }
 
-    /// A link has to be disconnected, unless it is already.
+    /// Requests the disconnection of a link, unless that was done before.
     pub fn doom(&mut self, link: LinkId) {
         if let Some(handle) = self.note_asked(|known| known.id == link) {
             self.disconnect(handle);
         }
     }
 
-    /// Notes that the controller is asked to end a connection; which, unless it was before.
+    /// Notes that the controller is asked to end a connection; returns its handle, unless it was asked before.
     fn note_asked(&mut self, which: impl Fn(&Known) -> bool) -> Option<u16> {
         let stays = |known: &&mut Known| which(known) && known.ending == Ending::Unasked;
         let known = self.links.iter_mut().find(stays)?;
@@ -212,43 +212,43 @@ impl MuxState {
         self.links.iter().find(ends).map(|known| known.id)
     }
 
-    /// A connection that is to be disconnected, once.
+    /// The next connection to disconnect. Each is returned once.
     pub fn next_disconnection(&mut self) -> Option<u16> {
         self.doomed.pop()
     }
 
-    /// Whether there is a trouble-host, for what is not the bearers'.
+    /// Whether there is a trouble-host to take what is not for the bearers.
     fn has_host(&self) -> bool {
         CARRIES_ACL && self.longest_frame > 0
     }
 
-    /// Whether the controller was given a random address for us to go by.
+    /// Whether the controller was given a random address of ours.
     pub fn has_random_address(&self) -> bool {
         self.has_random_address
     }
 
-    /// Whether something has changed that the central role may have to act on; `reader` is woken
-    /// when something does.
+    /// Whether anything has changed that the central role may have to act on; wakes `reader` at the
+    /// next change.
     #[inline]
     pub(crate) fn take_news(&mut self, reader: &Waker) -> bool {
         self.news.take(reader)
     }
 
-    /// A peer asks for connection parameters.
+    /// Queues a peer's request for connection parameters.
     fn ask(&mut self, request: ParameterRequest) {
-        // A peer may have one request open at a time, so there is room for all that keep to it.
+        // A peer may have one request open at a time, so there is room for all peers that obey this.
         if self.requests.push_back(request).is_err() {
             warn!("too many requests for connection parameters");
         }
         self.news.tell();
     }
 
-    /// A peer that asks for connection parameters.
+    /// The next peer's request for connection parameters.
     pub fn next_request(&mut self) -> Option<ParameterRequest> {
         self.requests.pop_front()
     }
 
-    /// Has an answer sent, when its connection has a credit.
+    /// Queues an answer, to be sent when its connection has a credit.
     pub fn queue_answer(&mut self, handle: u16, frame: [u8; ANSWER]) {
         if self.answers.push_back((handle, frame)).is_err() {
             warn!("no room for an answer on connection 0x{:04X}", handle);
@@ -256,7 +256,7 @@ impl MuxState {
         self.turns.wake_pump();
     }
 
-    /// An answer that may go out now.
+    /// The next answer that may be sent now.
     #[inline]
     pub fn next_answer(&mut self, now: Instant) -> Option<(u16, [u8; ANSWER])> {
         for _ in 0..self.answers.len() {
@@ -272,13 +272,13 @@ impl MuxState {
         None
     }
 
-    /// Whether there are answers to be sent.
+    /// Whether answers are queued.
     #[inline]
     pub fn has_answers(&self) -> bool {
         !self.answers.is_empty()
     }
 
-    /// Whether an answer may go out now.
+    /// Whether an answer may be sent now.
     pub fn answer_may_begin(&mut self, now: Instant) -> bool {
         let turns = &mut self.turns;
         self.answers
@@ -286,7 +286,7 @@ impl MuxState {
             .any(|(h, _)| !turns.is_connected(*h) || turns.att_may_begin(*h, now))
     }
 
-    /// How the last attempt to connect ended. One that is told its end is forgotten.
+    /// How the last attempt to connect ended. An end is returned once.
     pub fn take_attempt(&mut self) -> Attempt {
         match self.attempt {
             Attempt::Idle | Attempt::Running => self.attempt,
@@ -302,7 +302,7 @@ impl MuxState {
         self.attempt == Attempt::Running
     }
 
-    /// Whether an attempt is under way that was not to be cancelled before.
+    /// Whether to cancel the attempt that is under way. True once per attempt.
     pub fn take_cancellation(&mut self) -> bool {
         self.is_connecting() && !core::mem::replace(&mut self.is_cancelled, true)
     }
@@ -312,7 +312,7 @@ impl MuxState {
         self.attempt_watchers.register(waker);
     }
 
-    /// A connection that nobody has taken when more is told is nobody's: without this, it would stay.
+    /// Replaces the attempt's end. A connection that nobody took by now has no owner, so it is disconnected.
     fn end_attempt(&mut self, end: Attempt) {
         if let Attempt::Connected(orphan) = core::mem::replace(&mut self.attempt, end) {
             self.doom(orphan);
@@ -321,32 +321,32 @@ impl MuxState {
         self.news.tell();
     }
 
-    /// Tells the longest L2CAP frame that trouble-host has room for, in octets of payload; 0: there is no
-    /// trouble-host.
+    /// Sets the longest L2CAP frame that trouble-host has room for, in octets of payload; 0 if
+    /// there is no trouble-host.
     pub fn set_longest_frame(&mut self, octets: u16) {
         self.longest_frame = octets;
     }
 
-    /// Tells the longest ATT PDU that there is room for on its way out.
+    /// Sets the longest ATT PDU that there is room to send.
     pub fn set_longest_pdu(&mut self, octets: u16) {
         self.longest_pdu = octets;
     }
 
-    /// A command waits for the controller to take any: that is to be soon.
+    /// A command waits for the controller to accept commands, which must happen soon.
     pub(super) fn room_awaited(&mut self, now: Instant) {
-        // While one is without answer, that is what is waited for.
+        // If one is pending, its answer is what must come.
         if !self.watchdog.waits() {
             self.watchdog.sent(NO_COMMAND, now);
             self.turns.wake_pump();
         }
     }
 
-    /// The controller takes commands.
+    /// The controller accepts commands again.
     pub(super) fn room_came(&mut self) {
         self.watchdog.answered(NO_COMMAND);
     }
 
-    /// A command goes to the controller.
+    /// A command is sent to the controller.
     pub(super) fn command_sent(&mut self, head: &Head, now: Instant) {
         if events::is_create_connection(head.opcode()) {
             self.end_attempt(Attempt::Running);
