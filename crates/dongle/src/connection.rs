@@ -98,7 +98,7 @@ impl Held {
         self.remember(self.dongle.shared.explain(error))
     }
 
-    /// Why the connection ended, where that is not known any more to whoever tells the error: the
+    /// Why the connection ended, where whoever reports the error does not know any more: the
     /// place of the link may have been used again since.
     pub(crate) fn remember(&self, error: Error) -> Error {
         match (error, self.ended.get()) {
@@ -195,7 +195,7 @@ impl DeviceConnection {
     }
 
     /// The primary service with this UUID, the first if there are several. The UUID is a number of
-    /// 16 bits, a constant of [`assigned`](crate::assigned), a text or a [`Uuid`].
+    /// 16 bits, a constant of [`assigned`](crate::assigned), a string or a [`Uuid`].
     ///
     /// ```
     /// # use dongle::{Dongle, Wait as _};
@@ -219,7 +219,7 @@ impl DeviceConnection {
     /// ```
     ///
     /// # Errors
-    /// [`Error::NotFound`] if the device has none, [`Error::InvalidUuid`] if the text is not a
+    /// [`Error::NotFound`] if the device has none, [`Error::InvalidUuid`] if the string is not a
     /// UUID.
     pub fn service(&self, uuid: impl TryInto<Uuid, Error: Into<Error>>) -> Call<'_, Service> {
         let uuid = uuid_of(uuid);
@@ -358,7 +358,7 @@ impl DeviceConnection {
         })
     }
 
-    /// Has the device tell when its services change. From then on, what was discovered before a
+    /// Asks the device to report when its services change. From then on, what was discovered before a
     /// change answers with [`Error::ServiceChanged`]; the changes themselves come here.
     ///
     /// # Errors

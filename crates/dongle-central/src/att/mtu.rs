@@ -60,7 +60,7 @@ impl Mtu {
     }
 
     /// The most one value of a Read By Type Response carries: ATT_MTU - 4, at most 253, for its
-    /// length is told in one octet.
+    /// length is given in one octet.
     pub const fn max_read_by_type(self) -> usize {
         if self.size() - 4 < 253 {
             self.size() - 4

@@ -81,7 +81,7 @@ pub enum Request<'a> {
         /// Which of the two.
         action: ExecuteAction,
     },
-    /// Read Multiple Variable Request (3.4.4.11): several values that tell their lengths.
+    /// Read Multiple Variable Request (3.4.4.11): several values with their lengths.
     ReadMultipleVariable {
         /// Which attributes.
         handles: HandleList<'a>,

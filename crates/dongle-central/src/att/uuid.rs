@@ -7,7 +7,7 @@ use core::str::FromStr;
 ///
 /// Short forms stand for `0000xxxx-0000-1000-8000-00805F9B34FB`, so two UUIDs are equal, and hash
 /// alike, when they are the same UUID, however long they were on the wire. They sort as their full
-/// texts do.
+/// strings do.
 ///
 /// ```
 /// use dongle_central::att::Uuid;
@@ -34,7 +34,7 @@ impl Uuid {
         Self::from_u128(BASE | (short as u128) << SHORT_SHIFT)
     }
 
-    /// A full UUID, written as in its text: the first hex digit is the most significant.
+    /// A full UUID, written as in its string form: the first hex digit is the most significant.
     pub const fn from_u128(full: u128) -> Self {
         Self(full.to_be_bytes())
     }
@@ -108,7 +108,7 @@ impl Uuid {
 }
 
 impl fmt::Display for Uuid {
-    /// `0x180D`, `0x0001180D`, or the full text in small letters.
+    /// `0x180D`, `0x0001180D`, or the full form in small letters.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match (self.as_u16(), self.as_u32()) {
             (Some(short), _) => write!(f, "0x{short:04X}"),
@@ -139,7 +139,7 @@ impl fmt::Debug for Uuid {
 impl FromStr for Uuid {
     type Err = ParseUuidError;
 
-    /// Reads 4, 8 or 32 hex digits, with or without `0x`, or the full text with its hyphens.
+    /// Reads 4, 8 or 32 hex digits, with or without `0x`, or the full form with its hyphens.
     fn from_str(text: &str) -> Result<Self, ParseUuidError> {
         let digits = text
             .strip_prefix("0x")
@@ -187,7 +187,7 @@ impl TryFrom<&str> for Uuid {
     }
 }
 
-/// A text that is not a UUID.
+/// A string that is not a UUID.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ParseUuidError;
 

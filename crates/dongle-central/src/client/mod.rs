@@ -85,9 +85,10 @@ impl<L: Links + Clone> Client<L> {
             .unwrap_or(0)
     }
 
-    /// Settles on an MTU (4.3.1): the lesser of `mtu`, what the memory holds, and what the server
-    /// can. It is asked for once in the life of a connection; after that, and where the peer has
-    /// asked first, this is the MTU in force.
+    /// Settles on an MTU (4.3.1): the least of `mtu`, what the memory holds, and what the server
+    /// can; an `mtu` outside 23 to 517 counts as the nearer of these. It is asked for once in the
+    /// life of a connection; after that, and where the peer has asked first, this is the MTU in
+    /// force.
     pub async fn exchange_mtu(&self, mtu: u16) -> Result<Mtu, Error> {
         let deadline = self.deadline();
         let ours = self.with(|link| link.bearer.largest_mtu())?;
@@ -264,8 +265,8 @@ impl<L: Links + Clone> Client<L> {
         self.write_queued(QueuedWrite::reliable(writes)).await
     }
 
-    /// Opens a queue for the values the server sends of one characteristic. The server is not told
-    /// by this: write the Client Characteristic Configuration descriptor afterwards.
+    /// Opens a queue for the values the server sends of one characteristic. The server does not
+    /// learn of it by this: write the Client Characteristic Configuration descriptor afterwards.
     pub fn subscribe(
         &self,
         value: AttributeHandle,
@@ -279,7 +280,7 @@ impl<L: Links + Clone> Client<L> {
         Ok(Subscription::new(self.clone(), subscribed??))
     }
 
-    /// Waits until the link has ended, and tells why.
+    /// Waits until the link has ended; why it did.
     pub async fn disconnected(&self) -> Reason {
         self.links.closed(self.id).await
     }

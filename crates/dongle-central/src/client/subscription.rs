@@ -10,7 +10,7 @@ use super::{Client, Error, now};
 use crate::bearer::{Received, SubscriptionId};
 use crate::links::Links;
 
-/// The values of one characteristic, as they come. Dropped, it ends; the server is not told.
+/// The values of one characteristic, as they come. Dropped, it ends; the server goes on sending.
 #[derive(Debug)]
 pub struct Subscription<L: Links + Clone> {
     client: Client<L>,
@@ -33,7 +33,7 @@ impl<L: Links + Clone> Subscription<L> {
 
     /// The next value, copied to `out`, or how many were missed before it.
     ///
-    /// Values received before the link ended are still told; then it is [`Error::Disconnected`].
+    /// Values received before the link ended still come; then it is [`Error::Disconnected`].
     pub async fn notified(&mut self, out: &mut [u8]) -> Result<Notified, Error> {
         let deadline = self.client.deadline();
         poll_fn(|cx| self.poll_notified(cx, deadline, out)).await

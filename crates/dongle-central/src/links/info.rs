@@ -153,7 +153,7 @@ pub struct LinkInfo {
     pub update_status: u8,
     /// What protects the link.
     pub security: Security,
-    /// Whether the controller was asked to encrypt it, and has not told how that ended.
+    /// Whether the controller was asked to encrypt it, and has not reported how that ended.
     pub(crate) encrypting: bool,
     /// The status it ended with.
     pub(crate) encryption_status: Option<u8>,

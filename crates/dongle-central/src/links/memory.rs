@@ -16,8 +16,8 @@ use crate::bearer::{Bearer, BearerState, BearerStorage, Call, Subscriber};
 ///   wake each other again and again.
 /// - `SUBSCRIPTIONS`: as many.
 /// - `QUEUE`: bytes for notified values.
-/// - `COMMANDS`: bytes for commands, as many if nothing else is said; 0 where none are sent.
-/// - `INDICATED`: longest indicated values that have room, 2 if nothing else is said; 0 where none are
+/// - `COMMANDS`: bytes for commands, as many by default; 0 where none are sent.
+/// - `INDICATED`: longest indicated values that have room, 2 by default; 0 where none are
 ///   subscribed to.
 #[derive(Debug)]
 pub struct LinkMemory<

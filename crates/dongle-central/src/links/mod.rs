@@ -43,7 +43,7 @@ impl LinkId {
     }
 }
 
-/// Where the links are. Whoever implements it decides on the memory and on the lock.
+/// Where the links are. An implementation decides on the memory and on the lock.
 pub trait Links {
     /// How many links there can be at a time, up to [`MAX_LINKS`].
     fn capacity(&self) -> usize;
@@ -121,7 +121,7 @@ pub trait Links {
         });
     }
 
-    /// Waits until a link has ended, and tells why.
+    /// Waits until a link has ended; why it did.
     fn closed(&self, id: LinkId) -> impl Future<Output = Reason> {
         poll_fn(move |cx| {
             let ended = self.with_link(id, |link| match link.info.phase {

@@ -9,7 +9,7 @@ use crate::links::Address;
 pub struct Bond {
     /// The address the peer is known by, whatever address it goes by at the moment.
     pub identity: Address,
-    /// Tells which resolvable private addresses are the peer's.
+    /// The identity resolving key: it says which resolvable private addresses are the peer's.
     pub irk: Option<Key>,
     /// The long term key.
     pub ltk: Key,

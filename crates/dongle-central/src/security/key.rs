@@ -14,7 +14,7 @@ impl Key {
         Self(octets)
     }
 
-    /// The octets. Whoever asks for them answers for where they go.
+    /// The octets. The caller answers for where they go.
     pub const fn reveal(&self) -> &[u8; 16] {
         &self.0
     }

@@ -1,4 +1,4 @@
-//! Changes of a device's services, as it tells of them.
+//! Changes of a device's services, as it reports them.
 
 use dongle_central::att::HandleRange;
 use dongle_central::gatt::changed_services;

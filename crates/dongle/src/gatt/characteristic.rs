@@ -88,7 +88,7 @@ impl Characteristic {
         })
     }
 
-    /// Reads the value as what it means: a number, a text, or one of [`values`](crate::values).
+    /// Reads the value as what it means: a number, a string, or one of [`values`](crate::values).
     ///
     /// # Errors
     /// [`Error::InvalidValue`] if it is not one of these.
@@ -124,8 +124,8 @@ impl Characteristic {
     /// The descriptor with this UUID, the first if there are several.
     ///
     /// # Errors
-    /// [`Error::NotFound`] if the characteristic has none, [`Error::InvalidUuid`] if the text is
-    /// not a UUID.
+    /// [`Error::NotFound`] if the characteristic has none, [`Error::InvalidUuid`] if the string
+    /// is not a UUID.
     pub fn descriptor(&self, uuid: impl TryInto<Uuid, Error: Into<Error>>) -> Call<'_, Descriptor> {
         let uuid = uuid_of(uuid);
         Call::new(move |timeout| async move {
@@ -245,7 +245,7 @@ pub struct Write<'a> {
 
 impl<'a> Write<'a> {
     /// Whether the server has to answer. With an answer, a value of up to 512 octets is written,
-    /// in parts if it does not fit the MTU. Without, it is up to MTU - 3 octets, and the server tells
+    /// in parts if it does not fit the MTU. Without, it is up to MTU - 3 octets, and the server reports
     /// nothing, whatever becomes of it: a characteristic whose [properties](Characteristic::properties) do
     /// not have [`WRITE_WITHOUT_RESPONSE`](Properties::WRITE_WITHOUT_RESPONSE) can't be written so, which
     /// is [`Error::NotPermitted`].

@@ -52,7 +52,7 @@ impl Service {
     /// The characteristic with this UUID, the first if there are several.
     ///
     /// # Errors
-    /// [`Error::NotFound`] if the service has none, [`Error::InvalidUuid`] if the text is not a
+    /// [`Error::NotFound`] if the service has none, [`Error::InvalidUuid`] if the string is not a
     /// UUID.
     pub fn characteristic(
         &self,

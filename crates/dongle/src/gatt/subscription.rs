@@ -23,14 +23,14 @@ const LONGEST: usize = 514;
 
 /// The values of a characteristic, in the order they were sent.
 ///
-/// It is a [`Stream`], too. Dropped, it ends, and the server is not told; other subscriptions of the
+/// It is a [`Stream`], too. Dropped, it ends, and the server goes on sending; other subscriptions of the
 /// same characteristic go on.
 pub struct Subscription {
     held: Arc<Held>,
     values: client::Subscription<SharedLinks>,
     value: AttributeHandle,
     buffer: Box<[u8; LONGEST]>,
-    /// Whether the stream has told of the end.
+    /// Whether the stream has reported the end.
     over: bool,
 }
 
@@ -59,7 +59,7 @@ impl Subscription {
     }
 
     /// The next value, or how many were missed before it. Values that were received before the
-    /// device disconnected are still told.
+    /// device disconnected still come.
     ///
     /// # Errors
     /// [`Error::Timeout`] if one was set and passed; [`Error::Disconnected`] when the connection
@@ -82,7 +82,7 @@ impl Subscription {
         })
     }
 
-    /// The next value as what it means: a number, a text, or one of [`values`](crate::values).
+    /// The next value as what it means: a number, a string, or one of [`values`](crate::values).
     ///
     /// ```
     /// # use dongle::{Dongle, Wait as _};
@@ -120,7 +120,7 @@ impl Subscription {
         self.values.pending()
     }
 
-    /// Ends the subscription. If it was the last one to these values, the server is told to send no
+    /// Ends the subscription. If it was the last one to these values, the server is asked to send no
     /// more.
     pub fn unsubscribe(self) -> Call<'static, ()> {
         Call::new(move |timeout| async move {
@@ -169,7 +169,7 @@ impl<T> Notified<T> {
 impl Stream for Subscription {
     type Item = Result<Notified, Error>;
 
-    /// Ends after the error that tells of the connection's end.
+    /// Ends after the error that reports the connection's end.
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         if self.over {
             return Poll::Ready(None);

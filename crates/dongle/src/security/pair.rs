@@ -65,7 +65,7 @@ impl<'a> Pair<'a> {
         self
     }
 
-    /// Only by LE Secure Connections. Whoever listens to a legacy pairing has its key.
+    /// Only by LE Secure Connections. Anyone who listens to a legacy pairing has its key.
     pub fn secure_connections(mut self) -> Self {
         self.wanted.secure_connections = true;
         self
@@ -77,7 +77,7 @@ impl<'a> Pair<'a> {
         self
     }
 
-    /// Whether to keep the key for the next connection; it is kept if nothing else is said.
+    /// Whether to keep the key for the next connection; it is kept by default.
     pub fn bond(mut self, bond: bool) -> Self {
         self.wanted.bond = bond;
         self

@@ -10,8 +10,8 @@ use zeroize::Zeroizing;
 use crate::address::Address;
 use crate::files;
 
-/// Keeps the bonds of a dongle: one text for each address that dongles go by. The text is JSON and
-/// holds keys: whoever can read it can listen.
+/// Keeps the bonds of a dongle: one document for each address that dongles go by. It is JSON and
+/// holds keys: anyone who can read it can listen.
 ///
 /// Its methods are called on the dongle's own thread, or on that of whoever forgets a bond. They may look at
 /// the [bonds](crate::Dongle::bonds) of the dongle that they serve. They can't change them, which is an

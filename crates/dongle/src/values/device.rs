@@ -1,4 +1,4 @@
-//! What any device may tell of itself: battery, time, who made it.
+//! What any device may report about itself: battery, time, who made it.
 
 use std::fmt;
 

@@ -2,7 +2,7 @@
 //!
 //! [`read_as`](crate::Characteristic::read_as) and
 //! [`notified_as`](crate::Subscription::notified_as) give any type that has [`FromValue`]: the
-//! numbers and texts that characteristics are made of (GATT Specification Supplement, 2.3), and
+//! numbers and strings that characteristics are made of (GATT Specification Supplement, 2.3), and
 //! those in here. A type of your own is a few lines:
 //!
 //! ```
@@ -134,7 +134,7 @@ impl FromValue for String {
     fn from_value(value: &[u8]) -> Result<Self, InvalidValue> {
         match std::str::from_utf8(value) {
             Ok(text) => Ok(text.trim_end_matches('\0').to_owned()),
-            Err(_) => Err(InvalidValue::new("text in UTF-8", value)),
+            Err(_) => Err(InvalidValue::new("UTF-8 string", value)),
         }
     }
 }
