@@ -28,6 +28,19 @@ pub enum Format {
     F64,
 }
 
+impl Format {
+    /// The octets of a number; `None`: it is not a format of numbers.
+    fn size(self) -> Option<usize> {
+        match self {
+            Self::Auto | Self::Hex | Self::Text => None,
+            Self::U8 | Self::I8 => Some(1),
+            Self::U16 | Self::I16 => Some(2),
+            Self::U32 | Self::I32 | Self::F32 => Some(4),
+            Self::U64 | Self::I64 | Self::F64 => Some(8),
+        }
+    }
+}
+
 /// What octets mean.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Meaning {
@@ -236,16 +249,18 @@ pub fn shown(format: Format, uuid: Uuid, octets: &[u8]) -> String {
 /// What is wrong where octets do not fit the number format. Printed without a word, their
 /// hexadecimal digits would be taken for the number.
 pub fn misfit(format: Format, octets: &[u8]) -> Option<String> {
-    let number = !matches!(format, Format::Auto | Format::Hex | Format::Text);
-    let fits = meaning(format, Uuid::from_u128(0), octets).is_some();
-    (number && !fits).then(|| {
-        let name = format.to_possible_value();
-        let name = name.as_ref().map_or("a number", |name| name.get_name());
-        match spaced(octets) {
-            none if none.is_empty() => format!("not {name}: it is empty"),
-            octets => format!("not {name}: octets {octets}"),
-        }
-    })
+    let needed = format.size()?;
+    if octets.len() == needed {
+        return None;
+    }
+    let name = format.to_possible_value();
+    let name = name.as_ref().map_or("the format", |name| name.get_name());
+    let value = match octets {
+        [] => "empty (0 bytes)".to_owned(),
+        [_] => format!("1 byte ({})", spaced(octets)),
+        _ => format!("{} bytes ({})", octets.len(), spaced(octets)),
+    };
+    Some(format!("the value is {value}; {name} needs {needed}"))
 }
 
 /// A value from the command line.
@@ -326,7 +341,28 @@ mod tests {
         assert_eq!(shown(Format::Auto, unknown, &[]), "(empty)");
         assert_eq!(shown(Format::Auto, unknown, &[0x1B, 0x5B]), "1b 5b");
         assert_eq!(shown(Format::U16, unknown, &[2, 1]), "258");
-        assert_eq!(shown(Format::U16, unknown, &[2]), "not u16: octets 02");
+        assert_eq!(
+            shown(Format::U16, unknown, &[2]),
+            "the value is 1 byte (02); u16 needs 2"
+        );
+        assert_eq!(
+            shown(Format::I8, unknown, &[2, 0xFE]),
+            "the value is 2 bytes (02 fe); i8 needs 1"
+        );
+        assert_eq!(
+            misfit(Format::F64, &[]).as_deref(),
+            Some("the value is empty (0 bytes); f64 needs 8")
+        );
+        for format in Format::value_variants() {
+            let fits = |length: usize| misfit(*format, &vec![0; length]).is_none();
+            let meant = |length: usize| meaning(*format, unknown, &vec![0; length]).is_some();
+            if format.size().is_some() {
+                assert!(
+                    (0..10).all(|length| fits(length) == meant(length)),
+                    "{format:?}"
+                );
+            }
+        }
         assert_eq!(shown(Format::Text, unknown, &[0x1B, 0x5B]), "\\u{1b}[");
     }
 

@@ -119,14 +119,18 @@ fn what_the_device_does_not_have_is_not_found() {
 fn a_value_that_is_no_such_number_is_not_taken_for_one() {
     let world = World::new();
     let level = ["read", SENSOR, "2a19", "--as", "u16"];
-    fails(&world.run(&level), OTHER, "not u16: octets 57");
+    fails(
+        &world.run(&level),
+        OTHER,
+        "the value is 1 byte (57); u16 needs 2",
+    );
     fails(
         &world.run(&[&level[..], &["--json"]].concat()),
         OTHER,
-        "not u16",
+        "u16 needs 2",
     );
     let values = world.out(&["notify", SENSOR, "2a37", "--count", "1", "--as", "u64"]);
-    assert!(values.contains("not u64: octets"), "{values}");
+    assert!(values.contains("; u64 needs 8"), "{values}");
 }
 
 #[test]
