@@ -1,4 +1,4 @@
-//! Device addresses: six octets and what they are.
+//! Device addresses: six octets and their kind.
 
 use std::fmt;
 use std::str::FromStr;
@@ -20,21 +20,21 @@ use bt_hci::param::{AddrKind, BdAddr};
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Address {
-    /// Most significant octet first, as it is written.
+    /// Most significant octet first, as addresses are written.
     octets: [u8; 6],
     random: bool,
 }
 
-/// What an address is (Core Vol 6 Part B, 1.3).
+/// The kind of an address (Core Vol 6 Part B, 1.3).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum AddressKind {
     /// Assigned by the manufacturer.
     Public,
-    /// Random, the same at least until the device is switched off.
+    /// Random, but fixed at least until the device is switched off.
     RandomStatic,
-    /// Changing, and recognised by those who have the device's identity resolving key.
+    /// Changing, but recognised by those who have the device's identity resolving key.
     ResolvablePrivate,
-    /// Changing, and recognised by nobody.
+    /// Changing, and recognised by no one.
     NonResolvablePrivate,
 }
 
@@ -60,12 +60,12 @@ impl Address {
         self.octets
     }
 
-    /// Whether it is a random address, of whatever kind.
+    /// Whether it is a random address of any kind.
     pub const fn is_random(&self) -> bool {
         self.random
     }
 
-    /// What it is.
+    /// Its kind.
     pub const fn kind(&self) -> AddressKind {
         match (self.random, self.octets[0] >> 6) {
             (false, _) => AddressKind::Public,
@@ -96,15 +96,15 @@ impl Address {
     }
 }
 
-/// What an address is taken for that does not say it: one that stays is public or random static,
-/// and a private one is seldom worth writing down.
+/// How an address that is written without its kind is read: fixed addresses are public or random
+/// static, and private ones are seldom written down.
 const fn looks_random(octets: [u8; 6]) -> bool {
     octets[0] >> 6 == 0b11
 }
 
 impl fmt::Display for Address {
-    /// `C6:05:04:03:02:01`, with `/public` or `/random` behind it where it would be read as the
-    /// other without: what is shown can always be parsed again. The alternate form has it always.
+    /// `C6:05:04:03:02:01`, followed by `/public` or `/random` if it would otherwise be parsed as
+    /// the other, so that it can always be parsed again. The alternate form always has it.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let [a, b, c, d, e, g] = self.octets;
         write!(f, "{a:02X}:{b:02X}:{c:02X}:{d:02X}:{e:02X}:{g:02X}")?;
@@ -136,7 +136,7 @@ impl FromStr for Address {
         let mut octets = [0; 6];
         let mut parts = digits.split(':');
         for octet in &mut octets {
-            // A sign would be taken for part of a number.
+            // Parsing the number alone would accept a sign.
             let digits = |p: &&str| p.len() == 2 && p.bytes().all(|b| b.is_ascii_hexdigit());
             let part = parts.next().filter(digits).ok_or(ParseAddressError(()))?;
             *octet = u8::from_str_radix(part, 16).map_err(|_| ParseAddressError(()))?;

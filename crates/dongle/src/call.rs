@@ -14,34 +14,34 @@ use crate::host;
 /// A future that may be sent between threads.
 pub(crate) type Boxed<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
-/// What begins a call, once its timeout is known.
+/// Starts a call, once its timeout is known.
 type Start<'a, T> = Box<dyn FnOnce(Option<Duration>) -> Boxed<'a, Result<T, Error>> + Send + 'a>;
 
-/// A call; await it.
+/// A call to the device. Nothing happens until it is awaited.
 ///
-/// Without a timeout, each request that it makes ends after at most 30 s (Core Vol 3 Part F, 3.3.3).
-/// But what waits for the device to act waits until the connection ends:
+/// Without a timeout, each request that it makes ends after at most 30 s (Core Vol 3 Part F,
+/// 3.3.3). Calls that wait for the device to act wait until the connection ends:
 /// [`notified`](crate::Subscription::notified),
-/// [`l2cap_accept`](crate::DeviceConnection::l2cap_accept), and of a channel
-/// [`receive`](crate::L2capChannel::receive) and, without credits, [`send`](crate::L2capChannel::send).
-/// Give these a timeout if that may be too long.
+/// [`l2cap_accept`](crate::DeviceConnection::l2cap_accept), and on a channel
+/// [`receive`](crate::L2capChannel::receive) and, without credits,
+/// [`send`](crate::L2capChannel::send). Give these a timeout if that may be too long.
 #[must_use = "nothing is asked before this is awaited"]
 pub struct Call<'a, T> {
     timeout: Option<Duration>,
     start: Start<'a, T>,
 }
 
-/// A UUID as a call takes it; what is not one is an error when the call is made.
+/// The UUID that was passed to a call. An invalid one is an error only when the call is made.
 pub(crate) fn uuid_of(uuid: impl TryInto<Uuid, Error: Into<Error>>) -> Result<Uuid, Error> {
     uuid.try_into().map_err(Into::into)
 }
 
-/// Until when a call that is made of several may go on.
+/// The deadline of a call that consists of several.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Patience(Option<Instant>);
 
 impl Patience {
-    /// So long from now on; without a timeout, for ever.
+    /// Ends `timeout` from now, or never without one.
     pub(crate) fn new(timeout: Option<Duration>) -> Self {
         Self(host::deadline(timeout))
     }
@@ -63,14 +63,14 @@ impl<'a, T> Call<'a, T> {
         }
     }
 
-    /// Give up after this time, with [`Error::Timeout`]. The connection stays, and a late response
-    /// answers nobody else.
+    /// Gives up after this time with [`Error::Timeout`]. The connection stays up, and a late
+    /// response isn't taken for that of another request.
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = Some(timeout);
         self
     }
 
-    /// The timeout of a call that this one is part of.
+    /// Sets the timeout of the call that this one is part of.
     pub(crate) fn maybe(mut self, timeout: Option<Duration>) -> Self {
         self.timeout = timeout;
         self

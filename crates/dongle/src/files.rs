@@ -1,10 +1,10 @@
-//! Files that are there as a whole, or not at all.
+//! Writes files so that they are always either whole or absent.
 
 use std::io::{self, Write as _};
 use std::path::Path;
 
-/// Writes beside the file, where only this user can read, and moves it into its place, so that there
-/// is always a whole one. Of two who do so at once, one is the last.
+/// Writes a temporary file, which only this user can read, and moves it into place, so that readers
+/// always find a whole file. If two processes do so at once, the last one wins.
 pub(crate) fn replace(file: &Path, content: &[u8]) -> io::Result<()> {
     let folder = match file.parent() {
         Some(folder) if folder != Path::new("") => folder,

@@ -15,11 +15,11 @@ impl ServiceChanges {
         Self(indications)
     }
 
-    /// The next change: which handles have another meaning now, or none any more.
+    /// The next change: the handles whose meaning has changed, or that no longer exist.
     pub async fn next(&mut self) -> Result<HandleRange, Error> {
         loop {
             match self.0.notified().await? {
-                // What makes no sense can't be narrowed down.
+                // A malformed value may mean any handle.
                 Notified::Value(value) => {
                     return Ok(changed_services(&value).unwrap_or(HandleRange::ALL));
                 }

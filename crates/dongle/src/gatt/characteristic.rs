@@ -43,7 +43,7 @@ impl Characteristic {
         &self.held
     }
 
-    /// Where the value was, if that was on this connection.
+    /// The place of the value, if it was discovered on the connection `on`.
     pub(crate) fn place_on(&self, on: &Arc<Held>) -> Result<Place, Error> {
         match Arc::ptr_eq(&self.held, on) {
             true => Ok(self.place()),
@@ -61,7 +61,7 @@ impl Characteristic {
         }
     }
 
-    /// What it is.
+    /// Its UUID.
     pub fn uuid(&self) -> Uuid {
         self.characteristic.uuid
     }
@@ -76,7 +76,7 @@ impl Characteristic {
         self.characteristic.properties
     }
 
-    /// The handle of its value. That of its declaration is of no use to anyone.
+    /// The handle of its value. The handle of its declaration isn't needed for anything.
     pub fn value_handle(&self) -> AttributeHandle {
         self.characteristic.value_handle
     }
@@ -91,7 +91,7 @@ impl Characteristic {
     /// Reads the value as what it means: a number, a string, or one of [`values`](crate::values).
     ///
     /// # Errors
-    /// [`Error::InvalidValue`] if it is not one of these.
+    /// [`Error::InvalidValue`] if it can't be decoded so.
     pub fn read_as<T: FromValue + Send>(&self) -> Call<'_, T> {
         Call::new(move |timeout| async move {
             let value = self.read().maybe(timeout).await?;
@@ -99,9 +99,9 @@ impl Characteristic {
         })
     }
 
-    /// Writes the value. By default it is written without response if the characteristic allows
-    /// that and the value fits ([`DeviceConnection::max_write_without_response`]), else with one,
-    /// in parts where it takes several.
+    /// Writes the value. By default, this is without response if the characteristic allows that and
+    /// the value fits ([`DeviceConnection::max_write_without_response`]), otherwise with response,
+    /// in parts if it doesn't fit the MTU.
     pub fn write<'a>(&'a self, value: &'a [u8]) -> Write<'a> {
         Write {
             characteristic: self,
@@ -111,8 +111,9 @@ impl Characteristic {
         }
     }
 
-    /// Asks the server to send the value whenever it changes: notified where the characteristic
-    /// can, else indicated. Nothing sent from then on is missed, as long as it is read in time.
+    /// Asks the server to send the value whenever it changes: as notifications if the
+    /// characteristic has them, otherwise as indications. From then on no value is missed if all
+    /// are read in time.
     pub fn subscribe(&self) -> Subscribe<'_> {
         Subscribe {
             characteristic: self,
@@ -184,7 +185,7 @@ pub(crate) async fn read_value(
     let read = || async {
         let client = held.client(patience.left());
         let mut value = vec![0; MAX_VALUE_LENGTH];
-        // The MTU may grow before the answer comes.
+        // The MTU may grow before the response arrives.
         let mut response = vec![0; Mtu::MAX.size()];
         let len = client.read(place.handle, &mut response, &mut value).await;
         value.truncate(len.map_err(|e| held.explain(e))?);
@@ -212,7 +213,7 @@ pub(crate) async fn write_value(
     held.at(&[place], patience, write).await
 }
 
-/// Has the device send a value in the ways there are subscriptions to, and in no other.
+/// Makes the device send a value in the ways that there are subscriptions for, and in no other.
 pub(crate) async fn configure(
     held: &Held,
     place: Place,
@@ -220,8 +221,8 @@ pub(crate) async fn configure(
     patience: Patience,
 ) -> Result<(), Error> {
     let write = || async {
-        // Reckoned as the request is made: requests arrive in the order they were made in, so the
-        // last of several at a time has it right, whichever of them end or are given up.
+        // Computed when the request is queued: requests reach the device in that order, so the last
+        // of several has the right value, whichever of them finish or are abandoned.
         let wanted = held.subscribed(value);
         let time = held.database.configuring(value);
         let client = held.client(patience.left());
@@ -233,7 +234,7 @@ pub(crate) async fn configure(
     held.at(&[place], patience, write).await
 }
 
-/// A write in the making; await it.
+/// A write. Nothing is written until it is awaited.
 #[derive(Debug)]
 #[must_use = "nothing is written before this is awaited"]
 pub struct Write<'a> {
@@ -254,13 +255,14 @@ impl<'a> Write<'a> {
         self
     }
 
-    /// Give up after this time, with [`Error::Timeout`].
+    /// Gives up after this time with [`Error::Timeout`].
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = Some(timeout);
         self
     }
 
-    /// Whether one PDU carries the value. The link is only asked where that makes a difference.
+    /// Whether the value fits into one PDU. The link is asked only if the default MTU doesn't
+    /// suffice.
     fn fits(&self) -> bool {
         self.response.is_some()
             || self.value.len() <= Mtu::DEFAULT.max_write()
@@ -291,7 +293,8 @@ impl<'a> Write<'a> {
                     .await;
                 written.map_err(|e| held.explain(e))
             }
-            // In a box of its own: the one above is made for each of a million commands, too.
+            // Boxed separately: the box above is allocated for each of a million writes without
+            // response, too.
             WriteMode::WithResponse => {
                 Box::pin(write_value(held, place, self.value, patience)).await
             }
@@ -308,7 +311,7 @@ impl<'a> IntoFuture for Write<'a> {
     }
 }
 
-/// A subscription in the making; await it.
+/// A request to subscribe. Nothing is sent until it is awaited.
 #[derive(Debug)]
 #[must_use = "nothing is asked before this is awaited"]
 pub struct Subscribe<'a> {
@@ -318,19 +321,19 @@ pub struct Subscribe<'a> {
 }
 
 impl<'a> Subscribe<'a> {
-    /// Have the values notified.
+    /// Asks for notifications.
     pub fn notify(mut self) -> Self {
         self.kind = Some(ValueKind::Notification);
         self
     }
 
-    /// Have the values indicated: slower, and none is lost however slowly they are read.
+    /// Asks for indications: slower, but none is lost however slowly they are read.
     pub fn indicate(mut self) -> Self {
         self.kind = Some(ValueKind::Indication);
         self
     }
 
-    /// Give up after this time, with [`Error::Timeout`].
+    /// Gives up after this time with [`Error::Timeout`].
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = Some(timeout);
         self
@@ -364,7 +367,7 @@ impl<'a> Subscribe<'a> {
                 _ => "the characteristic does not send its value",
             }));
         }
-        // The queue is there before the server may send.
+        // The queue must exist before the server may send.
         let values = held
             .client(None)
             .subscribe(value, kind)
@@ -379,7 +382,7 @@ impl<'a> Subscribe<'a> {
         Ok(Subscription::new(Arc::clone(held), values, value))
     }
 
-    /// Finds the descriptor that has to be written. It is looked for once in a connection.
+    /// Finds the descriptor to be written. It is discovered once per connection.
     async fn find_configuration(&self, patience: Patience) -> Result<Configuration, Error> {
         let uuid = uuids::CLIENT_CONFIGURATION;
         let found = self.characteristic.find_descriptor(uuid, patience).await?;

@@ -1,4 +1,4 @@
-//! What one connection knows of a device's database, and how far that is to be believed.
+//! What a connection knows of a device's database, and how far that can be trusted.
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -15,111 +15,111 @@ use super::cache::{Attributes, Cached, Hash, MOST_ATTRIBUTES, Place, Sign};
 use crate::call::Boxed;
 use crate::links::SharedLinks;
 
-/// Changes that are told apart: what is older than those counts as changed.
+/// How many changes are kept apart. Whatever is older than those counts as changed.
 const MOST_CHANGES: usize = 256;
 
-/// Of which time something that was discovered is.
+/// When something was discovered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct Age {
-    /// So many changes were known of.
+    /// How many changes were known by then.
     changes: usize,
-    /// So many times there had been reason to doubt what was known.
+    /// How many times there had been reason to doubt what is known.
     doubts: usize,
-    /// An earlier connection has left it.
+    /// It comes from an earlier connection.
     inherited: bool,
 }
 
-/// What is known at one time belongs together; after a change it is another era's.
+/// Identifies a state of the device's database. Each change begins a new one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct Era(u64);
 
-/// What the right to use what is known rests on.
+/// What the right to use known attributes depends on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Basis {
     /// The bond that the connection is encrypted with.
     pub(crate) bond: Option<u64>,
-    /// How many times a program has thrown caches away.
+    /// How many times the program has cleared the device's cache.
     pub(crate) cleared: u64,
 }
 
-/// What may be used on a connection.
+/// Which known attributes may be used on a connection.
 pub(crate) enum Settled {
-    /// Nothing: the device is asked each time.
+    /// None: the device is asked each time.
     Asking,
-    /// What this connection learns.
+    /// Those that this connection discovers.
     Fresh,
-    /// What an earlier one has left, too.
+    /// Those of an earlier connection as well.
     Inherited(Cached, Trust),
 }
 
-/// Why what is inherited may be used.
+/// Why inherited attributes may be used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Trust {
-    /// The device tells of changes.
+    /// The device indicates changes.
     Told,
     /// The Database Hash is the same.
     Hash,
-    /// It may not: each attribute is looked at before.
+    /// They may change without notice: each is checked before it is used.
     Each,
 }
 
-/// What finds out what may be used.
+/// The attempt to settle which attributes may be used.
 pub(crate) type Settling = Boxed<'static, Result<(), crate::error::Error>>;
 
-/// How an attribute stands.
+/// Whether an attribute can be used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Standing {
     Good,
-    /// It may be another by now.
+    /// It may have been replaced.
     Doubtful,
-    /// The device said so since it was discovered.
+    /// The device has indicated a change of it since it was discovered.
     Changed,
 }
 
-/// The knowledge of one connection.
+/// What one connection knows.
 #[derive(Default)]
 pub(crate) struct Database {
     state: Mutex<State>,
-    /// How it is found out what may be used, while that is under way.
+    /// The attempt to settle what may be used, while one is under way.
     settling: Mutex<Option<WeakShared<Settling>>>,
-    /// Whose turn it is to keep it: the last to come has the newest.
+    /// Held while saving, so that the newest state is written last.
     saving: Mutex<()>,
 }
 
 #[derive(Default)]
 struct State {
-    /// Client Characteristic Configuration descriptors by the value they are about.
+    /// Client Characteristic Configuration descriptors, by the value that they configure.
     configurations: HashMap<AttributeHandle, Configuration>,
-    /// Which handles were changed last, in the order of the changes, and how many changes were
-    /// before those.
+    /// The handles that changed, in the order of the most recent changes, and how many changes
+    /// there were before those.
     changes: VecDeque<HandleRange>,
     changes_before: usize,
-    /// Where the server tells of changes.
+    /// The value of Service Changed and its indications.
     service_changed: Option<(AttributeHandle, Subscription<SharedLinks>)>,
-    /// What was discovered, if it is worth knowing.
+    /// What was discovered, as far as it may be used again.
     known: Attributes,
     hash: Option<Hash>,
-    /// Where the server was told, for good, to indicate changes.
+    /// The handle at which a bonded server was told to indicate changes.
     told: Option<AttributeHandle>,
-    /// The same, where we could not listen from the beginning.
+    /// As `told`, but we could not listen from the start of the connection.
     unheard: Option<AttributeHandle>,
     /// How many attributes were learnt.
     count: usize,
     era: Era,
     doubts: usize,
-    /// Attributes that were doubtful, and were found to be what they were.
+    /// Doubtful attributes that were checked and found unchanged.
     inspected: HashSet<(AttributeHandle, Sign)>,
     /// Whether `known` is used and added to.
     using: bool,
     inherited: bool,
-    /// Whether what is inherited is looked at before it is used.
+    /// Whether each inherited attribute is checked before it is used.
     each: bool,
     basis: Option<Basis>,
     settled: bool,
-    /// Whether there is something to keep, and something to lose that was kept.
+    /// Whether there is something to save, and whether something saved has become invalid.
     learnt: bool,
     lost: bool,
-    /// Whoever keeps it.
+    /// Wakes the task that saves.
     keeper: Option<Waker>,
 }
 
@@ -127,14 +127,14 @@ struct State {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Configuration {
     pub(crate) place: Place,
-    /// What the device has there; `None` while something is on its way to it, and where nobody knows.
+    /// What the device has there. `None` if unknown, and while a write is under way.
     pub(crate) written: Option<ClientConfiguration>,
     /// How many times it was written.
     writes: u64,
 }
 
 impl Configuration {
-    /// Of which nothing is known yet.
+    /// A descriptor of which only the place is known.
     pub(crate) fn at(place: Place) -> Self {
         Self {
             place,
@@ -145,7 +145,8 @@ impl Configuration {
 }
 
 impl Database {
-    /// What a connection begins with, to a device that will tell of what has changed meanwhile.
+    /// Starts with what an earlier connection knew. The device will indicate what has changed
+    /// since.
     pub(crate) fn inherit(&self, client: &Client<SharedLinks>, basis: Basis, cached: Cached) {
         if let Some(value) = cached.service_changed
             && self.watch(client, value)
@@ -155,12 +156,12 @@ impl Database {
         }
     }
 
-    /// Now, for something that is discovered.
+    /// The age of something that is discovered now.
     pub(crate) fn age(&self) -> Age {
         self.state().age()
     }
 
-    /// How an attribute stands that was discovered before.
+    /// Whether an attribute that was discovered before can be used.
     pub(crate) fn standing(&self, place: &Place) -> Standing {
         self.heard().standing(place)
     }
@@ -170,31 +171,31 @@ impl Database {
         place.age.inherited && !self.state().was_inspected(place)
     }
 
-    /// Whether nothing has spoken against an attribute of which the device was not asked.
+    /// Whether there is no reason to doubt an attribute that this connection has not checked.
     pub(crate) fn is_believed(&self, place: &Place) -> bool {
         let state = self.heard();
         let standing = state.standing(place);
         place.age.inherited && (standing == Standing::Good || state.using && state.each)
     }
 
-    /// The device was asked, and the attribute is what it was.
+    /// The device was asked, and the attribute is unchanged.
     pub(crate) fn inspected(&self, place: &Place) {
         self.state().inspected.insert((place.handle, place.sign));
     }
 
-    /// The device says that what is known does not hold any more.
+    /// The device has said that what is known is no longer valid.
     pub(crate) fn doubt(&self) {
         self.heard().doubt();
     }
 
-    /// The device was not what it was said to be: nor does it tell of changes then.
+    /// The device has changed without notice, so it isn't relied on to indicate changes either.
     pub(crate) fn distrust(&self) {
         let mut state = self.heard();
         state.told = None;
         state.doubt();
     }
 
-    /// What is known, of which time, and to which era more of it belongs.
+    /// What is known, its age, and the era to which anything more of it belongs.
     pub(crate) fn known<T>(&self, f: impl FnOnce(&Attributes) -> T) -> (T, Age, Era) {
         let state = self.heard();
         match state.using {
@@ -203,7 +204,7 @@ impl Database {
         }
     }
 
-    /// Adds to what is known, unless it belongs to another era.
+    /// Adds to what is known, unless `era` is over.
     pub(crate) fn learn(&self, era: Era, f: impl FnOnce(&mut Attributes)) {
         let mut state = self.heard();
         if state.using && state.era == era {
@@ -211,7 +212,7 @@ impl Database {
             state.learnt = true;
             state.count += 1;
             if state.count > MOST_ATTRIBUTES {
-                // It is asked each time, and nothing of it is kept.
+                // The device is asked each time, and nothing of it is saved.
                 let told = state.told;
                 state.lose(HandleRange::ALL);
                 state.forget_all();
@@ -221,12 +222,12 @@ impl Database {
         }
     }
 
-    /// Whether the device tells of changes.
+    /// Whether the device indicates changes.
     pub(crate) fn is_told(&self) -> bool {
         self.state().is_told()
     }
 
-    /// The attempt to settle what may be used that is under way, or a new one.
+    /// The running attempt to settle what may be used, or a new one.
     pub(crate) fn settling(&self, begin: impl FnOnce() -> Settling) -> Shared<Settling> {
         let mut settling = self.settling.lock().unwrap_or_else(PoisonError::into_inner);
         let under_way = settling.as_ref().and_then(WeakShared::upgrade);
@@ -245,7 +246,7 @@ impl Database {
         state.settled && state.basis == Some(basis)
     }
 
-    /// Begins to settle what may be used.
+    /// Begins an attempt to settle what may be used.
     pub(crate) fn begin(&self, basis: Basis) -> Era {
         let mut state = self.heard();
         state.forget_all();
@@ -255,7 +256,8 @@ impl Database {
         state.era
     }
 
-    /// What may be used from now on; false: it was, but something has changed since `era`.
+    /// Sets what may be used from now on. Returns false, without effect, if something has changed
+    /// since `era`.
     pub(crate) fn settle(&self, basis: Basis, era: Era, settled: Settled) -> bool {
         let mut state = self.heard();
         if state.era != era || state.basis != Some(basis) {
@@ -272,7 +274,7 @@ impl Database {
                     Trust::Hash | Trust::Each => state.unheard = cached.service_changed,
                 }
                 state.inherited = true;
-                // It is older than this doubt.
+                // They are older than this doubt.
                 state.doubts += usize::from(trust == Trust::Each);
                 state.each = trust == Trust::Each;
             }
@@ -289,15 +291,16 @@ impl Database {
         self.state().told = Some(value);
     }
 
-    /// Takes over what was learnt of the same attributes before.
+    /// Takes over what an earlier connection knew of the same attributes.
     pub(crate) fn learn_attributes(&self, attributes: Attributes) {
         let mut state = self.state();
         state.known = attributes;
         state.inherited = true;
     }
 
-    /// Hears of changes from now on. `value` is the value of Service Changed (Core Vol 3 Part G,
-    /// 7.1). Without room for it, changes are only told to those who subscribe themselves: false.
+    /// Receives changes from now on. `value` is the value of Service Changed (Core Vol 3 Part G,
+    /// 7.1). Returns false if there is no room for it; then only the program's own subscriptions
+    /// see changes.
     pub(crate) fn watch(&self, client: &Client<SharedLinks>, value: AttributeHandle) -> bool {
         let mut state = self.state();
         if state
@@ -326,7 +329,7 @@ impl Database {
         self.heard().configurations.get(&value).copied()
     }
 
-    /// Where the configuration of a value was found.
+    /// Remembers where the configuration of a value is.
     pub(crate) fn learn_configuration(&self, value: AttributeHandle, place: Place) {
         let mut state = self.state();
         state
@@ -335,7 +338,7 @@ impl Database {
             .or_insert(Configuration::at(place));
     }
 
-    /// A configuration is about to be written; the number of this time.
+    /// A configuration is about to be written. Returns the number of the write.
     pub(crate) fn configuring(&self, value: AttributeHandle) -> u64 {
         let mut state = self.state();
         let configuration = state.configurations.get_mut(&value);
@@ -346,7 +349,7 @@ impl Database {
         })
     }
 
-    /// A configuration that is at this handle is about to be written by somebody else.
+    /// Somebody else is about to write the configuration at this handle.
     pub(crate) fn overwriting(&self, at: AttributeHandle) {
         let mut state = self.state();
         for configuration in state.configurations.values_mut() {
@@ -357,7 +360,7 @@ impl Database {
         }
     }
 
-    /// It was written, that time. Where it was written again since, that is what counts.
+    /// Write number `time` is done. It has no effect if there was a later one.
     pub(crate) fn configured(&self, value: AttributeHandle, time: u64, as_: ClientConfiguration) {
         let mut state = self.state();
         let configuration = state.configurations.get_mut(&value);
@@ -366,8 +369,8 @@ impl Database {
         }
     }
 
-    /// Waits for the loss of something that may have been kept: the sooner it is lost there, too,
-    /// the better.
+    /// Waits until something that may have been saved becomes invalid, so that it can be deleted
+    /// soon.
     pub(crate) fn poll_lost(&self, cx: &mut Context<'_>) -> Poll<()> {
         let mut state = self.state();
         state.hear(Some(cx));
@@ -378,7 +381,7 @@ impl Database {
         Poll::Pending
     }
 
-    /// Gives what is to be kept to `keep`; `None`: what was kept is to be lost.
+    /// Passes what should be saved to `keep`. `None` if what was saved has to be deleted.
     pub(crate) fn save(&self, keep: impl FnOnce(Basis, Option<Cached>)) {
         let _turn = self.saving.lock().unwrap_or_else(PoisonError::into_inner);
         let (basis, cached) = {
@@ -397,7 +400,7 @@ impl Database {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The state, with what the server has told so far.
+    /// The state, after taking in all indications so far.
     fn heard(&self) -> MutexGuard<'_, State> {
         let mut state = self.state();
         state.hear(None);
@@ -414,7 +417,7 @@ impl State {
         }
     }
 
-    /// Of which time what is known is. What is inherited counts as a whole.
+    /// The age of what is known. Inherited attributes have the same age.
     fn age_of_known(&self) -> Age {
         let doubts = self.doubts - usize::from(self.each && self.doubts > 0);
         Age {
@@ -433,7 +436,7 @@ impl State {
             None => true,
         };
         if changed && !place.age.inherited {
-            // Whoever discovered it has to do so again.
+            // The program has to discover it again.
             Standing::Changed
         } else if (changed || place.age.doubts < self.doubts) && !self.was_inspected(place) {
             Standing::Doubtful
@@ -450,7 +453,7 @@ impl State {
         self.told.is_some()
     }
 
-    /// What lasts of it.
+    /// What is worth saving.
     fn cached(&self) -> Option<Cached> {
         (self.settled && self.using).then(|| Cached {
             attributes: self.known.clone(),
@@ -465,8 +468,8 @@ impl State {
         self.lose(HandleRange::ALL);
     }
 
-    /// What is known of these handles does not hold any more. Of a device that does not tell of
-    /// all changes, nothing else does either.
+    /// What is known of these handles is no longer valid. If the device doesn't indicate all
+    /// changes, neither is anything else.
     fn lose(&mut self, range: HandleRange) {
         self.era.0 += 1;
         self.lost = true;
@@ -479,7 +482,7 @@ impl State {
         self.wake_keeper();
     }
 
-    /// Nothing is known, and what may be used has to be settled.
+    /// Forgets everything; it has to be settled again what may be used.
     fn forget_all(&mut self) {
         self.era.0 += 1;
         self.known = Attributes::default();
@@ -498,8 +501,8 @@ impl State {
         }
     }
 
-    /// Reads what the server has told, without waiting for more; with a waker, that is woken when
-    /// there is more.
+    /// Reads the indications so far without waiting for more. With a context, its waker is woken
+    /// when there are more.
     fn hear(&mut self, mut waiting: Option<&mut Context<'_>>) {
         loop {
             let Some((_, subscription)) = &mut self.service_changed else {
@@ -508,7 +511,7 @@ impl State {
             let mut noop = Context::from_waker(Waker::noop());
             let cx = match &mut waiting {
                 Some(cx) => cx,
-                // It would take the place of the one who waits.
+                // Registering this waker would replace that of the waiting task.
                 None if subscription.pending() == 0 => return,
                 None => &mut noop,
             };
@@ -518,7 +521,7 @@ impl State {
                     value.get(..len).and_then(changed_services)
                 }
                 Poll::Ready(Err(Error::Disconnected(_))) | Poll::Pending => return,
-                // What is missing or makes no sense can't be narrowed down.
+                // A lost or malformed indication may mean any handle.
                 Poll::Ready(Ok(Notified::Missed(_)) | Err(_)) => None,
             };
             self.change(changed.unwrap_or(HandleRange::ALL));

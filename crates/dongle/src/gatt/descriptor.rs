@@ -37,12 +37,12 @@ impl Descriptor {
         self.characteristic.held()
     }
 
-    /// What it is.
+    /// Its UUID.
     pub fn uuid(&self) -> Uuid {
         self.descriptor.uuid
     }
 
-    /// Where it is.
+    /// Its handle.
     pub fn handle(&self) -> AttributeHandle {
         self.descriptor.handle
     }
@@ -65,7 +65,7 @@ impl Descriptor {
         }
     }
 
-    /// Reads it, however long it is.
+    /// Reads the value, however long it is.
     pub fn read(&self) -> Call<'_, Vec<u8>> {
         Call::new(move |timeout| async move {
             read_value(self.held(), self.place(), Patience::new(timeout)).await
@@ -75,7 +75,7 @@ impl Descriptor {
     /// Reads it as what it means: a number, a string, or one of [`values`](crate::values).
     ///
     /// # Errors
-    /// [`Error::InvalidValue`](crate::Error::InvalidValue) if it is not one of these.
+    /// [`Error::InvalidValue`](crate::Error::InvalidValue) if it can't be decoded so.
     pub fn read_as<T: FromValue + Send>(&self) -> Call<'_, T> {
         Call::new(move |timeout| async move {
             let value = self.read().maybe(timeout).await?;
@@ -83,12 +83,12 @@ impl Descriptor {
         })
     }
 
-    /// Writes it, with response; in parts if it does not fit the MTU.
+    /// Writes the value with response, in parts if it doesn't fit the MTU.
     pub fn write<'a>(&'a self, value: &'a [u8]) -> Call<'a, ()> {
         Call::new(move |timeout| async move {
             let place = self.place();
             if self.descriptor.uuid == uuids::CLIENT_CONFIGURATION {
-                // What subscriptions wrote there does not stand any more.
+                // This replaces what subscriptions have written there.
                 self.held().database.overwriting(place.handle);
             }
             write_value(self.held(), place, value, Patience::new(timeout)).await

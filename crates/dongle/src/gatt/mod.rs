@@ -26,7 +26,7 @@ use crate::call::Patience;
 use crate::connection::Held;
 use crate::found::Found;
 
-/// What a discovery finds, as handles that keep the connection.
+/// Turns the results of a discovery into handles that hold the connection.
 pub(crate) fn found<Q, T>(
     held: Arc<Held>,
     question: Q,

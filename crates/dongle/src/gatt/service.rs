@@ -34,7 +34,7 @@ impl Service {
         }
     }
 
-    /// What it is.
+    /// Its UUID.
     pub fn uuid(&self) -> Uuid {
         self.service.uuid
     }
@@ -44,7 +44,7 @@ impl Service {
         DeviceConnection::new(Arc::clone(&self.held))
     }
 
-    /// From its declaration to its last attribute.
+    /// The handles from its declaration to its last attribute.
     pub fn handles(&self) -> HandleRange {
         self.service.range
     }
@@ -81,7 +81,7 @@ impl Service {
         found(held, question, Some(self.place()), Characteristic::new)
     }
 
-    /// All characteristics with this UUID, one by one; or [`Error::InvalidUuid`] in their place.
+    /// All characteristics with this UUID, one by one; or a single [`Error::InvalidUuid`].
     pub fn characteristics_by_uuid(
         &self,
         uuid: impl TryInto<Uuid, Error: Into<Error>>,
@@ -94,8 +94,8 @@ impl Service {
         }
     }
 
-    /// Reads the values of all characteristics with this UUID, without discovering them first: each
-    /// with its handle, as much of it as one response holds.
+    /// Reads the values of all characteristics with this UUID without discovering them first. Each
+    /// comes with its handle, and is cut off at what one response holds.
     pub fn read_by_uuid(
         &self,
         uuid: impl TryInto<Uuid, Error: Into<Error>>,

@@ -1,4 +1,4 @@
-//! The values of a characteristic as the server sends them.
+//! The values of a characteristic that the server sends.
 
 use std::fmt;
 use std::pin::Pin;
@@ -18,10 +18,10 @@ use crate::host::deadline;
 use crate::links::SharedLinks;
 use crate::values::FromValue;
 
-/// Longest value that a server can send: the largest MTU less opcode and handle.
+/// The longest value that a server can send: the largest MTU less opcode and handle.
 const LONGEST: usize = 514;
 
-/// The values of a characteristic, in the order they were sent.
+/// The values of a characteristic, in the order in which they were sent.
 ///
 /// It is a [`Stream`], too. Dropped, it ends, and the server goes on sending; other subscriptions of the
 /// same characteristic go on.
@@ -34,7 +34,7 @@ pub struct Subscription {
     over: bool,
 }
 
-/// What a subscription hears.
+/// What a subscription receives.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Notified<T = Vec<u8>> {
     /// A value.
@@ -72,7 +72,7 @@ impl Subscription {
                 if heard.is_ready() || until.is_some() {
                     return heard;
                 }
-                // What is there already costs no look at the clock.
+                // A value that is already there doesn't cost a reading of the clock.
                 until = Some(deadline(timeout));
                 match until.flatten() {
                     None => heard,
@@ -104,8 +104,8 @@ impl Subscription {
     /// ```
     ///
     /// # Errors
-    /// As with [`notified`](Self::notified), and [`Error::InvalidValue`] if it is not one of these;
-    /// the next one may be.
+    /// As with [`notified`](Self::notified), and [`Error::InvalidValue`] if it can't be decoded so;
+    /// the next one may be valid.
     pub fn notified_as<T: FromValue + Send>(&mut self) -> Call<'_, Notified<T>> {
         Call::new(move |timeout| async move {
             match self.notified().maybe(timeout).await? {
@@ -115,7 +115,7 @@ impl Subscription {
         })
     }
 
-    /// How many values wait to be read.
+    /// How many values are waiting to be read.
     pub fn pending(&self) -> u32 {
         self.values.pending()
     }

@@ -1,22 +1,22 @@
-//! What was discovered of a device's attributes: as much of it as anybody has asked for.
+//! What has been discovered of a device's attributes so far.
 
 use std::ops::Range;
 
 use dongle_central::att::{HandleRange, Uuid};
 use dongle_central::gatt::{Characteristic, Descriptor, IncludedService, Service};
 
-/// UUIDs that are remembered not to be there.
+/// How many UUIDs are remembered to be absent at most.
 const MOST_ABSENT: usize = 32;
 
-/// A part of a device's attributes. Every list is its own beginning, up to where it was discovered.
+/// A part of a device's attributes. Each list is known from its start up to where discovery got.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Attributes {
-    /// By their declarations, none reaching into another; those that were only met as included ones
-    /// are not marked as primary.
+    /// In the order of their declarations, and never overlapping. Those found only as included
+    /// services are not marked as primary.
     pub(super) services: Vec<KnownService>,
-    /// Whether all primary services are among them.
+    /// Whether this includes all primary services.
     pub(super) complete: bool,
-    /// UUIDs that no primary service has.
+    /// UUIDs of which there is no primary service.
     pub(super) absent: Vec<Uuid>,
 }
 
@@ -35,7 +35,7 @@ pub(super) struct KnownCharacteristic {
     pub(super) descriptors: List<Descriptor>,
 }
 
-/// The beginning of a list, or all of it.
+/// The start of a list, or all of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct List<T> {
     pub(super) items: Vec<T>,
@@ -52,7 +52,7 @@ impl<T> Default for List<T> {
 }
 
 impl<T> List<T> {
-    /// Puts an item in its place by `key`; one with the same key gives way.
+    /// Inserts an item where its `key` belongs, and replaces one with the same key.
     fn insert<K: Ord>(&mut self, item: T, key: impl Fn(&T) -> K) {
         match self.items.binary_search_by_key(&key(&item), &key) {
             Ok(index) => {
@@ -65,11 +65,11 @@ impl<T> List<T> {
     }
 }
 
-/// What is known of a list, and where the rest of it has to be asked for.
+/// The known part of a list, and the handles where the rest of it has to be discovered.
 pub(crate) type Known<T> = (Vec<T>, Option<HandleRange>);
 
 impl Attributes {
-    /// How many attributes these are, roughly.
+    /// Roughly how many attributes these are.
     pub(crate) fn len(&self) -> usize {
         let of = |known: &KnownService| {
             let characteristics = &known.characteristics.items;
@@ -79,10 +79,10 @@ impl Attributes {
         self.services.iter().map(of).sum::<usize>() + self.absent.len()
     }
 
-    /// The first primary service with a UUID; `Some(None)`: there is none.
-    #[allow(clippy::option_option)] // Not to know, and to know that there is none, are two things.
+    /// The first primary service with a UUID. `Some(None)` if it is known that there is none.
+    #[allow(clippy::option_option)] // "Unknown" and "known to be absent" differ.
     pub(crate) fn service(&self, uuid: Uuid) -> Option<Option<Service>> {
-        // A service is met behind all others with its UUID that come before it.
+        // Services are learnt in order, so the first known one with a UUID is the first there is.
         let first = self.primary().find(|service| service.uuid == uuid);
         match first {
             Some(service) => Some(Some(service)),
@@ -143,8 +143,8 @@ impl Attributes {
             known.service.primary |= service.primary;
             return;
         }
-        // Services do not overlap: what does is of another time, and what was not there then may be
-        // by now.
+        // Services do not overlap: one that does is out of date, and a service that was absent then
+        // may exist by now.
         let place = self.within(service.range);
         let gone = self.services.splice(place, [KnownService::new(service)]);
         if gone.filter(|known| known.service.primary).count() > 0 {
@@ -210,7 +210,7 @@ impl Attributes {
         }
     }
 
-    /// Forgets what lies in a range, or refers to it.
+    /// Forgets everything in a range or referring to it.
     pub(crate) fn forget(&mut self, changed: HandleRange) {
         self.services
             .retain(|known| !overlap(known.service.range, changed));
@@ -220,7 +220,7 @@ impl Attributes {
                 known.included = List::default();
             }
         }
-        // There may be services where there were none.
+        // There may now be services where there were none.
         self.complete = false;
         self.absent.clear();
     }
@@ -230,9 +230,11 @@ impl Attributes {
         services.filter(|service| service.primary)
     }
 
-    /// Where the services are that have a handle in this range, or where one there would be.
+    /// The indices of the services that overlap this range, or where such a service would be
+    /// inserted.
     ///
-    /// A device may have 65,535 services, and each is looked for whenever something is learnt of it.
+    /// A binary search, because a device may have 65,535 services, and each is looked up whenever
+    /// something is learnt about it.
     fn within(&self, range: HandleRange) -> Range<usize> {
         let from = |s: &KnownService| s.service.range.end() < range.start();
         let to = |s: &KnownService| s.service.range.start() <= range.end();
@@ -362,7 +364,7 @@ mod tests {
         known.learn_service(one);
         known.learn_service(two);
         known.learn_all_services();
-        // It reaches into the second one.
+        // It overlaps the second one.
         let included = IncludedService {
             handle: handle(2),
             range: range(15, 30),
@@ -396,7 +398,7 @@ mod tests {
         known.learn_all_services();
         assert_eq!(known.services().0.len(), 0x7FFF);
         let took = began.elapsed();
-        // Each with a look at all the others, it was minutes.
+        // It took minutes when each service was compared with all others.
         assert!(took.as_secs() < 60, "{took:?}");
     }
 

@@ -1,4 +1,4 @@
-//! Discoveries that ask a device only for what is not known of it yet.
+//! Discoveries that ask a device only for what is not known yet.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -18,17 +18,17 @@ use crate::error::Error;
 use crate::gatt::{Age, Era};
 use crate::links::SharedLinks;
 
-/// What can be discovered as a list.
+/// A list that can be discovered.
 pub(crate) trait Question: Clone + Send + Sync + 'static {
     type Item: Copy + Send + 'static;
     type Procedure: for<'p> Procedure<Item<'p> = Self::Item> + Send + 'static;
 
-    /// The answer as far as it is known, and where the rest of it is.
+    /// The known part of the list, and where the rest of it is.
     fn known(&self, attributes: &Attributes) -> Known<Self::Item>;
-    /// How to ask for the rest.
+    /// The procedure that discovers the rest.
     fn ask(rest: HandleRange) -> Self::Procedure;
     fn learn(&self, attributes: &mut Attributes, item: Self::Item);
-    /// There is no more.
+    /// Marks the list as complete.
     fn learn_all(&self, attributes: &mut Attributes);
 }
 
@@ -120,14 +120,14 @@ impl Question for DescriptorsOf {
     }
 }
 
-/// A discovery at work: first what is known, then what the device answers.
+/// A running discovery: first the known items, then those that the device returns.
 pub(crate) struct Discovery<Q: Question> {
     held: Arc<Held>,
     question: Q,
-    /// What has to be in its place for the question to make sense.
+    /// An attribute that must still be in its place for the question to make sense.
     within: Option<Place>,
     patience: Patience,
-    /// Whether it may begin anew if the device tells that its database has changed.
+    /// Whether to start over if the device indicates that its database has changed.
     restarts: bool,
     state: State<Q>,
 }
@@ -135,18 +135,18 @@ pub(crate) struct Discovery<Q: Question> {
 enum State<Q: Question> {
     Before,
     Known(Answer<Q::Item>),
-    /// The device answers.
+    /// Waiting for the device.
     Asked(Run<SharedLinks, Q::Procedure, Vec<u8>>, Era),
     Over,
 }
 
-/// What is known of the answer.
+/// The known part of the answer.
 struct Answer<T> {
     items: VecDeque<T>,
     age: Age,
     rest: Option<HandleRange>,
-    /// What the device says of the rest belongs to what was known then, and not to what may be by
-    /// now.
+    /// The era that the device's answer belongs to. It may be over by the time that the answer
+    /// comes.
     era: Era,
 }
 
@@ -167,7 +167,7 @@ impl<Q: Question> Discovery<Q> {
         }
     }
 
-    /// The same for the one who settles what may be used.
+    /// As [`new`](Self::new), but for use while it is being settled what may be used.
     pub(super) fn settling(held: Arc<Held>, question: Q) -> Self {
         let state = State::known(&held, &question);
         Self {
@@ -177,7 +177,7 @@ impl<Q: Question> Discovery<Q> {
         }
     }
 
-    /// The next result, and of which time it is; `None`: that was all.
+    /// The next result and its age. `None` after the last one.
     pub(crate) async fn next(&mut self) -> Result<Option<(Q::Item, Age)>, Error> {
         loop {
             match &mut self.state {
@@ -243,7 +243,7 @@ impl<Q: Question> State<Q> {
 }
 
 impl Held {
-    /// The first primary service with a UUID, and of which time that is.
+    /// The first primary service with a UUID, and its age.
     pub(crate) async fn find_service(
         self: &Arc<Self>,
         uuid: Uuid,
@@ -259,7 +259,8 @@ impl Held {
         }
     }
 
-    /// The same for the one who settles what may be used.
+    /// As [`find_service`](Self::find_service), but for use while it is being settled what may be
+    /// used.
     pub(super) async fn ask_for_service(
         &self,
         uuid: Uuid,
@@ -268,7 +269,7 @@ impl Held {
         let (known, age, era) = self.database.known(|known| known.service(uuid));
         match known {
             Some(Some(service)) => return Ok(Some((service, age))),
-            // A device that does not tell of changes may have it by now.
+            // A device that doesn't indicate changes may have gained the service since.
             Some(None) if self.database.is_told() => return Ok(None),
             Some(None) | None => {}
         }

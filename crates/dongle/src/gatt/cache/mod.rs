@@ -1,11 +1,11 @@
-//! The attribute cache (Core Vol 3 Part G, 2.5.2): what was discovered once is not asked again, as
-//! long as the device lets us know that it still holds.
+//! The attribute cache (Core Vol 3 Part G, 2.5.2): what was discovered once is not requested again
+//! for as long as the device lets us know that it is still valid.
 //!
-//! - A *bonded* device that has Service Changed tells of changes by itself, of those while it was
-//!   away as soon as the link is encrypted (7.1). Nothing is asked.
-//! - Any device that has a *Database Hash* (7.3) is asked for it, once in a connection.
-//! - A bonded device that has neither is not to change. It may all the same: each attribute is
-//!   looked at before it is used.
+//! - A *bonded* device that has Service Changed indicates changes by itself, and those that were
+//!   made while it was away as soon as the link is encrypted (7.1). Nothing is requested.
+//! - Any device that has a *Database Hash* (7.3) is asked for it once per connection.
+//! - A bonded device that has neither must not change. Some do anyway, so each attribute is checked
+//!   before it is used.
 //! - All others are asked each time.
 
 mod attributes;
@@ -29,33 +29,33 @@ pub(crate) use text::{read, write};
 
 use crate::address::{Address, AddressKind};
 
-/// Attributes that are kept of a device; of one that has more, nothing is.
+/// How many attributes of a device are kept. If it has more, none are.
 pub(crate) const MOST_ATTRIBUTES: usize = 2048;
-/// Devices without a bond that are remembered; of more, those go that were met the longest ago.
+/// How many devices without a bond are remembered. The least recently met ones are forgotten.
 const MOST_DEVICES: usize = 64;
 
 /// A Database Hash (Core Vol 3 Part G, 7.3), least significant octet first.
 pub(crate) type Hash = [u8; 16];
 
-/// What lasts from one connection to the next.
+/// What is kept from one connection to the next.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Cached {
     pub(crate) attributes: Attributes,
-    /// The Database Hash at that time, if the device has one.
+    /// The device's Database Hash when these were discovered, if it has one.
     pub(crate) hash: Option<Hash>,
-    /// Where the device, which is bonded, was told to indicate changes: the value of Service
-    /// Changed.
+    /// The handle of the value of Service Changed, if the device is bonded and was told to indicate
+    /// it.
     pub(crate) service_changed: Option<AttributeHandle>,
 }
 
 impl Cached {
-    /// Whether there is no more of it than may be kept.
+    /// Whether this is small enough to be kept.
     fn is_bounded(&self) -> bool {
         self.attributes.len() <= MOST_ATTRIBUTES
     }
 }
 
-/// The attributes of devices without a bond, for as long as the dongle is open.
+/// The attributes of devices without a bond. They are kept for as long as the dongle is open.
 pub(crate) struct Caches {
     enabled: bool,
     devices: Mutex<Devices>,
@@ -63,9 +63,9 @@ pub(crate) struct Caches {
 
 #[derive(Default)]
 struct Devices {
-    /// Those met last are last. `None`: the device has no Database Hash, so nothing can be kept.
+    /// The most recently met last. `None`: the device has no Database Hash, so nothing can be kept.
     known: Vec<(Address, Option<Cached>)>,
-    /// How many times a program had what is known of a device thrown away.
+    /// How many times the program has cleared the cache of a device.
     cleared: HashMap<Address, u64>,
 }
 
@@ -81,21 +81,21 @@ impl Caches {
         self.enabled
     }
 
-    /// Changes when what is known of a device is thrown away at a program's wish.
+    /// A number that changes whenever the program clears the cache of a device.
     pub(crate) fn cleared(&self, device: Address) -> u64 {
         let devices = self.devices();
         devices.cleared.get(&device).copied().unwrap_or_default()
     }
 
-    /// What is known of a device; `Some(None)`: that it can't be kept.
-    #[allow(clippy::option_option)] // Not to know the device is another thing.
+    /// What is known of a device. `Some(None)` if it is known that nothing can be kept.
+    #[allow(clippy::option_option)] // An unknown device is another case.
     fn find(&self, device: Address) -> Option<Option<Cached>> {
         let devices = self.devices();
         let found = devices.known.iter().find(|(known, _)| *known == device);
         found.map(|(_, cached)| cached.clone())
     }
 
-    /// Keeps what is known of a device in the place of what was before.
+    /// Replaces what is known of a device.
     fn keep(&self, device: Address, cached: Option<Cached>) {
         let known = &mut self.devices().known;
         known.retain(|(known, _)| *known != device);
@@ -105,7 +105,7 @@ impl Caches {
         }
     }
 
-    /// Throws away what is known of a device, for connections that are up, too; whether there was
+    /// Clears what is known of a device, for open connections, too. Returns whether there was
     /// anything.
     pub(crate) fn clear(&self, device: Address) -> bool {
         *self.devices().cleared.entry(device).or_default() += 1;
@@ -124,7 +124,7 @@ impl Caches {
     }
 }
 
-/// Whether a device will go by this address the next time, so that it is worth remembering.
+/// Whether a device keeps this address, so that it is worth remembering.
 fn is_lasting(address: Address) -> bool {
     matches!(
         address.kind(),

@@ -1,5 +1,4 @@
-//! What of a device's attributes may be used on a connection without asking again, and what it
-//! takes to know.
+//! Settles which known attributes of a device may be used on a connection without asking again.
 
 use std::sync::Arc;
 
@@ -17,15 +16,14 @@ use crate::error::Error;
 use crate::gatt::{Basis, Database, Settled, Trust};
 use crate::security::Context;
 
-/// How many times a device may change while it is asked, before it is asked each time.
+/// How often the device may change during the attempt, before it is asked each time instead.
 const TRIES: usize = 3;
 
 impl Held {
-    /// Sees to it that what is known may be used. Calls at the same time do it once: together, so that
-    /// one that is not polled any more holds up none of the others.
+    /// Makes sure that it is settled which known attributes may be used. Concurrent calls share one
+    /// attempt and all poll it, so that a call that is no longer polled doesn't hold up the others.
     ///
-    /// It makes discoveries of its own, and each of those would settle what may be used: so what
-    /// it returns has to have a name.
+    /// Boxed with a named type, because the discoveries that it makes would call this in turn.
     pub(super) fn settle(self: &Arc<Self>, patience: Patience) -> Boxed<'_, Result<(), Error>> {
         Box::pin(async move {
             match self.database.is_settled(self.basis()) {
@@ -41,7 +39,7 @@ impl Held {
             Box::pin(async move { held.find_out().await })
         };
         self.database.settling(begin).await?;
-        // What was under way may have begun on another basis.
+        // An attempt that was already under way may have had another basis.
         match self.database.is_settled(self.basis()) {
             true => Ok(()),
             false => self.database.settling(begin).await,
@@ -53,7 +51,7 @@ impl Held {
         if self.database.is_settled(basis) {
             return Ok(());
         }
-        // What was learnt before a bond can be taken over by its hash.
+        // What was learnt before bonding can be reused if the hash confirms it.
         self.save();
         let caches = &self.dongle.shared.security.caches;
         for _ in 0..TRIES {
@@ -65,14 +63,14 @@ impl Held {
             };
             let settled = match result {
                 Ok(settled) => settled,
-                // A device that does not make sense is asked each time.
+                // A device whose answers make no sense is asked each time.
                 Err(Error::Gatt(error)) => {
                     log::debug!("{}: not cached: {error}", self.peer());
                     Settled::Asking
                 }
                 Err(error) => return Err(error),
             };
-            // Not if the device told of a change meanwhile.
+            // Not if the device has indicated a change meanwhile.
             if self.database.settle(basis, era, settled) {
                 return Ok(());
             }
@@ -82,7 +80,7 @@ impl Held {
         Ok(())
     }
 
-    /// What it rests on: with another bond, or after the cache was cleared, it is settled anew.
+    /// What the decision depends on: with a new bond, or a cleared cache, it has to be made again.
     fn basis(&self) -> Basis {
         let context = &self.dongle.shared.security;
         let bonded = self.info(|info| info.security.bonded) == Some(true);
@@ -101,7 +99,7 @@ impl Held {
         let Some(cached) = cached.filter(|(of, _)| *of == bond).map(|(_, c)| c) else {
             return self.acquaint().await;
         };
-        // Most often that was settled when the connection began.
+        // Usually this was arranged when the connection began.
         if let Some(value) = cached.service_changed
             && self.database.is_watching(value)
         {
@@ -139,7 +137,7 @@ impl Held {
         }
     }
 
-    /// Finds out what a device that is bonded since lately does about changes, and has it tell us.
+    /// Finds out how a newly bonded device announces changes, and asks it to indicate them.
     async fn acquaint(self: &Arc<Self>) -> Result<Settled, Error> {
         let patience = Patience::new(None);
         let gatt = self.ask_for_service(uuids::GENERIC_ATTRIBUTE, patience);
@@ -160,8 +158,9 @@ impl Held {
             && let Some(told) = self.have_told(&changed).await?
         {
             self.database.learn_told(told);
-            // An indication may come behind the answer to a request on the old handle. With this
-            // bit the device refuses such a request (2.5.2.1); it is kept with the bond (7.2).
+            // An indication may arrive after the response to a request with an outdated handle.
+            // With this bit set, the device refuses such a request (2.5.2.1); it is kept with the
+            // bond (7.2).
             if let Some(features) = features
                 && has_hash
             {
@@ -182,7 +181,7 @@ impl Held {
         Ok(Settled::Fresh)
     }
 
-    /// Has the device indicate changes (Core Vol 3 Part G, 7.1). A bonded one remembers it.
+    /// Makes the device indicate changes (Core Vol 3 Part G, 7.1). A bonded one remembers that.
     async fn have_told(
         self: &Arc<Self>,
         changed: &Characteristic,
@@ -202,7 +201,7 @@ impl Held {
             }
         };
         let client = self.client(None);
-        // The queue is there before the first indication can be.
+        // The queue must exist before the first indication can arrive.
         if !self.database.watch(&client, value) {
             return Ok(None);
         }
@@ -233,7 +232,7 @@ impl Held {
         Ok(())
     }
 
-    /// Reads the Database Hash; `None`: the device has none, or does not give it.
+    /// Reads the Database Hash. `None` if the device has none or refuses to return it.
     async fn read_hash(&self) -> Result<Option<Hash>, Error> {
         let client = self.client(None);
         let mut run = client.run(ReadDatabaseHash::default(), vec![0; Mtu::MAX.size()]);
@@ -252,22 +251,23 @@ impl Held {
         }
     }
 
-    /// Keeps what was learnt, or lost.
+    /// Saves what was learnt, or deletes what has become invalid.
     pub(crate) fn save(&self) {
         save(&self.dongle.shared.security, self.peer(), &self.database);
     }
 }
 
-/// Keeps what a connection has learnt of a device, or lost: beside the bond, or by the hash.
+/// Saves what a connection has learnt of a device, or deletes what has become invalid: beside the
+/// bond, or by its hash.
 pub(crate) fn save(context: &Context, device: Address, database: &Database) {
     database.save(|basis, cached: Option<Cached>| {
-        // What a program has cleared meanwhile does not come back.
+        // What the program has cleared meanwhile must not come back.
         let cached = cached.filter(|_| basis.cleared == context.caches.cleared(device));
         match basis.bond {
             Some(bond) => context
                 .bonds
                 .cache(device, bond, cached.filter(Cached::is_bounded)),
-            // What is without a hash could never be confirmed.
+            // Without a hash it could never be confirmed.
             None => match cached.filter(|cached| cached.hash.is_some()) {
                 Some(cached) => context.caches.keep(device, Some(cached)),
                 None => _ = context.caches.lose(device),

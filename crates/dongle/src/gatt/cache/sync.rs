@@ -1,4 +1,4 @@
-//! Calls that notice when an attribute is not any more what it was when it was discovered.
+//! Calls that notice when an attribute is no longer the one that was discovered.
 
 use dongle_central::att::{AttributeHandle, ErrorCode, HandleRange, MAX_VALUE_LENGTH, Mtu, Uuid};
 
@@ -7,7 +7,7 @@ use crate::connection::Held;
 use crate::error::Error;
 use crate::gatt::{Age, Standing};
 
-/// An attribute that a handle of the program stands for.
+/// An attribute that one of the program's handles refers to.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Place {
     pub(crate) handle: AttributeHandle,
@@ -15,21 +15,20 @@ pub(crate) struct Place {
     pub(crate) age: Age,
 }
 
-/// What an attribute is recognised by.
+/// What identifies an attribute.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Sign {
-    /// Its type: that of a characteristic's value, or of a descriptor.
+    /// Its type, for a characteristic's value or a descriptor.
     Type(Uuid),
-    /// The service that it declares.
+    /// The UUID of the service that it declares.
     Declares(Uuid),
 }
 
 impl Held {
-    /// Makes a call on some attributes, if they still are what they were.
+    /// Makes a call that uses these attributes, if they still are what they were.
     ///
     /// A call that the device refuses with Database Out Of Sync (Core Vol 3 Part G, 2.5.2.1) is
-    /// repeated if they are; and one whose attributes were changed while it was under way has no
-    /// result (2.5.2).
+    /// repeated if they are. If they changed during the call, its result is discarded (2.5.2).
     pub(crate) async fn at<T, F>(
         &self,
         places: &[Place],
@@ -62,13 +61,13 @@ impl Held {
         result
     }
 
-    /// Sees to it that an attribute is what it was when it was discovered: without a request, unless
-    /// there is reason to doubt it.
+    /// Makes sure that an attribute is what it was when it was discovered. This takes a request
+    /// only if there is reason to doubt it.
     pub(crate) async fn look(&self, place: &Place, patience: Patience) -> Result<(), Error> {
         match self.database.standing(place) {
             Standing::Good => Ok(()),
             Standing::Changed => Err(Error::ServiceChanged(place.handle)),
-            // Seldom, and large.
+            // Boxed because it is large and seldom needed.
             Standing::Doubtful => Box::pin(self.inspect(place, patience)).await,
         }
     }
@@ -83,13 +82,13 @@ impl Held {
     /// Asks the device what is at a handle.
     async fn inspect(&self, place: &Place, patience: Patience) -> Result<(), Error> {
         let told = match self.sign_at(place, patience).await {
-            // It refuses so once, and counts us as told then.
+            // The device refuses so once, and from then on considers us informed.
             Err(error) if self.heard_out_of_sync(&error) => self.sign_at(place, patience).await,
             told => told,
         };
         let sign = match told {
             Ok(sign) => sign,
-            // Where there is nothing, nothing can be recognised.
+            // Nothing is there, so it isn't the attribute.
             Err(error) if error.att().is_some_and(|e| !e.code.is_security()) => None,
             Err(error) => return Err(error),
         };
@@ -97,7 +96,11 @@ impl Held {
             self.database.inspected(place);
             return Ok(());
         }
-        log::debug!("{}: not what it was: {}", self.peer(), place.handle);
+        log::debug!(
+            "{}: no longer the attribute that was discovered: {}",
+            self.peer(),
+            place.handle
+        );
         if self.database.is_believed(place) {
             self.database.distrust();
             self.save();
@@ -125,8 +128,8 @@ impl Held {
         }
     }
 
-    /// Whether the device refused because its database has changed. Then nothing that is known of
-    /// it holds.
+    /// Whether the device refused because its database has changed. If so, nothing that is known of
+    /// it is valid any more.
     pub(super) fn heard_out_of_sync(&self, error: &Error) -> bool {
         let refused = error.att().map(|error| error.code);
         let out_of_sync = refused == Some(ErrorCode::DATABASE_OUT_OF_SYNC);
@@ -139,7 +142,7 @@ impl Held {
     }
 }
 
-/// Whether a device answers like that where another attribute was expected.
+/// Whether this is how a device answers if another attribute is at the handle.
 fn is_suspicious(error: &Error) -> bool {
     error.att().is_some_and(|error| {
         matches!(

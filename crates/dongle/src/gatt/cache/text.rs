@@ -1,7 +1,7 @@
-//! What is known of a device's attributes, as it is kept beside its bond.
+//! The text form of a device's known attributes, which is saved beside its bond.
 //!
-//! It is trusted with handles, so what is not exactly as it was written counts as damaged, and
-//! damaged is as good as nothing: the device is asked again.
+//! Wrong handles would do harm, so a text that is not exactly as written counts as damaged, and a
+//! damaged one is ignored: the device is asked again.
 
 use std::fmt::Write as _;
 
@@ -13,17 +13,17 @@ use super::attributes::{Attributes, KnownCharacteristic, KnownService};
 use super::{Cached, MOST_ATTRIBUTES};
 use crate::address::Address;
 
-/// What another format means is for others to know.
+/// A text in another format is ignored.
 const FORMAT: u64 = 1;
-/// The field that tells a damaged text from a good one.
+/// The field with the checksum.
 const CHECK: &str = "check";
 
-/// Words behind an attribute of which all parts of a kind are known.
+/// Words that follow an attribute if all its parts of that kind are known.
 const INCLUDED: &str = "included";
 const CHARACTERISTICS: &str = "characteristics";
 const DESCRIPTORS: &str = "descriptors";
 
-/// What is kept for the device with this address.
+/// The text for the device with this address.
 pub(crate) fn write(cached: &Cached, of: Address) -> Value {
     let Cached {
         attributes,
@@ -51,7 +51,7 @@ pub(crate) fn write(cached: &Cached, of: Address) -> Value {
     Value::Object(fields)
 }
 
-/// What was kept for the device with this address; `None`: it is of no use.
+/// Reads the text for the device with this address. `None` if it can't be used.
 pub(crate) fn read(value: &Value, of: Address) -> Option<Cached> {
     let mut fields = value.as_object()?.clone();
     if fields.remove(CHECK)? != check(&fields, of) || fields.get("format")? != &json!(FORMAT) {
@@ -90,12 +90,12 @@ pub(crate) fn read(value: &Value, of: Address) -> Option<Cached> {
     })
 }
 
-/// Tells that something was changed that should not have been, by accident: FNV-1a, over the
-/// address too, so that what was kept for one device is nothing for another.
+/// A checksum against accidental changes: FNV-1a. It includes the address, so that one device's
+/// text is invalid for any other.
 fn check(fields: &Map<String, Value>, of: Address) -> String {
     let mut text = format!("{of:#}");
     for (name, value) in fields {
-        // To a String nothing fails.
+        // Writing to a String can't fail.
         let _ = write!(text, "\n{name} {value}");
     }
     let hash = text.bytes().fold(0xCBF2_9CE4_8422_2325_u64, |hash, byte| {
@@ -163,7 +163,7 @@ fn mark(complete: bool, word: &str) -> String {
     }
 }
 
-/// Adds what a line tells to the end of what is there; `None`: it does not belong there.
+/// Appends what a line describes to `attributes`. `None` if it can't follow what is there.
 fn take(attributes: &mut Attributes, line: &str) -> Option<()> {
     let mut words = line.split(' ');
     let kind = words.next()?;
