@@ -1,4 +1,4 @@
-//! A device that is connected to again and again.
+//! Connects to a device again and again.
 
 use std::fmt;
 use std::future::Future;
@@ -18,18 +18,18 @@ use crate::dongle::Inner;
 use crate::error::Error;
 use crate::host::{self, Command};
 
-/// The first pause after something went wrong, and the longest.
+/// The first pause after a failure, and the longest.
 const SHORTEST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(10);
-/// A connection that lasted this long went well.
+/// A connection that lasted this long was a success.
 const GOOD: Duration = Duration::from_secs(10);
 
-/// Connections to one device, one after another: the next begins when the last has ended.
+/// Connections to one device, one after another: each begins when the last has ended.
 ///
-/// It is a [`Stream`] that goes on until it is dropped, or ends with an error that no further attempt
-/// can mend; dropping it does not end a connection that it has given. A device that is not there is
-/// waited for. Where connecting fails, or connections end soon, the pauses in between grow from
-/// 100 ms to 10 s.
+/// This is a [`Stream`] that continues until it is dropped, or ends with an error that no further
+/// attempt can fix. Dropping it does not end a connection that it has returned. If the device is
+/// absent, it is waited for. If connecting fails, or connections end soon, the pauses between
+/// attempts grow from 100 ms to 10 s.
 ///
 /// ```no_run
 /// # use dongle::{Address, Dongle};
@@ -52,10 +52,10 @@ type Boxed<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 
 enum State {
     Connecting(Boxed<Result<DeviceConnection, Error>>),
-    /// A connection was given; its end is waited for.
+    /// A connection was returned, and its end is awaited.
     Connected(Boxed<()>, Instant),
     Pausing(Boxed<()>),
-    /// No further attempt can mend this.
+    /// No further attempt can fix this.
     Over(Error),
 }
 
@@ -69,13 +69,13 @@ impl StayConnected {
         }
     }
 
-    /// The next connection, once the last has ended.
+    /// The next connection, once the last one has ended.
     ///
     /// # Errors
-    /// Only what no further attempt can mend, and the same each time from then on: the dongle is
-    /// down or was closed, a parameter is not valid, or there is something about the bond that only
-    /// a person can decide, above all [`BondLost`](crate::security::SecurityError::BondLost). Once
-    /// that is decided, stay connected anew.
+    /// Only those that no further attempt can fix, and then the same each time: the dongle is down
+    /// or was closed, a parameter is invalid, or there is a problem with the bond that a person has
+    /// to solve, above all [`BondLost`](crate::security::SecurityError::BondLost). Once it is
+    /// solved, call `stay_connected` again.
     pub async fn next(&mut self) -> Result<DeviceConnection, Error> {
         std::future::poll_fn(|cx| self.poll(cx)).await
     }
@@ -89,7 +89,7 @@ impl StayConnected {
                         return Poll::Ready(Ok(connection));
                     }
                     Err(error) if is_final(&error) => self.state = State::Over(error),
-                    // That was as long as the caller wanted each attempt to take.
+                    // The caller limited each attempt to this time.
                     Err(Error::Timeout) => self.again(),
                     Err(error) => {
                         let device = self.connect.device();
@@ -120,22 +120,23 @@ impl StayConnected {
     }
 
     fn rest(&mut self) {
-        // Dongles that lost a device together should not all come back together.
+        // So that dongles which lost a device at the same time don't all come back at the same
+        // time.
         let pause = self.pause.mul_f64(0.75 + 0.5 * fastrand::f64());
         self.pause = (self.pause * 2).min(LONGEST_PAUSE);
         self.state = State::Pausing(Box::pin(sleep(Arc::clone(self.connect.dongle()), pause)));
     }
 }
 
-/// Whether every further attempt would end in the same way.
+/// Whether every further attempt would fail in the same way.
 fn is_final(error: &Error) -> bool {
     match error {
         Error::Closed
         | Error::Transport(_)
         | Error::ControllerFailed(_)
         | Error::InvalidParameter(_) => true,
-        // The first two are for a person to decide, the last is our own decision: it stays the same.
-        // What the device refuses, or the controller, it may allow another time.
+        // The first two have to be solved by a person, and the last is our own decision, which
+        // won't change. What the device or the controller refuses, it may allow another time.
         Error::Security(why) => matches!(
             why,
             SecurityError::BondLost | SecurityError::IdentityTaken | SecurityError::RejectedByUs(_)
@@ -144,8 +145,8 @@ fn is_final(error: &Error) -> bool {
     }
 }
 
-/// How an error is logged after which it is tried again. That of a key may be one that a person should
-/// look at, who does not see it otherwise.
+/// The log level of an error after which another attempt is made. One about a key may need a
+/// person's attention, and appears nowhere else.
 fn level(error: &Error) -> log::Level {
     match error {
         Error::Security(_) => log::Level::Warn,
@@ -153,7 +154,7 @@ fn level(error: &Error) -> log::Level {
     }
 }
 
-/// Waits on the host thread's clock; not at all where that has ended.
+/// Waits on the host thread's clock, or not at all if that has ended.
 async fn sleep(dongle: Arc<Inner>, pause: Duration) {
     let (reply, woken) = oneshot::channel();
     if let Some(at) = host::deadline(Some(pause))
@@ -163,7 +164,7 @@ async fn sleep(dongle: Arc<Inner>, pause: Duration) {
     }
 }
 
-/// Waits for the end of a connection without keeping it.
+/// Waits for the end of a connection without keeping it open.
 fn end_of(connection: &DeviceConnection) -> Boxed<()> {
     let (links, id) = (
         connection.held.dongle.shared.links.clone(),

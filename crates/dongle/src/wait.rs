@@ -1,10 +1,10 @@
-//! Calls from code that is not async.
+//! Lets code that is not async wait for calls.
 
 use std::future::IntoFuture;
 
 use futures_lite::future::block_on;
 
-/// Waits for a call, or for any other future, without a runtime: the thread is parked meanwhile and
+/// Waits for a call, or any other future, without a runtime. The thread is parked meanwhile and
 /// uses no CPU.
 ///
 /// ```
@@ -20,9 +20,9 @@ use futures_lite::future::block_on;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 ///
-/// Not for use inside of async code, whose other tasks would stand still as well.
+/// Not for use inside async code: the other tasks of the thread would be blocked as well.
 pub trait Wait: IntoFuture + Sized {
-    /// Waits until it is done.
+    /// Waits until the future completes and returns its output.
     fn wait(self) -> Self::Output {
         block_on(self.into_future())
     }

@@ -72,7 +72,7 @@ impl Descriptor {
         })
     }
 
-    /// Reads it as what it means: a number, a string, or one of [`values`](crate::values).
+    /// Reads the value and decodes it: as a number, a string, or one of [`values`](crate::values).
     ///
     /// # Errors
     /// [`Error::InvalidValue`](crate::Error::InvalidValue) if it can't be decoded so.

@@ -1,4 +1,4 @@
-//! Who answers for the person in front of the program while a device is paired.
+//! Lets a program answer for the person while a device is being paired.
 
 use std::fmt;
 use std::future::Future;
@@ -12,14 +12,13 @@ use futures_lite::future::{block_on, or};
 
 use crate::address::Address;
 
-/// What an agent answers with, in its time.
+/// An agent's answer, as a future.
 pub type Answer<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
-/// Answers for the person while a device is paired.
+/// Answers for the person while a device is being paired.
 ///
-/// Each question is asked on a thread of its own, so an agent may well block, on a terminal for
-/// instance. A device waits for 30 s. When the pairing is over before the answer, the future is
-/// dropped.
+/// Each question is asked on a thread of its own, so an agent may block, for instance on a
+/// terminal. A device waits for 30 s. If the pairing ends before the answer, the future is dropped.
 ///
 /// ```
 /// use dongle::security::{Answer, IoCapabilities, Passkey, PairingAgent};
@@ -39,8 +38,8 @@ pub type Answer<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 /// }
 /// ```
 pub trait PairingAgent: Send + Sync + 'static {
-    /// What the person can see and do. It decides which questions come, and how safe a pairing
-    /// can be.
+    /// What the person can see and do. This determines which questions are asked, and how secure a
+    /// pairing can be.
     fn capabilities(&self) -> IoCapabilities {
         IoCapabilities::NoInputNoOutput
     }
@@ -52,38 +51,39 @@ pub trait PairingAgent: Send + Sync + 'static {
         false
     }
 
-    /// Shows a passkey that has to be entered on the device. Nothing waits for the end of this.
+    /// Shows a passkey that has to be entered on the device. Pairing doesn't wait for this to
+    /// complete.
     fn display(&self, peer: Address, passkey: Passkey) -> Answer<'_, ()> {
         let _ = (peer, passkey);
         Box::pin(async {})
     }
 
-    /// Whether the device shows the same number.
+    /// Asks whether the device shows the same number.
     fn compare(&self, peer: Address, passkey: Passkey) -> Answer<'_, bool> {
         let _ = (peer, passkey);
         Box::pin(async { false })
     }
 
-    /// The passkey that the device shows, or has on its case; `None` refuses.
+    /// Asks for the passkey that the device shows, or that is printed on it. `None` refuses.
     fn enter(&self, peer: Address) -> Answer<'_, Option<Passkey>> {
         let _ = peer;
         Box::pin(async { None })
     }
 
-    /// What went by another way than Bluetooth; `None` refuses.
+    /// Asks for the data that was exchanged by other means than Bluetooth. `None` refuses.
     fn out_of_band(&self, peer: Address) -> Answer<'_, Option<OutOfBand>> {
         let _ = peer;
         Box::pin(async { None })
     }
 }
 
-/// Nobody is there: nothing can be shown, compared or entered, and pairing is Just Works.
+/// No person is there: nothing can be shown, compared or entered, and pairing is Just Works.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Nobody;
 
 impl PairingAgent for Nobody {}
 
-/// The agent, as the host thread asks it.
+/// The agent in the form in which the host thread asks it.
 #[derive(Clone)]
 pub(crate) struct Asked {
     pub(crate) agent: Arc<dyn PairingAgent>,
@@ -116,7 +116,7 @@ impl Asked {
                     None
                 };
                 if let Some(answer) = block_on(or(asked, moot)) {
-                    // The pairing may have ended just now.
+                    // The pairing may have ended in the meantime.
                     let _ = reply.send(answer);
                 }
             });

@@ -14,14 +14,14 @@ use crate::address::Address;
 use crate::error::Error;
 use crate::gatt::cache::Cached;
 
-/// All bonds.
+/// All bonds of a dongle.
 pub(crate) struct Bonds {
     store: Arc<dyn BondStore>,
-    /// Not locked while the store is at work, which may look at the bonds.
+    /// Not locked during calls to the store, which may look at the bonds.
     state: Mutex<State>,
-    /// Changes come one after the other, each until it is kept.
+    /// Held during each change until it has been saved, so that changes are made one at a time.
     changes: Mutex<()>,
-    /// Whose turn it is.
+    /// The thread that is making a change.
     changer: Mutex<Option<ThreadId>>,
     identities: Arc<Identities>,
 }
@@ -31,22 +31,21 @@ struct State {
     own: Option<Address>,
     document: Document,
     problem: Option<String>,
-    /// There may be bonds in the store that could neither be read nor put aside: they are not written
-    /// over.
+    /// The store may hold bonds that could neither be read nor set aside, so nothing is saved.
     keeps_out: bool,
-    /// Bonds that were numbered.
+    /// How many numbers have been given to bonds.
     numbered: u64,
 }
 
-/// A device that there is a bond with.
+/// A device with which there is a bond.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Bonded {
-    /// The address it is known by, whatever address it goes by at the moment.
+    /// Its identity address, whichever address it uses at the moment.
     pub address: Address,
-    /// How safe a connection with it is.
+    /// How secure a connection with it is.
     pub security: Security,
-    /// Whether it may go by changing addresses.
+    /// Whether it may use changing addresses.
     pub private: bool,
 }
 
@@ -61,7 +60,7 @@ impl Bonds {
         }
     }
 
-    /// Reads the bonds of the address that the dongle goes by.
+    /// Loads the bonds for the dongle's own address.
     pub(crate) fn open(&self, own: Address) {
         let Ok(_turn) = self.turn() else { return };
         let (mut read, mut keeps_out) = (None, false);
@@ -102,7 +101,7 @@ impl Bonds {
         self.identify(&state);
     }
 
-    /// Whose addresses are whose.
+    /// Which addresses belong to which device.
     pub(crate) fn identities(&self) -> &Arc<Identities> {
         &self.identities
     }
@@ -112,7 +111,7 @@ impl Bonds {
         self.identities.set(entries.iter().map(|entry| &entry.bond));
     }
 
-    /// What was wrong with the store when it was read.
+    /// What was wrong with the store when it was loaded.
     pub(crate) fn problem(&self) -> Option<String> {
         self.state().problem.clone()
     }
@@ -129,7 +128,7 @@ impl Bonds {
             .collect()
     }
 
-    /// Whether there is a bond with whoever goes by this address.
+    /// The bond with the device that uses this address, if there is one.
     pub(crate) fn find(&self, peer: links::Address) -> Option<Bond> {
         let state = self.state();
         state
@@ -141,7 +140,7 @@ impl Bonds {
             .cloned()
     }
 
-    /// Takes a bond out; whether there was one.
+    /// Deletes a bond. Returns whether there was one.
     pub(crate) fn forget(&self, peer: Address) -> Result<bool, Error> {
         let turn = self.turn()?;
         let mut state = self.state();
@@ -157,7 +156,7 @@ impl Bonds {
         Ok(true)
     }
 
-    /// Our own identity resolving key, which is made when it is asked for first.
+    /// Our own identity resolving key. It is made when first requested.
     pub(crate) fn own_irk(&self) -> Result<Key, Error> {
         let turn = self.turn()?;
         let mut state = self.state();
@@ -169,7 +168,8 @@ impl Bonds {
         made.map_err(|error| Error::BondStore(format!("no key can be made: {error}")))?;
         let irk = Key::new(*octets);
         state.document.own_irk = Some(irk.clone());
-        // Devices that got a key which is lost would not know us ever after.
+        // Saved first: devices that received a key which is then lost would never recognise us
+        // again.
         self.keep(&turn, state)?;
         Ok(irk)
     }
@@ -179,7 +179,7 @@ impl Bonds {
         let mut state = self.state();
         let entries = &mut state.document.entries;
         let mut bond = bond.clone();
-        // Each of its partners has a device's key, and could have us take the device for itself by it.
+        // Any partner of a device knows its key, and could use it to pass for that device.
         let anothers = |entry: &Entry| {
             entry.bond.irk.is_some()
                 && entry.bond.irk == bond.irk
@@ -198,7 +198,7 @@ impl Bonds {
         {
             Some(entry) => {
                 entry.bond = bond;
-                // What the device remembers of us, it may have begun anew, too.
+                // The device may have reset what it remembers of us, too.
                 entry.cached = None;
                 entry.number = 0;
             }
@@ -213,19 +213,19 @@ impl Bonds {
         self.keep(&turn, state)
     }
 
-    /// Which bond there is with whoever goes by this address.
+    /// The number of the bond with the device that uses this address.
     pub(crate) fn number(&self, peer: Address) -> Option<u64> {
         Some(self.state().entry(peer)?.number)
     }
 
-    /// What is known of the attributes of a device, and beside which bond.
+    /// What is known of a device's attributes, and the number of its bond.
     pub(crate) fn cached(&self, peer: Address) -> Option<(u64, Cached)> {
         let mut state = self.state();
         let entry = state.entry(peer)?;
         Some((entry.number, entry.cached.clone()?))
     }
 
-    /// Keeps what is known of a device's attributes beside this bond, if that still is the one.
+    /// Saves what is known of a device's attributes beside bond `number`, if that still exists.
     pub(crate) fn cache(&self, peer: Address, number: u64, cached: Option<Cached>) {
         let kept = self.turn().and_then(|turn| {
             let mut state = self.state();
@@ -242,7 +242,7 @@ impl Bonds {
         }
     }
 
-    /// Throws away what is known of a device's attributes; whether there was anything.
+    /// Clears what is known of a device's attributes. Returns whether there was anything.
     pub(crate) fn clear_cache(&self, peer: Address) -> Result<bool, Error> {
         let turn = self.turn()?;
         let mut state = self.state();
@@ -250,7 +250,7 @@ impl Bonds {
             return Ok(false);
         };
         let cached = entry.cached.take();
-        // What a connection knows by now belongs to another bond, as it were.
+        // With a new number, what an open connection knows can't be saved here any more.
         entry.number = 0;
         state.number_all();
         if cached.is_some() {
@@ -259,7 +259,7 @@ impl Bonds {
         Ok(cached.is_some())
     }
 
-    /// Waits for the turn to change the bonds. The store never has it: it would wait for itself.
+    /// Waits for the right to change the bonds. The store never gets it: it would wait for itself.
     fn turn(&self) -> Result<Turn<'_>, Error> {
         let this = thread::current().id();
         if *locked(&self.changer) == Some(this) {
@@ -274,7 +274,7 @@ impl Bonds {
         })
     }
 
-    /// Keeps what was changed in this turn.
+    /// Saves the change that was made under this turn.
     fn keep(&self, _turn: &Turn<'_>, state: MutexGuard<'_, State>) -> Result<(), Error> {
         self.identify(&state);
         let Some(own) = state.own else { return Ok(()) };
@@ -297,7 +297,7 @@ fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// The turn to change the bonds, until the change is kept.
+/// The right to change the bonds, held until the change has been saved.
 struct Turn<'b> {
     changer: &'b Mutex<Option<ThreadId>>,
     _changes: MutexGuard<'b, ()>,
@@ -316,7 +316,7 @@ impl State {
         entries.iter_mut().find(|entry| entry.bond.is_of(peer))
     }
 
-    /// Gives a number to those that have none.
+    /// Numbers the entries that have no number yet.
     fn number_all(&mut self) {
         for entry in &mut self.document.entries {
             if entry.number == 0 {
@@ -349,7 +349,7 @@ mod tests {
 
     const OWN: Address = Address::random([0xC1, 2, 3, 4, 5, 6]);
 
-    /// A store that uses the bonds it belongs to.
+    /// A store that uses the bonds that it belongs to.
     #[derive(Default)]
     struct Curious {
         bonds: OnceLock<Weak<Bonds>>,

@@ -1,4 +1,5 @@
-//! Security on demand: a call that the device refuses for lack of it pairs, once, and is repeated.
+//! Security on demand: a call that the device refuses for lack of security pairs once and is
+//! repeated.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -14,29 +15,29 @@ use crate::connection::Held;
 use crate::error::Error;
 use crate::l2cap::L2capRefusal;
 
-/// The attempts of one connection to become safer, one after another. Whoever waits for one takes it
-/// further, so that a call that is not polled any more holds up no other.
+/// A connection's attempts to become more secure, one at a time. All calls that wait for an attempt
+/// poll it, so that one that is no longer polled doesn't hold up the others.
 #[derive(Default)]
 pub(crate) struct Demand(Mutex<State>);
 
 #[derive(Default)]
 struct State {
     under_way: Option<WeakShared<Securing>>,
-    /// The last attempt that a call has caused, if it failed.
+    /// Why the last attempt that a call caused failed, if it did.
     failure: Option<Failure>,
-    /// When the last one ended that did not.
+    /// When an attempt last succeeded.
     success: Option<Instant>,
 }
 
-/// What a call lacks.
+/// What the connection lacks for a call.
 #[derive(Debug, PartialEq, Eq)]
 struct Lack {
     wanted: Requirements,
-    /// A new pairing, though what comes of it may look the same.
+    /// A new pairing is needed, even if its result may look the same.
     anew: bool,
 }
 
-/// An attempt.
+/// The future of an attempt.
 pub(super) type Securing = Boxed<'static, Result<Security, Error>>;
 
 struct Failure {
@@ -44,14 +45,14 @@ struct Failure {
     error: Error,
 }
 
-/// Whose attempt it is that is waited for.
+/// An attempt that was just begun, or one that another call had begun.
 enum Attempt {
     Ours(Shared<Securing>),
     Anothers(Shared<Securing>),
 }
 
 impl State {
-    /// The attempt that is under way, or the one that is begun.
+    /// Returns the attempt that is under way, or begins one.
     fn attempt(&mut self, begin: impl FnOnce() -> Securing) -> Attempt {
         let under_way = self.under_way.as_ref().and_then(WeakShared::upgrade);
         match under_way.filter(|attempt| attempt.peek().is_none()) {
@@ -66,7 +67,7 @@ impl State {
 }
 
 impl Held {
-    /// Makes a call; if it is refused for lack of security, sees to that, and makes it again.
+    /// Makes a call. If it is refused for lack of security, provides that and repeats the call.
     ///
     /// Calls that are refused at the same time cause one pairing, and share its failure.
     pub(crate) async fn on_demand<T, F>(
@@ -91,7 +92,7 @@ impl Held {
         call().await
     }
 
-    /// Makes the connection as safe as wanted, when nobody else does.
+    /// Makes the connection as secure as wanted, after any attempt of another call.
     pub(super) async fn secure(
         &self,
         wanted: Requirements,
@@ -118,7 +119,7 @@ impl Held {
                 }
                 let lack = match self.lacking(refused) {
                     Some(lack) if !(lack.anew && state.success >= Some(began)) => lack,
-                    // Another call has seen to it.
+                    // Another call has provided it.
                     _ => return Ok(()),
                 };
                 state.attempt(|| {
@@ -148,7 +149,8 @@ impl Held {
         state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// What a connection has to come to for a call that was refused; `None`: that would not help.
+    /// What the connection needs for a call that was refused. `None` if more security would not
+    /// help.
     fn lacking(&self, refused: &Error) -> Option<Lack> {
         let context = &self.dongle.shared.security;
         if !context.on_demand {
@@ -166,7 +168,7 @@ impl Held {
     }
 }
 
-/// More than `now`, as a server that answers with `code` asks for it (Core Vol 3 Part C, 10.3.2).
+/// More security than `now`, as a server asks for with `code` (Core Vol 3 Part C, 10.3.2).
 fn more(
     code: ErrorCode,
     now: Security,
@@ -181,7 +183,7 @@ fn more(
             if !now.encrypted => {}
         ErrorCode::INSUFFICIENT_AUTHENTICATION if !now.authenticated => {
             wanted = wanted.at_least(&now);
-            // A device of legacy pairing takes a passkey for enough, which it is not.
+            // Devices with legacy pairing accept a passkey as authentication, although it isn't.
             anew = has_person && !now.secure_connections;
             match anew {
                 true => wanted.not_just_works = true,

@@ -1,4 +1,5 @@
-//! Bonds as text. What a later version wrote and this one does not know stays as it is.
+//! Reads and writes bonds as text. What a later version wrote and this one doesn't know is
+//! preserved.
 
 use dongle_central::security::{Bond, Key};
 use serde_json::{Map, Value, json};
@@ -7,38 +8,38 @@ use zeroize::{Zeroize as _, Zeroizing};
 use crate::address::Address;
 use crate::gatt::cache::{self, Cached};
 
-/// What [`Document::write`] writes; a later version may add to it.
+/// The version that [`Document::write`] writes. A later one may add to the format.
 const VERSION: u64 = 1;
-/// Fields that hold keys.
+/// The fields that hold keys.
 const KEYS: [&str; 2] = ["ltk", "irk"];
 /// The field that holds attributes.
 const ATTRIBUTES: &str = "gatt";
 
-/// A bond, and what else its entry says.
+/// A bond, and the other fields of its entry.
 #[derive(Debug, Clone)]
 pub(super) struct Entry {
     pub(super) bond: Bond,
     /// What is known of the device's attributes.
     pub(super) cached: Option<Cached>,
-    /// Tells one bond with a device from the next, as long as the program runs.
+    /// Distinguishes successive bonds with the same device while the program runs.
     pub(super) number: u64,
-    /// Without the keys and the attributes.
+    /// All other fields, but not the keys and the attributes.
     pub(super) other: Map<String, Value>,
 }
 
-/// All bonds, and what else the text says.
+/// All bonds, and the other fields of the text.
 #[derive(Debug, Default)]
 pub(super) struct Document {
     pub(super) entries: Vec<Entry>,
     /// Our own identity resolving key, once there is one.
     pub(super) own_irk: Option<Key>,
-    /// Entries that this version can't read.
+    /// Entries that this version can't interpret.
     unread: Vec<Value>,
     other: Map<String, Value>,
 }
 
 impl Document {
-    /// Reads a text; an error says what is wrong with it, without quoting it.
+    /// Reads a text. An error says what is wrong with it without quoting it.
     pub(super) fn read(text: &[u8]) -> Result<Self, String> {
         let value = serde_json::from_slice(text)
             .map_err(|e| format!("not JSON at line {}, column {}", e.line(), e.column()))?;
@@ -70,8 +71,8 @@ impl Document {
                     document.entries.push(entry);
                     wipe(value);
                 }
-                // A later version may keep bonds of another kind; a damaged one is of no use, and
-                // does no harm.
+                // It may be of a kind that a later version has added. If it is damaged instead,
+                // keeping it does no harm.
                 None => document.unread.push(value),
             }
         }
@@ -98,7 +99,7 @@ impl Document {
         top.insert("bonds".into(), Value::Array(bonds));
         let top = Value::Object(top);
         let mut text = Zeroizing::new(Vec::with_capacity(64 * 1024));
-        // A JSON value without non-string keys is always written.
+        // Writing can fail only for keys that aren't strings.
         let _ = serde_json::to_writer_pretty(&mut *text, &top);
         text.push(b'\n');
         wipe(top);
@@ -136,8 +137,8 @@ fn entry(value: &Value) -> Option<Entry> {
         }
         cached
     });
-    // Attributes of a later format do not stay as they are: changes that the device tells us of
-    // would be missing in them.
+    // Attributes in a later format are not preserved: they would miss changes that the device
+    // indicates to us.
     let known = |name: &str| KEYS.contains(&name) || name == ATTRIBUTES;
     let other = fields.iter().filter(|(name, _)| !known(name));
     let other = other
@@ -177,7 +178,7 @@ fn written(entry: &Entry) -> Value {
     Value::Object(fields)
 }
 
-/// Wipes the keys in a value.
+/// Overwrites the keys in a value.
 fn wipe(mut value: Value) {
     fn walk(value: &mut Value) {
         match value {
@@ -210,7 +211,7 @@ fn hex(octets: &[u8]) -> String {
 
 fn octets<const N: usize>(text: &str) -> Option<Zeroizing<[u8; N]>> {
     let mut octets = Zeroizing::new([0; N]);
-    // A sign would be taken for part of a number.
+    // Parsing the number alone would accept a sign.
     if text.len() != 2 * N || !text.bytes().all(|b| b.is_ascii_hexdigit()) {
         return None;
     }

@@ -1,7 +1,7 @@
-//! Whose address it is: the keys of the bonds, and what they have resolved addresses to.
+//! Resolves addresses to the devices that use them, with the keys of the bonds.
 //!
-//! A scan asks for each report, so that most answers have to cost nothing: without bonds no more
-//! than a look at a flag, and the keys are tried on an address once.
+//! A scan asks for every report, so most answers must be cheap: without bonds, it only takes
+//! reading a flag, and the keys are tried on each address only once.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -12,15 +12,16 @@ use dongle_central::security::{Bond, Key, resolves};
 
 use crate::address::{Address, AddressKind};
 
-/// Resolvable addresses whose owner is remembered: twice as many at most.
+/// How many resolvable addresses are remembered with their owners: at least this many, at most
+/// twice.
 const REMEMBERED: usize = 16 * 1024;
-/// How long a device can be expected to go by an address that it was heard under.
+/// How long a device can be expected to keep using an address that it was just heard with.
 const FRESH: Duration = Duration::from_secs(5);
 
-/// The devices that there are bonds with, by the addresses they go by.
+/// The devices with bonds, and the addresses that they use.
 #[derive(Default)]
 pub(crate) struct Identities {
-    /// Whether there is any.
+    /// Whether there are any.
     some: AtomicBool,
     state: Mutex<State>,
 }
@@ -28,21 +29,21 @@ pub(crate) struct Identities {
 #[derive(Default)]
 struct State {
     devices: HashMap<Address, Device>,
-    /// The owners of resolvable addresses, as far as there is one. What is asked for again moves
-    /// from the old ones to the young; when these are many, they become the old.
+    /// The owners of resolvable addresses, or `None`. Entries that are looked up move from `old` to
+    /// `young`; when `young` is full, it becomes `old`.
     young: HashMap<Address, Option<Address>>,
     old: HashMap<Address, Option<Address>>,
 }
 
-/// A device, by its identity address.
+/// A device. The map's key is its identity address.
 struct Device {
     irk: Option<Key>,
-    /// The address it was heard under last, and connectable, and when.
+    /// The address with which it was last heard as connectable, and when.
     heard: Option<(Address, Instant)>,
 }
 
 impl Identities {
-    /// These are the bonds from now on.
+    /// Sets the bonds.
     pub(super) fn set<'b>(&self, bonds: impl Iterator<Item = &'b Bond>) {
         let mut state = self.state();
         let mut before = std::mem::take(&mut *state).devices;
@@ -58,7 +59,7 @@ impl Identities {
             .store(!state.devices.is_empty(), Ordering::Release);
     }
 
-    /// The identity address of whoever goes by this address, if there is a bond with it.
+    /// The identity address of the device that uses this address, if there is a bond with it.
     #[inline]
     pub(crate) fn of(&self, address: Address) -> Option<Address> {
         match self.some.load(Ordering::Acquire) {
@@ -67,21 +68,21 @@ impl Identities {
         }
     }
 
-    /// Whether this is the identity address of a device that may go by others.
+    /// Whether this is the identity address of a device that may use others.
     pub(crate) fn is_private(&self, identity: Address) -> bool {
         let state = self.state();
         let device = state.devices.get(&identity);
         device.is_some_and(|device| device.irk.is_some())
     }
 
-    /// A device was heard under this address, and can be connected to.
+    /// A device was heard with this address, and is connectable.
     pub(crate) fn heard(&self, identity: Address, address: Address) {
         if let Some(device) = self.state().devices.get_mut(&identity) {
             device.heard = Some((address, Instant::now()));
         }
     }
 
-    /// The address that a device was heard under a moment ago.
+    /// The address with which a device was heard a moment ago.
     pub(super) fn last_heard(&self, identity: Address) -> Option<Address> {
         let state = self.state();
         let (address, at) = state.devices.get(&identity)?.heard?;

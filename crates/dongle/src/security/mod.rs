@@ -1,9 +1,9 @@
-//! Pairing, bonds, and how safe a connection is.
+//! Pairing, bonds, and the security of connections.
 //!
-//! [`DeviceConnection::pair`](crate::DeviceConnection::pair) pairs; a call that the device refuses
-//! for lack of security pairs by itself, once, and is repeated. What comes of it is a *bond*: it is
-//! kept in a [`BondStore`], and the next connection is encrypted with it before the program gets
-//! it. The [`PairingAgent`] answers for the person.
+//! [`DeviceConnection::pair`](crate::DeviceConnection::pair) pairs. A call that the device refuses
+//! for lack of security also pairs, once, and is repeated. The result is a *bond*, which is kept in
+//! a [`BondStore`]; the next connection is encrypted with it before the program gets it. The
+//! [`PairingAgent`] answers for the person.
 
 mod agent;
 mod bonds;
@@ -37,33 +37,33 @@ pub(crate) use identities::Identities;
 pub use pair::Pair;
 pub(crate) use pair::SecureRequest;
 pub use store::{BondStore, FileStore, MemoryStore};
-/// What a [`BondStore`] gives back: memory that is cleared when it is dropped.
+/// What a [`BondStore`] returns: memory that is cleared when it is dropped.
 pub use zeroize::Zeroizing;
 
-/// What all connections of a dongle have in common.
+/// What all connections of a dongle share.
 pub(crate) struct Context {
     pub(crate) bonds: Bonds,
     /// What is known of the attributes of devices without a bond.
     pub(crate) caches: Caches,
     pub(crate) agent: Arc<dyn PairingAgent>,
-    /// Whether a call that is refused for lack of security pairs.
+    /// Whether a call that is refused for lack of security causes pairing.
     pub(crate) on_demand: bool,
     /// What a pairing has to come to by default.
     pub(crate) wanted: Requirements,
     /// Whether bonds outlive the dongle.
     pub(crate) lasting: bool,
-    /// How long to go by one private address, if at all.
+    /// How long a private address is used, if any.
     pub(crate) privacy: Option<Duration>,
 }
 
-/// How a dongle is to be opened.
+/// How a dongle should be opened.
 #[derive(Clone)]
 pub(crate) struct Settings {
     pub(crate) store: Option<Arc<dyn BondStore>>,
     pub(crate) agent: Arc<dyn PairingAgent>,
     pub(crate) on_demand: bool,
     pub(crate) wanted: Requirements,
-    /// Whether attributes are remembered.
+    /// Whether attributes are cached.
     pub(crate) caching: bool,
     pub(crate) private: bool,
     pub(crate) private_for: Duration,
@@ -86,7 +86,7 @@ impl Default for Settings {
 
 impl Settings {
     /// # Errors
-    /// [`Error::InvalidParameter`] with the one that is out of range.
+    /// [`Error::InvalidParameter`] naming the parameter that is out of range.
     pub(crate) fn check(&self) -> Result<(), Error> {
         range::min_key_size(self.wanted.min_key_size)?;
         let (second, hour) = (Duration::from_secs(1), Duration::from_secs(3600));
@@ -94,7 +94,7 @@ impl Settings {
         range::within(self.private_for, second..=hour, what)
     }
 
-    /// Without a store of the program's own, bonds are kept in `folder`.
+    /// If the program has no store of its own, bonds are kept in `folder`.
     pub(crate) fn context(self, folder: Option<&Path>) -> Context {
         let lasting = self.store.is_some() || folder.is_some();
         let store = self.store.unwrap_or_else(|| match folder {

@@ -1,4 +1,4 @@
-//! A pairing that a program asks for.
+//! Pairing on a program's request.
 
 use std::fmt;
 use std::future::IntoFuture;
@@ -17,7 +17,7 @@ use crate::error::Error;
 use crate::host::{Command, Query};
 use crate::range;
 
-/// A pairing in the making; await it.
+/// A pairing. Nothing happens until it is awaited.
 #[must_use = "nothing is paired before this is awaited"]
 pub struct Pair<'a> {
     held: &'a Held,
@@ -26,11 +26,11 @@ pub struct Pair<'a> {
     timeout: Option<Duration>,
 }
 
-/// What the host thread is asked for.
+/// A request to the host thread to secure a connection.
 pub(crate) struct SecureRequest {
     pub(crate) id: LinkId,
     pub(crate) wanted: Requirements,
-    /// By a new pairing, however safe the connection is.
+    /// Whether to pair anew even if the connection is secure enough.
     pub(crate) anew: bool,
     pub(crate) asked: Asked,
     pub(crate) reply: oneshot::Sender<Result<Security, Error>>,
@@ -48,18 +48,17 @@ impl<'a> Pair<'a> {
         }
     }
 
-    /// A person has to make sure of the device, by a passkey, a comparison or out of band; where
-    /// that is not possible, nothing is paired. A device that only knows legacy pairing can't be made
-    /// sure of by its passkey
-    /// ([`Security::authenticated`](crate::security::Security::authenticated)): pair with it by
-    /// [`not_just_works`](Self::not_just_works).
+    /// Requires that a person verifies the device, by a passkey, a comparison or out of band;
+    /// otherwise pairing fails. The passkey of a device that supports only legacy pairing doesn't
+    /// verify it ([`Security::authenticated`](crate::security::Security::authenticated)): pair with
+    /// such a device by [`not_just_works`](Self::not_just_works).
     pub fn authenticated(mut self) -> Self {
         self.wanted.authenticated = true;
         self
     }
 
-    /// Not by Just Works, by which anybody could pair in the device's place. Less than
-    /// [`authenticated`](Self::authenticated): a passkey of legacy pairing will do.
+    /// Refuses Just Works, with which anybody could pair in the device's place. Requires less than
+    /// [`authenticated`](Self::authenticated): a passkey of legacy pairing is enough.
     pub fn not_just_works(mut self) -> Self {
         self.wanted.not_just_works = true;
         self
@@ -71,7 +70,7 @@ impl<'a> Pair<'a> {
         self
     }
 
-    /// Shortest key to be taken, in octets: 7 to 16, 16 by default.
+    /// The shortest key to accept, in octets: 7 to 16, 16 by default.
     pub fn min_key_size(mut self, octets: u8) -> Self {
         self.wanted.min_key_size = octets;
         self
@@ -83,14 +82,14 @@ impl<'a> Pair<'a> {
         self
     }
 
-    /// Who answers for the person, this time.
+    /// Answers for the person during this pairing.
     pub fn agent(mut self, agent: impl PairingAgent) -> Self {
         self.agent = Arc::new(agent);
         self
     }
 
-    /// Give up after this time, with [`Error::Timeout`]; the pairing itself goes on to its end. The
-    /// specification gives each step 30 s.
+    /// Gives up after this time with [`Error::Timeout`]; the pairing itself continues to its end.
+    /// The specification allows 30 s for each step.
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = Some(timeout);
         self
@@ -126,12 +125,12 @@ impl fmt::Debug for Pair<'_> {
 }
 
 impl Dongle {
-    /// Our data for a pairing by LE Secure Connections, to be given to a device by another way. The
-    /// agent then has it in [`OutOfBand::SecureConnections`](super::OutOfBand). Good until it is
-    /// asked for again, or the dongle is closed.
+    /// Our data for a pairing with LE Secure Connections, to be given to a device by other means.
+    /// The agent then includes it in [`OutOfBand::SecureConnections`](super::OutOfBand). It is
+    /// valid until this is called again or the dongle is closed.
     ///
     /// # Errors
-    /// [`Error::Closed`], or why the dongle is down.
+    /// [`Error::Closed`], or the reason why the dongle is down.
     pub async fn local_oob(&self) -> Result<OobData, Error> {
         let (reply, data) = oneshot::channel();
         let inner = self.inner();
@@ -142,12 +141,13 @@ impl Dongle {
 }
 
 impl DeviceConnection {
-    /// Pairs with the device, or encrypts with the bond there is, if that is safe enough; what
-    /// the connection comes to. If it is safe enough already, nothing is asked.
+    /// Pairs with the device, or encrypts with the existing bond if that is secure enough, and
+    /// returns the security achieved. If the connection is secure enough already, this does
+    /// nothing.
     ///
     /// # Errors
     /// [`Error::InvalidParameter`] for a [key size](Pair::min_key_size) out of range;
-    /// [`Error::Security`] with the reason. A device that has lost its key is
+    /// [`Error::Security`] with the reason. If the device has lost its key, that is
     /// [`BondLost`](crate::security::SecurityError::BondLost): see
     /// [`Dongle::forget`](crate::Dongle::forget).
     pub fn pair(&self) -> Pair<'_> {
@@ -161,7 +161,7 @@ impl DeviceConnection {
 }
 
 impl Held {
-    /// Has the host thread make the connection as safe as wanted.
+    /// Makes the host thread secure the connection as wanted.
     pub(super) fn secure_now(
         &self,
         wanted: Requirements,
@@ -187,7 +187,7 @@ impl Held {
         })
     }
 
-    /// Gives up waiting for something after a time, if there is one.
+    /// Stops waiting for `work` after a timeout, if there is one.
     pub(crate) async fn in_time<T>(
         &self,
         timeout: Option<Duration>,

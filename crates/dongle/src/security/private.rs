@@ -1,7 +1,7 @@
-//! Devices that go by changing addresses, found and recognised by the keys of their bonds.
+//! Finds and recognises devices with changing addresses by the keys of their bonds.
 //!
-//! It is done here and not by the controller's resolving list, so it is the same on all of them:
-//! see docs/security.md.
+//! This is done here rather than with the controller's resolving list, so that it works the same on
+//! all controllers: see docs/security.md.
 
 use std::pin::pin;
 use std::sync::Arc;
@@ -19,13 +19,13 @@ use crate::error::Error;
 use crate::links::SharedLinks;
 use crate::scan::{Scan, ScanBuilder};
 
-/// How long a device is tried under an address before it has to be heard again: as long as two of
-/// its advertisements may be apart (Core Vol 6 Part B, 4.4.2.2.1), and a little.
+/// How long a device is tried at an address before it has to be heard again: the longest interval
+/// between two of its advertisements (Core Vol 6 Part B, 4.4.2.2.1), and a little more.
 const CHASE: Duration = Duration::from_secs(11);
 
 impl Dongle {
-    /// The address that a bonded device is known by, from any that it goes by; `None` if it is not
-    /// a bonded device's.
+    /// The identity address of a bonded device, from any address that it uses. `None` if the
+    /// address belongs to no bonded device.
     pub fn identity(&self, address: Address) -> Option<Address> {
         self.inner().identity_of(address)
     }
@@ -38,7 +38,7 @@ impl Inner {
 }
 
 impl Device {
-    /// The bond with it, if it may go by changing addresses.
+    /// The bond with it, if it may use changing addresses.
     pub(crate) fn private_bond(&self) -> Option<Bond> {
         let bonds = &self.inner().shared.security.bonds;
         let bond = bonds.find(self.address().for_host())?;
@@ -48,11 +48,11 @@ impl Device {
         private.then_some(bond)
     }
 
-    /// Listens for it, under any address.
+    /// Listens for it, at any address.
     fn listen(&self, identity: Address, until: Option<Instant>) -> Result<Scan, Error> {
         let mut scan = ScanBuilder::new(Arc::clone(self.inner())).passive();
         if let Some(until) = until {
-            // No time at all would be no limit.
+            // A duration of zero would mean no limit.
             let left = until.saturating_duration_since(Instant::now());
             scan = scan.duration(left.max(Duration::from_millis(1)).into());
         }
@@ -64,9 +64,9 @@ impl Device {
 }
 
 impl Connect {
-    /// Connects to a bonded device under the address that it goes by at the moment: it is listened
-    /// for, tried under the address it was heard under, and listened for meanwhile, since it may
-    /// change that just then.
+    /// Connects to a bonded device at the address that it uses at the moment: listens for it, tries
+    /// the address that it was heard with, and keeps listening, since the address may change just
+    /// then.
     pub(crate) async fn find(
         &self,
         bond: &Bond,
@@ -75,7 +75,7 @@ impl Connect {
         let (device, inner) = (self.device(), self.dongle());
         let links = &inner.shared.links;
         if let Some((link, address)) = links.peer_of(bond) {
-            // It may be ending, and the device come back under another address.
+            // That link may be ending, and the device may return with another address.
             let over = async {
                 links.closed(link).await;
                 None
@@ -110,7 +110,7 @@ impl Connect {
             let limit = Instant::now() + CHASE;
             let limit = deadline.map_or(limit, |deadline| deadline.min(limit));
             let mut attempt = pin!(self.attempt(address, Some(limit)));
-            // The attempt is asked for first: a scan would keep it from the radio.
+            // The attempt is begun first, because a scan would keep it from the radio.
             let begun = or(
                 async { Some(attempt.as_mut().await) },
                 std::future::ready(None),
@@ -133,13 +133,13 @@ impl Connect {
     }
 }
 
-/// Waits until the device is heard under another address.
+/// Waits until the device is heard with another address.
 async fn elsewhere(scan: &mut Scan, address: Address) -> Result<Address, Error> {
     loop {
         match scan.next().await? {
             Some(found) if found.address() != address => return Ok(found.address()),
             Some(_) => {}
-            // Its time is that of the attempt.
+            // The scan ends at the same time as the attempt.
             None => std::future::pending().await,
         }
     }

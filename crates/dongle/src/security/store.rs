@@ -1,4 +1,4 @@
-//! Where bonds are kept between two runs of a program.
+//! Keeps bonds between two runs of a program.
 
 use std::fs;
 use std::io;
@@ -13,29 +13,29 @@ use crate::files;
 /// Keeps the bonds of a dongle: one document for each address that dongles go by. It is JSON and
 /// holds keys: anyone who can read it can listen.
 ///
-/// Its methods are called on the dongle's own thread, or on that of whoever forgets a bond. They may look at
-/// the [bonds](crate::Dongle::bonds) of the dongle that they serve. They can't change them, which is an
-/// error; and they must not wait for anything that the dongle does, a connection or a value: while they
-/// are at work, it does nothing.
+/// Its methods are called on the dongle's own thread, or on the thread that forgets a bond. They
+/// may look at the [bonds](crate::Dongle::bonds) of their dongle. They can't change them, which is
+/// an error, and they must not wait for anything that the dongle does, such as a connection or a
+/// value: it does nothing until they return.
 pub trait BondStore: Send + Sync + 'static {
-    /// What was saved last under this address; `None` if nothing was.
+    /// The text that was last saved for this address. `None` if there is none.
     fn load(&self, own: Address) -> io::Result<Option<Zeroizing<Vec<u8>>>>;
 
-    /// Keeps it in the place of what was saved before, all of it or nothing.
+    /// Replaces the text that was saved before, completely or not at all.
     fn save(&self, own: Address, text: &[u8]) -> io::Result<()>;
 
-    /// Puts away what could not be read, so that it is not written over; where to.
+    /// Moves a text that could not be read aside, so that it isn't overwritten. Returns where to.
     fn set_aside(&self, own: Address) -> io::Result<String>;
 }
 
-/// Bonds in files, one for each address that dongles go by, readable by the user alone.
+/// Keeps bonds in files, one for each own address of a dongle, which only the user can read.
 #[derive(Debug, Clone)]
 pub struct FileStore {
     folder: PathBuf,
 }
 
 impl FileStore {
-    /// In this folder, which is made when something is saved.
+    /// Uses this folder, which is created when something is saved.
     pub fn in_folder(folder: impl Into<PathBuf>) -> Self {
         Self {
             folder: folder.into(),
@@ -80,7 +80,7 @@ impl BondStore for FileStore {
     }
 }
 
-/// Bonds that last as long as the program.
+/// Keeps bonds only as long as the program runs.
 #[derive(Debug, Default)]
 pub struct MemoryStore(Mutex<Vec<(Address, Zeroizing<Vec<u8>>)>>);
 
@@ -107,7 +107,7 @@ impl BondStore for MemoryStore {
     }
 }
 
-/// Only its reader knows whether another folder is better.
+/// Names the file, since only the user can tell whether another folder would be better.
 fn named(path: &Path, error: &io::Error) -> io::Error {
     io::Error::new(error.kind(), format!("{}: {error}", path.display()))
 }

@@ -31,10 +31,10 @@ impl fmt::Display for BatteryLevel {
     }
 }
 
-/// A date and a time without a time zone (Date Time, 0x2A08), as the device has it: 0 for a year,
-/// a month or a day that is not known.
+/// A date and time without a time zone (Date Time, 0x2A08), as the device's clock has it. A year,
+/// month or day of 0 is unknown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[allow(missing_docs)] // They say it.
+#[allow(missing_docs)] // Their names say it.
 pub struct DateTime {
     pub year: u16,
     pub month: u8,
@@ -82,16 +82,16 @@ impl fmt::Display for DateTime {
     }
 }
 
-/// Who made a device, and which (PnP ID, 0x2A50).
+/// A device's manufacturer and product (PnP ID, 0x2A50).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct PnpId {
-    /// Who gave the maker its number: 1 the Bluetooth SIG, 2 the USB Implementers' Forum.
+    /// Who assigned the vendor ID: 1 is the Bluetooth SIG, 2 the USB Implementers Forum.
     pub source: u8,
-    /// The maker.
+    /// The vendor ID.
     pub vendor: u16,
-    /// The maker's number of the product.
+    /// The product ID, assigned by the vendor.
     pub product: u16,
-    /// Its version: 0x0123 is 1.2.3.
+    /// The product version: 0x0123 is 1.2.3.
     pub version: u16,
 }
 

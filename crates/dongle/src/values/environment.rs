@@ -1,4 +1,4 @@
-//! Environmental Sensing Service 1.0: whole numbers on the air, units here.
+//! Environmental Sensing Service 1.0, whose integers are converted to usual units.
 
 use std::fmt;
 
@@ -17,14 +17,14 @@ pub struct Humidity(u16);
 pub struct Pressure(u32);
 
 impl Temperature {
-    /// Degrees Celsius; None: the device does not know.
+    /// Degrees Celsius. None if the device does not know.
     pub fn celsius(self) -> Option<f64> {
         (self.0 != i16::MIN).then(|| f64::from(self.0) / 100.0)
     }
 }
 
 impl Humidity {
-    /// Percent; None: the device does not know.
+    /// Percent. None if the device does not know.
     pub fn percent(self) -> Option<f64> {
         (self.0 != u16::MAX).then(|| f64::from(self.0) / 100.0)
     }

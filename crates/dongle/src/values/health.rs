@@ -1,25 +1,25 @@
-//! Health Thermometer Service 1.0 and Blood Pressure Service 1.1: decimals of IEEE 11073.
+//! Health Thermometer Service 1.0 and Blood Pressure Service 1.1, with IEEE 11073 decimals.
 
 use std::fmt;
 
 use super::{DateTime, Fields, FromValue, InvalidValue, MedFloat16, MedFloat32};
 
-/// A body's temperature (Temperature Measurement, 0x2A1C).
+/// A body temperature (Temperature Measurement, 0x2A1C).
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct TemperatureMeasurement {
-    /// How warm; NaN: it could not be measured.
+    /// The temperature, or NaN if it could not be measured.
     pub temperature: f64,
-    /// In which unit.
+    /// Its unit.
     pub unit: TemperatureUnit,
-    /// When, by the device's clock.
+    /// When it was measured, by the device's clock.
     pub time: Option<DateTime>,
-    /// Where, by the number of its Temperature Type (0x2A1D): 2 body, 3 ear, 6 mouth.
+    /// Where, as the number of its Temperature Type (0x2A1D): 2 body, 3 ear, 6 mouth.
     pub place: Option<u8>,
 }
 
 /// A unit of temperature.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[allow(missing_docs)] // They say it.
+#[allow(missing_docs)] // Their names say it.
 pub enum TemperatureUnit {
     Celsius,
     Fahrenheit,
@@ -28,22 +28,22 @@ pub enum TemperatureUnit {
 /// A blood pressure (Blood Pressure Measurement, 0x2A35).
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct BloodPressureMeasurement {
-    /// The higher pressure; NaN: it could not be measured, as with the others.
+    /// The higher pressure. All of these are NaN if they could not be measured.
     pub systolic: f64,
     /// The lower pressure.
     pub diastolic: f64,
     /// The mean arterial pressure.
     pub mean: f64,
-    /// In which unit.
+    /// Their unit.
     pub unit: PressureUnit,
-    /// When, by the device's clock.
+    /// When they were measured, by the device's clock.
     pub time: Option<DateTime>,
     /// Beats per minute.
     pub pulse: Option<f64>,
-    /// Whose, where the device knows several people; 255: someone it does not know.
+    /// The user, if the device distinguishes several. 255 is an unknown one.
     pub user: Option<u8>,
-    /// What was wrong with the measurement, bit by bit (Blood Pressure Service, 3.1.1.5): 0x0001
-    /// the body moved, 0x0004 the pulse was irregular.
+    /// Problems of the measurement, as bits (Blood Pressure Service, 3.1.1.5): 0x0001 the body
+    /// moved, 0x0004 the pulse was irregular.
     pub status: Option<u16>,
 }
 
@@ -122,7 +122,7 @@ impl fmt::Display for BloodPressureMeasurement {
     }
 }
 
-/// A number, or that it could not be measured.
+/// Shows a number, or that it could not be measured.
 struct Told(f64);
 
 impl fmt::Display for Told {

@@ -19,11 +19,11 @@ use super::{Fields, FromValue, InvalidValue, only};
 pub struct HeartRateMeasurement {
     /// Beats per minute.
     pub bpm: u16,
-    /// Whether the sensor touches skin, where it knows.
+    /// Whether the sensor touches the skin, if it can tell.
     pub contact: Option<bool>,
-    /// Energy expended since it was reset, in kilojoules.
+    /// The energy expended since it was last reset, in kilojoules.
     pub energy: Option<u16>,
-    /// Times between two beats, the oldest first.
+    /// The times between beats, the oldest first.
     pub rr_intervals: Vec<Duration>,
 }
 
@@ -65,7 +65,7 @@ impl fmt::Display for HeartRateMeasurement {
 /// Where a sensor is worn (0x2A38).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
-#[allow(missing_docs)] // They say it.
+#[allow(missing_docs)] // Their names say it.
 pub enum BodySensorLocation {
     Other,
     Chest,
@@ -74,7 +74,7 @@ pub enum BodySensorLocation {
     Hand,
     EarLobe,
     Foot,
-    /// A number that has no meaning yet.
+    /// A number without a meaning yet.
     Reserved(u8),
 }
 

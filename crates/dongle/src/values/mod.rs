@@ -1,4 +1,4 @@
-//! Values with a type: what the octets of a characteristic mean.
+//! Typed values: what the octets of a characteristic mean.
 //!
 //! [`read_as`](crate::Characteristic::read_as) and
 //! [`notified_as`](crate::Subscription::notified_as) give any type that has [`FromValue`]: the
@@ -24,8 +24,8 @@
 //! # Ok::<(), InvalidValue>(())
 //! ```
 //!
-//! What a device sends may be anything: reading it never panics. A structure may be followed by
-//! octets that a later version of its service has added; a number may not.
+//! A device may send anything, and reading it never panics. A structure may be followed by octets
+//! that a later version of its service has added; a number may not.
 
 mod device;
 mod environment;
@@ -41,16 +41,16 @@ pub use health::{BloodPressureMeasurement, PressureUnit, TemperatureMeasurement,
 pub use heart_rate::{BodySensorLocation, HeartRateMeasurement};
 pub use numbers::{MedFloat16, MedFloat32, Sint24, Uint24, Uint48};
 
-/// What a value can be read as.
+/// A type that a value can be read as.
 pub trait FromValue: Sized {
     /// Reads a value.
     ///
     /// # Errors
-    /// The value is not one of these: usually too short.
+    /// If the value does not have this type; usually it is too short.
     fn from_value(value: &[u8]) -> Result<Self, InvalidValue>;
 }
 
-/// A value that is not what it was to be read as.
+/// A value that could not be read as the wanted type.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct InvalidValue {
     wanted: &'static str,
@@ -58,7 +58,7 @@ pub struct InvalidValue {
 }
 
 impl InvalidValue {
-    /// This value is not a `wanted`, as in "heart rate measurement".
+    /// Says that this value is not a `wanted`, such as "heart rate measurement".
     pub const fn new(wanted: &'static str, value: &[u8]) -> Self {
         let length = value.len();
         Self { wanted, length }
@@ -86,7 +86,7 @@ impl std::error::Error for InvalidValue {}
 struct Fields<'v>(&'v [u8]);
 
 impl<'v> Fields<'v> {
-    /// The next field; None: the value ends before it does.
+    /// The next field. None if the value is too short for it.
     fn next<T: Field>(&mut self) -> Option<T> {
         let (field, rest) = T::split(self.0)?;
         self.0 = rest;
@@ -102,13 +102,13 @@ impl<'v> Fields<'v> {
     }
 }
 
-/// What has a fixed length.
+/// A type of fixed length.
 trait Field: Sized {
-    /// It and what comes after it.
+    /// Splits off the field from the octets that follow it.
     fn split(value: &[u8]) -> Option<(Self, &[u8])>;
 }
 
-/// A value that is one field and nothing else.
+/// A value that consists of exactly one field.
 fn only<T: Field>(wanted: &'static str, value: &[u8]) -> Result<T, InvalidValue> {
     match T::split(value) {
         Some((field, [])) => Ok(field),
@@ -130,7 +130,7 @@ impl<const N: usize> FromValue for [u8; N] {
 }
 
 impl FromValue for String {
-    /// UTF-8, without the zeros that some devices fill it up with.
+    /// UTF-8, without the zeros that some devices pad it with.
     fn from_value(value: &[u8]) -> Result<Self, InvalidValue> {
         match std::str::from_utf8(value) {
             Ok(text) => Ok(text.trim_end_matches('\0').to_owned()),

@@ -36,15 +36,15 @@ numbers! {
     f64, "float64";
 }
 
-/// A number of 24 bits.
+/// An unsigned number of 24 bits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Uint24(pub u32);
 
-/// A number of 24 bits with a sign.
+/// A signed number of 24 bits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Sint24(pub i32);
 
-/// A number of 48 bits.
+/// An unsigned number of 48 bits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Uint48(pub u64);
 
@@ -58,7 +58,7 @@ impl Field for Uint24 {
 impl Field for Sint24 {
     fn split(value: &[u8]) -> Option<(Self, &[u8])> {
         let (&[a, b, c], rest) = value.split_first_chunk()?;
-        // The sign comes down from the top.
+        // Shifting down from the top extends the sign.
         Some((Self(i32::from_le_bytes([0, a, b, c]) >> 8), rest))
     }
 }
@@ -88,8 +88,8 @@ impl FromValue for Uint48 {
     }
 }
 
-/// A decimal number of 16 bits, the SFLOAT of IEEE 11073-20601: 12 bits of it, and 4 of a power of
-/// ten.
+/// A decimal number of 16 bits, the SFLOAT of IEEE 11073-20601: a mantissa of 12 bits and a power
+/// of ten of 4.
 ///
 /// ```
 /// use dongle::values::{FromValue, MedFloat16};
@@ -101,13 +101,13 @@ impl FromValue for Uint48 {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct MedFloat16(pub u16);
 
-/// A decimal number of 32 bits, the FLOAT of IEEE 11073-20601: 24 bits of it, and 8 of a power of
-/// ten.
+/// A decimal number of 32 bits, the FLOAT of IEEE 11073-20601: a mantissa of 24 bits and a power of
+/// ten of 8.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct MedFloat32(pub u32);
 
 impl From<MedFloat16> for f64 {
-    /// NaN where the device says that there is no number, or none at this resolution.
+    /// NaN if the device reports that there is no number, or none at this resolution.
     fn from(MedFloat16(bits): MedFloat16) -> Self {
         match bits {
             0x07FE => Self::INFINITY,
@@ -123,7 +123,7 @@ impl From<MedFloat16> for f64 {
 }
 
 impl From<MedFloat32> for f64 {
-    /// NaN where the device says that there is no number, or none at this resolution.
+    /// NaN if the device reports that there is no number, or none at this resolution.
     fn from(MedFloat32(bits): MedFloat32) -> Self {
         match bits {
             0x007F_FFFE => Self::INFINITY,
@@ -138,8 +138,8 @@ impl From<MedFloat32> for f64 {
     }
 }
 
-/// 366 and -1 are 36.6: the number that is nearest to it, which a product with 0.1 would not be. So
-/// it is up to 10^22; beyond, powers of ten are not exact themselves.
+/// 366 and -1 make 36.6, or rather the nearest number: dividing by ten gives that, multiplying by
+/// 0.1 would not. This holds up to 10^22, beyond which powers of ten are not exact themselves.
 fn decimal(mantissa: i32, exponent: i32) -> f64 {
     let mantissa = f64::from(mantissa);
     match exponent {
@@ -229,7 +229,7 @@ mod tests {
             (0x0803, -2045.0),
             (0x07FE, f64::INFINITY),
             (0x0802, f64::NEG_INFINITY),
-            // Only with the exponent 0 is it a special value.
+            // It is a special value only with the exponent 0.
             (0xF7FF, 204.7),
         ] {
             assert_eq!(f64::from(MedFloat16(bits)), number, "{bits:#06x}");
