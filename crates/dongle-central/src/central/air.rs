@@ -1,4 +1,4 @@
-//! The commands that scan and connect, octet by octet (Core Vol 4 Part E, 7.8), in either family.
+//! Writes the scan and connect commands octet by octet (Core Vol 4 Part E, 7.8), legacy or extended.
 
 use bt_hci::param::AddrKind;
 use embassy_time::Duration;
@@ -8,12 +8,12 @@ use super::command::{Command, opcode};
 use super::{ConnectConfig, Phys, ScanConfig};
 use crate::links::Address;
 
-/// Which family of commands, and under which kind of address of ours.
+/// Which family of commands to use, and which kind of own address.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Family {
-    /// LE Set Extended Scan Parameters and its like, and not those of Bluetooth 4.
+    /// Whether to use LE Set Extended Scan Parameters and its like instead of the commands of Bluetooth 4.
     pub(super) extended: bool,
-    /// Whether our address is a random one.
+    /// Whether our own address is random.
     pub(super) random: bool,
 }
 
@@ -41,13 +41,13 @@ impl Family {
         let what = [u8::from(on), u8::from(filter_duplicates)];
         match self.extended {
             false => Command::written(opcode::SET_SCAN_ENABLE, &[&what]),
-            // Without an end, and all the time.
+            // Duration and period 0: scan continuously, with no end.
             true => Command::written(opcode::SET_EXTENDED_SCAN_ENABLE, &[&what, &[0; 4][..]]),
         }
     }
 
-    /// LE Create Connection (7.8.12), or LE Extended Create Connection (7.8.66). Several peers have to be
-    /// in the filter accept list.
+    /// LE Create Connection (7.8.12), or LE Extended Create Connection (7.8.66). Several peers must
+    /// already be in the filter accept list.
     pub(super) fn create_connection(self, peers: &[Address], config: &ConnectConfig) -> Command {
         let own = u8::from(self.random);
         let (filtered, peer) = match peers {
@@ -78,9 +78,9 @@ impl Family {
     }
 }
 
-/// The command of this number that puts `peers` into the filter accept list: LE Clear Filter Accept List
-/// (7.8.15), then LE Add Device To Filter Accept List (7.8.16) for each; none for none. Err: the number of
-/// the command behind them.
+/// The command with this number of those that put `peers` into the filter accept list: LE Clear
+/// Filter Accept List (7.8.15), then LE Add Device To Filter Accept List (7.8.16) for each; none if
+/// there are no peers. `Err` counts on after them: 0 for the first command that follows.
 pub(super) fn fill_accept_list(peers: &[Address], number: usize) -> Result<Command, usize> {
     if peers.is_empty() {
         return Err(number);
@@ -101,7 +101,7 @@ pub(super) fn fill_accept_list(peers: &[Address], number: usize) -> Result<Comma
 }
 
 impl Phys {
-    /// The bits of these PHYs, and what is said of the second if there are two: the same as of the first.
+    /// The bits of these PHYs, and the parameters of the second PHY if there are two: those of the first.
     fn listed(self, of_each: &[u8]) -> (u8, &[u8]) {
         match self {
             Self::OneM => (1, &[]),
@@ -111,15 +111,15 @@ impl Phys {
     }
 }
 
-/// The kind of a peer's address, and the address.
+/// The type of a peer's address, then the address.
 fn octets(peer: Address) -> [u8; 7] {
     let [a0, a1, a2, a3, a4, a5] = peer.addr.into_inner();
-    // A peer's identity, which the controller has resolved, is one of these two.
+    // Identity addresses that the controller has resolved are of one of these two types, too.
     let random = peer.kind.as_raw() & AddrKind::RANDOM.as_raw();
     [random, a0, a1, a2, a3, a4, a5]
 }
 
-/// Connection parameters, as they end the commands that ask for some.
+/// Connection parameters, in the layout with which several commands end.
 pub(super) fn parameters(asked: &RequestedConnParams) -> [u8; 12] {
     let [i0, i1] = units(asked.min_connection_interval, 1250);
     let [j0, j1] = units(asked.max_connection_interval, 1250);
@@ -130,9 +130,9 @@ pub(super) fn parameters(asked: &RequestedConnParams) -> [u8; 12] {
     [i0, i1, j0, j1, l0, l1, t0, t1, e0, e1, f0, f1]
 }
 
-/// A duration in units of so many microseconds.
+/// A duration in units of `micros` microseconds.
 fn units(duration: Duration, micros: u32) -> [u8; 2] {
-    // All that there are end within 41 s.
+    // No valid duration exceeds 41 s.
     let duration = u32::try_from(duration.as_micros()).unwrap_or(u32::MAX);
     let units = u16::try_from(duration / micros).unwrap_or(u16::MAX);
     units.to_le_bytes()

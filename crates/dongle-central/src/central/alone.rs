@@ -1,4 +1,4 @@
-//! A central without the feature that takes trouble-host: as in `host.rs`, and nothing of it is linked.
+//! Stands in for `host.rs` where the feature that needs trouble-host is off, so that none of it is linked.
 
 use core::task::Context;
 

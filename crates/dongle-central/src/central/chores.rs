@@ -1,5 +1,5 @@
-//! Chores: what keeps links and scans in order. There is seldom anything to do, so they are looked
-//! at when there is news, and not at each turn of the host.
+//! Chores that keep links and scans in order. There is seldom anything to do, so they run only when
+//! there is news, and not in each turn of the host.
 
 use core::future::{Future as _, poll_fn};
 use core::pin::pin;
@@ -18,20 +18,20 @@ use super::{Central, Error};
 use crate::links::Links;
 use crate::mux::{CARRIES_ACL, Lull, ParameterRequest, ReportHandler};
 
-/// How many chores go on side by side.
+/// How many chores run concurrently.
 const CHORES: u8 = 2;
 
-/// What a command to the controller is sent for, and is done when it has answered. All go the same
-/// way, since each place where one is awaited costs as much code again.
+/// Why a command is sent, and what to do when it is answered. All commands share one await, since
+/// each place that awaits one costs as much code again.
 enum Errand {
-    /// Ends a link, or an attempt to connect whose caller went away; or answers a peer
-    /// whose link layer asks for connection parameters; or asks a controller that has said nothing for
-    /// a while: whatever it answers, that it does is enough.
+    /// Nothing remains to be done. The command ends a link, or an attempt to connect whose caller
+    /// is gone; or answers a peer whose Link Layer requests connection parameters; or checks a
+    /// silent controller, where any answer will do.
     Tell,
-    /// Does as a peer asks on the signalling channel, and tells it so.
+    /// Starts the update that a peer requested on the signalling channel; then answers the peer.
     Update(ParameterRequest),
-    /// Has trouble-host see so many packets that were held back: it reads them before the next that
-    /// comes from the controller, so something has to come.
+    /// Makes trouble-host read packets that were held back, up to this count: it reads them before
+    /// the next packet from the controller, so one must come.
     Stir(u32),
 }
 
@@ -43,11 +43,11 @@ where
     P: PacketPool,
     R: ReportHandler,
 {
-    /// Does what is to be done, for ever.
+    /// Runs the chores until the controller fails.
     pub(super) async fn keep_house(&self) -> Error<T::Error> {
         let mut chores = pin!(select(self.run_scans(), self.run_errands()));
         let ended = poll_fn(|cx| {
-            // Whatever changes from here on is news, and wakes this task.
+            // Any later change is news, and wakes this task.
             let from_mux = self.mux.take_news(cx.waker());
             let news = self.radio.borrow_mut().take_news(cx.waker()) || from_mux;
             self.serve_links(cx);
@@ -57,14 +57,14 @@ where
             self.idle.set(0);
             chores.as_mut().poll(cx)
         });
-        // Told apart here and not in a block of its own, which would take the futures' room twice.
+        // Matched here and not in an async block, which would hold the futures twice.
         match ended.await {
             Either::First(e) | Either::Second(e) => e,
         }
     }
 
-    /// Waits until `look` finds something to do. It is asked when there is news from the mux or of
-    /// the radio, so what it looks at has to be among those.
+    /// Waits until `look` finds something to do. It is called when there is news from the mux or
+    /// the radio, so it may only look at what those report.
     pub(super) async fn chore<X>(&self, mut look: impl FnMut() -> Option<X>) -> X {
         poll_fn(|_| match look() {
             Some(found) => Poll::Ready(found),
@@ -76,13 +76,13 @@ where
         .await
     }
 
-    /// Runs errands, one after the other: the controller takes one command at a time.
+    /// Runs errands one at a time, since the controller takes one command at a time.
     async fn run_errands(&self) -> Error<T::Error> {
         loop {
             let (command, errand) = self.chore(|| self.next_errand()).await;
             let result = self.tell_it(command).await;
             if let Err(e) = &result {
-                debug!("an errand: {:?}", e);
+                debug!("a background command failed: {:?}", e);
             }
             match errand {
                 Errand::Tell => {}
@@ -121,7 +121,7 @@ where
             .then(|| (Command::new(&ReadBdAddr::new()), Errand::Tell))
     }
 
-    /// Answers a peer that asks for parameters on the signalling channel.
+    /// Answers a peer that requested parameters on the signalling channel.
     fn accept(&self, request: &ParameterRequest, accepted: bool) {
         if let Some(identifier) = request.identifier {
             self.mux
@@ -129,10 +129,10 @@ where
         }
     }
 
-    /// Whether to ask something of a controller that has said nothing for a while, so that one that
-    /// hangs is found out: soon if somebody waits for it, else some time.
+    /// Whether to send something to a silent controller, to find out whether it hangs: after a
+    /// short lull only if somebody waits for it.
     fn asks_for_life(&self, lull: Lull) -> bool {
-        // A long one is only told while there are connections.
+        // A long one is only reported while there are connections.
         lull == Lull::Long || self.radio.borrow().is_in_use() || self.mux.is_waited_for()
     }
 }

@@ -1,4 +1,4 @@
-//! Commands of our own to the controller: bytes from here on, so that one function sends them all.
+//! Our own commands to the controller, as bytes, so that one function can send them all.
 
 use bt_hci::cmd::{self, Cmd, SyncCmd};
 use bt_hci::param::Error as HciError;
@@ -10,11 +10,10 @@ use super::{Central, Error};
 use crate::links::Links;
 use crate::mux::{Answer, COMMAND_DISALLOWED, Emit, MuxError, Outgoing, ReportHandler, Sink};
 
-/// Bytes of the longest: LE Extended Create Connection (Core Vol 4 Part E, 7.8.66) on two PHYs, with its
-/// header.
+/// Size of the longest, LE Extended Create Connection (Core Vol 4 Part E, 7.8.66) on two PHYs, with its header.
 const LONGEST: usize = 45;
 
-/// Opcodes of the commands that are written here octet by octet (7.8, where nothing else is said).
+/// Opcodes of the commands that are written octet by octet (7.8 unless stated otherwise).
 pub(super) mod opcode {
     pub const SET_SCAN_PARAMETERS: u16 = 0x200B;
     pub const SET_SCAN_ENABLE: u16 = 0x200C;
@@ -22,7 +21,7 @@ pub(super) mod opcode {
     pub const CLEAR_FILTER_ACCEPT_LIST: u16 = 0x2010;
     pub const ADD_TO_FILTER_ACCEPT_LIST: u16 = 0x2011;
     pub const CONNECTION_UPDATE: u16 = 0x2013;
-    /// LE Remote Connection Parameter Request Reply, and its negative form.
+    /// LE Remote Connection Parameter Request Reply, and Negative Reply.
     pub const ALLOW_PARAMETERS: u16 = 0x2020;
     pub const REFUSE_PARAMETERS: u16 = 0x2021;
     pub const SET_EXTENDED_SCAN_PARAMETERS: u16 = 0x2041;
@@ -30,7 +29,7 @@ pub(super) mod opcode {
     pub const EXTENDED_CREATE_CONNECTION: u16 = 0x2043;
 }
 
-/// A command, written out.
+/// A command as bytes.
 pub(super) struct Command {
     opcode: u16,
     bytes: Outgoing<LONGEST>,
@@ -46,7 +45,7 @@ impl Command {
         }
     }
 
-    /// One with these parameters, one behind the other.
+    /// A command whose parameters are these parts, concatenated.
     pub(super) fn written(opcode: u16, parameters: &[&[u8]]) -> Self {
         let mut bytes = Outgoing::new();
         let len = parameters.iter().map(|part| part.len()).sum::<usize>();
@@ -58,7 +57,7 @@ impl Command {
         Self { opcode, bytes }
     }
 
-    /// It is this one, as bt-hci writes it.
+    /// Asserts that this is the command as bt-hci writes it.
     #[cfg(test)]
     #[track_caller]
     pub(super) fn assert_is<C: Cmd>(&self, theirs: &C) {
@@ -73,7 +72,7 @@ impl Emit for Command {
     }
 }
 
-/// One holds the key to encrypt with.
+/// It may hold an encryption key.
 #[cfg(feature = "security")]
 impl Drop for Command {
     fn drop(&mut self) {
@@ -89,7 +88,7 @@ where
     P: PacketPool,
     R: ReportHandler,
 {
-    /// Has the controller do something, once it is known.
+    /// Sends a command that returns nothing, once the controller is initialized.
     pub(super) fn tell<C: Cmd>(
         &self,
         command: &C,
@@ -98,7 +97,7 @@ where
         self.tell_it(Command::new(command))
     }
 
-    /// The same with a command that is written out.
+    /// Like [`tell`](Self::tell), for a command that is already bytes.
     #[allow(
         clippy::manual_async_fn,
         reason = "an async fn would have room for the command twice"
@@ -114,14 +113,14 @@ where
         }
     }
 
-    /// Asks the controller something.
+    /// Sends a command and decodes what it returns.
     pub(super) async fn ask<C: SyncCmd>(&self, command: &C) -> Result<C::Return, Error<T::Error>> {
         let answer = self.send(&Command::new(command)).await?;
         let returned = answer.decode::<C::Return>();
         returned.map_err(|e| Error::Host(trouble_host::Error::HciDecode(e)))
     }
 
-    /// Sends commands, those from number 0 to the first that there is not, as long as none is refused.
+    /// Sends the commands numbered from 0 until there is none, or one fails.
     pub(super) async fn send_all(
         &self,
         commands: &dyn Fn(usize) -> Option<Command>,
@@ -134,8 +133,8 @@ where
         Ok(())
     }
 
-    /// The same with what begins something that goes on. If the controller does not allow that, it may be at
-    /// one that was told to be over and is not, which is ended then.
+    /// Like [`send_all`](Self::send_all), for commands that start a scan or an attempt to connect. If they are
+    /// disallowed, an earlier one that should have ended may still run: `end` ends it, and they are sent again.
     pub(super) async fn begin(
         &self,
         commands: &dyn Fn(usize) -> Option<Command>,

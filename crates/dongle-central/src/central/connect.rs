@@ -1,4 +1,4 @@
-//! Connecting: one attempt at a time, which ends in the controller before it ends for the caller.
+//! Connects, with one attempt at a time, which ends in the controller before it ends for the caller.
 
 use core::cell::Cell;
 use core::future::poll_fn;
@@ -19,7 +19,7 @@ use super::{Central, Connection, Error, Phys};
 use crate::links::{Address, Links};
 use crate::mux::{Attempt, ReportHandler};
 
-/// Unknown Connection Identifier: how a cancelled attempt ends (Core Vol 4 Part E, 7.8.13).
+/// Unknown Connection Identifier: the status of a cancelled attempt (Core Vol 4 Part E, 7.8.13).
 const CANCELLED: u8 = 0x02;
 /// Connection Failed to be Established: the peer never answered (Core Vol 1 Part F, 2.59).
 const FAILED_TO_BE_ESTABLISHED: u8 = 0x3E;
@@ -34,13 +34,13 @@ const CANCEL_AGAIN: Duration = Duration::from_millis(50);
 /// How to connect (Core Vol 4 Part E, 7.8.12).
 #[derive(Debug, Clone, PartialEq)]
 pub struct ConnectConfig {
-    /// Connection parameters to begin with.
+    /// Initial connection parameters.
     pub parameters: RequestedConnParams,
-    /// Time from one scan window to the next while looking for the peer.
+    /// Interval of the scan for the peer.
     pub scan_interval: Duration,
     /// How long to listen in each interval.
     pub scan_window: Duration,
-    /// PHYs to look on, where the controller knows extended connecting.
+    /// PHYs to look on, if the controller supports extended connecting.
     pub phys: Phys,
 }
 
@@ -64,7 +64,7 @@ impl Default for ConnectConfig {
 }
 
 impl ConnectConfig {
-    /// Whether the specification allows it; else what it does not.
+    /// Checks the values; the error names the one that the specification does not allow.
     pub fn check(&self) -> Result<(), &'static str> {
         let bounds = Duration::from_micros(2500)..=Duration::from_micros(10_240_000);
         if !self.parameters.is_valid() {
@@ -88,11 +88,11 @@ where
     P: PacketPool,
     R: ReportHandler,
 {
-    /// Connects to a peer, whenever it appears before the deadline.
+    /// Connects to a peer when it appears, until the deadline.
     ///
     /// Attempts wait for each other, and a scan pauses meanwhile. A connection that fails to be
-    /// established (0x3E) is tried again. When this returns without a connection, the controller
-    /// does not look for the peer any more.
+    /// established (0x3E) is tried again. When this returns without a connection, the controller no
+    /// longer looks for the peer.
     pub async fn connect(
         &self,
         peer: Address,
@@ -110,7 +110,7 @@ where
             let connection = match self.connect_first(&peers, config, expired()).await {
                 Ok(Some(connection)) => connection,
                 Ok(None) => return Err(Error::Timeout),
-                // Over before it was looked at.
+                // It ended before it could be used.
                 Err(Error::Hci(FAILED_TO_BE_ESTABLISHED)) => continue,
                 Err(e) => return Err(e),
             };
@@ -128,11 +128,11 @@ where
         }
     }
 
-    /// Connects to whichever of these peers appears first, until `stop` ends. None: it was
-    /// stopped, and the controller does not look for them any more.
+    /// Connects to whichever of these peers appears first, until `stop` ends. `None` means that it
+    /// was stopped, and the controller no longer looks for them.
     ///
     /// The peer may still fail to answer: see [`Connection::established`]. Several peers need as
-    /// many places in the controller's filter accept list.
+    /// many entries in the controller's filter accept list.
     pub async fn connect_first(
         &self,
         peers: &[Address],
@@ -158,7 +158,7 @@ where
                 if found.is_some() || stopped.get() {
                     return Ok(found);
                 }
-                // It had to make room for another address of ours, and goes on with that.
+                // It was interrupted for a new address of ours; it continues with that.
                 if let Either::First(()) = select(stop.as_mut(), self.renewing(false)).await {
                     return Ok(None);
                 }
@@ -180,7 +180,7 @@ where
             Either3::Second(()) => return Ok(None),
             Either3::Third(failure) => return Err(Error::Controller(failure)),
         }
-        // What an attempt has left behind whose caller went away.
+        // Ends what is left of an attempt whose caller is gone.
         self.settle().await;
         let mut attempt = pin!(self.attempt(peers, config));
         match select3(attempt.as_mut(), stop, self.mux.failed()).await {
@@ -188,7 +188,7 @@ where
             Either3::Second(()) => {}
             Either3::Third(failure) => return Err(Error::Controller(failure)),
         }
-        // The controller may still be the faster one, and have a connection.
+        // The controller may already have a connection.
         let cancelled = select(self.cancel(), Timer::after(CANCEL_TIMEOUT));
         match select3(attempt, cancelled, self.mux.failed()).await {
             Either3::First(Ok(connection)) => Ok(Some(connection)),
@@ -202,8 +202,7 @@ where
         }
     }
 
-    /// Asks the controller to end its attempt, again and again: the command for it may still wait for its
-    /// turn.
+    /// Asks the controller repeatedly to end its attempt: the command that starts it may still wait to be sent.
     async fn cancel(&self) {
         loop {
             if let Err(e) = self.tell(&LeCreateConnCancel::new()).await {
@@ -213,8 +212,8 @@ where
         }
     }
 
-    /// One attempt, up to the controller's connection, by extended commands where the controller has them,
-    /// or by the others.
+    /// One attempt, until the controller reports a connection; with extended commands if the
+    /// controller has them.
     async fn attempt(
         &self,
         peers: &[Address],
@@ -238,7 +237,7 @@ where
             self.end_orphan();
             match e {
                 Error::Hci(CONNECTION_ALREADY_EXISTS) => {
-                    // One that nobody has taken may be to the same peer.
+                    // It may be an unclaimed connection to the same peer.
                     let Some(id) = self.mux.ending() else {
                         return Err(e);
                     };
@@ -255,21 +254,21 @@ where
             Attempt::Connected(id) => id,
             Attempt::Failed(CONNECTION_LIMIT_EXCEEDED) => return Err(Error::ConnectionLimit),
             Attempt::Failed(status) => return Err(Error::Hci(status)),
-            // Nobody else takes it.
+            // No one else takes it.
             Attempt::Idle | Attempt::Running => return Err(Error::Hci(FAILED_TO_BE_ESTABLISHED)),
         };
         self.radio.borrow_mut().changed();
         let is_wanted = |peer: Address| peer.kind.as_raw() > 1 || peers.contains(&peer);
         match self.take(id).await? {
-            // An address that a controller has resolved is another one.
+            // A resolved address differs from the one that was asked for.
             Some(connection) if is_wanted(connection.peer()) => Ok(connection),
-            // Over before it was looked at, or of an attempt that the controller did not end.
+            // It ended already, or comes from an attempt that the controller did not cancel.
             _ => Err(Error::Hci(FAILED_TO_BE_ESTABLISHED)),
         }
     }
 
-    /// Ends the controller's attempt, if there is one whose caller went away, and disconnects what it may
-    /// have come to.
+    /// Ends the controller's attempt if its caller is gone, and disconnects the connection that it
+    /// may have made.
     pub(super) async fn settle(&self) {
         let (ended, limit) = (self.mux.attempt_ended(), Timer::after(CANCEL_TIMEOUT));
         let ended = match select3(ended, self.cancel(), limit).await {
@@ -285,14 +284,14 @@ where
         }
     }
 
-    /// Ends what an attempt has come to that nobody takes.
+    /// Disconnects a connection that no caller takes.
     fn end_orphan(&self) {
         if let Attempt::Connected(id) = self.mux.take_attempt() {
             self.mux.disconnect(id);
         }
     }
 
-    /// What ends an attempt whose caller went away, if there is one.
+    /// The command that ends an attempt whose caller is gone, if there is one.
     pub(super) fn next_cancellation(&self) -> Option<Command> {
         if self.radio.borrow().busy {
             return None;
@@ -313,13 +312,13 @@ where
     }
 }
 
-/// Whether an attempt that ended so may just be made again: it was cancelled by a latecomer of an
-/// earlier one, or the peer was lost on the way.
+/// Whether an attempt that ended with this status may simply be repeated: a late cancel of an
+/// earlier one hit it, or the peer was lost during setup.
 pub fn is_worth_another_attempt(status: u8) -> bool {
     matches!(status, CANCELLED | FAILED_TO_BE_ESTABLISHED)
 }
 
-/// Keeps scans away while it lives, and other attempts to connect once it is claimed.
+/// Stops scans while it lives, and, once claimed, other attempts to connect.
 pub(super) struct Silence<'c, 's, 'a, T: Transport, L, P: PacketPool, R, const BUFFER: usize>
 where
     T::Error: 'static,
@@ -332,7 +331,7 @@ impl<T: Transport, L, P: PacketPool, R, const BUFFER: usize> Silence<'_, '_, '_,
 where
     T::Error: 'static,
 {
-    /// Waits until no scan runs and no other attempt.
+    /// Waits until no scan and no other attempt runs.
     pub(super) async fn claim(&self) -> Result<(), Error<T::Error>> {
         poll_fn(|cx| {
             let mut radio = self.central.radio.borrow_mut();

@@ -1,4 +1,4 @@
-//! Controllers that know BR/EDR, too: they are told that their host knows LE.
+//! Tells controllers that support BR/EDR, too, that their host supports LE.
 
 use bt_hci::cmd::info::ReadLocalSupportedFeatures;
 use bt_hci::transport::Transport;
@@ -20,11 +20,11 @@ where
     P: PacketPool,
     R: ReportHandler,
 {
-    /// Tells a controller with BR/EDR that its host supports LE, without which it may refuse to scan
-    /// and to connect. One that has LE alone is told nothing.
+    /// Tells a BR/EDR controller that its host supports LE; without this it may refuse to scan and
+    /// to connect. Nothing is sent to a controller that supports LE alone.
     ///
     /// # Errors
-    /// If the controller does not tell what it has, or does not want to be told.
+    /// If the controller does not report its features, or refuses the command.
     pub async fn support_le(&self) -> Result<(), Error<T::Error>> {
         let features = self.ask(&ReadLocalSupportedFeatures::new()).await?;
         if features.supports_br_edr_not() {

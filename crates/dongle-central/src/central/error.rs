@@ -1,4 +1,4 @@
-//! How scanning, connecting and the whole can fail.
+//! How scanning and connecting can fail, and why the host can end.
 
 use core::fmt;
 
@@ -8,7 +8,7 @@ use trouble_host::BleHostError;
 
 use crate::mux::{Failure, MuxError};
 
-/// Why a call failed, or why all of it ended.
+/// Why a call failed, or why the host ended.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Error<E> {
@@ -18,23 +18,23 @@ pub enum Error<E> {
     Controller(Failure),
     /// The controller refused, with this status (Core Vol 1 Part F).
     Hci(u8),
-    /// trouble-host could not do it, or an answer of the controller's did not decode.
+    /// trouble-host failed, or an answer of the controller's did not decode.
     Host(trouble_host::Error),
-    /// The time given was up.
+    /// The deadline passed.
     Timeout,
-    /// No more connections fit, here or in the controller.
+    /// There is no room for another connection, here or in the controller.
     ConnectionLimit,
-    /// A parameter is outside of what the specification allows; which, and its bounds.
+    /// A parameter that the specification does not allow, with its bounds.
     InvalidParameter(&'static str),
     /// The connection has ended.
     Disconnected,
-    /// The stack does not run any more.
+    /// The stack no longer runs.
     Ended,
 }
 
 impl<E> Error<E> {
-    /// Whether the whole host is at its end with it. Who runs [`Central::run`] hears the cause from
-    /// that; to others it may be no more than [`Error::Ended`].
+    /// Whether this error ends the whole host. The caller of [`Central::run`] gets its cause; other
+    /// callers may only get [`Error::Ended`].
     ///
     /// [`Central::run`]: super::Central::run
     pub fn is_the_end(&self) -> bool {
@@ -43,7 +43,7 @@ impl<E> Error<E> {
 }
 
 impl<E> Error<E> {
-    /// The controller's status, if that is what it was; else Unspecified Error (Core Vol 1 Part F, 2.31).
+    /// The controller's status, if there is one; else Unspecified Error (Core Vol 1 Part F, 2.31).
     pub(super) fn status(&self) -> u8 {
         match self {
             Self::Hci(status) => *status,

@@ -1,4 +1,4 @@
-//! A connection that is held: it lasts as long as its value, or as the link.
+//! Holds a connection for as long as its value lives, or until the link ends.
 
 use core::fmt;
 use core::future::poll_fn;
@@ -22,13 +22,13 @@ use crate::client::Client;
 use crate::links::{Address, ConnectionParameters, Link, LinkId, LinkPhase, Links, Reason};
 use crate::mux::ReportHandler;
 
-/// A connection. Dropped, it is disconnected.
+/// A connection. Dropping it disconnects.
 pub struct Connection<'c, 's, 'a, T: Transport, L, P: PacketPool, R, const BUFFER: usize>
 where
     T::Error: 'static,
 {
     pub(super) central: &'c Central<'s, 'a, T, L, P, R, BUFFER>,
-    /// trouble-host's handle of it, where there is a trouble-host.
+    /// Its handle in trouble-host, if there is a trouble-host.
     pub(super) host: Option<HostConnection<'s, P>>,
     pub(super) id: LinkId,
     handle: u16,
@@ -47,14 +47,14 @@ where
     }
 }
 
-/// Connection parameters that a peer may ask for.
+/// Limits of the connection parameters that a peer may request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Bounds {
     /// Shortest interval: 7.5 ms or more.
     pub min_interval: Duration,
     /// Longest interval: 4 s or less.
     pub max_interval: Duration,
-    /// Most events to sleep through: 499 or less.
+    /// Most connection events to skip: 499 or less.
     pub max_latency: u16,
     /// Longest supervision timeout: 32 s or less.
     pub max_supervision_timeout: Duration,
@@ -90,7 +90,7 @@ where
     P: PacketPool,
     R: ReportHandler,
 {
-    /// Which link it is.
+    /// The link's id.
     pub fn id(&self) -> LinkId {
         self.id
     }
@@ -113,8 +113,8 @@ where
             .with_link(self.id, |link| link.info.parameters)
     }
 
-    /// trouble-host's own handle of it, where there is a trouble-host. To disconnect by it is to disconnect as
-    /// by this one: the peer is given the same reason, whatever is said.
+    /// Its handle in trouble-host, if there is a trouble-host. Disconnecting through it is the same
+    /// as disconnecting through this: the peer gets the same reason, whichever is passed.
     pub fn host(&self) -> Option<&HostConnection<'s, P>> {
         self.host.as_ref()
     }
@@ -124,30 +124,30 @@ where
         self.handle
     }
 
-    /// Waits until the peer has shown that it is there, by telling its features. Where the
-    /// controller can't ask, the connection is taken as it is.
+    /// Waits until the peer has proved its presence by answering with its features. If the
+    /// controller cannot ask for them, the connection counts as established.
     ///
     /// # Errors
-    /// [`Error::Hci`] with the reason the link ended for: 0x3E if the peer never answered.
+    /// [`Error::Hci`] with the reason why the link ended: 0x3E if the peer never answered.
     pub async fn established(&self) -> Result<(), Error<T::Error>> {
         let asked = self.ask_features().await;
         self.answered(asked, Timer::after(self.patience())).await
     }
 
-    /// Asks the peer for its features (Core Vol 4 Part E, 7.8.21); whether the controller does.
+    /// Asks the peer for its features (Core Vol 4 Part E, 7.8.21); false if the controller refuses.
     pub async fn ask_features(&self) -> bool {
         let command = LeReadRemoteFeatures::new(ConnHandle::new(self.handle));
         self.central.tell(&command).await.is_ok()
     }
 
-    /// How long the peer may take to answer for the first time: the link layer gives it six
-    /// intervals (Core Vol 6 Part B, 4.5.2), then a reply.
+    /// How long the peer may take for its first answer: the Link Layer allows six intervals (Core
+    /// Vol 6 Part B, 4.5.2), then a reply.
     pub fn patience(&self) -> Duration {
         let interval = self.parameters().map(|p| p.interval).unwrap_or_default();
         interval * 8 + Duration::from_millis(500)
     }
 
-    /// Waits until the peer has told its features, or `patience` ends.
+    /// Waits until the peer has reported its features, or `patience` ends.
     ///
     /// # Errors
     /// As [`Connection::established`].
@@ -177,18 +177,18 @@ where
         }
     }
 
-    /// Disconnects, and waits until it is.
+    /// Disconnects, and waits until the link has ended.
     pub async fn disconnect(&self) -> Reason {
         self.begin_to_disconnect();
         self.disconnected().await
     }
 
-    /// Has the controller disconnect it.
+    /// Requests a disconnection, and does not wait for it.
     pub fn begin_to_disconnect(&self) {
         self.central.mux.disconnect(self.id);
     }
 
-    /// Waits until the link has ended, and tells why.
+    /// Waits until the link has ended; returns why.
     pub async fn disconnected(&self) -> Reason {
         self.central.mux.links().closed(self.id).await
     }
@@ -202,7 +202,7 @@ where
     P: PacketPool,
     R: ReportHandler,
 {
-    /// Holds a link that the controller has made. None: it has ended already.
+    /// Takes ownership of a link that the controller made; `None` if it has ended already.
     pub(super) async fn take(
         &self,
         id: LinkId,
@@ -213,7 +213,7 @@ where
         connection.owns_link = true;
         #[cfg(feature = "security")]
         self.mux.links().with_link(id, |link| {
-            // None was given to the controller since: the radio is ours until now.
+            // The address has not changed since the link was made: the radio is still ours.
             let own = self.address.get();
             link.info.own = own.map(Address::random);
         });
@@ -221,14 +221,14 @@ where
         Ok(is_up.then_some(connection))
     }
 
-    /// Another handle of a connection, while it is up. Dropped, it disconnects nothing.
+    /// Another handle to a connection that is up. Dropping it does not disconnect.
     pub fn connection(&self, id: LinkId) -> Option<Connection<'_, 's, 'a, T, L, P, R, BUFFER>> {
         let mut connection = self.handle_to(id)?;
         connection.host = self.hosts(connection.handle);
         Some(connection)
     }
 
-    /// A handle to a link, while it is up; it is not disconnected with it.
+    /// A handle to a link that is up, without ownership.
     fn handle_to(&self, id: LinkId) -> Option<Connection<'_, 's, 'a, T, L, P, R, BUFFER>> {
         let open = |link: &mut Link<'_>| match (link.info.phase(), link.info.peer) {
             (LinkPhase::Open, Some(peer)) => Some((link.info.handle, peer)),
@@ -246,10 +246,9 @@ where
     }
 }
 
-/// What can be asked about a connection by whoever knows its name.
+/// Queries and requests about a connection, by its id.
 ///
-/// A controller's answer to a command is told from that to another only by the command's opcode,
-/// so let one of these end before the next one begins.
+/// Concurrent calls wait for each other: the controller gets one command at a time.
 impl<'s, 'a: 's, T, L, P, R, const BUFFER: usize> Central<'s, 'a, T, L, P, R, BUFFER>
 where
     T: Transport,
@@ -264,21 +263,21 @@ where
         Ok(self.ask(&command).await?.rssi)
     }
 
-    /// The power we send with, in dBm (Core Vol 4 Part E, 7.3.35).
+    /// Our transmit power in dBm (Core Vol 4 Part E, 7.3.35).
     pub async fn tx_power(&self, id: LinkId) -> Result<i8, Error<T::Error>> {
         let command = ReadTransmitPowerLevel::new(self.open_handle(id)?, PowerLevelKind::Current);
         Ok(self.ask(&command).await?.tx_power_level)
     }
 
-    /// Asks the peer for its version (Core Vol 4 Part E, 7.1.23). It is told when
-    /// [`LinkInfo::remote_version`](crate::links::LinkInfo::remote_version) is set.
+    /// Asks the peer for its version (Core Vol 4 Part E, 7.1.23). The answer sets
+    /// [`LinkInfo::remote_version`](crate::links::LinkInfo::remote_version).
     pub async fn ask_version(&self, id: LinkId) -> Result<(), Error<T::Error>> {
         let command = ReadRemoteVersionInformation::new(self.open_handle(id)?);
         self.tell(&command).await
     }
 
-    /// Asks for other connection parameters (Core Vol 4 Part E, 7.8.18). They are in force, or
-    /// refused, when [`LinkInfo::updates`](crate::links::LinkInfo::updates) has moved.
+    /// Requests other connection parameters (Core Vol 4 Part E, 7.8.18). When
+    /// [`LinkInfo::updates`](crate::links::LinkInfo::updates) changes, they are in force or refused.
     pub async fn update_parameters(
         &self,
         id: LinkId,
@@ -323,7 +322,7 @@ where
 {
     fn drop(&mut self) {
         if self.owns_link {
-            trace!("{:?} is let go", self);
+            trace!("{:?} is dropped", self);
             self.central.mux.disconnect(self.id);
         }
     }

@@ -1,8 +1,7 @@
 //! The central role: scan, connect, pair, and hold connections. trouble-host opens L2CAP channels.
 //!
-//! [`Central`] shares the radio between its users: a connect pauses the scan and resumes it. All
-//! of it lives on one task's executor; what a [`Client`](crate::client::Client) does may run
-//! elsewhere.
+//! [`Central`] shares the radio between its users: a connect pauses the scan and resumes it. All of
+//! it runs in one task's executor; a [`Client`](crate::client::Client) may be used elsewhere.
 
 mod air;
 #[cfg(not(feature = "channels"))]
@@ -61,34 +60,34 @@ use command::Command;
 use radio::Radio;
 use scan::{UNKNOWN_COMMAND, UNSUPPORTED_FEATURE};
 
-/// trouble-host on a controller behind a mux.
+/// trouble-host, running on a controller behind a mux.
 pub type HostStack<'a, T, L, P, R, const BUFFER: usize> =
     Stack<'a, Controller<'a, T, L, R, BUFFER>, P>;
 
-/// What the controller says about itself.
+/// What the controller reports about itself.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ControllerInfo {
-    /// HCI version as assigned by the Bluetooth SIG: 13 is Core 5.4. None: it would not tell.
+    /// HCI version as assigned by the Bluetooth SIG: 13 is Core 5.4. `None` if it did not report one.
     pub hci_version: Option<u8>,
     /// Company identifier of the manufacturer.
     pub manufacturer: Option<u16>,
-    /// LE features (Core Vol 6 Part B, 4.6), bit by bit.
+    /// LE features (Core Vol 6 Part B, 4.6), as a bit mask.
     pub features: u64,
-    /// Bytes of data in one of its ACL buffers.
+    /// Bytes of data in each of its ACL buffers.
     pub acl_data_length: u16,
     /// How many ACL buffers it has.
     pub acl_packets: u16,
 }
 
 impl ControllerInfo {
-    /// Whether an LE feature is there.
+    /// Whether the controller supports an LE feature.
     pub fn has(&self, feature: Feature) -> bool {
         self.features & (1 << feature as u8) != 0
     }
 }
 
-/// LE features that matter to a central, by their bit (Core Vol 6 Part B, 4.6).
+/// LE features that matter to a central, by bit number (Core Vol 6 Part B, 4.6).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
 #[allow(missing_docs)]
@@ -118,23 +117,23 @@ pub struct Central<
 {
     mux: &'a Mux<'a, T, L, R, BUFFER>,
     stack: Option<&'s HostStack<'a, T, L, P, R, BUFFER>>,
-    /// The random address to go by.
+    /// Our random address, if we use one.
     address: Cell<Option<[u8; 6]>>,
     radio: RefCell<Radio>,
     info: Cell<Option<ControllerInfo>>,
     bounds: Cell<Bounds>,
-    /// How many times something has come from the controller because it had to.
+    /// The count of packets made to come from the controller; see [`Mux::passes`].
     passed: Cell<u32>,
-    /// How many of the chores wait for news.
+    /// How many chores are waiting for news.
     idle: Cell<u8>,
-    /// Who we are, while we go by private addresses.
+    /// Our identity, if we use private addresses.
     #[cfg(feature = "security")]
     privacy: RefCell<Option<crate::security::Privacy>>,
     #[cfg(feature = "security")]
     random: Cell<Option<secure::Random<'a>>>,
     #[cfg(feature = "security")]
     local_data: RefCell<Option<secure::LocalData>>,
-    /// When those who pair have to look again.
+    /// When calls that pair or encrypt must check their deadlines.
     #[cfg(feature = "security")]
     alarm: Cell<Option<embassy_time::Instant>>,
 }
@@ -158,7 +157,7 @@ where
     L: Links,
     R: ReportHandler,
 {
-    /// The central role on `mux`. What it takes from trouble-host, L2CAP channels, it has not: see
+    /// The central role on `mux`, without trouble-host and so without L2CAP channels: see
     /// [`Central::with_host`].
     pub fn new(mux: &'a Mux<'a, T, L, R, BUFFER>) -> Self {
         mux.set_longest_frame(0);
@@ -198,20 +197,20 @@ where
         }
     }
 
-    /// Goes by this static random address (Core Vol 6 Part B, 1.3.2.1), least significant octet first: many
-    /// controllers on a UART have no address of their own. To be said before [`Central::run`].
+    /// Uses this static random address (Core Vol 6 Part B, 1.3.2.1), least significant octet first:
+    /// many controllers on a UART have no address of their own. Call it before [`Central::run`].
     pub fn set_random_address(&self, address: [u8; 6]) {
         self.address.set(Some(address));
     }
 
-    /// Runs everything, until the controller fails: that is the only way it ends.
+    /// Runs everything until the controller fails, and returns why.
     ///
     /// # Panics
     /// When called twice.
     pub async fn run(&self) -> Error<T::Error> {
         let mut att = pin!(async { self.mux.run().await.into() });
         let mut host = pin!(self.run_host());
-        // A function of its own, whose frame does not lie below those of the others.
+        // A trait object, so that its poll has a frame of its own, which does not add to the others'.
         let mut gap: Pin<&mut dyn Future<Output = Error<T::Error>>> = pin!(async {
             match self.learn().await {
                 Err(e) => e,
@@ -219,13 +218,13 @@ where
             }
         });
         let error = poll_fn(|cx| {
-            // The bearers first: what they send may be answered by the time trouble-host reads.
+            // The bearers go first: their requests may be answered by the time trouble-host reads.
             let mut ended = att.as_mut().poll(cx);
             if ended.is_pending() {
                 ended = host.as_mut().poll(cx);
             }
-            // And again, before anybody acts on what was read: who has read an indication may
-            // disconnect, and it is to be confirmed by then.
+            // And again before anyone acts on what was read: the reader of an indication may
+            // disconnect, and the confirmation must be sent before that.
             if ended.is_pending() && self.mux.is_due() {
                 ended = att.as_mut().poll(cx);
             }
@@ -240,7 +239,7 @@ where
         self.mux.take_cause().map_or(error, Error::Transport)
     }
 
-    /// What the controller says about itself. Waits until it was asked.
+    /// What the controller reports about itself. Waits until it has been asked.
     pub async fn controller_info(&self) -> ControllerInfo {
         poll_fn(|cx| match self.info.get() {
             Some(info) => Poll::Ready(info),
@@ -257,14 +256,13 @@ where
         self.mux
     }
 
-    /// trouble-host, where there is any, for what is not wrapped here. It neither scans nor
-    /// connects nor pairs.
+    /// trouble-host, if present, for what is not wrapped here. It neither scans nor connects nor pairs.
     pub fn stack(&self) -> Option<&'s HostStack<'a, T, L, P, R, BUFFER>> {
         self.stack
     }
 
-    /// Which connection parameters a peer may ask for; others are refused. Default: whatever the
-    /// specification allows.
+    /// Limits the connection parameters that a peer may request; others are refused. By default
+    /// everything that the specification allows.
     pub fn set_bounds(&self, bounds: Bounds) {
         self.bounds.set(bounds);
     }
@@ -275,7 +273,7 @@ where
         let features = self.ask(&LeReadLocalSupportedFeatures::new()).await?;
         let version = self.ask(&ReadLocalVersionInformation::new()).await.ok();
         let features = u64::from_le_bytes(features.into_inner());
-        // What the mux reads, and what trouble-host is told of a connection.
+        // The events that the mux reads, and those that trouble-host needs for connections.
         let asks = features & (1 << Feature::ConnectionParameterRequest as u8) != 0;
         let mask = LeEventMask::new()
             .enable_le_conn_complete(true)
@@ -316,16 +314,16 @@ where
         Ok(())
     }
 
-    /// Makes the controller ready: it has an address, and we know its buffers.
+    /// Initializes the controller: gives it an address, and learns its buffers.
     async fn make_ready(&self) -> Result<(), Error<T::Error>> {
         let address = self.address.get().map(BdAddr::new);
         let asks_for_shared = Cell::new(false);
-        // In this order, each made when the one before is answered.
+        // In this order; each is made only when the one before is answered.
         let commands = |number| match (number, address) {
             (0, _) => Some(Command::new(&Reset::new())),
             (1, Some(address)) => Some(Command::new(&LeSetRandomAddr::new(address))),
             (1, None) | (2, Some(_)) => Some(Command::new(&LeReadBufferSize::new())),
-            // None for LE alone: it shares those of BR/EDR (Core Vol 4 Part E, 7.8.2).
+            // It has no buffers for LE alone, but shares those of BR/EDR (Core Vol 4 Part E, 7.8.2).
             (2, None) | (3, Some(_)) if self.mux.buffers() == (0, 0) => {
                 asks_for_shared.set(true);
                 Some(Command::written(READ_BUFFER_SIZE, &[]))
@@ -341,7 +339,7 @@ where
         ready
     }
 
-    /// Takes what the mux leaves to trouble-host where there is none.
+    /// Drops what the mux would pass to trouble-host where there is none.
     async fn take_packets(&self) -> Error<T::Error> {
         let mut packet = [0; BUFFER];
         loop {
@@ -351,22 +349,22 @@ where
         }
     }
 
-    /// Which commands scan and connect, and under which kind of address.
+    /// Which family of commands to use, and which kind of own address.
     fn family(&self, extended: bool) -> Family {
         let random = self.mux.has_random_address();
         Family { extended, random }
     }
 
-    /// Whether extended commands have to be used: a controller that knows them must not be given
-    /// a mix of both families (Core Vol 4 Part E, 3.1.1).
+    /// Whether to use extended commands: a controller that has them must not be sent a mix of both
+    /// families (Core Vol 4 Part E, 3.1.1).
     async fn extended(&self) -> bool {
         self.controller_info()
             .await
             .has(Feature::ExtendedAdvertising)
     }
 
-    /// Whether extended commands are given up for good: the controller claims to have them and refused one
-    /// with this status, though nothing was asked of it that the others can't do.
+    /// Whether to fall back to legacy commands for good: the controller claims to have the extended ones but
+    /// refused one with this status, though it requested nothing that the legacy ones cannot do.
     fn gives_up_extended(&self, extended: bool, phys: Phys, status: u8) -> bool {
         let refuses = matches!(status, UNKNOWN_COMMAND | UNSUPPORTED_FEATURE);
         let gives_up = extended && phys == Phys::OneM && refuses;
@@ -382,7 +380,7 @@ where
         gives_up
     }
 
-    /// Asks for a link to be ended, and gives the peer this reason (Core Vol 4 Part E, 7.1.6).
+    /// Disconnects a link, giving the peer this reason (Core Vol 4 Part E, 7.1.6).
     pub async fn disconnect_for(
         &self,
         id: LinkId,
@@ -392,7 +390,7 @@ where
         self.tell(&command).await
     }
 
-    /// The HCI handle of a link that is open.
+    /// The HCI handle of an open link.
     fn open_handle(&self, id: LinkId) -> Result<ConnHandle, Error<T::Error>> {
         let handle = self
             .mux

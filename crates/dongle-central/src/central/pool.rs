@@ -1,14 +1,13 @@
-//! That there is no trouble-host: a pool of packets that has none.
+//! A packet pool with no packets, for a central without trouble-host.
 
 use trouble_host::{Packet, PacketPool};
 
-/// In the place of the pool that trouble-host takes its packets from: there is no trouble-host. A
-/// [`Central`](super::Central) with it scans, connects, pairs and disconnects as with any other; there is no
-/// L2CAP channel.
+/// Takes the place of trouble-host's packet pool where there is no trouble-host. A [`Central`](super::Central)
+/// with it scans, connects, pairs and disconnects like any other, but has no L2CAP channels.
 #[derive(Debug)]
 pub struct NoPool;
 
-/// Does not exist.
+/// A packet type without values.
 #[derive(Debug)]
 pub enum NoPacket {}
 

@@ -1,4 +1,4 @@
-//! Going by changing addresses: the next one, each time the radio is free for it.
+//! Changes our private address, whenever the radio is free for it.
 
 use core::future::poll_fn;
 use core::task::Poll;
@@ -14,9 +14,9 @@ use crate::links::Links;
 use crate::mux::ReportHandler;
 use crate::security::Privacy;
 
-/// How long to go by one address: TGAP(private_addr_int) (Core Vol 3 Part C, 10.7 and appendix A).
+/// How long to use one address: TGAP(private_addr_int) (Core Vol 3 Part C, 10.7 and appendix A).
 pub const PRIVATE_ADDRESS_INTERVAL: Duration = Duration::from_secs(15 * 60);
-/// How long until the controller is asked again that would not take an address.
+/// How long to wait before offering an address again that the controller refused.
 const AGAIN: Duration = Duration::from_secs(5);
 
 impl<'s, 'a: 's, T, L, P, R, const BUFFER: usize> Central<'s, 'a, T, L, P, R, BUFFER>
@@ -27,13 +27,13 @@ where
     P: PacketPool,
     R: ReportHandler,
 {
-    /// Goes by resolvable private addresses; those who pair with us are told who we are. To be said
-    /// before [`Central::run`]. The future, which is to be run beside that one, takes another address whenever
-    /// this interval is over, until the controller fails. It is not a part of `run`, so that programs
-    /// without private addresses do not have it linked.
+    /// Uses resolvable private addresses; peers that pair with us learn our identity. Call it
+    /// before [`Central::run`]. The returned future must run beside that one: it changes the
+    /// address after each `interval`, until the controller fails. It is not part of `run`, so that
+    /// programs without private addresses do not link it.
     ///
-    /// For another address, scans and attempts to connect are interrupted for a moment: the
-    /// controller takes none while it is at them (Core Vol 4 Part E, 7.8.4).
+    /// A change of address interrupts scans and attempts to connect for a moment, since the
+    /// controller refuses one meanwhile (Core Vol 4 Part E, 7.8.4).
     pub fn go_private(
         &self,
         privacy: Privacy,
@@ -44,7 +44,7 @@ where
         self.renew_addresses(interval)
     }
 
-    /// Goes by another address whenever it is time.
+    /// Changes the address after each interval.
     async fn renew_addresses(&self, interval: Duration) -> Error<T::Error> {
         self.controller_info().await;
         let mut pause = interval;
@@ -82,7 +82,7 @@ where
         renewed
     }
 
-    /// Waits until the radio has to be left for another address, or until it can be used again.
+    /// Waits until `renewing` is whether the radio is reserved for a change of address.
     pub(super) async fn renewing(&self, renewing: bool) {
         poll_fn(|cx| {
             let mut radio = self.radio.borrow_mut();

@@ -7,29 +7,29 @@ use embassy_sync::waitqueue::MultiWakerRegistration;
 use super::scan::ScanConfig;
 use crate::mux::News;
 
-/// What is wanted of the radio, and what it does.
+/// What callers want of the radio, and what it is doing.
 #[derive(Debug)]
 pub(super) struct Radio {
     /// The scan that is wanted, and its number.
     pub(super) wanted: Option<(ScanConfig, u32)>,
     number: u32,
-    /// Whether the controller scans.
+    /// Whether the controller is scanning.
     pub(super) scanning: bool,
-    /// The scan it does, or did last.
+    /// The number of the scan that runs, or ran last.
     pub(super) running: u32,
     /// Attempts to connect that wait for silence or have it.
     pub(super) connecting: u32,
-    /// One of them has it.
+    /// Whether one of them has it.
     pub(super) busy: bool,
-    /// The scan that could not be started, and the controller's status.
+    /// The number of a scan that could not be started, and the controller's status.
     pub(super) refused: Option<(u32, u8)>,
-    /// Nothing goes any more.
+    /// Whether the host has ended.
     pub(super) ended: bool,
-    /// Nobody may begin anything: another address is due, which needs silence.
+    /// Whether a change of address is due: it needs silence, so no attempt may start.
     #[cfg(feature = "security")]
     renewing: bool,
     waiters: MultiWakerRegistration<8>,
-    /// For whoever runs the central role.
+    /// For the task that runs the central role.
     news: News,
 }
 
@@ -51,7 +51,7 @@ impl Radio {
         }
     }
 
-    /// Wants this scan from now on; its number.
+    /// Requests this scan in place of any other; returns its number.
     pub(super) fn want(&mut self, config: ScanConfig) -> u32 {
         self.number = self.number.wrapping_add(1);
         self.wanted = Some((config, self.number));
@@ -59,7 +59,7 @@ impl Radio {
         self.number
     }
 
-    /// Does not want that scan any more.
+    /// Withdraws the request for this scan.
     pub(super) fn stop(&mut self, number: u32) {
         if self.wanted.as_ref().is_some_and(|(_, n)| *n == number) {
             self.wanted = None;
@@ -78,34 +78,34 @@ impl Radio {
         }
     }
 
-    /// The controller does that scan from now on.
+    /// The controller has started this scan.
     pub(super) fn begin_scan(&mut self, number: u32) {
         self.scanning = true;
         self.running = number;
         self.changed();
     }
 
-    /// Whether the controller does that scan.
+    /// Whether the controller is running this scan.
     pub(super) fn is_scanning(&self, number: u32) -> bool {
         self.scanning && self.running == number
     }
 
-    /// Whether the controller scans or looks for a peer.
+    /// Whether the controller is scanning or connecting.
     pub(super) fn is_in_use(&self) -> bool {
         self.scanning || self.busy
     }
 
-    /// Whether that scan is the one that is wanted.
+    /// Whether this scan is the one that is wanted.
     pub(super) fn wants(&self, number: u32) -> bool {
         self.wanted.as_ref().is_some_and(|(_, n)| *n == number)
     }
 
-    /// Whether that scan may run now.
+    /// Whether this scan may run now.
     pub(super) fn may_scan(&self, number: u32) -> bool {
         self.connecting == 0 && self.wants(number)
     }
 
-    /// Whether another address is due.
+    /// Whether a change of address is due.
     #[cfg(feature = "security")]
     pub(super) fn is_renewing(&self) -> bool {
         self.renewing
@@ -128,7 +128,7 @@ impl Radio {
         self.news.tell();
     }
 
-    /// Whether something has changed; `reader` is woken when something does.
+    /// Whether anything has changed; wakes `reader` at the next change.
     #[inline]
     pub(super) fn take_news(&mut self, reader: &Waker) -> bool {
         self.news.take(reader)

@@ -1,4 +1,4 @@
-//! Commands that answer a peer that asks for connection parameters.
+//! The commands that answer a peer's request for connection parameters.
 
 use bt_hci::param::RemoteConnectionParamsRejectReason;
 
@@ -7,14 +7,14 @@ use super::command::{Command, opcode};
 use crate::mux::ParameterRequest;
 
 impl ParameterRequest {
-    /// Begins the update that was asked for on the signalling channel (Core Vol 4 Part E, 7.8.18).
+    /// Starts the update that was requested on the signalling channel (Core Vol 4 Part E, 7.8.18).
     pub(super) fn update(&self) -> Command {
         let parameters = air::parameters(&self.wish.for_host());
         let parameters = [&self.handle.to_le_bytes()[..], &parameters];
         Command::written(opcode::CONNECTION_UPDATE, &parameters)
     }
 
-    /// Replies to the link layer (7.8.31 and 7.8.32).
+    /// Replies to the peer's Link Layer (7.8.31 and 7.8.32).
     pub(super) fn reply(&self, allowed: bool) -> Command {
         let handle = &self.handle.to_le_bytes()[..];
         if !allowed {

@@ -1,4 +1,4 @@
-//! Scanning: what is asked of the controller, and keeping it at that.
+//! Scanning: the requested scan, and keeping the controller at it.
 
 use core::future::poll_fn;
 use core::task::Poll;
@@ -29,24 +29,24 @@ pub enum Phys {
     Both,
 }
 
-/// Devices that a controller may be told to listen to alone.
+/// Devices that a scan may be limited to.
 pub type AcceptList = heapless::Vec<Address, 8>;
 
 /// How to scan (Core Vol 4 Part E, 7.8.10 and 7.8.64).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ScanConfig {
-    /// Ask for scan responses.
+    /// Whether to request scan responses.
     pub active: bool,
     /// Time from one scan window to the next: 2.5 ms to 10.24 s.
     pub interval: Duration,
     /// How long to listen in each interval: 2.5 ms to the interval.
     pub window: Duration,
-    /// PHYs to listen on. Only extended scanning knows others than 1M.
+    /// PHYs to listen on. Others than 1M need extended scanning.
     pub phys: Phys,
-    /// Let the controller leave out reports it has given before.
+    /// Whether the controller may leave out repeated reports.
     pub filter_duplicates: bool,
-    /// Listen to these devices alone, if there are any and the controller has room for them in its
-    /// filter accept list. Where it has not, others are reported, too.
+    /// If not empty, listen to these devices alone. If the controller's filter accept list has no
+    /// room for them, others are reported, too.
     pub accept: AcceptList,
 }
 
@@ -65,7 +65,7 @@ impl Default for ScanConfig {
 }
 
 impl ScanConfig {
-    /// Whether the specification allows it; else what it does not.
+    /// Checks the values; the error names the one that the specification does not allow.
     pub fn check(&self) -> Result<(), &'static str> {
         let bounds = Duration::from_micros(2500)..=Duration::from_micros(10_240_000);
         if !bounds.contains(&self.interval) || !bounds.contains(&self.window) {
@@ -78,7 +78,7 @@ impl ScanConfig {
     }
 }
 
-/// A scan that runs; dropped, it stops.
+/// A running scan. Dropping it stops the scan.
 #[derive(Debug)]
 pub struct Scan<'c, 's, 'a, T: Transport, L, P: PacketPool, R, const BUFFER: usize>
 where
@@ -96,8 +96,8 @@ where
     P: PacketPool,
     R: ReportHandler,
 {
-    /// Starts to scan. There is one scan at a time: a new one takes the place of the last.
-    /// Reports go to the mux's handler until the result is dropped, or replaced so.
+    /// Starts to scan. There is one scan at a time: a new one replaces the last. Reports go to the
+    /// mux's handler until the returned value is dropped or its scan replaced.
     ///
     /// # Errors
     /// [`Error::Hci`] with the controller's status if it refuses.
@@ -116,9 +116,9 @@ where
             match radio.refused {
                 _ if radio.ended => Poll::Ready(Err(Error::Ended)),
                 Some((n, status)) if n == number => Poll::Ready(Err(Error::Hci(status))),
-                // Another has taken its place already.
+                // Another scan has already replaced it.
                 _ if !radio.wants(number) => Poll::Ready(Ok(())),
-                // A scan that waits for an attempt to connect has begun, too.
+                // A scan that waits for an attempt to connect counts as started.
                 _ if radio.is_scanning(number) || radio.connecting > 0 => Poll::Ready(Ok(())),
                 _ => {
                     radio.register(cx.waker());
@@ -130,11 +130,11 @@ where
         Ok(scan)
     }
 
-    /// Keeps the controller at the scan that is wanted.
+    /// Makes the controller run the scan that is wanted.
     pub(super) async fn run_scans(&self) -> Error<T::Error> {
         loop {
             let (mut config, number) = self.chore(|| self.next_scan()).await;
-            // From its first command on: an attempt to connect is not to come between them.
+            // Set before the first command, so that no attempt to connect comes between the commands.
             self.radio.borrow_mut().scanning = true;
             let result = loop {
                 let result = self.scan_in_a_family(&config, number).await;
@@ -157,7 +157,7 @@ where
         }
     }
 
-    /// The scan that may run now, unless the controller still looks for a peer.
+    /// The scan that may run now, unless the controller is still connecting.
     fn next_scan(&self) -> Option<(ScanConfig, u32)> {
         match self.mux.is_connecting() {
             true => None,
@@ -165,7 +165,7 @@ where
         }
     }
 
-    /// Scans by extended commands where the controller has them, or by the others.
+    /// Scans with extended commands if the controller has them, else with legacy ones.
     async fn scan_in_a_family(
         &self,
         config: &ScanConfig,
@@ -201,7 +201,7 @@ where
         self.while_wanted(number).await;
         match self.send(&end()).await {
             Err(e) if e.is_the_end() => Err(e),
-            // It does not run, whatever has ended it.
+            // The scan does not run, whatever ended it.
             _ => Ok(()),
         }
     }
@@ -217,13 +217,13 @@ impl<T: Transport, L, P: PacketPool, R, const BUFFER: usize> Scan<'_, '_, '_, T,
 where
     T::Error: 'static,
 {
-    /// Whether the controller is at it.
+    /// Whether the controller is running it.
     pub fn is_running(&self) -> bool {
         self.central.radio.borrow().is_scanning(self.number)
     }
 
-    /// Waits until the controller refuses to go on with it: after an attempt to connect it has to
-    /// be started anew.
+    /// Waits until the controller refuses to continue it: after an attempt to connect, it has to be
+    /// started again.
     pub async fn refused(&self) -> Error<T::Error> {
         poll_fn(|cx| {
             let mut radio = self.central.radio.borrow_mut();

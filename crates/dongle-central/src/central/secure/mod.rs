@@ -1,4 +1,4 @@
-//! Pairing and encrypting, each link for itself.
+//! Pairing and encryption, independently for each link.
 
 mod out_of_band;
 mod pair;
@@ -19,18 +19,18 @@ use crate::smp::{Channel, Encryption, Generator};
 pub(super) use out_of_band::LocalData;
 use turn::Turn;
 
-/// Fills with random octets that nobody can foresee; false: there are none.
+/// Fills the buffer with unpredictable random octets; false if there are none.
 pub(super) type Random<'a> = &'a dyn Fn(&mut [u8]) -> bool;
 
-/// How long a pairing may stand still (Core Vol 3 Part H, 3.4).
+/// How long a pairing may make no progress (Core Vol 3 Part H, 3.4).
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// How long an encryption may take: the link layer's own limit is 40 s (Core Vol 6 Part B, 5.2), and
-/// this is for controllers that don't keep it.
+/// How long encryption may take to start: the Link Layer's own limit is 40 s (Core Vol 6 Part B,
+/// 5.2), and this is for controllers that do not keep it.
 const ENCRYPTION: Duration = Duration::from_secs(41);
 
-/// Status of encrypting with a key that the peer does not have: Authentication Failure, PIN or Key
-/// Missing, MIC Failure.
+/// Statuses of encrypting with a key that the peer does not have: Authentication Failure, PIN or
+/// Key Missing, MIC Failure.
 const KEY_MISSING: [u8; 3] = [0x05, 0x06, 0x3D];
 
 /// Connection Timeout (Core Vol 1 Part F, 2.8).
@@ -44,14 +44,14 @@ where
     P: PacketPool,
     R: ReportHandler,
 {
-    /// Where the secrets of pairings come from: a function that fills with random octets, which nobody must
-    /// be able to foresee, and tells whether it could. Without, the controller is asked for them (LE Rand,
-    /// Core Vol 4 Part E, 7.8.23).
+    /// Sets the source of the secrets of pairings: a function that fills its buffer with
+    /// unpredictable random octets, and returns whether it could. Without it, the controller
+    /// supplies them (LE Rand, Core Vol 4 Part E, 7.8.23).
     pub fn set_random(&self, random: Random<'a>) {
         self.random.set(Some(random));
     }
 
-    /// What the secrets of one pairing are made from.
+    /// The generator of one pairing's secrets.
     async fn generator(&self) -> Result<Generator, SecurityError> {
         let mut seed = Zeroizing::new([0; 16]);
         if let Some(fill) = self.random.get() {
@@ -77,18 +77,18 @@ where
     P: PacketPool,
     R: ReportHandler,
 {
-    /// What protects the link.
+    /// The security of the link.
     pub fn security(&self) -> Security {
         self.info(|info| info.security).unwrap_or_default()
     }
 
-    /// Makes the link as safe as `wanted`: with the bond that `store` has, if that is enough, and by
-    /// pairing otherwise. Who has an authenticated bond is not paired again without.
+    /// Secures the link to at least `wanted`: encrypts with the bond in `store` if that is enough, and pairs
+    /// otherwise. A peer with an authenticated bond is never paired again without authentication.
     ///
     /// # Errors
-    /// [`SecurityError::BondLost`] if the peer does not have the key any more. It is never paired
-    /// anew by itself: take the bond out of the store to allow that. [`SecurityError::Disconnected`]
-    /// also where the peer has left after its last key: the bond is kept then.
+    /// [`SecurityError::BondLost`] if the peer no longer has the key. It is never paired again
+    /// automatically: remove the bond from the store to allow that. [`SecurityError::Disconnected`] also if the
+    /// peer leaves after its last key: the bond is saved nevertheless.
     pub async fn secure<A: Agent, S: BondStore>(
         &self,
         wanted: &Requirements,
@@ -101,8 +101,8 @@ where
         self.secure_by(wanted, false, agent, store).await
     }
 
-    /// The same by a new pairing, however safe the link is: for a peer that wants a passkey, where
-    /// [`Security`] can't tell whether there was one (see [`Security::authenticated`]).
+    /// Like [`secure`](Self::secure), but always pairs: for a peer that wants a passkey, where
+    /// [`Security`] cannot tell whether one was used (see [`Security::authenticated`]).
     ///
     /// # Errors
     /// As [`secure`](Self::secure).
@@ -122,11 +122,11 @@ where
         agent: &A,
         store: &S,
     ) -> Result<Security, SecureError<S::Error>> {
-        // To the end: who comes next has to find what this has left in the store.
+        // Held to the end: the next caller must find in the store what this one saved.
         let mut turn = self.turn().await?;
         let now = self.security();
         if now.meets(wanted) && !anew {
-            // Somebody else has seen to it while this waited.
+            // Another call secured the link while this one waited.
             return Ok(now);
         }
         let mut wanted = *wanted;
@@ -149,24 +149,24 @@ where
             }
             store.save(&bond).await.map_err(SecureError::Store)?;
         }
-        // The peer may have left with its last key: the bond is kept all the same.
+        // The peer may have left after its last key: the bond is saved nevertheless.
         self.with_info(|info| info.security).map_err(Into::into)
     }
 
     /// Encrypts the link with the key of a bond.
     ///
     /// # Errors
-    /// [`SecurityError::BondLost`] if the peer does not have the key. If it has another one, a controller may
-    /// notice, and the error is the same; most often the link times out, which is
-    /// [`SecurityError::KeyUnconfirmed`]. [`SecurityError::Timeout`] if the
-    /// controller tells of no end for 41 s; the link is ended then. Also where a pairing on it was not answered
-    /// in time, as for [`Connection::pair`]; [`SecurityError::Busy`] while somebody pairs.
+    /// [`SecurityError::BondLost`] if the peer does not have the key. If it has a different key, some
+    /// controllers notice, which gives the same error; most often the link times out, which is
+    /// [`SecurityError::KeyUnconfirmed`]. [`SecurityError::Timeout`] if the controller reports no outcome for
+    /// 41 s, and then the link is ended; also if an earlier pairing on the link was not answered in time, as
+    /// for [`Connection::pair`]. [`SecurityError::Busy`] while another call pairs.
     pub async fn encrypt(&self, bond: &Bond) -> Result<Security, SecurityError> {
         let before = self.security();
         let turn = self.turn().await?;
         let now = self.security();
         if now != before && now == bond.security() {
-            // Somebody else has encrypted it while this waited.
+            // Another call encrypted it while this one waited.
             return Ok(now);
         }
         self.encrypt_in(&turn, bond).await
@@ -195,16 +195,17 @@ where
                 Err(SecurityError::KeyUnconfirmed)
             }
             Err(e) => {
-                // What comes later must not be taken for another attempt's.
+                // A later event must not be taken for the outcome of another attempt.
                 self.begin_to_disconnect();
                 Err(e)
             }
         }
     }
 
-    /// Has the controller encrypt the link; the status it ends with. One at a time, with the turn.
+    /// Encrypts the link; returns the resulting status. One at a time, by the holder of the turn.
     async fn encrypt_with(&self, with: &Encryption, until: Instant) -> Result<u8, SecurityError> {
-        // One whose caller went away has an end, too, which must not be taken for this one's.
+        // An earlier one whose caller is gone still has an outcome to come, which must not be taken
+        // for this one's.
         self.look_until(|| match self.with_info(|info| info.encrypting) {
             Ok(true) => self.is_due(until).then_some(Err(SecurityError::Timeout)),
             _ => Some(Ok(())),
@@ -217,11 +218,11 @@ where
         let parameters = [&[h0, h1][..], &with.rand, &ediv, with.key.reveal()];
         let command = Command::written(ENABLE_ENCRYPTION, &parameters);
         match self.central.tell_it(command).await {
-            // That it is refused is told as its end is.
+            // A refusal is recorded in the same place as the outcome.
             Ok(()) | Err(Error::Hci(_)) => {}
             Err(_) => return Err(self.ended().unwrap_or(SecurityError::Host)),
         }
-        // It counts also if the link has ended since.
+        // The status counts even if the link has ended since.
         self.look_until(|| match self.info(|info| info.encryption_status) {
             Some(Some(status)) => Some(Ok(status)),
             _ => self.is_due(until).then_some(Err(SecurityError::Timeout)),
@@ -234,7 +235,7 @@ where
         Ok(security)
     }
 
-    /// How the link ended, if it did.
+    /// Why the link ended, if it did.
     fn ended(&self) -> Option<SecurityError> {
         self.with_info(|_| ()).err()
     }
@@ -258,12 +259,12 @@ where
     }
 }
 
-/// Why a link was not made safe, or the bond not kept.
+/// Why a link could not be secured, or its bond not saved.
 #[derive(Debug)]
 pub enum SecureError<E> {
-    /// It was not made safe.
+    /// It could not be secured.
     Security(SecurityError),
-    /// It is safe, and the bond could not be kept.
+    /// It is secured, but the bond could not be saved.
     Store(E),
 }
 

@@ -1,4 +1,4 @@
-//! What we tell a peer by another way, and the key pair that it is about.
+//! The out-of-band data that we give a peer, and the key pair that it belongs to.
 
 use bt_hci::transport::Transport;
 use trouble_host::PacketPool;
@@ -9,7 +9,7 @@ use crate::mux::ReportHandler;
 use crate::security::{Key, OobData, OutOfBand, SecurityError};
 use crate::smp::{KeyPair, oob_confirm};
 
-/// What was given away last.
+/// The data given out last, with its key pair.
 pub(in crate::central) struct LocalData {
     pair: KeyPair,
     random: Key,
@@ -23,8 +23,8 @@ where
     P: PacketPool,
     R: ReportHandler,
 {
-    /// Our data for a pairing out of band, to go to the peer by another way (Core Vol 3 Part H,
-    /// 2.3.5.6.4). It is good until it is asked for again.
+    /// Our data for out-of-band pairing, to be carried to the peer by other means (Core Vol 3 Part
+    /// H, 2.3.5.6.4). It is valid until the next call.
     ///
     /// # Errors
     /// [`SecurityError::Host`] without [randomness](Central::set_random).
@@ -41,7 +41,7 @@ where
         Ok(OobData { random, confirm })
     }
 
-    /// The key pair that this data of ours is about.
+    /// The key pair that this data of ours belongs to, if it is the data given out last.
     pub(super) fn pair_of(&self, data: &OutOfBand) -> Option<KeyPair> {
         let OutOfBand::SecureConnections {
             local: Some(local), ..

@@ -1,4 +1,4 @@
-//! One pairing, from its first command to the keys that it leaves.
+//! Runs one pairing, from its first command to the keys that it distributes.
 
 use core::cell::{Cell, RefCell};
 use core::future::poll_fn;
@@ -21,14 +21,14 @@ use crate::security::{
 };
 use crate::smp::{Answer, Channel, Frame, Initiator, Next, Outcome, Parties, Question};
 
-/// What is asked of a person, and what has been answered.
+/// The question to the user, and the answer.
 #[derive(Default)]
 struct Talk {
     question: Cell<Option<Question>>,
     answer: RefCell<Option<Answer>>,
 }
 
-/// What a pairing goes on with.
+/// What a pairing continues with.
 enum Heard {
     Command(Frame),
     Answer(Answer),
@@ -42,8 +42,8 @@ where
     P: PacketPool,
     R: ReportHandler,
 {
-    /// Pairs anew, whether there is a bond or not. The bond that comes of it is the caller's to
-    /// keep; there is none if one of the two does not want one.
+    /// Pairs, whether there is a bond or not. The caller must save the returned bond; there is none
+    /// if one of the two sides does not want one.
     ///
     /// # Errors
     /// [`SecurityError::Host`] without [randomness](crate::central::Central::set_random).
@@ -56,7 +56,7 @@ where
         let mut turn = self.turn().await?;
         let now = self.security();
         if now != before && now.meets(wanted) {
-            // Somebody else has paired while this waited.
+            // Another call paired while this one waited.
             return Ok(None);
         }
         self.pair_in(&mut turn, wanted, agent).await
@@ -68,7 +68,7 @@ where
         wanted: &Requirements,
         agent: &A,
     ) -> Result<Option<Bond>, SecurityError> {
-        // The longest command, in a frame of its own.
+        // The longest command, in one frame.
         const {
             assert!(
                 BUFFER >= 69,
@@ -87,7 +87,7 @@ where
             Ok(()) => {}
             Err(SecurityError::RejectedByUs(why)) => self.give_up(why),
             Err(SecurityError::Timeout) => self.on_channel(Channel::spend),
-            // The peer has ended it itself, or there is no peer.
+            // The peer has ended the pairing itself, or has disconnected.
             Err(SecurityError::RejectedByPeer(_) | SecurityError::Disconnected(_)) => {
                 self.on_channel(Channel::forget);
             }
@@ -98,9 +98,9 @@ where
         self.paired(wanted, &pairing)
     }
 
-    /// Goes through a pairing, to its end.
+    /// Runs a pairing to its end.
     async fn go_through(&self, pairing: &mut Initiator, talk: &Talk) -> Result<(), SecurityError> {
-        // Each command of ours gives it another 30 s (Core Vol 3 Part H, 3.4); what the peer sends does
+        // Each command of ours restarts the 30 s (Core Vol 3 Part H, 3.4); what the peer sends does
         // not, or it could keep a pairing from ever ending.
         let mut until = Instant::now() + PATIENCE;
         loop {
@@ -121,7 +121,7 @@ where
                         0 => pairing.encrypted(),
                         status => return Err(SecurityError::Hci(status)),
                     }
-                    // However it goes on, this is the key from here on, if the link has not ended.
+                    // Whatever comes next, the link is encrypted with this key now, unless it has ended.
                     let _ = self.protected(protection(&pairing.outcome(), false));
                     until = Instant::now() + PATIENCE;
                 }
@@ -134,8 +134,8 @@ where
         }
     }
 
-    /// Waits for the peer's next command, or for the answer of a person. What it has sent before the link
-    /// ended counts: a device that leaves with its last key keeps its bond, too.
+    /// Waits for the peer's next command, or for the user's answer. A command sent before the link
+    /// ended counts: a device that leaves after its last key keeps its bond, too.
     async fn hear(&self, talk: &Talk, until: Instant) -> Result<Heard, SecurityError> {
         self.look_until(|| {
             let links = self.central.mux.links();
@@ -152,7 +152,7 @@ where
         .await
     }
 
-    /// Asks the agent what is to be asked.
+    /// Passes the questions to the agent.
     async fn ask<A: Agent>(&self, agent: &A, talk: &Talk) -> core::convert::Infallible {
         loop {
             let question = poll_fn(|_| match talk.question.take() {
@@ -177,7 +177,7 @@ where
         }
     }
 
-    /// Who pairs: the addresses that the connection was made with, and who we are besides.
+    /// The addresses that the connection was made with, and our identity if we use private addresses.
     async fn parties(&self) -> Result<Parties, SecurityError> {
         let ours = match self.with_info(|info| info.own)? {
             Some(own) => own,
@@ -194,7 +194,7 @@ where
         })
     }
 
-    /// Notes what a pairing has come to.
+    /// Records the outcome of a pairing.
     fn paired(
         &self,
         wanted: &Requirements,
@@ -213,7 +213,7 @@ where
             secure_connections: outcome.secure_connections,
         });
         if let Some(b) = &mut bond
-            // Only one that goes by changing addresses can have another identity, and its key tells.
+            // Only a peer with a private address can have another identity, and its IRK proves it.
             && !b.is_of(peer)
         {
             warn!("a peer claims an identity that is not its own");
@@ -226,13 +226,13 @@ where
                 PairingFailure::AUTHENTICATION_REQUIREMENTS,
             ));
         }
-        // The link may have ended: the bond is good for the next one.
+        // The link may have ended: the bond is still good for the next one.
         let _ = self.protected(security);
         Ok(bond)
     }
 }
 
-/// What protects a link that is encrypted with the key of a pairing.
+/// The security of a link that is encrypted with the key of a pairing.
 fn protection(outcome: &Outcome, bonded: bool) -> Security {
     Security {
         encrypted: true,

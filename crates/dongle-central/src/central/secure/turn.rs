@@ -1,4 +1,4 @@
-//! Whose turn it is to pair on a link, or to encrypt it, and waiting for what happens on it.
+//! Whose turn it is to pair on a link or encrypt it, and waiting for events on the link.
 
 use core::future::poll_fn;
 use core::task::{Context, Poll};
@@ -14,7 +14,7 @@ use crate::mux::ReportHandler;
 use crate::security::{PairingFailure, SecurityError};
 use crate::smp::{Channel, Frame};
 
-/// The right to pair on a link, or to encrypt it, as long as it lives. Dropped in the middle, it gives the pairing up.
+/// The exclusive right to pair on a link or encrypt it. Dropping it during a pairing aborts the pairing.
 pub(super) struct Turn<'t, 'c, 's, 'a: 's, T, L, P, R, const BUFFER: usize>
 where
     T: Transport,
@@ -24,7 +24,7 @@ where
     R: ReportHandler,
 {
     connection: &'t Connection<'c, 's, 'a, T, L, P, R, BUFFER>,
-    /// The peer has been told of it, and not of its end.
+    /// Whether the peer knows of a pairing, and not yet of its end.
     pub(super) begun: bool,
 }
 
@@ -41,7 +41,7 @@ where
             true => self.connection.give_up(PairingFailure::UNSPECIFIED),
             false => self.connection.on_channel(Channel::shut),
         }
-        // Of a link that has ended, keys may be left.
+        // A link that has ended may still hold keys.
         let links = self.connection.central.mux.links();
         links.with_link(self.connection.id, |link| {
             if link.info.phase() != LinkPhase::Open {
@@ -78,12 +78,12 @@ where
         })
     }
 
-    /// Has the peer told that the pairing is over.
+    /// Tells the peer that the pairing has failed.
     pub(super) fn give_up(&self, why: PairingFailure) {
         self.on_channel(|channel| channel.give_up(why));
     }
 
-    /// Has a command sent, once the one before it is.
+    /// Sends a command, once the one before it was sent.
     pub(super) async fn send(&self, frame: Frame, until: Instant) -> Result<(), SecurityError> {
         self.look_until(|| match self.with_info(|info| info.smp.has_output()) {
             Ok(true) => self.is_due(until).then_some(Err(SecurityError::Timeout)),
@@ -94,7 +94,7 @@ where
         Ok(())
     }
 
-    /// Changes the security channel, and tells all who wait for that.
+    /// Changes the security channel, and wakes all who wait for a change.
     pub(super) fn on_channel(&self, f: impl FnOnce(&mut Channel)) {
         let links = self.central.mux.links();
         links.with_link(self.id, |link| {
@@ -106,8 +106,7 @@ where
         links.doorbell().ring(self.id.index());
     }
 
-    /// Looks whenever something has happened on the link, until there is an answer or the link has
-    /// ended.
+    /// Calls `look` whenever something has happened on the link, until it returns a result or the link ends.
     pub(super) fn look_until<X>(
         &self,
         mut look: impl FnMut() -> Option<Result<X, SecurityError>>,
@@ -115,7 +114,7 @@ where
         poll_fn(move |cx| look().map_or_else(|| self.poll_ended(cx).map(Err), Poll::Ready))
     }
 
-    /// Whether it is that time; if not, all who wait are woken when it is.
+    /// Whether `at` has passed; if not, all who wait are woken then.
     pub(super) fn is_due(&self, at: Instant) -> bool {
         if at <= Instant::now() {
             return true;
@@ -127,8 +126,8 @@ where
         false
     }
 
-    /// Whether the link has ended; if not, looks again when something has happened. Apart, so that
-    /// it is there once for all who look.
+    /// Whether the link has ended; if not, registers for the next change on it. A function of its
+    /// own, so that it is compiled only once.
     fn poll_ended(&self, cx: &mut Context<'_>) -> Poll<SecurityError> {
         if let Some(at) = self.central.alarm.get() {
             self.central.mux.wake_at(at);
@@ -150,8 +149,8 @@ where
     P: PacketPool,
     R: ReportHandler,
 {
-    /// Wakes those who wait for a pairing in time. The mux tells the time for all of them: on a
-    /// desktop there is room for few timers.
+    /// Wakes those whose deadline in a pairing has passed. One deadline in the mux serves them all:
+    /// on a desktop there is room for few timers.
     pub(in crate::central) fn look_after_pairing(&self) {
         let alarm = self.alarm.get();
         if alarm.is_some_and(|at| self.mux.is_time(at)) {
