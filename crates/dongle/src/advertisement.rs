@@ -1,4 +1,4 @@
-//! What a device advertises, put together from the reports of it.
+//! What a device advertises, assembled from the reports about it.
 
 use std::fmt;
 use std::sync::Arc;
@@ -9,7 +9,7 @@ use dongle_central::mux::Report;
 
 use crate::address::Address;
 
-/// Longest advertising data there can be (Core Vol 6 Part B, 2.3.4.9).
+/// The longest advertising data possible (Core Vol 6 Part B, 2.3.4.9).
 const LONGEST_DATA: usize = 1650;
 
 /// What a device advertises: its advertisement and its scan response together. Cheap to clone.
@@ -26,7 +26,7 @@ pub struct Advertisement {
     truncated: bool,
 }
 
-/// What the PDU of an advertisement was.
+/// The properties of an advertisement's PDU.
 #[derive(Clone, Copy, PartialEq, Eq)]
 struct Kind {
     connectable: bool,
@@ -167,8 +167,8 @@ impl Advertisement {
 }
 
 impl fmt::Display for Advertisement {
-    /// `D0:18:0D:48:52:4D "Dongle HRM" -50 dBm`, as far as it is known. Quotes keep what a device
-    /// may call itself in its place.
+    /// `D0:18:0D:48:52:4D "Dongle HRM" -50 dBm`, as far as it is known. Quotes and escapes keep a
+    /// device's name from looking like anything else.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", self.address)?;
         if let Some(name) = self.name() {
@@ -194,36 +194,37 @@ impl fmt::Debug for Advertisement {
     }
 }
 
-/// An advertisement in the making: reports come in parts.
+/// An advertisement that is being assembled, since reports come in parts.
 pub(crate) struct Heard {
     advertisement: Advertisement,
-    /// Fragments of extended data until the last has come, and whether of a scan response.
+    /// Fragments of extended data until the last one comes, and whether they are of a scan
+    /// response.
     partial: Vec<u8>,
     of_response: bool,
     whole: bool,
     once: Once,
 }
 
-/// How far a device is with a scan that reports it once.
+/// The state of a device in a scan that reports each device once.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 enum Once {
     #[default]
     New,
-    /// It was heard, and its scan response is waited for.
+    /// It was heard, and its scan response is expected.
     AwaitsResponse,
-    /// What is known of it was judged; the next change is judged again.
+    /// What was known of it was judged. It is judged again after the next change.
     Judged,
     Reported,
 }
 
-/// What a report did.
+/// What a report changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Update {
-    /// More of it has to come.
+    /// The advertisement is not complete yet.
     Partial,
-    /// It was known all along.
+    /// Nothing.
     Same,
-    /// It is news.
+    /// Something.
     Changed,
 }
 
@@ -253,7 +254,7 @@ impl Heard {
         &self.advertisement
     }
 
-    /// The device goes by this address now, which is news if it did not before.
+    /// Sets the device's current address. After a change, its advertisement is assembled anew.
     pub(crate) fn goes_by(&mut self, identity: Option<Address>, address: Address) {
         let told = &mut self.advertisement;
         if (told.identity, told.address) != (identity, address) {
@@ -264,9 +265,9 @@ impl Heard {
         }
     }
 
-    /// Whether this is the time for a scan that reports a device once to judge it: when its scan
-    /// response is there or, since not every response is heard, when it is heard again without.
-    /// `asks`: the scan asks for responses.
+    /// Whether a scan that reports each device once should judge it now: when its scan response has
+    /// come or, since not every response is heard, when it is heard again without one. `asks` says
+    /// whether the scan requests responses.
     pub(crate) fn is_due_once(&mut self, report: &Report<'_>, update: Update, asks: bool) -> bool {
         let response_follows = asks && report.scannable && !report.scan_response;
         match self.once {
@@ -283,7 +284,7 @@ impl Heard {
         }
     }
 
-    /// Whether it was heard, and no scan has judged it yet.
+    /// Whether it was heard but has not been judged yet.
     pub(crate) fn awaits_response(&self) -> bool {
         self.once == Once::AwaitsResponse
     }
@@ -292,12 +293,12 @@ impl Heard {
         self.once = Once::Reported;
     }
 
-    /// Whether more of an advertisement has to come.
+    /// Whether an advertisement is still incomplete.
     pub(crate) fn has_fragments(&self) -> bool {
         !self.partial.is_empty()
     }
 
-    /// Bytes of data it holds.
+    /// How many bytes of data it holds.
     pub(crate) fn size(&self) -> usize {
         self.advertisement.data.len() + self.advertisement.response.len() + self.partial.len()
     }
@@ -305,7 +306,7 @@ impl Heard {
     /// Takes a report.
     pub(crate) fn update(&mut self, report: &Report<'_>) -> Update {
         if self.of_response != report.scan_response {
-            // The end of what came before was lost.
+            // The last fragments of the previous data were lost.
             self.partial.clear();
             self.of_response = report.scan_response;
         }
@@ -340,7 +341,7 @@ impl Heard {
             told.truncated = report.truncated;
             &mut told.data
         };
-        // A device without anything to respond does not take back what it advertised.
+        // A device that responds with nothing doesn't withdraw what it advertised before.
         if **place != *data && !(report.scan_response && data.is_empty()) {
             *place = Arc::from(data);
             changed = true;

@@ -32,16 +32,16 @@ pub struct DeviceConnection {
     pub(crate) held: Arc<Held>,
 }
 
-/// What the handles of a connection have in common.
+/// What the handles of a connection share.
 pub(crate) struct Held {
     pub(crate) dongle: Arc<Inner>,
     peer: Address,
     pub(crate) id: LinkId,
     commands: mpsc::UnboundedSender<HoldCommand>,
     pub(crate) database: Arc<Database>,
-    /// It was asked to end.
+    /// Whether it was asked to end.
     ending: AtomicBool,
-    /// Why it ended, kept for as long as a handle asks.
+    /// Why it ended, for as long as a handle may ask.
     pub(crate) ended: Arc<OnceLock<Reason>>,
     pub(crate) demand: Demand,
 }
@@ -71,7 +71,7 @@ impl Held {
         )
     }
 
-    /// Whether it is connected, and nobody has asked for its end.
+    /// Whether it is connected and nobody has asked for its end.
     pub(crate) fn is_usable(&self) -> bool {
         !self.ending.load(Ordering::Relaxed) && self.is_connected()
     }
@@ -80,7 +80,7 @@ impl Held {
         self.info(|info| info.phase()) == Some(LinkPhase::Open)
     }
 
-    /// Asks the host thread for its end. Nobody listens any more when it is over.
+    /// Asks the host thread to end it. Fails only if it has already ended.
     pub(crate) fn disconnect(&self, command: HoldCommand) {
         self.ending.store(true, Ordering::Relaxed);
         let _ = self.commands.unbounded_send(command);
@@ -98,8 +98,8 @@ impl Held {
         self.remember(self.dongle.shared.explain(error))
     }
 
-    /// Why the connection ended, where whoever reports the error does not know any more: the
-    /// place of the link may have been used again since.
+    /// Adds why the connection ended to an error that lacks it because the link's place has been
+    /// reused since.
     pub(crate) fn remember(&self, error: Error) -> Error {
         match (error, self.ended.get()) {
             (Error::Disconnected(Reason::Unknown), Some(reason)) => Error::Disconnected(*reason),
@@ -107,7 +107,7 @@ impl Held {
         }
     }
 
-    /// The ways in which there are subscriptions to a value.
+    /// The ways in which the subscriptions want a value to be sent.
     pub(crate) fn subscribed(&self, value: AttributeHandle) -> ClientConfiguration {
         let mut wanted = ClientConfiguration::empty();
         self.dongle.shared.links.with_link(self.id, |link| {
@@ -131,7 +131,7 @@ impl Held {
         self.peer
     }
 
-    /// Why the connection ended; only meaningful if it did.
+    /// Why the connection ended. Only meaningful if it did.
     pub(crate) fn gone(&self) -> Error {
         let told = self.info(LinkInfo::reason).flatten();
         let reason = told
@@ -143,7 +143,7 @@ impl Held {
 
 impl Drop for Held {
     fn drop(&mut self) {
-        // Nobody can ask about it any more. While it is up, its end does this.
+        // Nobody can ask about it any more. If it is still up, this is done when it ends.
         self.dongle.shared.links.release(self.id);
     }
 }

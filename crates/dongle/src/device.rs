@@ -1,4 +1,4 @@
-//! A device that can be connected to, seen or not.
+//! A device to connect to, whether or not it was found by a scan.
 
 use std::fmt;
 use std::future::{Future, IntoFuture};
@@ -179,7 +179,7 @@ impl Connect {
         Ok(connection)
     }
 
-    /// Connects to whoever goes by this address.
+    /// Connects to the device with this address.
     pub(crate) async fn attempt(
         &self,
         peer: Address,
@@ -207,13 +207,13 @@ impl Connect {
     }
 }
 
-/// Tells the host thread that nobody waits for a connection any more.
+/// Tells the host thread when nobody waits for a connection any more.
 struct CancelOnDrop<'d>(Option<(&'d Arc<Inner>, u64)>);
 
 impl Drop for CancelOnDrop<'_> {
     fn drop(&mut self) {
         if let Some((dongle, id)) = self.0 {
-            // A dongle that is down does not connect any more.
+            // If the dongle is down, there is nothing to cancel.
             dongle.tell(Command::CancelConnect(id));
         }
     }
@@ -228,7 +228,7 @@ impl IntoFuture for Connect {
     }
 }
 
-/// What is too long for the host is as long as it gets.
+/// A duration that is too long for the host becomes its longest.
 pub(crate) fn for_host(duration: Duration) -> embassy_time::Duration {
     embassy_time::Duration::try_from(duration).unwrap_or(embassy_time::Duration::MAX)
 }

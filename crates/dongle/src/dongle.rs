@@ -24,7 +24,7 @@ use crate::open::{Again, Open, Source};
 use crate::scan::ScanBuilder;
 use crate::security::{Bonded, Context};
 
-/// How long the last handle waits for its connections to be ended in order.
+/// How long the drop of the last handle waits until connections have been ended properly.
 const FAREWELL: Duration = Duration::from_millis(500);
 
 /// A controller that this program owns: a board on a UART, a stick, one across TCP, or a simulated
@@ -57,20 +57,20 @@ pub struct Dongle {
     inner: Arc<Inner>,
 }
 
-/// What all handles have in common with each other.
+/// What all handles share.
 pub(crate) struct Inner {
     pub(crate) shared: Arc<Shared>,
     commands: mpsc::UnboundedSender<Command>,
     name: String,
     opened: OnceLock<Opened>,
     next_id: AtomicU64,
-    /// How to open it once more.
+    /// How to open it again.
     again: Option<Again>,
-    /// What has to live as long as the dongle: the simulated world around it.
+    /// Whatever has to live as long as the dongle: the simulated world around it.
     _world: Option<Box<dyn Send + Sync>>,
 }
 
-/// What the handles have in common with the host thread.
+/// What the handles share with the host thread.
 pub(crate) struct Shared {
     pub(crate) links: SharedLinks,
     pub(crate) security: Context,
@@ -84,7 +84,7 @@ pub(crate) struct Shared {
 struct End {
     /// Why it is down.
     why: Option<Error>,
-    /// The controller may be opened again.
+    /// The controller has been released and may be opened again.
     over: bool,
     waiters: Vec<Waker>,
     host: Option<ThreadId>,
@@ -304,14 +304,14 @@ impl Inner {
         }
     }
 
-    /// Asks the host thread.
+    /// Sends a command to the host thread.
     pub(crate) fn command(&self, command: Command) -> Result<(), Error> {
         self.commands
             .unbounded_send(command)
             .map_err(|_| self.shared.why_ended())
     }
 
-    /// Tells the host thread, if it is there still. For drops: it never waits.
+    /// Sends a command to the host thread if that still runs. For `drop`: it never waits or fails.
     pub(crate) fn tell(&self, command: Command) {
         let _ = self.commands.unbounded_send(command);
     }
@@ -324,8 +324,8 @@ impl Inner {
 impl Drop for Inner {
     fn drop(&mut self) {
         self.commands.close_channel();
-        // A program that lets go of its last handle and exits should not leave devices behind
-        // that believe to be connected. The host thread itself can't wait for its own end.
+        // A program that drops its last handle and exits should not leave devices behind that
+        // believe they are connected. The host thread can't wait for its own end.
         let end = self.shared.lock();
         if end.host == Some(thread::current().id()) {
             return;
@@ -347,26 +347,26 @@ impl Shared {
         }
     }
 
-    /// Handles have this connection.
+    /// Registers a connection that handles have.
     pub(crate) fn hold(&self, connection: Weak<Held>) {
         let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
         held.retain(|held| held.strong_count() > 0);
         held.push(connection);
     }
 
-    /// The connections that handles have, up or over.
+    /// The connections that handles have, whether up or ended.
     fn held(&self) -> Vec<Arc<Held>> {
         let held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
         held.iter().filter_map(Weak::upgrade).collect()
     }
 
-    /// The host thread is up.
+    /// The host thread has started.
     pub(crate) fn begin(&self) {
         self.lock().host = Some(thread::current().id());
     }
 
-    /// The dongle is down. The first reason stays, and is there before anything else shows that it
-    /// is: before a link ends with it, or a command is not taken any more.
+    /// The dongle is down. The first reason is kept, and can be read before anything else shows
+    /// that the dongle is down, such as a link that ends or a command that is refused.
     pub(crate) fn go_down(&self, why: Error) {
         let mut end = self.lock();
         if end.why.is_none() && !matches!(why, Error::Closed) {
@@ -377,13 +377,13 @@ impl Shared {
         self.links.end();
     }
 
-    /// The host thread has let go of the controller, and ends.
+    /// The host thread has released the controller and ends.
     pub(crate) fn end(&self, why: Error) {
         self.go_down(why);
         let mut end = self.lock();
         end.over = true;
         let waiters = mem::take(&mut end.waiters);
-        // A task may be polled, or dropped, in its wake: then it takes the lock.
+        // Waking a task may run or drop it at once, and it then takes the lock.
         drop(end);
         self.ended.notify_all();
         waiters.into_iter().for_each(Waker::wake);
@@ -394,7 +394,7 @@ impl Shared {
         self.lock().why.clone()
     }
 
-    /// Why a command is not taken any more.
+    /// Why commands are no longer accepted.
     pub(crate) fn why_ended(&self) -> Error {
         self.why().unwrap_or(Error::Closed)
     }
@@ -415,7 +415,7 @@ impl Shared {
         }
     }
 
-    /// An error of a call on a connection, with the dongle's own fault where that is behind it.
+    /// An error of a call on a connection, replaced by the dongle's own failure if that caused it.
     pub(crate) fn explain(&self, error: dongle_central::client::Error) -> Error {
         use dongle_central::client::Error as Client;
         match error {
@@ -456,7 +456,7 @@ mod tests {
         let peer = LinkAddress::new(AddressKind::PUBLIC, Default::default());
         let id = links.open(7, peer, ConnectionParameters::from_hci(24, 0, 500));
         let id = id.expect("there is room");
-        // The core has noticed that the controller is gone. Why, it says later.
+        // The core has noticed that the controller is gone, but not yet reported why.
         links.close_all(Reason::ControllerFailed);
         assert!(block_on(poll_once(links.closed(id))).is_none());
 
@@ -468,7 +468,7 @@ mod tests {
         assert_eq!(told.to_string(), gone().to_string());
         assert_eq!(shared.why_ended().to_string(), gone().to_string());
 
-        // It is not opened again before the host thread has let go of it.
+        // It can't be opened again before the host thread has released it.
         let shared = Arc::new(shared);
         let again = Open::new(Source::Spec("nothing".into())).after(Some(Arc::clone(&shared)));
         let mut again = again.into_future();

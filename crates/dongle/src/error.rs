@@ -1,4 +1,4 @@
-//! The one error of the facade: what went wrong, in a line a user can act on.
+//! The error type of this crate: what went wrong, in one line that tells a user what to do.
 
 use std::convert::Infallible;
 use std::fmt;
@@ -21,7 +21,7 @@ pub enum Error {
     ControllerFailed(String),
     /// The controller refused, with this HCI status (Core Vol 1 Part F).
     Hci(u8),
-    /// The time given for the call was up. The connection, if there is one, stays.
+    /// The call's timeout has passed. The connection, if there is one, stays up.
     Timeout,
     /// The connection has ended.
     Disconnected(Reason),
@@ -90,14 +90,14 @@ pub enum ErrorKind {
     /// It is not there: the dongle, or what was looked for on the device, or what a handle meant
     /// before the device's services changed.
     NotFound,
-    /// The time was up, or there was no answer.
+    /// The timeout has passed, or there was no answer.
     Timeout,
     /// The connection is gone, or the whole dongle.
     Disconnected,
-    /// Something refused: the device, the controller, the operating system, or this side because a
-    /// limit is reached.
+    /// The device, the controller or the operating system refused, or a limit of this side is
+    /// reached.
     Refused,
-    /// What was asked is not possible: a parameter, a text, a value that is too long.
+    /// The request is impossible: an invalid parameter or text, or a value that is too long.
     InvalidInput,
     /// The other side broke the rules, or sent something that makes no sense.
     Protocol,
@@ -176,7 +176,7 @@ fn kind_of_transport(kind: hci_transport::ErrorKind) -> ErrorKind {
         Transport::NoAnswer => ErrorKind::Timeout,
         Transport::InvalidSpec => ErrorKind::InvalidInput,
         Transport::Unsupported => ErrorKind::Unsupported,
-        // Whatever else breaks a wire, the dongle behind it is out of reach.
+        // Whatever else goes wrong with the wire, the dongle is out of reach.
         _ => ErrorKind::Disconnected,
     }
 }
@@ -262,7 +262,7 @@ impl From<ParseUuidError> for Error {
     }
 }
 
-// What is a UUID already is one without fail.
+// Converting a UUID to itself can't fail.
 impl From<Infallible> for Error {
     fn from(never: Infallible) -> Self {
         match never {}

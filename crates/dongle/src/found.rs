@@ -1,4 +1,4 @@
-//! Results that come one by one.
+//! Results of a discovery that arrive one by one.
 
 use std::fmt;
 use std::mem;
@@ -22,10 +22,10 @@ pub struct Found<T> {
 type Results<T> = Pin<Box<dyn Stream<Item = Result<T, Error>> + Send>>;
 
 enum State<T> {
-    /// Nothing was asked yet.
+    /// The device has not been asked yet.
     Waiting(Box<dyn FnOnce(Option<Duration>) -> Results<T> + Send>),
     Running(Results<T>),
-    /// It could not begin, because beginning panicked.
+    /// It could not be started, because starting it panicked.
     Lost,
 }
 
@@ -41,7 +41,7 @@ impl<T> Found<T> {
         }
     }
 
-    /// None, for what was asked makes no sense.
+    /// Returns only an error, because the question was invalid.
     pub(crate) fn failed(error: Error) -> Self
     where
         T: Send + 'static,
@@ -49,7 +49,7 @@ impl<T> Found<T> {
         Self::new(|_| stream::once(Err(error)))
     }
 
-    /// Only those that are wanted.
+    /// Keeps only the results that `wanted` accepts.
     pub(crate) fn only(mut self, wanted: impl Fn(&T) -> bool + Send + 'static) -> Self
     where
         T: Send + 'static,

@@ -1,4 +1,4 @@
-//! What can be known of a connection and asked of it, besides what the device's services are.
+//! What can be learnt about a connection and requested for it, apart from its services.
 
 use std::future::{Future, poll_fn};
 use std::ops::RangeInclusive;
@@ -22,7 +22,7 @@ use crate::host::{self, Command, HoldCommand, Query};
 use crate::range;
 
 impl Held {
-    /// Asks the controller. What is given up is asked to its end all the same.
+    /// Asks the controller. A question is completed even if the caller stops waiting.
     fn ask<'a, T: Send + 'a>(
         &'a self,
         query: impl FnOnce(LinkId, oneshot::Sender<Result<T, Error>>) -> Query,
@@ -182,7 +182,7 @@ impl DeviceConnection {
                 return Poll::Ready(result);
             }
             let late = deadline.is_some_and(|at| at <= Instant::now());
-            // The link's own alarm wakes this: no timer, whatever runtime the caller has.
+            // The link's own alarm wakes this, so it needs no timer of the caller's runtime.
             let open = links.with_link(self.held.id, |link| {
                 let open = link.info.phase() == LinkPhase::Open;
                 if open && !late {
@@ -220,7 +220,7 @@ impl DeviceConnection {
     pub async fn disconnected(&self) -> Reason {
         let reason = self.held.dongle.shared.links.closed(self.held.id).await;
         match (reason, self.held.ended.get()) {
-            // Its place may have been used again since.
+            // The link's place may have been reused since.
             (Reason::Unknown, Some(reason)) => *reason,
             (reason, _) => reason,
         }
@@ -261,7 +261,7 @@ impl Phy {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 #[non_exhaustive]
 pub enum Farewell {
-    /// The user is done.
+    /// The user has finished.
     #[default]
     Done,
     /// We are low on resources.

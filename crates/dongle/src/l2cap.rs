@@ -1,4 +1,4 @@
-//! L2CAP channels beside GATT: connection-oriented, with credits (Core Vol 3 Part A, 10).
+//! L2CAP channels next to GATT: connection-oriented, with credits (Core Vol 3 Part A, 10).
 
 use std::fmt;
 use std::io;
@@ -18,11 +18,11 @@ use crate::error::Error;
 use crate::host::{Command, Query};
 use crate::range;
 
-/// Longest service data unit that is taken by default.
+/// The longest service data unit that is accepted by default.
 pub(crate) const MTU: u16 = 1000;
-/// Longest unit that trouble-host reckons the credits of.
+/// The longest unit whose credits trouble-host calculates correctly.
 const LONGEST: u16 = u16::MAX - 2;
-/// Units that wait to be read; until one is, the peer gets no credit for another.
+/// How many units may wait to be read. With that many, the peer gets no credits for another.
 const INCOMING: usize = 4;
 
 impl DeviceConnection {
@@ -65,7 +65,7 @@ pub struct L2capOpen<'a> {
     timeout: Option<Duration>,
 }
 
-/// What the host thread is asked for.
+/// A request to the host thread to open or accept a channel.
 pub(crate) struct ChannelRequest {
     pub(crate) id: LinkId,
     pub(crate) spsm: u16,
@@ -80,17 +80,17 @@ pub(crate) struct Ends {
     pub(crate) peer_mps: u16,
     pub(crate) outgoing: mpsc::Sender<Outgoing>,
     pub(crate) incoming: mpsc::Receiver<Vec<u8>>,
-    /// Dropped, the channel is closed.
+    /// Dropping this closes the channel.
     pub(crate) open: oneshot::Sender<()>,
     pub(crate) lost: Arc<AtomicBool>,
 }
 
-/// The host thread's ends of it.
+/// The host thread's ends of a channel.
 pub(crate) struct HostEnds {
     pub(crate) outgoing: mpsc::Receiver<Outgoing>,
     pub(crate) incoming: mpsc::Sender<Vec<u8>>,
     pub(crate) open: oneshot::Receiver<()>,
-    /// Not all that the device sent has come.
+    /// Not everything that the device sent has arrived.
     pub(crate) lost: Arc<AtomicBool>,
 }
 
@@ -202,7 +202,7 @@ pub struct L2capChannel {
     lost: Arc<AtomicBool>,
     /// A unit that is being sent.
     sending: Option<oneshot::Receiver<Result<(), Error>>>,
-    /// What is left of a unit that was read as a stream.
+    /// The rest of a unit that is read as a stream.
     rest: Vec<u8>,
     taken: usize,
 }
@@ -296,7 +296,7 @@ impl L2capChannel {
         self.open = None;
     }
 
-    /// Waits until the unit that is being sent, if one is, is on its way.
+    /// Waits until the unit that is being sent, if any, has been handed to the controller.
     fn poll_sent(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
         let Some(sending) = &mut self.sending else {
             return Poll::Ready(Ok(()));
@@ -348,7 +348,7 @@ impl AsyncRead for L2capChannel {
 }
 
 impl AsyncWrite for L2capChannel {
-    /// Each write is a unit that takes one credit, so that few credits are enough.
+    /// Each write is one unit of one credit, so that few credits suffice.
     fn poll_write(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,

@@ -93,7 +93,7 @@ mod wait;
 #[cfg(feature = "virtual")]
 mod world;
 
-// With `std`, it gives embassy's locks something to stand on.
+// With `std`, this crate provides the critical sections for embassy's locks.
 use critical_section as _;
 
 pub use dongle_central::att::{
@@ -127,12 +127,12 @@ pub use crate::scan::{Scan, ScanBuilder, ScanResult};
 pub use crate::stay::StayConnected;
 pub use crate::wait::Wait;
 
-/// The programs in the guide, to be run as tests.
+/// Runs the programs in the guide as tests.
 #[cfg(doctest)]
 #[doc = include_str!("../../../docs/guide.md")]
 mod guide {}
 
-/// The same for the README.
+/// Runs the programs in the README as tests.
 #[cfg(doctest)]
 #[doc = include_str!("../../../README.md")]
 mod readme {}

@@ -1,4 +1,4 @@
-//! The links of a dongle, shared between its host thread and everybody who holds a handle.
+//! The links of a dongle, shared between its host thread and all handles.
 
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
@@ -9,23 +9,23 @@ use dongle_central::att::Mtu;
 use dongle_central::bearer::{Bearer, BearerState, BearerStorage, Call, Subscriber};
 use dongle_central::links::{Doorbell, Link, LinkInfo, LinkPhase, Links, Reason};
 
-/// Connections at a time.
+/// How many connections are possible at a time.
 pub(crate) const MAX_CONNECTIONS: usize = 16;
-/// Requests that may wait at a time, on each connection.
+/// How many requests may wait at a time, on each connection.
 const CALLS: usize = 32;
-/// Subscriptions on each connection.
+/// How many subscriptions are possible on each connection.
 const SUBSCRIPTIONS: usize = 64;
-/// Tasks that may wait for something on a connection before there has to be room for more of them.
+/// How many tasks may wait on a connection before the list has to grow.
 const WAITERS: usize = 64;
-/// Bytes of commands that wait for the controller, on each connection.
+/// How many bytes of commands may wait for the controller, on each connection.
 const COMMAND_BYTES: usize = 32 * 1024;
-/// Bytes of notified values that wait to be read, on each connection, by default. More than
-/// twenty seconds of all that the radio can carry.
+/// How many bytes of notified values may wait to be read on each connection by default: more than
+/// twenty seconds of everything that the radio can carry.
 pub(crate) const NOTIFICATION_BYTES: usize = 4 * 1024 * 1024;
-/// Bytes of indicated values. Two of any length have to fit.
+/// How many bytes of indicated values may wait. Two of any length have to fit.
 const INDICATION_BYTES: usize = 8 * 1024;
 
-/// The links; clones are the same links.
+/// The links. Clones share them.
 #[derive(Debug, Clone)]
 pub(crate) struct SharedLinks(Arc<Table>);
 
@@ -36,7 +36,7 @@ struct Table {
     notification_bytes: usize,
 }
 
-/// The memory of one link. Pages of it that are never used cost nothing.
+/// The memory of one link. Pages that are never used cost nothing.
 #[derive(Debug)]
 struct Place {
     info: LinkInfo,
@@ -44,7 +44,7 @@ struct Place {
     calls: Vec<Call>,
     call_bytes: Vec<u8>,
     commands: Vec<u8>,
-    /// There only while the link is somebody's.
+    /// Allocated only while the link is in use.
     notifications: Vec<u8>,
     indications: Vec<u8>,
     subscribers: Vec<Subscriber>,
@@ -53,19 +53,19 @@ struct Place {
 }
 
 thread_local! {
-    /// Tasks that are to be woken once the lock of a link is open: an executor may poll a task in its
-    /// wake, or drop it, and the task use the link.
+    /// Tasks to be woken once the link has been unlocked: waking a task may run or drop it at once,
+    /// and it may then use the link.
     static WOKEN: RefCell<VecDeque<Waker>> = const { RefCell::new(VecDeque::new()) };
-    /// Whether they are woken later yet, by [`wake_after`].
+    /// Whether waking is put off further, by [`wake_after`].
     static HELD_BACK: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Does something, and wakes the tasks that it wakes when it is over. To wake a thread costs more than
-/// a value does: a reader that is woken for each one would have the host thread do little else.
+/// Runs `f`, and wakes tasks only after it. Waking a thread costs more than handling a value: if a
+/// reader were woken for each, the host thread would do little else.
 pub(crate) fn wake_after<R>(f: impl FnOnce() -> R) -> R {
     struct After;
 
-    // Also when it panics: those who are woken are not on the list of the link any more.
+    // Also if it panics, because these tasks are no longer on the link's list.
     impl Drop for After {
         fn drop(&mut self) {
             HELD_BACK.set(false);
@@ -80,7 +80,7 @@ pub(crate) fn wake_after<R>(f: impl FnOnce() -> R) -> R {
 
 fn wake_later(waker: Waker) {
     let mut waker = Some(waker);
-    // Where this thread is at its end, there is no later.
+    // A thread that is ending can't put it off.
     let noted = WOKEN.try_with(|woken| woken.borrow_mut().extend(waker.take()));
     if let (Err(_), Some(waker)) = (noted, waker) {
         waker.wake();
@@ -100,13 +100,13 @@ impl SharedLinks {
         (0..self.capacity()).any(|index| self.open_at(index).is_some())
     }
 
-    /// `notification_bytes` bounds the values that wait to be read, on each connection.
+    /// `notification_bytes` limits the values that may wait to be read on each connection.
     pub(crate) fn new(notification_bytes: usize) -> Self {
         let places = std::iter::repeat_with(Place::new).map(Mutex::new);
         Self(Arc::new(Table {
             places: places.take(MAX_CONNECTIONS).collect(),
             doorbell: Doorbell::new(),
-            // The longest value there is has to fit.
+            // The longest possible value has to fit.
             notification_bytes: notification_bytes.max(2 * Mtu::MAX.size()),
         }))
     }
@@ -139,10 +139,10 @@ impl Place {
         }
     }
 
-    /// Has memory for values while they can come or be read. It comes zeroed from the system, which
-    /// gives it page by page as it is used.
+    /// Allocates memory for values while these can arrive or be read. It is zeroed by the system,
+    /// which provides each page only when it is used.
     fn fit(&mut self, notification_bytes: usize) {
-        // They stand in front. Where there is no place left, they would wake each other for ever.
+        // The list fills from the front. If it is full, waiters would wake each other forever.
         if self.waiters.last().is_some_and(Option::is_some) {
             self.waiters.resize(2 * self.waiters.len(), None);
         }
@@ -193,8 +193,9 @@ impl Links for SharedLinks {
         &self.0.doorbell
     }
 
-    /// The core ends all links as soon as it notices that the controller is gone. Here a call on one
-    /// of them answers why, which only the end of the host thread tells: until then, they wait.
+    /// Does nothing: the core ends all links as soon as it notices that the controller is gone, but
+    /// calls on them have to report the reason, which is known only when the host thread ends.
+    /// Until then they wait.
     fn close_all(&self, _: Reason) {}
 }
 
@@ -226,7 +227,7 @@ mod tests {
         assert_eq!(woken.load(Relaxed), tasks);
     }
 
-    /// A task of an executor that polls it as soon as it is woken, or drops it: it uses the link.
+    /// A task that is polled or dropped as soon as it is woken, and then uses the link.
     struct UsesLink(SharedLinks, AtomicUsize);
 
     impl Wake for UsesLink {

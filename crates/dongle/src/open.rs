@@ -1,4 +1,4 @@
-//! Opening a dongle: which controller, who it is, and trying again.
+//! Opens a dongle: finds its controller, sets its address, and tries again if that fails.
 
 use std::future::{Future, IntoFuture};
 use std::path::{Path, PathBuf};
@@ -21,7 +21,7 @@ use crate::host::{self, Identity, data_folder, file_in, is_lasting};
 use crate::links::NOTIFICATION_BYTES;
 use crate::security::{BondStore, PairingAgent, Requirements, Settings};
 
-/// The pause after the first try that failed.
+/// The pause after the first failed attempt.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 
 /// A dongle that is being opened; await it. Dropped in the middle, it may keep the controller for a few
@@ -38,7 +38,7 @@ pub struct Open {
     after: Option<Arc<Shared>>,
 }
 
-/// How a dongle was opened, to do it once more.
+/// How a dongle was opened, so that it can be opened again.
 pub(crate) struct Again {
     spec: String,
     address: Option<Address>,
@@ -77,7 +77,7 @@ impl Open {
         }
     }
 
-    /// Open it once that dongle has let go of the controller.
+    /// Opens it once that dongle has released the controller.
     pub(crate) fn after(mut self, dongle: Option<Arc<Shared>>) -> Self {
         self.after = dongle;
         self
@@ -220,7 +220,7 @@ impl Open {
         }
     }
 
-    /// Opens what a spec names.
+    /// Opens the controller that the spec names.
     async fn once(self) -> Result<Dongle, Error> {
         let Source::Spec(text) = &self.source else {
             return Err(Error::Closed);
@@ -284,7 +284,8 @@ impl Open {
     }
 }
 
-/// What a spec names: `auto`, with the wish to record it behind it or without, the only one there is.
+/// The spec that a text stands for: `auto`, possibly followed by recording options, is the only
+/// controller found.
 fn resolve(text: &str, list: impl FnOnce() -> Vec<Candidate>) -> Result<Spec, Error> {
     match text.strip_prefix("auto") {
         Some("") => only_one(list()),
@@ -300,7 +301,7 @@ fn resolve(text: &str, list: impl FnOnce() -> Vec<Candidate>) -> Result<Spec, Er
     }
 }
 
-/// The one controller that can be meant where nothing is said.
+/// The controller that `auto` means, if there is exactly one.
 fn only_one(mut candidates: Vec<Candidate>) -> Result<Spec, Error> {
     let say = |kind, text: String| Err(Error::Transport(hci_transport::Error::new(kind, text)));
     candidates.retain(|candidate| candidate.needs_firmware.is_none());
@@ -355,7 +356,7 @@ async fn start(
             Ok(dongle)
         }
         Ok(Err(error)) => Err(error),
-        // The host thread ended before it was up, and has left word why.
+        // The host thread ended before it was up, and has recorded why.
         Err(_) => Err(dongle.failed().await),
     }
 }

@@ -1,5 +1,5 @@
-//! Which parameters are allowed. One that is out of range is an error that says so: it never becomes
-//! another one in silence.
+//! Checks parameters against their allowed ranges, so that one out of range is an error that names
+//! it and is never silently replaced.
 
 use std::ops::RangeInclusive;
 
@@ -9,7 +9,7 @@ use trouble_host::connection::RequestedConnParams;
 
 use crate::error::Error;
 
-/// An error that says `what` is allowed, if the value is not.
+/// Returns an error that says `what` is allowed, if the value is not.
 pub(crate) fn within<T: PartialOrd>(
     value: T,
     range: RangeInclusive<T>,
@@ -21,13 +21,13 @@ pub(crate) fn within<T: PartialOrd>(
     }
 }
 
-/// An MTU to ask a device for.
+/// An MTU to request from a device.
 pub(crate) fn mtu(mtu: u16) -> Result<(), Error> {
     let range = Mtu::DEFAULT.get()..=Mtu::MAX.get();
     within(mtu, range, "the ATT MTU: 23 to 517 octets")
 }
 
-/// The shortest key to be taken (Core Vol 3 Part H, 2.3.4).
+/// The shortest key to accept (Core Vol 3 Part H, 2.3.4).
 pub(crate) fn min_key_size(octets: u8) -> Result<(), Error> {
     within(octets, 7..=16, "the minimum key size: 7 to 16 octets")
 }

@@ -1,4 +1,4 @@
-//! Scanning: the devices that advertise, as they are heard.
+//! Scans for devices that advertise, and reports them as they are heard.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -19,9 +19,9 @@ use crate::dongle::Inner;
 use crate::error::Error;
 use crate::host::{self, Command, ScanRequest};
 
-/// Results that wait for a reader; beyond that, the oldest are dropped and counted.
+/// How many results may wait for a reader. Beyond that, the oldest are dropped and counted.
 const QUEUE: usize = 1024;
-/// Devices that a scan remembers by default.
+/// How many devices a scan remembers by default.
 const REMEMBERED: usize = 16 * 1024;
 
 /// How often a scan reports a device.
@@ -33,7 +33,7 @@ pub(crate) enum Mode {
     EveryReport,
 }
 
-/// Which advertisements a scan reports. What is cheap to judge is judged first.
+/// Which advertisements a scan reports. Cheap checks are made first.
 #[derive(Default)]
 pub(crate) struct Filter {
     /// Any of these, if there are any.
@@ -45,7 +45,7 @@ pub(crate) struct Filter {
 }
 
 impl Filter {
-    /// Whether a report may matter, before anything is made of it.
+    /// Whether a report may matter, checked before any work is spent on it.
     pub(crate) fn admits(&self, identity: Option<Address>, address: Address) -> bool {
         let wanted = |address| self.addresses.contains(&address);
         self.addresses.is_empty() || wanted(address) || identity.is_some_and(wanted)
@@ -74,7 +74,7 @@ pub struct ScanBuilder {
     mode: Mode,
     filter: Filter,
     max_devices: usize,
-    /// What was asked for and can't be.
+    /// The first parameter that was invalid.
     wrong: Option<Error>,
 }
 
@@ -307,7 +307,7 @@ impl Stream for Scan {
 
 impl Drop for Scan {
     fn drop(&mut self) {
-        // A dongle that is down does not scan any more.
+        // If the dongle is down, there is no scan to stop.
         self.dongle.tell(Command::StopScan(self.id));
     }
 }
@@ -320,18 +320,18 @@ impl fmt::Debug for Scan {
     }
 }
 
-/// From the host thread to the reader of a scan.
+/// Carries results from the host thread to the reader of a scan.
 #[derive(Default)]
 pub(crate) struct ScanQueue(Mutex<Queue>);
 
 #[derive(Default)]
 struct Queue {
     found: VecDeque<Advertisement>,
-    /// Dropped before the first of those.
+    /// How many were dropped before the first of those.
     missed: u64,
-    /// The scan is over; the error is returned once.
+    /// The scan has ended. An error is returned once.
     end: Option<Option<Error>>,
-    /// The host thread has let go of it without a word, and is about to end.
+    /// The host thread has dropped it without a reason, and is about to end.
     abandoned: bool,
     waker: Option<Waker>,
 }
@@ -353,7 +353,7 @@ impl ScanQueue {
         });
     }
 
-    /// Nothing more comes; the dongle knows why.
+    /// Nothing more will come. The dongle knows why.
     pub(crate) fn abandon(&self) {
         self.change(|queue| queue.abandoned = true);
     }
@@ -362,7 +362,7 @@ impl ScanQueue {
         let mut queue = self.lock();
         change(&mut queue);
         let waker = queue.waker.take();
-        // A task may be polled, or dropped, in its wake: then it takes the lock.
+        // Waking a task may run or drop it at once, and it then takes the lock.
         drop(queue);
         if let Some(waker) = waker {
             waker.wake();
@@ -376,7 +376,7 @@ impl ScanQueue {
 
 #[cfg(test)]
 impl ScanQueue {
-    /// What was told so far.
+    /// What has been reported so far.
     pub(crate) fn take_all(&self) -> Vec<Advertisement> {
         self.lock().found.drain(..).collect()
     }
