@@ -101,7 +101,8 @@ where
         if let Some(handle) = self.mux.next_disconnection() {
             let reason = DisconnectReason::RemoteUserTerminatedConn;
             let command = Disconnect::new(ConnHandle::new(handle), reason);
-            return Some((Command::new(&command), Errand::Tell));
+            let command = Command::new(&command).only_to(handle, self.mux.link(handle));
+            return Some((command, Errand::Tell));
         }
         let passes = self.mux.passes();
         if CARRIES_ACL && passes != self.passed.get() {
@@ -110,9 +111,13 @@ where
         }
         while let Some(request) = self.mux.next_request() {
             let allowed = self.bounds.get().allow(&request.wish.for_host());
+            let to_it =
+                |command: Command| command.only_to(request.handle, self.mux.link(request.handle));
             match request.identifier {
-                None => return Some((request.reply(allowed), Errand::Tell)),
-                Some(_) if allowed => return Some((request.update(), Errand::Update(request))),
+                None => return Some((to_it(request.reply(allowed)), Errand::Tell)),
+                Some(_) if allowed => {
+                    return Some((to_it(request.update()), Errand::Update(request)));
+                }
                 Some(_) => self.accept(&request, false),
             }
         }

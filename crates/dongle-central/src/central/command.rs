@@ -7,7 +7,7 @@ use embedded_io::Write as _;
 use trouble_host::PacketPool;
 
 use super::{Central, Error};
-use crate::links::Links;
+use crate::links::{LinkId, Links};
 use crate::mux::{Answer, COMMAND_DISALLOWED, Emit, MuxError, Outgoing, ReportHandler, Sink};
 
 /// Size of the longest, LE Extended Create Connection (Core Vol 4 Part E, 7.8.66) on two PHYs, with its header.
@@ -32,6 +32,7 @@ pub(super) mod opcode {
 /// A command as bytes.
 pub(super) struct Command {
     opcode: u16,
+    connection: Option<(u16, LinkId)>,
     bytes: Outgoing<LONGEST>,
 }
 
@@ -41,6 +42,7 @@ impl Command {
         let Ok(()) = PacketToController::write_hci(command, &mut bytes);
         Self {
             opcode: C::OPCODE.to_raw(),
+            connection: None,
             bytes,
         }
     }
@@ -54,7 +56,17 @@ impl Command {
         for part in core::iter::once(&&header[..]).chain(parameters) {
             let Ok(()) = bytes.write_all(part);
         }
-        Self { opcode, bytes }
+        Self {
+            opcode,
+            connection: None,
+            bytes,
+        }
+    }
+
+    /// The same command, which is only sent if this handle is still this link's by then.
+    pub(super) fn only_to(mut self, handle: u16, id: Option<LinkId>) -> Self {
+        self.connection = id.map(|id| (handle, id));
+        self
     }
 
     /// Asserts that this is the command as bt-hci writes it.
@@ -69,6 +81,10 @@ impl Command {
 impl Emit for Command {
     fn emit(&self, sink: &mut Sink) {
         let Ok(()) = sink.write_all(self.bytes.bytes().unwrap_or_default());
+    }
+
+    fn connection(&self) -> Option<(u16, LinkId)> {
+        self.connection
     }
 }
 

@@ -8,7 +8,7 @@ use core::future::poll_fn;
 use core::task::{Context, Poll};
 
 use bt_hci::cmd;
-use bt_hci::param::Status;
+use bt_hci::param::{Error as HciError, Status};
 use bt_hci::transport::{PacketKind, Transport};
 use bt_hci::{FromHciBytes, FromHciBytesError};
 use embassy_sync::waitqueue::MultiWakerRegistration;
@@ -186,6 +186,11 @@ where
             commands: &self.commands,
             sent: false,
         };
+        if let Some((handle, id)) = command.connection()
+            && self.link(handle) != Some(id)
+        {
+            return Err(cmd::Error::Hci(HciError::UNKNOWN_CONN_IDENTIFIER));
+        }
         let sent = self.write_any(PacketKind::Cmd, command).await;
         sent.map_err(cmd::Error::Io)?;
         answer.sent = true;

@@ -9,6 +9,7 @@ use heapless::Vec;
 use zeroize::Zeroize as _;
 
 use super::sdus::CID_SIGNALLING;
+use crate::links::LinkId;
 
 /// A whole packet from the controller, not yet checked, without its indicator.
 pub(super) struct RawPacket<'a> {
@@ -84,6 +85,12 @@ pub(crate) type Sink = dyn embedded_io::Write<Error = Infallible>;
 pub(crate) trait Emit {
     /// Writes the whole packet.
     fn emit(&self, sink: &mut Sink);
+
+    /// The connection that a command is about, and the link that it was when the command was made.
+    /// While the command waits for its turn, the controller may give the handle to the next connection.
+    fn connection(&self) -> Option<(u16, LinkId)> {
+        None
+    }
 }
 
 impl<P: PacketToController> Emit for P {

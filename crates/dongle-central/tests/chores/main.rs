@@ -20,9 +20,7 @@ use embassy_time::{Duration, Instant};
 
 #[cfg(feature = "channels")]
 use trouble_host::l2cap::{L2capChannel, L2capChannelConfig};
-#[cfg(feature = "channels")]
-use world::CONNECTION;
-use world::{World, peer, world};
+use world::{CONNECTION, World, peer, world};
 #[cfg(feature = "security")]
 use {
     dongle_central::security::{Key, Nobody, Privacy, Requirements},
@@ -118,6 +116,34 @@ fn a_link_that_a_request_had_no_response_on_is_disconnected() {
         assert_eq!(world.controller.commands(), [DISCONNECT]);
         let reason = world.run(connection.disconnected());
         assert_eq!(reason, Reason::TransactionTimeout);
+    });
+}
+
+/// The controller takes no command for a while, in which the connection ends and its handle goes to the next.
+#[test]
+fn a_connection_that_has_the_handle_of_one_that_was_to_be_disconnected_stays() {
+    world(|world, central| {
+        let config = ConnectConfig::default();
+        let first = world.run(central.connect(peer(), &config, None)).unwrap();
+        world.controller.peer_is_away.set(true);
+        let mut connecting = pin!(central.connect(peer(), &config, None));
+        assert!(world.turn(connecting.as_mut()).is_pending());
+        assert!(world.controller.commands().contains(&CREATE_CONNECTION));
+
+        world.controller.event(0x0E, &[0, 0, 0]);
+        world.settle();
+        first.begin_to_disconnect();
+        world.settle();
+        let [low, high] = CONNECTION.to_le_bytes();
+        world.controller.event(0x05, &[0, low, high, 0x08]);
+        world.controller.connect(0);
+        world.settle();
+        assert!(world.controller.commands().is_empty());
+        world.controller.event(0x0E, &[1, 0, 0]);
+        let second = world.run(connecting).unwrap();
+        world.settle();
+        assert!(!world.controller.commands().contains(&DISCONNECT));
+        assert!(world.turn(pin!(second.disconnected())).is_pending());
     });
 }
 
