@@ -91,11 +91,8 @@ pub(crate) fn file_in(folder: &Path, place: &str) -> PathBuf {
         }
     };
     let name: String = place.chars().map(plain).take(MOST).collect();
-    let name = match place.chars().count() > MOST {
-        // Two places may differ only in what was cut off.
-        true => format!("{name}-{:016x}", fingerprint(place)),
-        false => name,
-    };
+    // Two places may differ only in what was cut off or replaced.
+    let name = format!("{name}-{:016x}", fingerprint(place));
     folder.join(format!("{name}.address"))
 }
 
@@ -227,6 +224,8 @@ mod tests {
         let file = |serial| file_in(Path::new(""), &board(serial));
         assert_ne!(file(1), file(2));
         assert_eq!(file(1), file(1));
+        let with_slash = file_in(Path::new(""), "unix-client:/run/a/b");
+        assert_ne!(with_slash, file_in(Path::new(""), "unix-client:/run/a_b"));
         let name = file(1).into_os_string();
         assert!(name.len() <= 128, "{}", name.len());
     }
