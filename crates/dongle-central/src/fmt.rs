@@ -1,4 +1,4 @@
-//! Logging that costs nothing where the `log` feature is off.
+//! Logging that costs nothing when the `log` feature is off.
 #![macro_use]
 #![allow(unused_macros)]
 

@@ -1,4 +1,4 @@
-//! What tests of several modules share.
+//! Shared by tests of several modules.
 
 use core::cell::Cell;
 use core::task::Waker;
@@ -13,12 +13,12 @@ thread_local! {
     static PUT_FORWARD: Cell<Duration> = const { Cell::new(Duration::from_ticks(0)) };
 }
 
-/// How much later it is to the code under test than it is.
+/// How far the clock of the code under test is ahead of the real one.
 pub(crate) fn put_forward() -> Duration {
     PUT_FORWARD.get()
 }
 
-/// Lets that much time pass at once, on the thread of this test.
+/// Advances that clock at once, for the thread of this test.
 pub(crate) fn put_forward_by(time: Duration) {
     PUT_FORWARD.set(PUT_FORWARD.get() + time);
 }

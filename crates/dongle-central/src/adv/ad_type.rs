@@ -1,12 +1,12 @@
-//! AD types: what the structures of advertising data are about (Assigned Numbers 2.3).
+//! AD types: the types of the structures in advertising data (Assigned Numbers 2.3).
 
 use core::fmt;
 
-/// The type of an AD structure. Any octet is one; those that are assigned have a name.
+/// The type of an AD structure. Any octet is valid; assigned types have a name.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct AdType(pub u8);
 
-/// One line per type: its constant, its number, its name in Assigned Numbers.
+/// One line per type: its constant, its number, and its name in Assigned Numbers.
 macro_rules! ad_types {
     ($($constant:ident = $number:literal, $name:literal;)*) => {
         impl AdType {

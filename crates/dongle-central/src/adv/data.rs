@@ -1,26 +1,26 @@
-//! Advertising data as a whole: its structures in order, and the questions a scanner asks of it.
+//! Advertising data as a whole: its structures in order, and the queries that a scanner makes.
 
 use super::element::{Flags, ManufacturerData, ServiceData, offered};
 use super::{AdElement, AdType, Name};
 use crate::att::Uuid;
 
-/// The data of one advertisement, or of several put one after another.
+/// The data of one advertisement, or of several concatenated.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct AdvertisingData<'a> {
     bytes: &'a [u8],
 }
 
-/// One AD structure as it came.
+/// One AD structure as received.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct AdStructure<'a> {
-    /// What it is about.
+    /// Its type.
     pub ad_type: AdType,
-    /// What it says.
+    /// Its data, without length and type.
     pub data: &'a [u8],
 }
 
 impl<'a> AdvertisingData<'a> {
-    /// Takes the data as a controller reported it.
+    /// Wraps the data as a controller reported it.
     pub const fn new(bytes: &'a [u8]) -> Self {
         Self { bytes }
     }
@@ -30,10 +30,10 @@ impl<'a> AdvertisingData<'a> {
         self.bytes
     }
 
-    /// Every structure that is whole, in order.
+    /// All complete structures, in order.
     ///
-    /// Zeros between structures, which some devices fill up with, are passed over. A structure that
-    /// claims more octets than there are is damaged, and so is all that follows it.
+    /// Zeros between structures, which some devices use as padding, are skipped. A structure that
+    /// claims more octets than there are is damaged, and ends the list.
     pub fn structures(&self) -> impl Iterator<Item = AdStructure<'a>> + Clone + use<'a> {
         let mut rest = self.bytes;
         core::iter::from_fn(move || {
@@ -55,8 +55,7 @@ impl<'a> AdvertisingData<'a> {
         })
     }
 
-    /// What the structures mean, in order; those that are unknown, or shorter than they can be, as
-    /// [`AdElement::Raw`].
+    /// The parsed structures, in order; an unknown one, or one that is too short, is an [`AdElement::Raw`].
     pub fn elements(&self) -> impl Iterator<Item = AdElement<'a>> + Clone + use<'a> {
         self.structures().map(AdElement::from)
     }
@@ -72,9 +71,9 @@ impl<'a> AdvertisingData<'a> {
             .map(|structure| Name::new(structure.data))
     }
 
-    /// The services the device offers, of all lists, complete or not.
+    /// The services the device offers, from all lists, complete or not.
     pub fn services(&self) -> impl Iterator<Item = Uuid> + Clone + use<'a> {
-        // Not by way of `elements`, which know far more than is asked for here.
+        // Not based on `elements`, whose parser would be linked as well.
         self.structures()
             .filter_map(offered)
             .flat_map(|(uuids, _)| uuids.iter())
@@ -82,13 +81,13 @@ impl<'a> AdvertisingData<'a> {
 
     /// Whether the device offers this service.
     pub fn has_service(&self, uuid: Uuid) -> bool {
-        // Not by way of `services`, which can stop amid a list: that takes more code.
+        // Not based on `services`, whose iterator can stop within a list, which takes more code.
         self.structures()
             .filter_map(offered)
             .any(|(uuids, _)| uuids.iter().any(|service| service == uuid))
     }
 
-    /// The services the device looks for.
+    /// The services the device is looking for.
     pub fn solicited_services(&self) -> impl Iterator<Item = Uuid> + Clone + use<'a> {
         self.elements()
             .filter_map(|element| match element {
@@ -98,7 +97,7 @@ impl<'a> AdvertisingData<'a> {
             .flat_map(|uuids| uuids.iter())
     }
 
-    /// What manufacturers put in.
+    /// All manufacturer specific data.
     pub fn manufacturer_data(
         &self,
     ) -> impl Iterator<Item = ManufacturerData<'a>> + Clone + use<'a> {
@@ -108,7 +107,7 @@ impl<'a> AdvertisingData<'a> {
         })
     }
 
-    /// What services put in.
+    /// The service data of all services.
     pub fn all_service_data(&self) -> impl Iterator<Item = ServiceData<'a>> + Clone + use<'a> {
         self.elements().filter_map(|element| match element {
             AdElement::ServiceData(data) => Some(data),
@@ -116,14 +115,14 @@ impl<'a> AdvertisingData<'a> {
         })
     }
 
-    /// What this service put in, first of all.
+    /// The first service data for this service.
     pub fn service_data(&self, uuid: Uuid) -> Option<&'a [u8]> {
         self.all_service_data()
             .find(|entry| entry.uuid == uuid)
             .map(|entry| entry.data)
     }
 
-    /// The power the data was sent with, in dBm.
+    /// The transmit power, in dBm.
     pub fn tx_power(&self) -> Option<i8> {
         self.elements().find_map(|element| match element {
             AdElement::TxPower(power) => Some(power),
@@ -131,7 +130,7 @@ impl<'a> AdvertisingData<'a> {
         })
     }
 
-    /// What the device looks like (Assigned Numbers 2.6).
+    /// The device's Appearance value (Assigned Numbers 2.6).
     pub fn appearance(&self) -> Option<u16> {
         self.elements().find_map(|element| match element {
             AdElement::Appearance(appearance) => Some(appearance),
@@ -139,7 +138,7 @@ impl<'a> AdvertisingData<'a> {
         })
     }
 
-    /// How the device can be discovered.
+    /// The device's discovery flags.
     pub fn flags(&self) -> Option<Flags> {
         self.elements().find_map(|element| match element {
             AdElement::Flags(flags) => Some(flags),

@@ -1,4 +1,4 @@
-//! What one AD structure means (Supplement to the Core Specification, Part A section 1).
+//! Parses one AD structure (Supplement to the Core Specification, Part A section 1).
 
 use core::fmt;
 use core::time::Duration;
@@ -8,69 +8,69 @@ use bitflags::bitflags;
 use super::{AdStructure, AdType, Name, Uri};
 use crate::att::Uuid;
 
-/// The meaning of an AD structure.
+/// A parsed AD structure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum AdElement<'a> {
-    /// How the device can be discovered.
+    /// Discovery flags.
     Flags(Flags),
     /// Services the device offers.
     Services {
-        /// Their UUIDs, all of one width.
+        /// Their UUIDs, all of one size.
         uuids: UuidList<'a>,
-        /// Whether they are all of that width.
+        /// Whether these are all of its services with UUIDs of this size.
         complete: bool,
     },
     /// The device's name.
     LocalName {
         /// The name.
         name: Name<'a>,
-        /// Whether it is whole.
+        /// Whether it is the complete name, not a shortened one.
         complete: bool,
     },
-    /// The power this was sent with, in dBm.
+    /// The transmit power, in dBm.
     TxPower(i8),
-    /// Which connection intervals the device prefers.
+    /// The connection intervals that the device prefers.
     ConnectionIntervalRange {
         /// The shortest; `None` if it has no preference.
         min: Option<Duration>,
         /// The longest; `None` if it has no preference.
         max: Option<Duration>,
     },
-    /// Services the device looks for.
+    /// Services the device is looking for.
     SolicitedServices(UuidList<'a>),
-    /// What a service put in.
+    /// Data of a service.
     ServiceData(ServiceData<'a>),
-    /// For whom this is, by public address.
+    /// The intended recipients, by public address.
     PublicTargets(AddressList<'a>),
-    /// For whom this is, by random address.
+    /// The intended recipients, by random address.
     RandomTargets(AddressList<'a>),
-    /// What the device looks like (Assigned Numbers 2.6).
+    /// The device's Appearance value (Assigned Numbers 2.6).
     Appearance(u16),
-    /// How often this is sent.
+    /// How often the device advertises.
     AdvertisingInterval(Duration),
     /// The device's address.
     DeviceAddress {
         /// The address, least significant octet first.
         address: [u8; 6],
-        /// Whether it is a random one.
+        /// Whether it is a random address.
         random: bool,
     },
-    /// Which roles the device can have.
+    /// The roles that the device supports.
     LeRole(LeRole),
-    /// A link.
+    /// A URI.
     Uri(Uri<'a>),
-    /// The features of the device's Link Layer, least significant octet first; octets that are left
-    /// out are zero (Core Vol 6 Part B 4.6).
+    /// The features of the device's Link Layer, least significant octet first; omitted octets are
+    /// zero (Core Vol 6 Part B 4.6).
     LeSupportedFeatures(&'a [u8]),
-    /// A set of devices, for those who know its key, least significant octet first: three octets
-    /// of hash, three of random part.
+    /// Identifies a set of devices to those who know its key, least significant octet first: three
+    /// octets of hash, then three random octets.
     ResolvableSetIdentifier([u8; 6]),
     /// The name of a broadcast.
     BroadcastName(Name<'a>),
-    /// What a manufacturer put in.
+    /// Data of a manufacturer.
     ManufacturerData(ManufacturerData<'a>),
-    /// Anything else, or one of the above with too few octets.
+    /// Any other structure, or one of the above that is too short.
     Raw(AdStructure<'a>),
 }
 
@@ -80,7 +80,7 @@ impl<'a> From<AdStructure<'a>> for AdElement<'a> {
     }
 }
 
-/// The services that a structure says the device offers, and whether these are all of their width.
+/// The services listed in a structure, and whether these are all with UUIDs of their size.
 pub(super) fn offered(structure: AdStructure<'_>) -> Option<(UuidList<'_>, bool)> {
     let (width, complete) = match structure.ad_type {
         AdType::INCOMPLETE_SERVICES_16 => (2, false),
@@ -101,7 +101,7 @@ fn element(structure: AdStructure<'_>) -> Option<AdElement<'_>> {
     let AdStructure { ad_type, data } = structure;
     let solicited = |width| Some(AdElement::SolicitedServices(UuidList::new(width, data)));
     Some(match ad_type {
-        // Trailing octets of zero may be left out, down to none (1.3).
+        // Trailing zero octets may be omitted, even all of them (1.3).
         AdType::FLAGS => {
             let bits = data.first().copied().unwrap_or(0);
             AdElement::Flags(Flags::from_bits_retain(bits))
@@ -179,7 +179,7 @@ fn service_data(width: usize, data: &[u8]) -> Option<AdElement<'_>> {
     }))
 }
 
-/// In units of 1.25 ms; 0xFFFF is no preference (1.9).
+/// In units of 1.25 ms; 0xFFFF means no preference (1.9).
 fn connection_interval(units: [u8; 2]) -> Option<Duration> {
     match u16::from_le_bytes(units) {
         0xFFFF => None,
@@ -208,50 +208,50 @@ bitflags! {
     /// How a device can be discovered (1.3).
     #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
     pub struct Flags: u8 {
-        /// For a limited time.
+        /// Limited Discoverable Mode.
         const LE_LIMITED_DISCOVERABLE = 0x01;
-        /// At any time.
+        /// General Discoverable Mode.
         const LE_GENERAL_DISCOVERABLE = 0x02;
-        /// Bluetooth LE is all it has.
+        /// The device supports only Bluetooth LE.
         const BR_EDR_NOT_SUPPORTED = 0x04;
-        /// Its controller can use LE and BR/EDR at once.
+        /// Its controller supports LE and BR/EDR simultaneously.
         const SIMULTANEOUS_LE_BR_EDR = 0x08;
         const _ = !0;
     }
 }
 
-/// Which roles a device can have (1.17).
+/// The roles that a device supports (1.17).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum LeRole {
     /// Peripheral only.
     PeripheralOnly,
     /// Central only.
     CentralOnly,
-    /// Both, and rather peripheral when connecting.
+    /// Both; preferably peripheral when connecting.
     PeripheralPreferred,
-    /// Both, and rather central when connecting.
+    /// Both; preferably central when connecting.
     CentralPreferred,
 }
 
-/// What a service put in.
+/// Data of a service.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ServiceData<'a> {
-    /// Which service.
+    /// The service.
     pub uuid: Uuid,
-    /// What it put in.
+    /// Its data.
     pub data: &'a [u8],
 }
 
-/// What a manufacturer put in.
+/// Data of a manufacturer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ManufacturerData<'a> {
-    /// Which manufacturer (Assigned Numbers 7.1).
+    /// The company identifier of the manufacturer (Assigned Numbers 7.1).
     pub company: u16,
-    /// What it put in.
+    /// Its data.
     pub data: &'a [u8],
 }
 
-/// UUIDs of one width. Octets at the end that are not a whole UUID are left out.
+/// UUIDs of one size. Trailing octets that do not make a whole UUID are ignored.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct UuidList<'a> {
     width: usize,
@@ -259,7 +259,7 @@ pub struct UuidList<'a> {
 }
 
 impl<'a> UuidList<'a> {
-    /// The width is 2, 4 or 16.
+    /// `width` is 2, 4 or 16.
     fn new(width: usize, bytes: &'a [u8]) -> Self {
         Self { width, bytes }
     }
@@ -267,7 +267,7 @@ impl<'a> UuidList<'a> {
     /// The UUIDs in order.
     pub fn iter(&self) -> impl Iterator<Item = Uuid> + Clone + use<'a> {
         self.bytes
-            // Never 0, and said so: there is nothing to panic about.
+            // Never 0, but stated so that the compiler omits the panic.
             .chunks_exact(self.width.max(1))
             .filter_map(Uuid::parse_le)
     }
@@ -279,7 +279,7 @@ impl fmt::Debug for UuidList<'_> {
     }
 }
 
-/// Device addresses. Octets at the end that are not a whole address are left out.
+/// Device addresses. Trailing octets that do not make a whole address are ignored.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct AddressList<'a> {
     bytes: &'a [u8],

@@ -1,9 +1,8 @@
-//! What devices say of themselves in advertising data, scan responses and the like.
+//! What devices say about themselves in advertising data, scan responses and the like.
 //!
-//! The data is a row of AD structures (Core Specification Vol 3 Part C section 11; their meaning is
-//! in the Supplement to the Core Specification, Part A). It comes from anyone in the air, so
-//! nothing here fails: what is whole is given, what is damaged is passed over, and what is unknown
-//! is given as it came.
+//! The data is a sequence of AD structures (Core Specification Vol 3 Part C section 11; their meaning is in the
+//! Supplement to the Core Specification, Part A). Anyone within range can send it, so parsing never fails:
+//! complete structures are returned, damaged ones skipped, and unknown ones returned as received.
 //!
 //! ```
 //! use dongle_central::adv::AdvertisingData;

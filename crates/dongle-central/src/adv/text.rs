@@ -1,8 +1,8 @@
-//! Names and URIs as devices spell them, shown even where they are not UTF-8.
+//! Names and URIs as devices send them, displayable even if they are not valid UTF-8.
 
 use core::fmt;
 
-/// A name. It should be UTF-8, and often is cut amid a character.
+/// A name. It should be UTF-8, but is often cut in the middle of a character.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Name<'a> {
     bytes: &'a [u8],
@@ -24,7 +24,7 @@ impl<'a> Name<'a> {
         core::str::from_utf8(self.bytes).ok()
     }
 
-    /// The characters, with U+FFFD for what is none.
+    /// The characters, with U+FFFD in place of invalid ones.
     pub fn chars(&self) -> impl Iterator<Item = char> + Clone + use<'a> {
         self.bytes.utf8_chunks().flat_map(|chunk| {
             let damaged = (!chunk.invalid().is_empty()).then_some(char::REPLACEMENT_CHARACTER);
@@ -65,7 +65,7 @@ impl PartialEq<&str> for Name<'_> {
     }
 }
 
-/// A URI, whose scheme is one character that stands for it (Supplement Part A 1.18).
+/// A URI whose scheme is encoded as one character (Supplement Part A 1.18).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Uri<'a> {
     bytes: &'a [u8],
@@ -82,7 +82,7 @@ impl<'a> Uri<'a> {
         self.bytes
     }
 
-    /// The character that stands for the scheme (Assigned Numbers 2.7), if there is one.
+    /// The character that encodes the scheme (Assigned Numbers 2.7), if there is one.
     pub fn scheme(&self) -> Option<char> {
         self.text()
             .chars()
@@ -96,8 +96,8 @@ impl<'a> Uri<'a> {
 }
 
 impl fmt::Display for Uri<'_> {
-    /// The whole text where the scheme is `http:` or `https:` or spelled out, else with the
-    /// scheme's number before it.
+    /// The whole URI if its scheme is `http:` or `https:` or spelled out; otherwise the scheme's
+    /// number comes first.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut chars = self.text().chars();
         match chars.next() {

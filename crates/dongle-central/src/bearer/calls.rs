@@ -9,7 +9,7 @@ use super::waiters::{Wake, set};
 use super::{Bearer, MtuExchange, Output, copy, is_before};
 use crate::att::{Mtu, Opcode};
 
-/// Names a call; it means nothing any more once the call is over.
+/// Identifies a call, and is invalid once the call is over.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct CallId {
     index: u8,
@@ -45,21 +45,21 @@ enum Phase {
 pub(super) struct InFlight {
     pub(super) opcode: Opcode,
     pub(super) sent_at: Instant,
-    /// Who gets the response; None: its caller went away.
+    /// The call that gets the response; `None` if its caller is gone.
     pub(super) call: Option<usize>,
 }
 
-/// Why a request was not even queued.
+/// Why a request was not queued.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum StartError {
-    /// All places are taken; wait for room and try again.
+    /// All slots are in use; wait for room and try again.
     Full,
     /// The bearer has ended.
     Closed,
-    /// It does not fit the MTU in force, or the memory.
+    /// The request exceeds the MTU in force, or the memory.
     TooLong,
-    /// The MTU was asked for already, and may not be asked for again (Core Vol 3 Part F, 3.4.2.1).
+    /// The MTU was already requested, and may not be requested again (Core Vol 3 Part F, 3.4.2.1).
     MtuAsked,
 }
 
@@ -67,9 +67,9 @@ pub enum StartError {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum CallError {
-    /// The call's own deadline passed. The transaction goes on without it.
+    /// The call's own deadline passed. The transaction continues without it.
     Timeout,
-    /// No response within 30 s: the bearer is dead, and the link with it.
+    /// No response within 30 s: the bearer has ended, and the link will.
     TransactionTimeout,
     /// The bearer ended, with the link.
     Closed,
@@ -88,7 +88,7 @@ impl fmt::Display for CallError {
 impl core::error::Error for CallError {}
 
 impl Call {
-    /// A place that nobody uses.
+    /// An unused slot.
     pub const FREE: Self = Self {
         generation: 0,
         phase: Phase::Free,
@@ -126,8 +126,8 @@ impl Call {
 }
 
 impl Bearer<'_> {
-    /// Queues the request that `write` puts into the buffer it is given (as long as the MTU in
-    /// force); it returns the length.
+    /// Queues the request that `write` puts into the buffer it gets, which is as long as the MTU in
+    /// force; `write` returns the request's length.
     ///
     /// # Errors
     /// [`StartError::Full`]: wait with [`Bearer::wait_for_change`] and try again.
@@ -172,8 +172,8 @@ impl Bearer<'_> {
         }))
     }
 
-    /// The response to a call, copied to `out` (its length, or what it would have been if that is
-    /// more than `out` holds). The call is over when this is ready.
+    /// The response to a call, copied to `out`; returns its full length, even if that is more than
+    /// `out` holds. The call is over when this is ready.
     pub fn poll_call(
         &mut self,
         id: CallId,
@@ -202,7 +202,7 @@ impl Bearer<'_> {
         }
     }
 
-    /// The caller goes away. A request that is in flight stays so until its response comes.
+    /// Drops the call. A request that is in flight remains so until its response comes.
     pub fn abandon(&mut self, id: CallId) {
         if let Some((index, _)) = self.find(id) {
             self.detach(index);
@@ -210,7 +210,7 @@ impl Bearer<'_> {
         }
     }
 
-    /// The call that was queued first, and its place in the order of calls.
+    /// The call that was queued first, and its place in the order of requests.
     pub(super) fn oldest_queued_call(&self) -> Option<(u16, Output)> {
         if !self.state.may_be_queued {
             return None;
@@ -266,7 +266,7 @@ impl Bearer<'_> {
         self.state.counters.requests = self.state.counters.requests.wrapping_add(1);
     }
 
-    /// Takes a response PDU: to the caller, or nowhere if that one is gone.
+    /// Passes a response PDU to its caller, or drops it if the caller is gone.
     pub(super) fn handle_response(&mut self, pdu: &[u8]) {
         let Some(in_flight) = self.state.in_flight else {
             return self.violation("a response to no request", pdu);
@@ -279,7 +279,7 @@ impl Bearer<'_> {
             [] => false,
         };
         if !answers {
-            // Were it taken for the answer, the true one would answer the next request.
+            // If it were accepted, the real response would answer the next request.
             return self.violation("a response to another request than the one in flight", pdu);
         }
         self.state.in_flight = None;
@@ -308,7 +308,7 @@ impl Bearer<'_> {
         }
     }
 
-    /// Bytes that each call has.
+    /// Bytes available to each call.
     pub(super) fn call_share(&self) -> usize {
         self.call_bytes
             .len()
@@ -359,7 +359,7 @@ fn opcode_of(pdu: &[u8]) -> Opcode {
 
 #[cfg(test)]
 impl CallId {
-    /// Whatever call is in this place.
+    /// The id of whatever call is in this slot.
     pub(super) fn any(index: u8, calls: &[Call]) -> Self {
         Self {
             index,

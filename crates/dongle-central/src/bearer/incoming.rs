@@ -1,11 +1,11 @@
-//! PDUs from the peer, sorted by what they are.
+//! Dispatches the peer's PDUs by their opcode.
 
 use super::{Bearer, MtuExchange};
 use crate::att::{ErrorCode, Mtu, Opcode};
 
 impl Bearer<'_> {
-    /// Takes one PDU, as it came in an L2CAP frame on the ATT channel. Whatever it is, it does no
-    /// worse than being counted.
+    /// Handles one PDU, as received in an L2CAP frame on the ATT channel. An invalid PDU is counted
+    /// and otherwise ignored.
     pub fn handle_pdu(&mut self, pdu: &[u8]) {
         if !self.state.open {
             return;
@@ -27,7 +27,7 @@ impl Bearer<'_> {
                 }
                 None => {
                     self.violation("an indication without a handle", pdu);
-                    // It must be confirmed all the same, or the peer waits for 30 s.
+                    // It must be confirmed nevertheless, or the peer waits for 30 s.
                     self.state.confirmation_due = true;
                 }
             },
@@ -62,8 +62,8 @@ impl Bearer<'_> {
         }
     }
 
-    /// The peer asks for our MTU. Ours is one whoever asks (Core Vol 3 Part F, 3.4.2.2). When both
-    /// ask at once, what the peer asked holds, whatever becomes of our own request.
+    /// The peer requests an MTU exchange. We answer the same MTU whoever asks (Core Vol 3 Part F, 3.4.2.2). If
+    /// both sides ask at once, the peer's exchange counts, whatever becomes of our own.
     fn handle_mtu_request(&mut self, parameters: &[u8], pdu: &[u8]) {
         let Ok(&theirs) = <&[u8; 2]>::try_from(parameters) else {
             self.violation("an MTU request of the wrong length", pdu);
@@ -80,7 +80,7 @@ impl Bearer<'_> {
         }
     }
 
-    /// The answer to our own MTU request, if `pdu` is one.
+    /// Settles the MTU if `pdu` ends our own exchange.
     pub(super) fn settle_mtu(&mut self, pdu: &[u8]) {
         if self.state.mtu_exchange != MtuExchange::Asked {
             return;
@@ -89,8 +89,8 @@ impl Bearer<'_> {
             (&[opcode, low, high], Some(ours)) if opcode == Opcode::EXCHANGE_MTU_RESPONSE.0 => {
                 self.settle(Mtu::agreed(ours, u16::from_le_bytes([low, high])));
             }
-            // A server that does not know the request, or whose answer makes no sense, changes
-            // nothing: the default stays (3.4.2.2), or what it asked of us itself.
+            // If the server does not support the request, or its answer is invalid, nothing changes: the MTU
+            // remains the default (3.4.2.2), or what the peer's own request made it.
             _ => self.settle(self.state.mtu),
         }
     }

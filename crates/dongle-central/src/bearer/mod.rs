@@ -1,17 +1,17 @@
-//! One ATT bearer (Core Vol 3 Part F): requests, commands, values, the peer's own questions.
+//! One ATT bearer (Core Vol 3 Part F): requests, commands, values, and the peer's own requests.
 //!
-//! A state machine without I/O or clock. PDUs go in by [`Bearer::handle_pdu`] and come out of
-//! [`Bearer::poll_transmit`]; time comes in as `now`, and [`Bearer::poll_timeout`] says when it
-//! matters next. All memory is lent by the caller at each use, see [`BearerStorage`].
+//! A state machine without I/O or clock. PDUs go in through [`Bearer::handle_pdu`] and come out of
+//! [`Bearer::poll_transmit`]; time is passed as `now`, and [`Bearer::poll_timeout`] tells when it
+//! matters next. The caller lends all memory at each use, see [`BearerStorage`].
 //!
-//! What it keeps to:
-//! - One request in flight (3.3.2). A caller that goes away leaves its request *abandoned*: the
-//!   response is awaited and thrown away, so that it never answers anyone else.
+//! Its rules:
+//! - One request is in flight at a time (3.3.2). If its caller goes away, the request is
+//!   *abandoned*: its response is awaited and discarded, so that it never answers another request.
 //! - A transaction without response for 30 s ends the bearer (3.3.3).
-//! - A request goes out behind the commands that were queued before it, in the order of calls.
-//! - A notification that finds the queue full pushes the oldest out, and each subscription counts
-//!   what it missed. An indication is never pushed out: it is confirmed when it is queued, and the
-//!   next one waits unconfirmed while there is no room for another.
+//! - Requests go out in the order of the calls, after the commands that were queued before them.
+//! - A notification that finds the queue full displaces the oldest, and each subscription counts
+//!   what it missed. An indication is never displaced: it is confirmed when it is queued and there
+//!   is room for another; without that room, the confirmation waits.
 //! - The peer's requests are answered at once.
 
 mod calls;
@@ -35,31 +35,31 @@ use server::Reply;
 use waiters::Waiters;
 pub use waiters::Wake;
 
-/// How long a transaction may take before the bearer is dead (Core Vol 3 Part F, 3.3.3).
+/// How long a transaction may take before the bearer ends (Core Vol 3 Part F, 3.3.3).
 pub const TRANSACTION_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// What a bearer keeps between two uses, besides the lent memory.
+/// What a bearer keeps between uses, besides the lent memory.
 #[derive(Debug)]
 pub struct BearerState {
     open: bool,
     mtu: Mtu,
     mtu_exchange: MtuExchange,
-    /// Longest PDU that can be sent, whatever the memory holds.
+    /// The longest PDU that can be sent, however much memory there is.
     longest: u16,
-    /// What the peer was told that we can receive. It is told the same each time.
+    /// The MTU that we offered the peer. It is the same each time.
     offered: Option<u16>,
     sequence: u16,
     in_flight: Option<InFlight>,
-    /// Whether a call may be queued; false: none is.
+    /// Whether a call may be queued; if false, none is.
     may_be_queued: bool,
     reply: Reply,
     confirmation_due: bool,
     confirmation_held: bool,
-    /// A queued write was left before its end: the server has to forget it, at this place in the
-    /// order of calls.
+    /// A queued write was dropped before its end: the server must be told to discard it, at this
+    /// place in the order of requests.
     cancel_write: Option<u16>,
     queued_write_running: bool,
-    /// How many requests such writes have made: whether the one that runs goes on.
+    /// How many requests queued writes have made, which shows whether the current one makes progress.
     queued_write_steps: u16,
     alarm: Option<Instant>,
     expired: bool,
@@ -77,7 +77,7 @@ enum MtuExchange {
 }
 
 impl BearerState {
-    /// A bearer that is closed: nothing can be asked of it.
+    /// A closed bearer, which accepts no calls.
     pub const fn closed() -> Self {
         Self {
             open: false,
@@ -104,7 +104,7 @@ impl BearerState {
     }
 }
 
-/// What a bearer has counted since it was opened.
+/// A bearer's counts since it was opened.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Counters {
@@ -112,19 +112,19 @@ pub struct Counters {
     pub requests: u32,
     /// Commands sent (writes without response).
     pub commands: u32,
-    /// Notified values received, each value of a Multiple Handle Value Notification for itself.
+    /// Notified values received; a Multiple Handle Value Notification counts once per value.
     pub notifications: u32,
     /// Indications received.
     pub indications: u32,
-    /// Values nobody was subscribed to.
+    /// Values that nobody was subscribed to.
     pub unclaimed: u32,
-    /// Values pushed out before a subscription read them.
+    /// Values displaced before a subscription read them.
     pub missed: u32,
-    /// Requests the peer made of us.
+    /// Requests from the peer.
     pub peer_requests: u32,
-    /// Responses to a request whose caller had gone away.
+    /// Responses to requests whose caller was gone.
     pub late: u32,
-    /// PDUs that broke the protocol: malformed, unknown, or a response to nothing.
+    /// PDUs that broke the protocol: malformed, unknown, or responses without a request.
     pub violations: u32,
 }
 
@@ -144,34 +144,34 @@ impl Counters {
     }
 }
 
-/// The memory of one bearer, lent for the time of one use.
+/// The memory of one bearer, lent for one use.
 ///
-/// The largest MTU the bearer offers follows from it: a call's share of `call_bytes`, and the room
-/// for two values in `indications`, if any can be subscribed to, and one in `notifications`.
+/// It determines the largest MTU that the bearer offers: a call's share of `call_bytes`, and the
+/// room for one value in `notifications`, and for two in `indications` unless that is empty.
 #[derive(Debug)]
 pub struct BearerStorage<'a> {
     /// The state.
     pub state: &'a mut BearerState,
-    /// One entry for each request that may wait or be answered at a time.
+    /// One entry for each request that may wait or be answered at once.
     pub calls: &'a mut [Call],
-    /// Divided evenly among `calls`: each one's request, then its response.
+    /// Divided evenly among `calls`; holds each one's request, then its response.
     pub call_bytes: &'a mut [u8],
-    /// Commands that wait for a controller buffer. Empty: none can be sent.
+    /// Commands that wait for a controller buffer. If empty, none can be sent.
     pub commands: &'a mut [u8],
-    /// Notified values that wait for their readers: a value costs its length and 4 bytes.
+    /// Notified values that wait for their readers: a value takes its length plus 4 bytes.
     pub notifications: &'a mut [u8],
-    /// Indicated values that wait for their readers. Empty: none can be subscribed to.
+    /// Indicated values that wait for their readers. If empty, none can be subscribed to.
     pub indications: &'a mut [u8],
     /// One entry for each subscription.
     pub subscribers: &'a mut [Subscriber],
     /// Callers that wait for room among `calls` or `commands`.
     pub waiters: &'a mut [Option<Waker>],
-    /// How tasks are woken. [`Waker::wake`] will do where an executor does no more than to make a note of
-    /// that: the bearer is in use meanwhile, and so is its lock, if it has one.
+    /// How to wake tasks. [`Waker::wake`] is fine if the executor only takes note: the bearer, and
+    /// its lock if it has one, are in use at that moment.
     pub wake: Wake,
 }
 
-/// A bearer at work.
+/// A bearer together with its memory.
 #[derive(Debug)]
 pub struct Bearer<'a> {
     state: &'a mut BearerState,
@@ -185,7 +185,7 @@ pub struct Bearer<'a> {
 }
 
 impl<'a> Bearer<'a> {
-    /// A bearer on this memory, as it was left at the last use.
+    /// A bearer on this memory, as the last use left it.
     #[inline]
     pub fn new(storage: BearerStorage<'a>) -> Self {
         Self {
@@ -218,7 +218,7 @@ impl<'a> Bearer<'a> {
         }
     }
 
-    /// Ends the bearer. Every caller learns it; values already received can still be read.
+    /// Ends the bearer. Every caller is told; values already received can still be read.
     pub fn close(&mut self) {
         self.state.open = false;
         self.state.in_flight = None;
@@ -244,8 +244,8 @@ impl<'a> Bearer<'a> {
         self.state.open
     }
 
-    /// Whether the bearer ended because a response did not come within 30 s. The link has to go
-    /// (Core Vol 3 Part F, 3.3.3). Tells it once.
+    /// Whether the bearer ended because a response did not come within 30 s, so that the link must
+    /// be ended (Core Vol 3 Part F, 3.3.3). Returns true once.
     pub fn take_expired(&mut self) -> bool {
         core::mem::take(&mut self.state.expired)
     }
@@ -256,12 +256,12 @@ impl<'a> Bearer<'a> {
         self.state.mtu
     }
 
-    /// Has the MTU be no more than that, until the bearer is opened anew.
+    /// Limits the MTU until the bearer is opened again.
     pub(crate) fn bound(&mut self, octets: u16) {
         self.state.longest = octets;
     }
 
-    /// The largest MTU this bearer's memory can serve. It is what the peer is offered.
+    /// The largest MTU that this bearer's memory can serve, which is what the peer is offered.
     pub fn largest_mtu(&self) -> Mtu {
         let notified = self.notifications.len();
         let room = match self.indications.len() / 2 {
@@ -275,36 +275,36 @@ impl<'a> Bearer<'a> {
         Mtu::clamped(octets.min(self.state.longest))
     }
 
-    /// Whether both sides have settled on an MTU, whoever asked. It can't be asked for again
-    /// (Core Vol 3 Part F, 3.4.2.1).
+    /// Whether an MTU exchange is complete, whoever asked for it. There can be only one (Core Vol 3
+    /// Part F, 3.4.2.1).
     pub fn mtu_is_settled(&self) -> bool {
         self.state.mtu_exchange == MtuExchange::Done
     }
 
-    /// What was counted so far.
+    /// Counts since the bearer was opened.
     pub fn counters(&self) -> Counters {
         self.state.counters
     }
 
-    /// Whether [`Bearer::poll_transmit`] has something to say.
+    /// Whether [`Bearer::poll_transmit`] has something to send.
     pub fn has_output(&self) -> bool {
         !self.state.commands.is_empty() || self.next_output().is_some()
     }
 
-    /// Whether a response is waited for, or something waits to be sent.
+    /// Whether a response is awaited, or something waits to be sent.
     pub fn waits(&self) -> bool {
         self.state.in_flight.is_some() || self.has_output()
     }
 
-    /// Whether an indication waits to be confirmed by the next PDU that goes out.
+    /// Whether the confirmation of an indication waits to be sent.
     #[inline]
     pub fn owes_confirmation(&self) -> bool {
         self.state.confirmation_due
     }
 
-    /// The next PDU for the peer, written to `out`; its length.
+    /// Writes the next PDU for the peer to `out`; returns its length.
     ///
-    /// `out` must hold the MTU: what does not fit is cut.
+    /// `out` must be as long as the MTU: what does not fit is cut off.
     pub fn poll_transmit(&mut self, now: Instant, out: &mut [u8]) -> Option<usize> {
         let output = self.next_output()?;
         Some(self.transmit(output, now, out))
@@ -324,7 +324,7 @@ impl<'a> Bearer<'a> {
             None => self.next_request(),
         };
         match (command, request) {
-            // Of equals the command.
+            // The command goes first if both have the same number.
             (Some(command), Some((sequence, _))) if !is_before(sequence, command) => {
                 Some(Output::Command)
             }
@@ -333,7 +333,7 @@ impl<'a> Bearer<'a> {
         }
     }
 
-    /// The oldest request that waits, and its place in the order of calls.
+    /// The oldest queued request, and its place in the order of requests.
     fn next_request(&self) -> Option<(u16, Output)> {
         let cancel = self.state.cancel_write.map(|s| (s, Output::CancelWrite));
         let call = self.oldest_queued_call();
@@ -344,7 +344,7 @@ impl<'a> Bearer<'a> {
         }
     }
 
-    /// Writes what goes out next to `out`; its length.
+    /// Writes `output` to `out`; returns its length.
     pub(crate) fn transmit(&mut self, output: Output, now: Instant, out: &mut [u8]) -> usize {
         match output {
             Output::Reply => self.state.reply.take(out),
@@ -358,7 +358,7 @@ impl<'a> Bearer<'a> {
                     bytes: self.commands,
                 };
                 let len = ring.take_front().map_or(0, |data| copy(data, out));
-                // Who waits for room comes back when it is worth it: for many commands at a time.
+                // Waiting tasks are woken when there is room for many commands, not for each one.
                 if ring.has_much_room() {
                     self.waiters.wake_all();
                 }
@@ -377,7 +377,7 @@ impl<'a> Bearer<'a> {
         }
     }
 
-    /// When [`Bearer::handle_timeout`] wants to be called next.
+    /// When to call [`Bearer::handle_timeout`] next.
     #[inline]
     pub fn poll_timeout(&self) -> Option<Instant> {
         if self.is_idle() {
@@ -423,13 +423,13 @@ impl<'a> Bearer<'a> {
         }
     }
 
-    /// Wakes those who wait for a change: there was one besides the bearer's own.
+    /// Wakes those who wait for a change, after one outside the bearer.
     pub fn changed(&mut self) {
         self.waiters.wake_all();
     }
 
-    /// Wakes those who wait for values or changes at `at`, so that they can look at the time.
-    /// Whether that moves [`Bearer::poll_timeout`].
+    /// Wakes those who wait for values or changes at `at`, so that they can check the time. Returns
+    /// whether that moves [`Bearer::poll_timeout`].
     pub fn set_alarm(&mut self, at: Instant) -> bool {
         let earlier = self.state.alarm.is_none_or(|alarm| at < alarm);
         if earlier {
@@ -438,14 +438,14 @@ impl<'a> Bearer<'a> {
         earlier
     }
 
-    /// Takes the server's one queue of prepared writes; false: another caller uses it. What two
-    /// callers prepare would be executed together (Core Vol 3 Part F, 3.4.6.1).
+    /// Claims the server's only prepare queue; false if another caller uses it. What two callers
+    /// prepare would be executed together (Core Vol 3 Part F, 3.4.6.1).
     #[must_use]
     pub fn begin_queued_write(&mut self) -> bool {
         !core::mem::replace(&mut self.state.queued_write_running, true)
     }
 
-    /// The one that runs makes another request.
+    /// Notes that the current queued write makes another request.
     pub fn go_on_queued_write(&mut self) {
         self.state.queued_write_steps = self.state.queued_write_steps.wrapping_add(1);
     }
@@ -455,8 +455,8 @@ impl<'a> Bearer<'a> {
         self.state.queued_write_steps
     }
 
-    /// Gives the queue back. `cancel`: what was prepared is not to be executed; the server is told,
-    /// before anything that is asked later.
+    /// Releases the prepare queue. With `cancel`, the server is told to discard what was prepared,
+    /// before any later request.
     pub fn end_queued_write(&mut self, cancel: bool) {
         self.state.queued_write_running = false;
         if cancel && self.state.open {
@@ -465,7 +465,7 @@ impl<'a> Bearer<'a> {
         self.waiters.wake_all();
     }
 
-    /// Whether no call waits for anything.
+    /// Whether no call is queued or in flight.
     #[inline]
     fn is_idle(&self) -> bool {
         self.state.in_flight.is_none() && !self.state.may_be_queued
@@ -477,8 +477,8 @@ impl<'a> Bearer<'a> {
         sequence
     }
 
-    /// Queues a command (Write Command, Signed Write Command): it goes out when the controller
-    /// has a buffer for it, before any request made later.
+    /// Queues a command (Write Command, Signed Write Command): it goes out when the controller has
+    /// a buffer for it, before any later request.
     ///
     /// # Errors
     /// [`StartError::Full`]: wait with [`Bearer::wait_for_change`] and try again.
@@ -495,26 +495,26 @@ impl<'a> Bearer<'a> {
         if !ring.could_ever_fit(head.len() + tail.len()) {
             return Err(StartError::TooLong);
         }
-        // The number of the next request, which it goes out before. Only requests count it up: so
-        // many commands may overtake the one in flight that the count would come round.
+        // The number of the next request, which must not overtake it. Only requests increment the number: so
+        // many commands may pass while one request is in flight that it would wrap around.
         if !ring.push(sequence, head, tail) {
             return Err(StartError::Full);
         }
         Ok(())
     }
 
-    /// Wakes `waker` when something changed: room for a call or a command, the MTU, the end.
+    /// Wakes `waker` when something changes: room for a call or a command, the MTU, the end.
     pub fn wait_for_change(&mut self, waker: &Waker) {
         self.waiters.register(waker);
     }
 }
 
-/// Whether a call came before another, as long as they are less than 2^15 calls apart.
+/// Whether a request was made before another, as long as they are less than 2^15 requests apart.
 fn is_before(a: u16, b: u16) -> bool {
     (a.wrapping_sub(b) as i16) < 0
 }
 
-/// A PDU that may go out.
+/// A PDU that may be sent.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Output {
     Reply,
@@ -522,13 +522,13 @@ pub(crate) enum Output {
     Command,
     Call {
         index: usize,
-        /// Whether another is queued behind it.
+        /// Whether another call is queued after it.
         more: bool,
     },
     CancelWrite,
 }
 
-/// Copies as much as fits; its length.
+/// Copies as much as fits; returns how much.
 fn copy(from: &[u8], to: &mut [u8]) -> usize {
     let len = from.len().min(to.len());
     for (to, from) in to.iter_mut().zip(from) {

@@ -1,18 +1,18 @@
-//! A queue of variable-sized records in a byte slice that somebody else owns.
+//! A queue of variable-length records in a byte slice that belongs to the caller.
 
-/// Bytes a record costs besides its data: its length and its tag.
+/// Bytes that a record takes besides its data: its length and its tag.
 pub const RECORD_OVERHEAD: usize = 4;
-/// Instead of a length: the rest of the slice is padding, go on at its start.
+/// In place of a length: the rest of the slice is padding, and the next record is at its start.
 const PADDING: u16 = u16::MAX;
 
-/// Where a [`Ring`] stands; the bytes are lent to it at each use.
+/// The positions of a [`Ring`]; its bytes are lent at each use.
 #[derive(Debug, Default, Clone, Copy)]
 pub struct RingState {
     /// Offset of the oldest record.
     read: usize,
-    /// Offset behind the newest record.
+    /// Offset after the newest record.
     write: usize,
-    /// Number of the oldest record, and of the record that comes next.
+    /// Number of the oldest record, and of the next record to be added.
     first: u32,
     next: u32,
 }
@@ -34,7 +34,7 @@ impl RingState {
     }
 }
 
-/// The place of one record, which stays meaningful when the record is gone.
+/// The position of a record, which stays comparable after the record is gone.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub struct Cursor {
     number: u32,
@@ -51,7 +51,7 @@ impl Cursor {
     }
 }
 
-/// The tag of the oldest record in a ring that is only looked at.
+/// The tag of the oldest record, for a ring that is borrowed immutably.
 pub fn front_tag(state: &RingState, bytes: &[u8]) -> Option<u16> {
     let at = |offset: usize| -> Option<u16> {
         let (length, rest) = bytes.get(offset..)?.split_first_chunk::<2>()?;
@@ -61,18 +61,18 @@ pub fn front_tag(state: &RingState, bytes: &[u8]) -> Option<u16> {
     (state.first != state.next).then(|| at(state.read).or_else(|| at(0)))?
 }
 
-/// One record as it lies in the ring.
+/// One record in the ring.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Record<'r> {
-    /// Where it stands.
+    /// Its position.
     pub cursor: Cursor,
-    /// What the owner of the ring put beside the data: an attribute handle, a sequence number.
+    /// A value that the ring's owner stored with the data: an attribute handle, or a sequence number.
     pub tag: u16,
     /// The data.
     pub data: &'r [u8],
 }
 
-/// A ring at work: its state and its bytes.
+/// A ring: its state and its bytes.
 #[derive(Debug)]
 pub struct Ring<'a> {
     /// The state.
@@ -82,12 +82,12 @@ pub struct Ring<'a> {
 }
 
 impl Ring<'_> {
-    /// Whether a record of `len` bytes finds room without anything leaving.
+    /// Whether a record of `len` bytes fits without removing any.
     pub fn fits(&self, len: usize) -> bool {
         self.place(len).is_some()
     }
 
-    /// Whether a record of `len` bytes would find room in the empty ring.
+    /// Whether a record of `len` bytes would fit in the empty ring.
     pub fn could_ever_fit(&self, len: usize) -> bool {
         len < usize::from(PADDING) && len + RECORD_OVERHEAD <= self.bytes.len()
     }
@@ -97,7 +97,7 @@ impl Ring<'_> {
         self.state.is_empty()
     }
 
-    /// Appends a record made of `head` and `tail`; false if it finds no room.
+    /// Appends a record made of `head` and `tail`; false if it does not fit.
     #[must_use]
     pub fn push(&mut self, tag: u16, head: &[u8], tail: &[u8]) -> bool {
         let len = head.len() + tail.len();
@@ -143,7 +143,7 @@ impl Ring<'_> {
         let _ = self.take_front();
     }
 
-    /// Removes the oldest record; its data.
+    /// Removes the oldest record; returns its data.
     pub fn take_front(&mut self) -> Option<&[u8]> {
         let Record { cursor, data, .. } = self.front()?;
         let (from, len) = (cursor.at + RECORD_OVERHEAD, data.len());
@@ -152,24 +152,24 @@ impl Ring<'_> {
         self.bytes.get(from..from + len)
     }
 
-    /// Removes all records; the next one will be at the front of the slice.
+    /// Removes all records; the next one goes to the start of the slice.
     pub fn clear(&mut self) {
         self.state.first = self.state.next;
     }
 
-    /// Whether no more than half of the slice is taken.
+    /// Whether at most half of the slice is in use.
     pub fn has_much_room(&self) -> bool {
         let (read, write) = (self.state.read, self.state.write);
         let taken = match write.checked_sub(read) {
             _ if self.is_empty() => 0,
             Some(taken) if taken > 0 => taken,
-            // It goes on at the start of the slice.
+            // It continues at the start of the slice.
             _ => (self.bytes.len() - read) + write,
         };
         taken <= self.bytes.len() / 2
     }
 
-    /// Where the oldest record is.
+    /// The position of the oldest record.
     pub fn start(&self) -> Cursor {
         Cursor {
             number: self.state.first,
@@ -177,7 +177,7 @@ impl Ring<'_> {
         }
     }
 
-    /// Where the next record will be.
+    /// The position of the next record to be added.
     pub fn end(&self) -> Cursor {
         Cursor {
             number: self.state.next,
@@ -185,7 +185,7 @@ impl Ring<'_> {
         }
     }
 
-    /// The record at `cursor`, or the oldest if that one is gone; None: nothing there yet.
+    /// The record at `cursor`, or the oldest if that one is gone; `None` if there is none yet.
     pub fn get(&self, cursor: Cursor) -> Option<Record<'_>> {
         let cursor = if self.start().is_before(cursor) {
             cursor
@@ -199,7 +199,7 @@ impl Ring<'_> {
             .or_else(|| self.read(0, cursor.number))
     }
 
-    /// The place behind a record.
+    /// The position after a record.
     pub fn after(record: &Record<'_>) -> Cursor {
         Cursor {
             number: record.cursor.number.wrapping_add(1),
@@ -231,7 +231,7 @@ impl Ring<'_> {
         if self.is_empty() {
             Some(0)
         } else if write <= read {
-            // Wrapped; where both are at one place, it is full.
+            // Wrapped; if both are equal, it is full.
             (write + need <= read).then_some(write)
         } else if write + need <= self.bytes.len() {
             Some(write)
@@ -243,7 +243,7 @@ impl Ring<'_> {
 
 #[cfg(test)]
 impl Cursor {
-    /// How many records it is behind another.
+    /// How many records it is after another.
     pub(super) fn after_how_many(self, other: Cursor) -> u32 {
         self.number.wrapping_sub(other.number)
     }
@@ -251,7 +251,7 @@ impl Cursor {
 
 #[cfg(test)]
 impl RingState {
-    /// An empty ring that has seen so many records.
+    /// An empty ring through which this many records have passed.
     pub(super) fn empty_at(number: u32) -> Self {
         Self {
             first: number,

@@ -1,14 +1,14 @@
-//! Answers to the peer's own requests: a Generic Access service, and a plain no to the rest.
+//! Answers the peer's own requests: with a Generic Access service, and with errors for all else.
 //!
-//! Phones and many peripherals look at the central's database. A request left without answer costs
-//! the link after 30 s, so each gets one.
+//! Phones and many peripherals read the central's database. An unanswered request costs the link
+//! after 30 s, so each is answered.
 
 use heapless::Vec;
 
 use super::{Bearer, copy};
 use crate::att::{ErrorCode, Opcode, Uuid};
 
-/// The longest answer: it fits the default MTU, so that no exchange is needed for it.
+/// The longest answer: it fits the default MTU, so that no MTU exchange is needed for it.
 const REPLY_BYTES: usize = 23;
 const PRIMARY_SERVICE: u16 = 0x2800;
 const SECONDARY_SERVICE: u16 = 0x2801;
@@ -16,15 +16,15 @@ const CHARACTERISTIC: u16 = 0x2803;
 const DEVICE_NAME: u16 = 0x2A00;
 const APPEARANCE: u16 = 0x2A01;
 
-/// The built-in database, the Generic Access service (Core Vol 3 Part C, 12): the type and the value of
+/// The built-in database, the Generic Access service (Core Vol 3 Part C, 12): the type and value of
 /// each attribute. The first has handle 1.
 const DATABASE: [(u16, &[u8]); LAST_HANDLE as usize] = [
     (PRIMARY_SERVICE, &[0x00, 0x18]),
-    // Readable, the handle of the value, its type.
+    // Readable; the handle of the value; its type.
     (CHARACTERISTIC, &[0x02, 3, 0, 0x00, 0x2A]),
     (DEVICE_NAME, b"Dongle"),
     (CHARACTERISTIC, &[0x02, 5, 0, 0x01, 0x2A]),
-    // Unknown.
+    // Unknown appearance.
     (APPEARANCE, &[0, 0]),
 ];
 const LAST_HANDLE: u8 = 5;
@@ -48,7 +48,7 @@ impl Reply {
         len
     }
 
-    /// Begins a list, if that has not begun.
+    /// Starts a list, unless it was started before.
     fn begin(&mut self, head: [u8; 2]) {
         if self.is_empty() {
             self.append(&head);
@@ -57,7 +57,7 @@ impl Reply {
 
     fn append(&mut self, bytes: &[u8]) {
         for byte in bytes {
-            // What does not fit is what a longer MTU or a Read Blob is for.
+            // The peer gets the rest with a longer MTU or a Read Blob.
             let _ = self.0.push(*byte);
         }
     }
@@ -69,13 +69,13 @@ impl Bearer<'_> {
         let counters = &mut self.state.counters;
         counters.peer_requests = counters.peer_requests.wrapping_add(1);
         if !self.state.reply.is_empty() {
-            // The peer must wait for its answer before it asks again (Core Vol 3 Part F, 3.3.2).
+            // The peer must wait for the answer before its next request (Core Vol 3 Part F, 3.3.2).
             return self.violation("a request before the last one was answered", parameters);
         }
         if let Err(code) = respond(request, parameters, &mut self.state.reply) {
             let handle = match code {
                 ErrorCode::INVALID_PDU | ErrorCode::REQUEST_NOT_SUPPORTED => None,
-                // The attribute it is about, or the first where it looks.
+                // The attribute in question, or the first of the range.
                 _ => parameters.first_chunk().copied(),
             };
             let handle = handle.map_or(0, u16::from_le_bytes);
@@ -101,8 +101,8 @@ impl Bearer<'_> {
     }
 }
 
-/// Takes requests apart itself: [`Request`](crate::att::Request) knows them all, and those that are refused
-/// whatever they hold, which takes more code.
+/// Parses requests itself: [`Request`](crate::att::Request) parses them all, even those that are
+/// refused whatever they contain, which takes more code.
 fn respond(request: Opcode, parameters: &[u8], out: &mut Reply) -> Result<(), ErrorCode> {
     match request {
         Opcode::FIND_INFORMATION_REQUEST
@@ -117,7 +117,7 @@ fn respond(request: Opcode, parameters: &[u8], out: &mut Reply) -> Result<(), Er
     }
 }
 
-/// Requests that begin with the handles between which to look.
+/// Answers requests that begin with a range of handles.
 fn search(request: Opcode, parameters: &[u8], out: &mut Reply) -> Result<(), ErrorCode> {
     let &[s0, s1, e0, e1, ref what @ ..] = parameters else {
         return Err(ErrorCode::INVALID_PDU);
@@ -146,7 +146,7 @@ fn search(request: Opcode, parameters: &[u8], out: &mut Reply) -> Result<(), Err
         Opcode::READ_BY_TYPE_REQUEST if matches!(what.len(), 2 | 16) => {
             let wanted = Uuid::parse_le(what).and_then(|uuid| uuid.as_u16());
             for (handle, (_, value)) in attributes.filter(|(_, (uuid, _))| wanted == Some(*uuid)) {
-                // All there are of one type are of one length, and may share a response.
+                // All attributes of one type have values of one length, so they may share a response.
                 out.begin([Opcode::READ_BY_TYPE_RESPONSE.0, value.len() as u8 + 2]);
                 out.append(&handle.to_le_bytes());
                 out.append(value);
@@ -170,7 +170,7 @@ fn search(request: Opcode, parameters: &[u8], out: &mut Reply) -> Result<(), Err
     }
 }
 
-/// Requests that begin with the handle of one attribute.
+/// Answers requests that begin with the handle of one attribute.
 fn access(request: Opcode, parameters: &[u8], out: &mut Reply) -> Result<(), ErrorCode> {
     let &[low, high, ref what @ ..] = parameters else {
         return Err(ErrorCode::INVALID_PDU);

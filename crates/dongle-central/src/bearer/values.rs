@@ -1,4 +1,4 @@
-//! Values the server sends unasked: queued once, read by each subscription at its own pace.
+//! Values that the server sends unasked: queued once, read by each subscription at its own pace.
 
 use core::fmt;
 use core::task::{Context, Poll, Waker};
@@ -17,14 +17,14 @@ pub enum ValueKind {
     Indication,
 }
 
-/// Names a subscription; it means nothing any more once it has ended.
+/// Identifies a subscription, and is invalid once the subscription has ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SubscriptionId {
     index: u8,
     generation: u16,
 }
 
-/// Room for one subscription.
+/// Memory for one subscription.
 #[derive(Debug, Default)]
 pub struct Subscriber {
     generation: u16,
@@ -35,26 +35,26 @@ pub struct Subscriber {
     waker: Option<Waker>,
 }
 
-/// What a subscription hears next.
+/// What a subscription receives next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Received {
-    /// A value of this length; what fitted was copied.
+    /// A value of this length; as much of it as fits was copied.
     Value(usize),
-    /// So many values were lost since the last one, because they were not read in time.
+    /// This many values were lost since the last one, because they were not read in time.
     Missed(u32),
 }
 
-/// Why there is no room for a subscription.
+/// Why a subscription was not possible.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum SubscribeError {
-    /// All places for subscriptions are taken, or there is no room for indicated values at all.
+    /// All subscription slots are in use, or there is no memory for indicated values.
     Full,
     /// The bearer has ended.
     Closed,
 }
 
-/// Why a subscription hears nothing more.
+/// Why a subscription receives nothing more.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ValueError {
     /// The bearer has ended, and all that was received before has been read.
@@ -75,7 +75,7 @@ impl fmt::Display for ValueError {
 impl core::error::Error for ValueError {}
 
 impl Subscriber {
-    /// A place that nobody uses.
+    /// An unused slot.
     pub const FREE: Self = Self {
         generation: 0,
         interest: None,
@@ -101,8 +101,7 @@ impl Subscriber {
 }
 
 impl Bearer<'_> {
-    /// Opens a queue for the values of one attribute. To lose nothing, do it before the server is
-    /// told to send.
+    /// Opens a queue for the values of one attribute. To lose none, call it before enabling them at the server.
     pub fn subscribe(
         &mut self,
         handle: AttributeHandle,
@@ -130,7 +129,7 @@ impl Bearer<'_> {
         })
     }
 
-    /// Closes a subscription's queue, with what it still holds.
+    /// Closes a subscription's queue and drops what it still holds.
     pub fn unsubscribe(&mut self, id: SubscriptionId) {
         let wake = self.waiters.wake;
         if let Some(subscriber) = self.subscriber(id) {
@@ -166,7 +165,7 @@ impl Bearer<'_> {
             .get_mut(index)
             .filter(|s| s.generation == id.generation)
         else {
-            // The place was given up when the next connection began, or by unsubscribing.
+            // The slot was freed when the next connection began, or by unsubscribing.
             return Poll::Ready(Err(match open {
                 true => ValueError::Unsubscribed,
                 false => ValueError::Closed,
@@ -209,8 +208,8 @@ impl Bearer<'_> {
         Poll::Pending
     }
 
-    /// Once everyone is through, the queue begins again at its front: who keeps up uses little of
-    /// its memory, and always the same.
+    /// Restarts the queue at its front when all subscriptions have read everything: if they keep
+    /// up, it uses little of its memory, and always the same part.
     fn discard_read_notifications(&mut self) {
         let is_behind = |s: &Subscriber| {
             s.pending > 0 && matches!(s.interest, Some((_, ValueKind::Notification)))
@@ -220,7 +219,7 @@ impl Bearer<'_> {
         }
     }
 
-    /// A notified value: queued for those who want it, at the cost of the oldest.
+    /// Queues a notified value for its subscriptions, displacing the oldest values if there is no room.
     pub(super) fn handle_notification(&mut self, handle: u16, value: &[u8]) {
         let counters = &mut self.state.counters;
         counters.notifications = counters.notifications.wrapping_add(1);
@@ -242,7 +241,7 @@ impl Bearer<'_> {
                 if subscriber.has_yet_to_read(oldest.tag, ValueKind::Notification, oldest.cursor) {
                     subscriber.pending = subscriber.pending.saturating_sub(1);
                     subscriber.missed = subscriber.missed.saturating_add(1);
-                    // One that is never read would be overtaken by the numbers of the records.
+                    // Otherwise the record numbers could wrap around past a cursor that never moves.
                     subscriber.cursor = Ring::after(&oldest);
                     counters.missed = counters.missed.wrapping_add(1);
                 }
@@ -259,7 +258,7 @@ impl Bearer<'_> {
         );
     }
 
-    /// An indicated value: confirmed once it is queued and the next one has room.
+    /// Queues an indicated value, and confirms it if there is room for the next one.
     pub(super) fn handle_indication(&mut self, handle: u16, value: &[u8]) {
         let counters = &mut self.state.counters;
         counters.indications = counters.indications.wrapping_add(1);
@@ -275,7 +274,7 @@ impl Bearer<'_> {
         };
         let place = ring.end();
         if !ring.push(handle, &[], value) {
-            // The peer may not send another before the confirmation, for which we waited.
+            // The peer may not send another before our confirmation, which we have withheld.
             return self.violation("an indication before the last one was confirmed", value);
         }
         let wake = self.waiters.wake;
@@ -314,7 +313,7 @@ impl Bearer<'_> {
     }
 
     fn room_for_an_indication(&mut self) -> bool {
-        // Not the MTU in force: that may grow before the next one comes.
+        // Not the MTU in force, which may grow before the next one comes.
         let longest = self.largest_mtu().max_write();
         self.ring(ValueKind::Indication).fits(longest)
     }
@@ -362,8 +361,8 @@ fn announce(
     wake: Wake,
 ) {
     for subscriber in subscribers.iter_mut().filter(|s| s.wants(handle, kind)) {
-        // A reader who was through begins here, however long ago that was: a cursor left behind
-        // would come round in the end.
+        // A subscription that has read everything continues here: a cursor left behind for long
+        // would eventually be overtaken as record numbers wrap around.
         if subscriber.pending == 0 {
             subscriber.cursor = place;
         }

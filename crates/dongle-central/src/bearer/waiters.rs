@@ -2,7 +2,7 @@
 
 use core::task::Waker;
 
-/// A set of wakers of fixed size: those there are stand in front, since they leave all at once.
+/// A fixed-size set of wakers. The used places come first, since all are emptied at once.
 #[derive(Debug)]
 pub(super) struct Waiters<'a> {
     pub(super) places: &'a mut [Option<Waker>],
@@ -13,8 +13,8 @@ pub(super) struct Waiters<'a> {
 pub type Wake = fn(Waker);
 
 impl Waiters<'_> {
-    /// Remembers `waker`. Where there is no place left, all who wait are woken: they look again
-    /// for themselves, so that none is forgotten.
+    /// Remembers `waker`. If there is no place left, all waiting tasks are woken and check again,
+    /// so that none is forgotten.
     pub(super) fn register(&mut self, waker: &Waker) {
         if self.places.iter().flatten().any(|w| w.will_wake(waker)) {
             return;
@@ -35,7 +35,7 @@ impl Waiters<'_> {
     }
 }
 
-/// Puts `waker` into `place`, without cloning one that is there already.
+/// Puts `waker` into `place`, without cloning it if it is already there.
 pub(super) fn set(place: &mut Option<Waker>, waker: &Waker) {
     match place {
         Some(old) if old.will_wake(waker) => {}

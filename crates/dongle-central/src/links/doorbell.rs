@@ -1,4 +1,4 @@
-//! How a task that queued something for a link tells the one that sends.
+//! How a task that queued something for a link notifies the task that sends.
 
 use core::cell::RefCell;
 use core::fmt;
@@ -15,7 +15,7 @@ struct State {
 }
 
 impl Doorbell {
-    /// A doorbell nobody has rung.
+    /// A doorbell that nobody has rung.
     pub const fn new() -> Self {
         Self(CriticalSectionMutex::new(RefCell::new(State {
             rung: 0,
@@ -23,23 +23,23 @@ impl Doorbell {
         })))
     }
 
-    /// Says that the link at `index` wants to be looked at.
+    /// Tells the server that the link at `index` needs attention.
     pub fn ring(&self, index: usize) {
         let bit = 1u32.checked_shl(index as u32).unwrap_or(0);
         let server = self.0.lock(|state| {
             let mut state = state.borrow_mut();
             let news = state.rung & bit == 0;
             state.rung |= bit;
-            // Where it has rung already, the server has been woken and not come yet.
+            // If it has already rung, the server was woken and has not run yet.
             state.server.take_if(|_| news)
         });
-        // Not under the lock, which other links' callers wait for.
+        // Not under the lock, for which callers of other links wait.
         if let Some(server) = server {
             server.wake();
         }
     }
 
-    /// The links that rang since the last time, one bit each. Only one task may wait.
+    /// The links that rang since the last call, one bit each. Only one task may wait.
     pub fn poll(&self, cx: &mut Context<'_>) -> Poll<u32> {
         self.0.lock(|state| {
             let mut state = state.borrow_mut();

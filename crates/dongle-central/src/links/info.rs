@@ -1,4 +1,4 @@
-//! What is known of one connection besides its bearer.
+//! What is known about one connection, besides its bearer.
 
 use core::fmt;
 
@@ -12,14 +12,14 @@ use crate::smp;
 pub use bt_hci::param::AddrKind as AddressKind;
 pub use trouble_host::Address;
 
-/// Where a link stands.
+/// The state of a link.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LinkPhase {
-    /// Nobody uses the place.
+    /// Its slot is unused.
     Free,
     /// Connected.
     Open,
-    /// Over; what was received can still be read.
+    /// Ended; what was received can still be read.
     Closed,
 }
 
@@ -27,17 +27,17 @@ pub enum LinkPhase {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Reason {
-    /// As the controller reported (Core Vol 1 Part F, error codes): 0x13 the peer ended it, 0x16
-    /// we did, 0x08 the peer was not heard any more.
+    /// As the controller reported (Core Vol 1 Part F, error codes): 0x13 the peer ended it, 0x16 we
+    /// did, 0x08 the peer was no longer heard.
     Hci(u8),
     /// The peer left an ATT request without response for 30 s (Core Vol 3 Part F, 3.3.3).
     TransactionTimeout,
-    /// The controller was asked to end it, and has not confirmed that within the time it may take
-    /// (Core Vol 6 Part B, 5.1.6).
+    /// The controller was asked to disconnect, and did not confirm it within the allowed time (Core
+    /// Vol 6 Part B, 5.1.6).
     DisconnectUnconfirmed,
     /// The controller failed, or its cable was pulled.
     ControllerFailed,
-    /// It ended, and another connection has its place since, so that nobody knows why any more.
+    /// It ended, and another connection has used its slot since, so that the reason is lost.
     Unknown,
 }
 
@@ -93,14 +93,14 @@ fn hci_reason(code: u8) -> Option<&'static str> {
     })
 }
 
-/// The parameters a connection runs with (Core Vol 6 Part B, 4.5).
+/// The parameters of a connection (Core Vol 6 Part B, 4.5).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ConnectionParameters {
     /// Time between two connection events.
     pub interval: Duration,
-    /// How many connection events the peripheral may sleep through.
+    /// How many connection events the peripheral may skip.
     pub latency: u16,
-    /// After how long a silence the link is lost.
+    /// After how much silence the link counts as lost.
     pub supervision_timeout: Duration,
 }
 
@@ -115,18 +115,18 @@ impl ConnectionParameters {
     }
 }
 
-/// What a peer's link layer is (Core Vol 4 Part E, 7.7.12).
+/// The version of a peer's Link Layer (Core Vol 4 Part E, 7.7.12).
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub struct RemoteVersion {
     /// Version as assigned by the Bluetooth SIG: 13 is Core 5.4.
     pub version: u8,
     /// Company identifier of the manufacturer.
     pub manufacturer: u16,
-    /// The manufacturer's own number.
+    /// The manufacturer's own version number.
     pub subversion: u16,
 }
 
-/// What is known of a connection.
+/// What is known about a connection.
 #[derive(Debug)]
 pub struct LinkInfo {
     pub(super) generation: u16,
@@ -138,29 +138,29 @@ pub struct LinkInfo {
     pub peer: Option<Address>,
     /// The parameters in force.
     pub parameters: ConnectionParameters,
-    /// Octets in a packet, ours and the peer's (Core Vol 6 Part B, 4.5.10).
+    /// Longest packets in octets, ours and the peer's (Core Vol 6 Part B, 4.5.10).
     pub data_length: (u16, u16),
-    /// PHY in use for sending and for receiving: 1: 1M, 2: 2M, 3: Coded.
+    /// PHY for sending and for receiving: 1 for 1M, 2 for 2M, 3 for Coded.
     pub phy: (u8, u8),
-    /// What the peer's link layer can do (Core Vol 6 Part B, 4.6), once it was asked, or the status
-    /// of the refusal.
+    /// The features of the peer's Link Layer (Core Vol 6 Part B, 4.6), once it has answered, or the
+    /// status of the failure.
     pub remote_features: Option<Result<u64, u8>>,
-    /// What the peer's link layer is, once it was asked, or the status of the refusal.
+    /// The version of the peer's Link Layer, once it has answered, or the status of the failure.
     pub remote_version: Option<Result<RemoteVersion, u8>>,
-    /// How many updates of the parameters have ended so far.
+    /// How many parameter updates have ended so far.
     pub updates: u32,
-    /// The status of the last of them.
+    /// The status of the last update.
     pub update_status: u8,
-    /// What protects the link.
+    /// The security of the link.
     pub security: Security,
     /// Whether the controller was asked to encrypt it, and has not reported how that ended.
     pub(crate) encrypting: bool,
-    /// The status it ended with.
+    /// The status of the last encryption.
     pub(crate) encryption_status: Option<u8>,
-    /// The address that we made it with.
+    /// Our own address on this connection.
     #[cfg(feature = "security")]
     pub(crate) own: Option<Address>,
-    /// The address that the peer was connected by, if the controller has resolved it.
+    /// The peer's address on the air, if the controller resolved it.
     #[cfg(feature = "security")]
     pub(crate) on_air: Option<Address>,
     pub(crate) smp: smp::Channel,
@@ -169,7 +169,7 @@ pub struct LinkInfo {
 }
 
 impl LinkInfo {
-    /// A place that nobody uses.
+    /// An unused slot.
     pub const FREE: Self = Self {
         generation: 0,
         phase: LinkPhase::Free,
@@ -213,32 +213,32 @@ impl LinkInfo {
         };
     }
 
-    /// Where the link stands.
+    /// The state of the link.
     #[inline]
     pub fn phase(&self) -> LinkPhase {
         self.phase
     }
 
-    /// Why it ended, if it did.
+    /// Why the link ended, if it did.
     #[inline]
     pub fn reason(&self) -> Option<Reason> {
         self.reason
     }
 }
 
-/// One link at work, under its lock.
+/// One link, borrowed under its lock.
 #[derive(Debug)]
 pub struct Link<'a> {
-    /// What is known of the connection.
+    /// What is known about the connection.
     pub info: &'a mut LinkInfo,
     /// Its ATT bearer.
     pub bearer: Bearer<'a>,
-    /// Where an ATT PDU that comes in several ACL packets is put together.
+    /// Where an ATT PDU that arrives in several ACL packets is reassembled.
     pub pdu: &'a mut [u8],
 }
 
 impl Link<'_> {
-    /// Ends the link. The first reason stays.
+    /// Ends the link. Only the first reason is kept.
     pub fn close(&mut self, reason: Reason) {
         if self.info.phase != LinkPhase::Open {
             return;

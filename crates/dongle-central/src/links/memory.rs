@@ -1,4 +1,4 @@
-//! Links in one static, for programs without an allocator.
+//! Links in a static, for programs without an allocator.
 
 use core::cell::RefCell;
 use core::task::Waker;
@@ -12,12 +12,12 @@ use crate::bearer::{Bearer, BearerState, BearerStorage, Call, Subscriber};
 /// The memory of one link.
 ///
 /// - `PDU`: one more than the largest ATT MTU to offer; 248 lets a PDU fill one data packet.
-/// - `CALLS`: requests that may wait at a time, and as many tasks for anything on the link: more than those
-///   wake each other again and again.
-/// - `SUBSCRIPTIONS`: as many.
+/// - `CALLS`: how many requests may wait at once, and how many tasks may wait for anything on the link
+///   before they wake each other repeatedly.
+/// - `SUBSCRIPTIONS`: how many subscriptions there may be.
 /// - `QUEUE`: bytes for notified values.
-/// - `COMMANDS`: bytes for commands, as many by default; 0 where none are sent.
-/// - `INDICATED`: longest indicated values that have room, 2 by default; 0 where none are
+/// - `COMMANDS`: bytes for commands, `QUEUE` by default; 0 if none are sent.
+/// - `INDICATED`: how many indicated values of maximum length fit, 2 by default; 0 if none are
 ///   subscribed to.
 #[derive(Debug)]
 pub struct LinkMemory<
@@ -36,9 +36,9 @@ pub struct LinkMemory<
     pdu: [u8; PDU],
 }
 
-/// What is made when a link is looked at for the first time. Until then all of a link's memory is
-/// zeros, so that a static of links takes RAM alone, and no flash for what RAM starts with: hence
-/// the representation, whose first variant is a zero.
+/// The part that is initialized at a link's first use. Until then all of its memory is zeros, so
+/// that a static of links needs only RAM, and no flash for its initial contents: hence the
+/// representation, whose first variant is zero.
 #[derive(Debug)]
 #[repr(u8)]
 #[allow(
@@ -87,7 +87,7 @@ impl<
     const INDICATED: usize,
 > LinkMemory<PDU, CALLS, SUBSCRIPTIONS, QUEUE, COMMANDS, INDICATED>
 {
-    /// Memory that nobody uses yet.
+    /// Unused memory.
     pub const fn new() -> Self {
         const {
             assert!(
@@ -105,7 +105,7 @@ impl<
         }
     }
 
-    /// The link that lives here.
+    /// The link in this memory.
     #[inline]
     pub fn link(&mut self) -> Link<'_> {
         let state = self.state.get();
@@ -141,10 +141,10 @@ impl<
     }
 }
 
-/// One link's memory, and its lock.
+/// One link's memory, with its lock.
 type Place<M, Memory> = Mutex<M, RefCell<Memory>>;
 
-/// `LINKS` links, each with a [`LinkMemory`] of its own, behind locks of type `M`.
+/// `LINKS` links, each with its own [`LinkMemory`], behind locks of type `M`.
 #[derive(Debug)]
 pub struct StaticLinks<
     M: RawMutex,
@@ -171,7 +171,7 @@ impl<
     const INDICATED: usize,
 > StaticLinks<M, LINKS, PDU, CALLS, SUBSCRIPTIONS, QUEUE, COMMANDS, INDICATED>
 {
-    /// Links that nobody uses yet.
+    /// Unused links.
     pub const fn new() -> Self {
         const { assert!(LINKS <= MAX_LINKS, "the feature `many-links` is for more") }
         Self {

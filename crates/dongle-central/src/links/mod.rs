@@ -1,8 +1,8 @@
-//! All connections and their ATT bearers, in memory the caller supplies, reachable from every task.
+//! All connections and their ATT bearers, in memory that the caller supplies, accessible from every task.
 //!
 //! The [mux](crate::mux) opens and closes links and feeds them; [clients](crate::client) use them.
-//! Both come in through [`Links`], which firmware gets from [`StaticLinks`] and a desktop program
-//! implements on its own memory.
+//! Both access them through [`Links`], which firmware gets from [`StaticLinks`] and a desktop
+//! program implements on its own memory.
 
 mod doorbell;
 mod info;
@@ -17,11 +17,10 @@ pub use info::{
 };
 pub use memory::{LinkMemory, StaticLinks};
 
-/// Most links there can be: with the feature `many-links` one for each bit of the [`Doorbell`].
+/// The most links there can be: with the feature `many-links`, one for each bit of the [`Doorbell`].
 pub const MAX_LINKS: usize = if cfg!(feature = "many-links") { 32 } else { 4 };
 
-/// Names a connection. It means nothing any more once the connection is over and its place has
-/// been given to another.
+/// Identifies a connection. It is invalid once the connection is over and its slot has been given to another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct LinkId {
     index: u8,
@@ -29,12 +28,12 @@ pub struct LinkId {
 }
 
 impl LinkId {
-    /// The place of the link, below [`Links::capacity`].
+    /// The slot of the link, below [`Links::capacity`].
     pub fn index(self) -> usize {
         usize::from(self.index)
     }
 
-    /// The name of the link in this place.
+    /// The id of the link in this slot.
     pub(crate) fn of(index: usize, info: &LinkInfo) -> Self {
         Self {
             index: index as u8,
@@ -43,15 +42,14 @@ impl LinkId {
     }
 }
 
-/// Where the links are. An implementation decides on the memory and on the lock.
+/// Holds the links. The implementation chooses the memory and the lock.
 pub trait Links {
-    /// How many links there can be at a time, up to [`MAX_LINKS`].
+    /// How many links there can be at once, up to [`MAX_LINKS`].
     fn capacity(&self) -> usize;
 
-    /// Calls `f` with the link at `index`, under its lock; None if there is no such place.
+    /// Calls `f` with the link at `index`, under its lock; `None` if there is no such slot.
     ///
-    /// `f` wakes tasks as the memory of the link says ([`BearerStorage::wake`]), so the lock must allow
-    /// that.
+    /// `f` wakes tasks through [`BearerStorage::wake`], so the lock must allow that.
     ///
     /// [`BearerStorage::wake`]: crate::bearer::BearerStorage::wake
     fn with<R>(&self, index: usize, f: impl FnOnce(&mut Link<'_>) -> R) -> Option<R>;
@@ -59,7 +57,7 @@ pub trait Links {
     /// Rung when a link has something to send or to wait for.
     fn doorbell(&self) -> &Doorbell;
 
-    /// Calls `f` with the link of this name, if it is still that link (it may be closed).
+    /// Calls `f` with the link with this id, if its slot was not reused (it may be closed).
     fn with_link<R>(&self, id: LinkId, f: impl FnOnce(&mut Link<'_>) -> R) -> Option<R> {
         self.with(id.index(), |link| {
             (link.info.generation == id.generation).then(|| f(link))
@@ -81,8 +79,8 @@ pub trait Links {
             .find_map(|(id, h)| (h == handle).then_some(id))
     }
 
-    /// Takes a place for a new connection, one whose connection is over if none is free. None: all
-    /// connections are open.
+    /// Takes a slot for a new connection, that of an ended connection if none is free; `None` if
+    /// all have open connections.
     fn open(&self, handle: u16, peer: Address, parameters: ConnectionParameters) -> Option<LinkId> {
         let free = |phase: LinkPhase| {
             (0..self.capacity())
@@ -96,12 +94,12 @@ pub trait Links {
         })
     }
 
-    /// Ends a link: every call on it learns the reason.
+    /// Ends a link: every call on it gets the reason.
     fn close(&self, id: LinkId, reason: Reason) {
         self.with_link(id, |link| link.close(reason));
     }
 
-    /// Ends all links, because the controller is gone.
+    /// Ends all links, because the controller failed.
     fn close_all(&self, reason: Reason) {
         for index in 0..self.capacity() {
             self.with(index, |link| {
@@ -112,7 +110,7 @@ pub trait Links {
         }
     }
 
-    /// Gives the place of an ended link back.
+    /// Frees the slot of an ended link.
     fn release(&self, id: LinkId) {
         self.with_link(id, |link| {
             if link.info.phase == LinkPhase::Closed {
@@ -121,7 +119,7 @@ pub trait Links {
         });
     }
 
-    /// Waits until a link has ended; why it did.
+    /// Waits until a link has ended; returns why.
     fn closed(&self, id: LinkId) -> impl Future<Output = Reason> {
         poll_fn(move |cx| {
             let ended = self.with_link(id, |link| match link.info.phase {

@@ -1,5 +1,4 @@
-//! The security channel of one link (CID 6): commands that came and wait to be read, and the one that is
-//! to be sent.
+//! The security channel of one link (CID 6): the commands received but not yet read, and the one to send.
 
 use core::fmt;
 
@@ -9,21 +8,21 @@ use zeroize::Zeroize as _;
 use super::command::{Frame, code, length};
 use crate::security::{CID_SMP, PairingFailure};
 
-/// Octets of commands that wait to be read, each behind its length. A peer sends up to five keys in a row.
+/// Octets of unread commands, each preceded by its length. A peer sends up to five keys in a row.
 const ROOM: usize = 96;
 
 /// The channel.
 pub(crate) struct Channel {
     state: State,
-    /// Whether commands of a pairing that was given up here may still be on their way.
+    /// Whether commands of a pairing that was aborted here may still arrive.
     stale: bool,
-    /// Commands, of which the last may not be whole.
+    /// Unread commands, of which the last may be incomplete.
     commands: Vec<u8, ROOM>,
-    /// Octets of `commands` that belong to whole ones.
+    /// Octets of `commands` that belong to complete ones.
     whole: usize,
-    /// Octets to come of the command that has begun.
+    /// Octets of the current command still to come.
     left: usize,
-    /// Whether nothing has come of it yet, not even its code.
+    /// Whether nothing of it has come yet, not even its code.
     is_bare: bool,
     /// Whether there was no room for a command.
     overrun: bool,
@@ -32,20 +31,20 @@ pub(crate) struct Channel {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum State {
-    /// Nobody pairs: nothing is kept.
+    /// Nobody pairs: commands are dropped.
     Shut,
-    /// Somebody is about to pair: nothing is kept, since nothing can be an answer yet.
+    /// A pairing is about to start: commands are dropped, since none can be an answer yet.
     Taken,
-    /// Somebody pairs.
+    /// A pairing is running.
     Open,
-    /// The link is being encrypted. Nothing that comes before it is was sent by who has the key.
+    /// The link is being encrypted. A command that arrives before it is may come from someone without the key.
     Sealed,
-    /// A pairing was not answered in time, so that there can be no other on this link (3.4).
+    /// A pairing was not answered in time, so no other is allowed on this link (3.4).
     Spent,
 }
 
 impl Channel {
-    /// Of a link on which nobody pairs.
+    /// The channel of a link on which nobody pairs.
     pub(crate) const SHUT: Self = Self {
         state: State::Shut,
         stale: false,
@@ -57,7 +56,7 @@ impl Channel {
         out: Frame::NONE,
     };
 
-    /// Takes the channel for a pairing, which begins when its request is sent; false: somebody pairs already.
+    /// Takes the channel for a pairing, which starts when its request is sent; false if it is taken already.
     pub(crate) fn take(&mut self) -> bool {
         let takes = self.state == State::Shut;
         if takes {
@@ -66,18 +65,18 @@ impl Channel {
         takes
     }
 
-    /// There was a pairing that was not answered in time.
+    /// Whether a pairing was not answered in time.
     pub(crate) fn is_spent(&self) -> bool {
         self.state == State::Spent
     }
 
-    /// Lets nobody pair on this link ever after.
+    /// Prevents any other pairing on this link.
     pub(crate) fn spend(&mut self) {
         self.forget();
         self.state = State::Spent;
     }
 
-    /// The link has ended. What came before that can still be read by who pairs.
+    /// The link has ended. A running pairing can still read what came before that.
     pub(crate) fn hang_up(&mut self) {
         self.out = Frame::NONE;
         self.left = 0;
@@ -94,7 +93,7 @@ impl Channel {
         self.out = Frame::NONE;
     }
 
-    /// The pairing is over. What is to be sent still is.
+    /// The pairing is over. A queued command is still sent.
     pub(crate) fn shut(&mut self) {
         if self.state != State::Spent {
             self.state = State::Shut;
@@ -102,14 +101,14 @@ impl Channel {
         self.clear();
     }
 
-    /// Tells the peer that the pairing is over, in the place of what was to be sent.
+    /// Queues a Pairing Failed for the peer, in place of any other command.
     pub(crate) fn give_up(&mut self, why: PairingFailure) {
         self.shut();
         self.stale = true;
         self.out = Frame::new(code::PAIRING_FAILED, &[why.0]);
     }
 
-    /// The link is being encrypted: nothing that comes is kept until it is.
+    /// The link is being encrypted: commands are dropped until it is.
     pub(crate) fn seal(&mut self) {
         if self.state == State::Open {
             self.state = State::Sealed;
@@ -117,14 +116,14 @@ impl Channel {
         }
     }
 
-    /// The link was encrypted, or could not be.
+    /// The link was encrypted, or encryption failed.
     pub(crate) fn unseal(&mut self) {
         if self.state == State::Sealed {
             self.state = State::Open;
         }
     }
 
-    /// Takes a fragment of a frame, L2CAP header first, if it is of this channel.
+    /// Takes a fragment of a frame, L2CAP header first; false if the frame belongs to another channel.
     pub(crate) fn takes(&mut self, first: bool, fragment: &[u8]) -> bool {
         if !first {
             let ours = self.left > 0;
@@ -147,7 +146,7 @@ impl Channel {
         true
     }
 
-    /// A command of `len` octets begins.
+    /// Starts a command of `len` octets.
     fn begin(&mut self, len: usize, payload: &[u8]) {
         self.left = len;
         self.is_bare = payload.is_empty();
@@ -155,17 +154,17 @@ impl Channel {
             return;
         };
         let right = length(code);
-        // Until our next request is answered, or refused.
+        // Old commands may arrive until our next request is answered or refused.
         let ends = matches!(code, code::PAIRING_RESPONSE | code::PAIRING_FAILED);
         self.stale &= !(ends && self.state == State::Open);
         let ignored = matches!(
             code,
-            // Who begins is for the program to say, and of what a person types nobody here has to know.
+            // The program decides when to pair, and the peer's key presses are not shown.
             code::PAIRING_REQUEST | code::SECURITY_REQUEST | code::KEYPRESS_NOTIFICATION
         );
-        // What is not known is to be ignored (3.3).
+        // Unknown commands must be ignored (3.3).
         if self.state == State::Open && !ignored && right.is_some() && !self.stale {
-            // One of another length is wrong, whatever it says: its code is enough.
+            // A command of the wrong length is invalid whatever it contains, so only its code is kept.
             let is_right = right == Some(len);
             let kept = if is_right { len } else { 1 };
             if self.commands.len() + 1 + kept > ROOM {
@@ -181,12 +180,12 @@ impl Channel {
         self.gather(payload);
     }
 
-    /// Whether a command has begun and is not whole.
+    /// Whether the current command is incomplete.
     pub(crate) fn is_within(&self) -> bool {
         self.left > 0
     }
 
-    /// Takes more of the command that has begun.
+    /// Appends to the current command.
     fn gather(&mut self, data: &[u8]) {
         let keeps = self.commands.len() > self.whole;
         let data = data.get(..self.left.min(data.len())).unwrap_or_default();
@@ -202,7 +201,7 @@ impl Channel {
     /// The next command.
     ///
     /// # Errors
-    /// The peer has sent more than a peer would.
+    /// If the peer has sent more than any pairing needs.
     pub(crate) fn next(&mut self) -> Result<Option<Frame>, PairingFailure> {
         if self.overrun {
             return Err(PairingFailure::UNSPECIFIED);
@@ -226,7 +225,7 @@ impl Channel {
         Ok(Some(frame))
     }
 
-    /// Has a command sent, in the place of one that is not sent yet.
+    /// Queues a command, in place of one that was not sent yet.
     pub(crate) fn send(&mut self, frame: Frame) {
         self.out = frame;
     }
@@ -236,7 +235,7 @@ impl Channel {
         !self.out.is_empty()
     }
 
-    /// Writes the command that is to be sent, and forgets it; its octets.
+    /// Writes the queued command and wipes it; returns its length.
     pub(crate) fn transmit(&mut self, to: &mut [u8]) -> usize {
         let out = core::mem::replace(&mut self.out, Frame::NONE);
         if self.state == State::Taken && out.first() == Some(&code::PAIRING_REQUEST) {
@@ -254,12 +253,12 @@ impl Channel {
         self.overrun = false;
     }
 
-    /// Forgets a command that is not whole.
+    /// Drops an incomplete command.
     fn drop_rest(&mut self) {
         self.cut(self.whole);
     }
 
-    /// Leaves nothing of what is behind.
+    /// Truncates, and zeroes what is cut off.
     fn cut(&mut self, at: usize) {
         if let Some(rest) = self.commands.get_mut(at..) {
             rest.zeroize();
@@ -268,7 +267,7 @@ impl Channel {
     }
 }
 
-/// Without the commands, which may be keys.
+/// Omits the commands, which may be keys.
 impl fmt::Debug for Channel {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Channel")

@@ -1,21 +1,21 @@
-//! Commands of the protocol, octet by octet (Core Vol 3 Part H, 3.3 to 3.6).
+//! The protocol's commands, octet by octet (Core Vol 3 Part H, 3.3 to 3.6).
 
 use core::ops::Deref;
 
 use heapless::Vec;
 use zeroize::Zeroize as _;
 
-/// Octets of the longest: Pairing Public Key.
+/// Octets of the longest command, Pairing Public Key.
 pub(super) const LONGEST: usize = 65;
 
-/// A command. Nothing is left of it when it is dropped, since it may be a key.
+/// A command. It is zeroed when dropped, since it may be a key.
 pub(crate) struct Frame(Vec<u8, LONGEST>);
 
 impl Frame {
-    /// None at all.
+    /// No command.
     pub(super) const NONE: Self = Self(Vec::new());
 
-    /// One with this code and value.
+    /// A command with this code and value.
     pub(super) fn new(code: u8, value: &[u8]) -> Self {
         let mut frame = Self(Vec::new());
         frame.add(&[code]);
@@ -23,7 +23,7 @@ impl Frame {
         frame
     }
 
-    /// One of these octets.
+    /// A command of these octets, code included.
     pub(super) fn of(octets: &[u8]) -> Self {
         let mut frame = Self(Vec::new());
         frame.add(octets);
@@ -31,7 +31,7 @@ impl Frame {
     }
 
     fn add(&mut self, octets: &[u8]) {
-        // None is longer than the longest.
+        // No command is longer than `LONGEST`.
         let _ = self.0.extend_from_slice(octets);
     }
 }
@@ -56,7 +56,7 @@ impl Drop for Frame {
     }
 }
 
-/// Codes (3.3).
+/// Command codes (3.3).
 pub(super) mod code {
     pub const PAIRING_REQUEST: u8 = 0x01;
     pub const PAIRING_RESPONSE: u8 = 0x02;
@@ -74,7 +74,7 @@ pub(super) mod code {
     pub const KEYPRESS_NOTIFICATION: u8 = 0x0E;
 }
 
-/// Octets of a command, its code included (3.5 and 3.6); None: a code that is not in use.
+/// Octets of a command, including its code (3.5 and 3.6); `None` if the code is not assigned.
 pub(super) const fn length(code: u8) -> Option<usize> {
     Some(match code {
         code::PAIRING_FAILED | code::SECURITY_REQUEST | code::KEYPRESS_NOTIFICATION => 2,
@@ -94,7 +94,7 @@ pub(super) const fn length(code: u8) -> Option<usize> {
 
 /// Bits of AuthReq (3.5.1).
 pub(super) mod auth {
-    /// One of the two bits for bonding: the other has no meaning yet.
+    /// One of the two bits for bonding: the other is reserved.
     pub const BONDING: u8 = 0x01;
     pub const MITM: u8 = 0x04;
     pub const SECURE_CONNECTIONS: u8 = 0x08;
@@ -106,15 +106,15 @@ pub(super) mod keys {
     pub const IDENTITY: u8 = 0x02;
 }
 
-/// What the two sides say of themselves first: the same fields in Pairing Request and Pairing Response.
+/// What each side declares first: the same fields in Pairing Request and Pairing Response.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Features {
     pub io: u8,
-    /// Whether there is out of band data of the other side.
+    /// Whether this side has out-of-band data of the other.
     pub oob: u8,
     pub auth: u8,
     pub max_key_size: u8,
-    /// Keys that the initiator gives, and those that the responder does.
+    /// Keys that the initiator distributes, and those that the responder does.
     pub initiator_keys: u8,
     pub responder_keys: u8,
 }
@@ -129,7 +129,7 @@ impl Features {
         responder_keys: 0,
     };
 
-    /// As in a command behind its code.
+    /// Parses a command without its code.
     pub fn parse(fields: &[u8]) -> Option<Self> {
         let &[io, oob, auth, max_key_size, initiator_keys, responder_keys] = fields else {
             return None;
@@ -144,7 +144,7 @@ impl Features {
         })
     }
 
-    /// A command of this code.
+    /// A command with this code.
     pub const fn command(&self, code: u8) -> [u8; 7] {
         [
             code,
@@ -157,7 +157,7 @@ impl Features {
         ]
     }
 
-    /// What the check of the Diffie-Hellman key covers of it (2.2.8), least significant octet first.
+    /// The part that the DHKey check covers (2.2.8), least significant octet first.
     pub const fn capabilities(&self) -> [u8; 3] {
         [self.io, self.oob, self.auth]
     }

@@ -1,5 +1,5 @@
-//! One pairing, as its initiator (Core Vol 3 Part H, 2.3 and 2.4): told what the peer sends, and asked what
-//! is to be done next.
+//! One pairing from the initiator's side (Core Vol 3 Part H, 2.3 and 2.4): fed the peer's commands,
+//! and asked what to do next.
 
 use heapless::Deque;
 use zeroize::{Zeroize as _, Zeroizing};
@@ -15,12 +15,12 @@ use crate::security::{
     IoCapabilities, OutOfBand, PairingFailure, Passkey, Requirements, SecurityError,
 };
 
-/// Rounds in which a passkey is compared, a bit in each (2.3.5.6.3).
+/// Rounds of passkey entry, one for each bit (2.3.5.6.3).
 const ROUNDS: u8 = 20;
-/// What the key size may be (2.3.4).
+/// Allowed key sizes (2.3.4).
 const KEY_SIZES: core::ops::RangeInclusive<u8> = 7..=16;
 
-/// What is waited for.
+/// What the pairing is waiting for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Phase {
     Response,
@@ -34,7 +34,7 @@ enum Phase {
     Nothing,
 }
 
-/// What is still to be done, in this order.
+/// What is still to be done, in order.
 #[derive(Debug, Clone, Copy)]
 enum Todo {
     Request,
@@ -48,18 +48,18 @@ enum Todo {
     Ask(Question),
 }
 
-/// What nobody else is to know.
+/// Values that must stay secret.
 #[derive(Default)]
 struct Secrets {
-    /// The Diffie-Hellman key.
+    /// The Diffie-Hellman key, DHKey.
     shared: Coordinate,
-    /// The key of the checks.
+    /// The key of the DHKey checks.
     check: Block,
-    /// What makes sure of the other side (ra and rb of 2.3.5.6; TK of legacy pairing is `ours`): the passkey
-    /// is both, out of band each side has its own random value, and without either they are zeros.
+    /// The values that authenticate the two sides (ra and rb of 2.3.5.6; `ours` is TK of legacy pairing). Both
+    /// are the passkey, or each side's out-of-band random value; with neither they are zero.
     ours: Block,
     peers: Block,
-    /// What the link is encrypted with first.
+    /// The key that the link is first encrypted with.
     key: Block,
 }
 
@@ -88,15 +88,15 @@ pub(crate) struct Initiator {
     todo: Deque<Todo, 4>,
     method: Method,
     secure: bool,
-    /// The peer's key pair is the one for debugging, so that whoever listens has the key.
+    /// Whether the peer uses the debug key pair, so that any eavesdropper has the key.
     is_known_to_all: bool,
     round: u8,
     pair: Option<KeyPair>,
     /// X of the peer's public key.
     peer_x: Coordinate,
-    /// What the peer has committed to out of band.
+    /// The peer's confirm value that came out of band.
     promised: Option<Block>,
-    /// Our random and confirm value of this round, and the peer's.
+    /// Our random value and confirm value of this round, then the peer's.
     nonce: Block,
     confirm: Option<Block>,
     peer_confirm: Block,
@@ -159,7 +159,7 @@ impl Initiator {
         }
     }
 
-    /// What is to be done next.
+    /// What to do next.
     pub(crate) fn next(&mut self) -> Next {
         let Some(todo) = self.todo.pop_front() else {
             return match self.phase {
@@ -199,10 +199,10 @@ impl Initiator {
         })
     }
 
-    /// Takes a command of the peer's.
+    /// Takes a command from the peer.
     ///
     /// # Errors
-    /// How the pairing ends. [`SecurityError::RejectedByUs`]: the peer is to be told why.
+    /// How the pairing ends. On [`SecurityError::RejectedByUs`], the peer must be told why.
     pub(crate) fn received(&mut self, pdu: &[u8]) -> Result<(), SecurityError> {
         let Some((&code, value)) = pdu.split_first() else {
             return refuse(PairingFailure::INVALID_PARAMETERS);
@@ -221,7 +221,7 @@ impl Initiator {
             (Phase::Confirm, code::PAIRING_CONFIRM) => self.confirmed(block()),
             (Phase::Random, code::PAIRING_RANDOM) => self.disclosed(block()),
             (Phase::Check, code::PAIRING_DHKEY_CHECK) => self.checked(&block()),
-            // A second answer is of no use.
+            // A second response changes nothing.
             (_, code::PAIRING_RESPONSE) => Ok(()),
             (Phase::Keys, _) => {
                 let size = self.key_size();
@@ -233,7 +233,7 @@ impl Initiator {
         }
     }
 
-    /// Takes what a person has answered.
+    /// Takes the user's answer.
     pub(crate) fn answered(&mut self, answer: Answer) -> Result<(), SecurityError> {
         if self.phase != Phase::Person {
             return Ok(());
@@ -263,7 +263,7 @@ impl Initiator {
         }
     }
 
-    /// What it has come to.
+    /// The outcome so far.
     pub(crate) fn outcome(&self) -> Outcome {
         let key = match self.secure {
             true => Some(Encryption::unnamed(&self.secrets.key)),
@@ -284,8 +284,8 @@ impl Initiator {
         self.request.max_key_size.min(self.response.max_key_size)
     }
 
-    /// Whether both sides keep the key. One that anybody knows is not kept, nor is one that the peer could
-    /// not find again, since it does not take the key that tells our address.
+    /// Whether both sides keep the key. A key that anybody knows is not kept; nor is one that the peer could
+    /// not find again because it does not take our IRK, which resolves our private address.
     fn bonds(&self) -> bool {
         let finds_us = self.parties.identity.is_none() || self.gives() & keys::IDENTITY != 0;
         self.request.has(auth::BONDING)
@@ -294,7 +294,7 @@ impl Initiator {
             && !self.is_known_to_all
     }
 
-    /// The keys that we give.
+    /// The keys that we distribute.
     fn gives(&self) -> u8 {
         self.request.initiator_keys & self.response.initiator_keys
     }
@@ -304,13 +304,13 @@ impl Initiator {
         let _ = self.todo.push_back(todo);
     }
 
-    /// Asks what the pairing can't go on without.
+    /// Asks something without which the pairing cannot continue.
     fn ask(&mut self, question: Question) {
         self.then(Todo::Ask(question));
         self.phase = Phase::Person;
     }
 
-    /// Takes the answer to our request.
+    /// Takes the peer's Pairing Response.
     fn agree(&mut self, fields: &[u8]) -> Result<(), SecurityError> {
         let Some(response) = Features::parse(fields) else {
             return refuse(PairingFailure::INVALID_PARAMETERS);
@@ -341,7 +341,7 @@ impl Initiator {
         Ok(())
     }
 
-    /// Takes what went by another way.
+    /// Takes the out-of-band data.
     fn came_out_of_band(
         &mut self,
         data: OutOfBand,
@@ -354,7 +354,7 @@ impl Initiator {
                 Ok(())
             }
             OutOfBand::SecureConnections { peer, local } if self.secure => {
-                // What one side has said that it does not have is as good as none.
+                // Data that one side declared not to have is ignored.
                 let local = local.filter(|_| self.response.oob == 1);
                 let peer = peer.filter(|_| self.request.oob == 1);
                 if peer.is_none() && local.is_none() || local.is_some() && pair.is_none() {
@@ -389,8 +389,8 @@ impl Initiator {
             return refuse(PairingFailure::INVALID_PARAMETERS);
         };
         self.peer_x = toolbox::x_of(public);
-        // Who sends ours back, with either sign, would learn the passkey from confirm values
-        // (CVE-2020-26558, and 2.3.5.6.1).
+        // A peer that sends our own key back, with either sign of Y, could learn the passkey from
+        // confirm values (CVE-2020-26558, and 2.3.5.6.1).
         if self.peer_x == pair.x() {
             return refuse(PairingFailure::INVALID_PARAMETERS);
         }
@@ -405,7 +405,7 @@ impl Initiator {
         self.associate()
     }
 
-    /// Begins to make sure of the other side.
+    /// Starts the authentication.
     fn associate(&mut self) -> Result<(), SecurityError> {
         match self.method {
             // The peer commits to its random value first.
@@ -434,7 +434,7 @@ impl Initiator {
         Ok(())
     }
 
-    /// A passkey, each as likely as any other but for one part in 10^13.
+    /// A random passkey, uniform to within one part in 10^13.
     fn random_passkey(&mut self) -> Passkey {
         let [a, b, c, d, e, f, g, h, ..] = *self.random.block();
         let number = u64::from_le_bytes([a, b, c, d, e, f, g, h]);
@@ -450,7 +450,7 @@ impl Initiator {
         self.secrets.peers = self.secrets.ours;
     }
 
-    /// Another random value of ours.
+    /// Draws a new random value of ours.
     fn draw(&mut self) {
         self.nonce = *self.random.block();
     }
@@ -462,7 +462,7 @@ impl Initiator {
         self.phase = Phase::Confirm;
     }
 
-    /// The bit of the passkey that this round is about.
+    /// The bit of the passkey that this round checks.
     fn bit(&self) -> u8 {
         let passed = self.round >> 3;
         let octet = self.secrets.ours.get(usize::from(passed)).copied();
@@ -489,7 +489,7 @@ impl Initiator {
         )
     }
 
-    /// It has been refused before.
+    /// Legacy pairing was refused before this.
     #[cfg(not(feature = "legacy-pairing"))]
     fn legacy_confirm(&self, _: &Block) -> Block {
         [0; 16]
@@ -499,9 +499,9 @@ impl Initiator {
         self.pair.as_ref().map_or([0; 32], KeyPair::x)
     }
 
-    /// Takes what the peer commits to.
+    /// Takes the peer's confirm value.
     fn confirmed(&mut self, confirm: Block) -> Result<(), SecurityError> {
-        // Who does not know the passkey could send ours back.
+        // A peer that does not know the passkey could send ours back.
         if self.confirm == Some(confirm) {
             return refuse(PairingFailure::CONFIRM_VALUE_FAILED);
         }
@@ -511,7 +511,7 @@ impl Initiator {
         Ok(())
     }
 
-    /// Takes the random value that the peer has committed to.
+    /// Takes the random value that the peer committed to.
     fn disclosed(&mut self, nonce: Block) -> Result<(), SecurityError> {
         self.peer_nonce = nonce;
         if self.method != Method::OutOfBand || !self.secure {
@@ -555,7 +555,7 @@ impl Initiator {
         self.encrypt();
     }
 
-    /// Encrypts with the key that there is, as much of it as counts (2.4.2.1).
+    /// Encrypts with the current key, shortened to the agreed size (2.4.2.1).
     fn encrypt(&mut self) {
         let size = self.key_size();
         shorten(&mut self.secrets.key, size);
@@ -563,7 +563,7 @@ impl Initiator {
         self.phase = Phase::Encryption;
     }
 
-    /// Derives the keys, and shows that we have them.
+    /// Derives the keys, and proves that we have them.
     fn begin_checks(&mut self) {
         let (ours, peers) = self.addresses();
         let shared = Zeroizing::new(self.secrets.shared);
@@ -609,7 +609,7 @@ impl Initiator {
         Ok(())
     }
 
-    /// When the peer has given its keys, gives ours.
+    /// Distributes our keys once the peer has distributed its own.
     fn go_on_with_keys(&mut self) {
         if !self.given.are_complete() {
             return;

@@ -1,4 +1,4 @@
-//! The keys that a peer gives when the link is encrypted (Core Vol 3 Part H, 3.6).
+//! The keys that a peer distributes once the link is encrypted (Core Vol 3 Part H, 3.6).
 
 use bt_hci::param::{AddrKind, BdAddr};
 use zeroize::Zeroize as _;
@@ -10,7 +10,7 @@ use super::toolbox::Block;
 use crate::links::Address;
 use crate::security::{Key, PairingFailure, SecurityError};
 
-/// What comes of the keys of a peer, which come in two commands each (3.6.1).
+/// The parts of the peer's keys, which come in two commands each (3.6.1).
 mod half {
     pub const KEY: u8 = 1;
     pub const NAME: u8 = 2;
@@ -18,11 +18,11 @@ mod half {
     pub const ADDRESS: u8 = 8;
 }
 
-/// What the peer has given.
+/// The keys that the peer has distributed.
 pub struct PeerKeys {
-    /// What is still to come.
+    /// The parts still to come.
     expected: u8,
-    /// The long term key of legacy pairing, and what names it.
+    /// The long term key of legacy pairing, and EDIV and Rand, which identify it.
     ltk: Block,
     ediv: u16,
     rand: [u8; 8],
@@ -40,7 +40,7 @@ impl PeerKeys {
         identity: None,
     };
 
-    /// Waits for the keys that were agreed on; LE Secure Connections have theirs already.
+    /// Waits for the keys that were agreed on; with LE Secure Connections, the long term key exists already.
     pub fn expect(&mut self, agreed: u8, secure: bool) {
         if agreed & keys::ENCRYPTION != 0 && !secure {
             self.expected |= half::KEY | half::NAME;
@@ -50,15 +50,15 @@ impl PeerKeys {
         }
     }
 
-    /// Whether all have come.
+    /// Whether all keys have come.
     pub fn are_complete(&self) -> bool {
         self.expected == 0
     }
 
-    /// Takes one, of a pairing whose keys are so long.
+    /// Takes a part of a key, in a pairing with this key size.
     ///
     /// # Errors
-    /// It is none at all.
+    /// If the command distributes no key.
     pub fn take(&mut self, code: u8, value: &[u8], size: u8) -> Result<(), SecurityError> {
         let half = match code {
             code::ENCRYPTION_INFORMATION => half::KEY,
@@ -69,7 +69,7 @@ impl PeerKeys {
             _ => return refuse(PairingFailure::UNSPECIFIED),
         };
         if self.expected & half == 0 {
-            // Nobody has asked for it.
+            // It was not agreed on.
             return Ok(());
         }
         self.expected &= !half;
@@ -93,7 +93,7 @@ impl PeerKeys {
         Ok(())
     }
 
-    /// The key of legacy pairing, unless it is none.
+    /// The long term key of legacy pairing, if there is one.
     pub fn encryption(&self) -> Option<Encryption> {
         Some(Encryption {
             key: key(&self.ltk)?,
@@ -102,7 +102,7 @@ impl PeerKeys {
         })
     }
 
-    /// What tells the peer's addresses, unless it is none.
+    /// The key that resolves the peer's addresses, if there is one.
     pub fn irk(&self) -> Option<Key> {
         key(&self.irk)
     }
@@ -115,12 +115,12 @@ impl Drop for PeerKeys {
     }
 }
 
-/// A key; zeros are none.
+/// A key; all zeros means none.
 fn key(block: &Block) -> Option<Key> {
     Some(Key::new(*block)).filter(|key| !key.is_zero())
 }
 
-/// Leaves as much of a key as counts (2.3.4).
+/// Zeroes what exceeds the agreed key size (2.3.4).
 pub fn shorten(key: &mut Block, size: u8) {
     for octet in key.iter_mut().skip(usize::from(size)) {
         *octet = 0;

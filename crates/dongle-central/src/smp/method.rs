@@ -2,18 +2,18 @@
 
 use super::command::{Features, auth};
 
-/// How the two sides make sure of each other.
+/// How the two sides authenticate each other.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Method {
     /// Not at all.
     JustWorks,
-    /// Both show a number, and persons say whether it is the same.
+    /// Numeric comparison: both show a number, and their users say whether the numbers match.
     Compare,
-    /// We show a passkey, which the peer is given.
+    /// Passkey entry: we show a passkey, and the user enters it on the peer.
     Display,
-    /// The peer shows a passkey, or a person knows it, and we are given it.
+    /// Passkey entry: the peer shows a passkey, or the user knows it and enters it on both, and we take it.
     Enter,
-    /// By another way.
+    /// Out-of-band data.
     OutOfBand,
 }
 
@@ -24,7 +24,7 @@ const KEYBOARD_ONLY: u8 = 2;
 const KEYBOARD_DISPLAY: u8 = 4;
 
 impl Method {
-    /// The one that these two come to (tables 2.6 to 2.8). What nobody knows can do nothing.
+    /// The method for these two feature sets (tables 2.6 to 2.8). An unknown IO capability counts as none.
     pub fn of(secure: bool, ours: &Features, peers: &Features) -> Self {
         let out_of_band = match secure {
             true => ours.oob == 1 || peers.oob == 1,
@@ -47,9 +47,9 @@ impl Method {
         }
     }
 
-    /// Whether it makes sure of the other end. A passkey of legacy pairing does not, since 6.2 of the
-    /// Core Specification: whoever is in between finds it from the first confirm value, in time to
-    /// answer it.
+    /// Whether it authenticates the peer. Passkey entry of legacy pairing does not, since version
+    /// 6.2 of the Core Specification: a man in the middle can find the passkey from the first
+    /// confirm value, in time to answer it.
     pub fn authenticates(self, secure: bool) -> bool {
         match self {
             Self::JustWorks => false,

@@ -1,8 +1,7 @@
-//! The Security Manager Protocol as the initiator speaks it (Core Vol 3 Part H): what goes over the air, the
+//! The Security Manager Protocol from the initiator's side (Core Vol 3 Part H): its commands, the
 //! cryptographic toolbox, and one pairing as a state machine without I/O or clock.
 //!
-//! What runs a pairing is in [`central`](crate::central), and what comes of it in
-//! [`security`](crate::security).
+//! [`central`](crate::central) runs a pairing; [`security`](crate::security) has the types of its results.
 
 mod channel;
 mod command;
@@ -19,36 +18,36 @@ pub(crate) use toolbox::{Generator, KeyPair, e, oob_confirm};
 use crate::links::Address;
 use crate::security::{Key, OutOfBand, Passkey};
 
-/// What is to be done next.
+/// What to do next in a pairing.
 #[derive(Debug)]
 pub(crate) enum Next {
-    /// This is to be sent.
+    /// Send this.
     Send(Frame),
-    /// Somebody is to be asked this.
+    /// Ask the user this.
     Ask(Question),
-    /// The link is to be encrypted.
+    /// Encrypt the link.
     Encrypt(Encryption),
-    /// Nothing, until the peer has sent something, or somebody has answered.
+    /// Wait for the peer's next command, or for the user's answer.
     Wait,
-    /// Nothing any more.
+    /// Nothing: the pairing is complete.
     Complete,
 }
 
-/// What only a person can answer.
+/// A question that only the user can answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Question {
-    /// To be shown. There is nothing to be answered.
+    /// Show this passkey. There is no answer.
     Display(Passkey),
     Compare(Passkey),
     Enter,
     OutOfBand,
 }
 
-/// What a person has answered.
+/// The user's answer.
 pub(crate) enum Answer {
     Same(bool),
     Passkey(Option<Passkey>),
-    /// With our key pair, if our data is of the one that was made for it.
+    /// With our key pair, if the data includes ours and that was made with it.
     OutOfBand(Option<OutOfBand>, Option<KeyPair>),
 }
 
@@ -60,31 +59,31 @@ pub(crate) struct Encryption {
     pub rand: [u8; 8],
 }
 
-/// Who pairs.
+/// The two sides of a pairing.
 #[derive(Debug)]
 pub(crate) struct Parties {
     /// The addresses that the connection was made with.
     pub ours: Address,
     pub peers: Address,
-    /// Who we are, if the peer is to be told, and the key that tells.
+    /// Our IRK and identity address, if the peer is to learn them.
     pub identity: Option<(Key, Address)>,
 }
 
-/// What a pairing has come to.
+/// The outcome of a pairing.
 #[derive(Debug)]
 pub(crate) struct Outcome {
     pub authenticated: bool,
     pub secure_connections: bool,
     pub key_size: u8,
-    /// The key to be kept, if both sides keep it.
+    /// The key to keep, if both sides bond.
     pub key: Option<Encryption>,
-    /// Who the peer is.
+    /// The peer's IRK and identity address.
     pub irk: Option<Key>,
     pub identity: Option<Address>,
 }
 
 impl Encryption {
-    /// With a key that has no name: that of LE Secure Connections, or the short term key.
+    /// With a key that has neither EDIV nor Rand: that of LE Secure Connections, or the short term key.
     fn unnamed(key: &[u8; 16]) -> Self {
         Self {
             key: Key::new(*key),

@@ -1,18 +1,18 @@
-//! The security channel without the feature `security`: nobody pairs.
+//! Stands in for the security channel where the feature `security` is off: nobody can pair.
 
 use crate::security::CID_SMP;
 
 /// The channel of one link.
 #[derive(Debug)]
 pub(crate) struct Channel {
-    /// Whether the frame that has begun is of this channel.
+    /// Whether the current frame belongs to this channel.
     within: bool,
 }
 
 impl Channel {
     pub(crate) const SHUT: Self = Self { within: false };
 
-    /// Takes a fragment of a frame, L2CAP header first, if it is of this channel.
+    /// Takes a fragment of a frame, L2CAP header first; false if the frame belongs to another channel.
     pub(crate) fn takes(&mut self, first: bool, fragment: &[u8]) -> bool {
         if first {
             let channel = fragment.get(2..4);
@@ -21,7 +21,7 @@ impl Channel {
         self.within
     }
 
-    /// Whether the frame that has begun is of this channel.
+    /// Whether the current frame belongs to this channel.
     pub(crate) fn is_within(&self) -> bool {
         self.within
     }

@@ -1,7 +1,7 @@
 //! The cryptographic toolbox (Core Vol 3 Part H, 2.2), and the Diffie-Hellman exchange (2.3.5.6.1).
 //!
-//! Values come and go least significant octet first, as the protocol carries them. AES, CMAC and P-256
-//! take them the other way round.
+//! All values are passed least significant octet first, as the protocol sends them. AES, CMAC and
+//! P-256 take them the other way round.
 
 use aes::Aes128;
 use aes::cipher::{BlockEncrypt as _, KeyInit as _};
@@ -13,21 +13,21 @@ use zeroize::{Zeroize as _, Zeroizing};
 
 use crate::links::Address;
 
-/// A value of 128 bits.
+/// A 128-bit value.
 pub(crate) type Block = [u8; 16];
-/// A coordinate of a point of P-256.
+/// A coordinate of a P-256 point.
 pub(super) type Coordinate = [u8; 32];
 
 /// The salt of f5 (2.2.7).
 const SALT: Block = [
     0xBE, 0x83, 0x60, 0x5A, 0xDB, 0x0B, 0x37, 0x60, 0x38, 0xA5, 0xF5, 0xAA, 0x91, 0x83, 0x88, 0x6C,
 ];
-/// "btle", which names what f5 derives.
+/// "btle", the keyID of f5.
 const KEY_ID: [u8; 4] = [0x65, 0x6C, 0x74, 0x62];
-/// Bits that f5 derives in each of its steps.
+/// The number of bits that f5 derives.
 const LENGTH: [u8; 2] = 256_u16.to_le_bytes();
 
-/// AES-CMAC (2.2.5) of these values, one behind the other.
+/// AES-CMAC (2.2.5) of these values, concatenated.
 fn cmac(key: &Block, values: &[&[u8]]) -> Block {
     let mut reversed = Zeroizing::new(*key);
     reversed.reverse();
@@ -45,7 +45,7 @@ pub(super) fn f4(u: &Coordinate, v: &Coordinate, x: &Block, z: u8) -> Block {
     cmac(x, &[u, v, &[z]])
 }
 
-/// What f5 (2.2.7) derives from the Diffie-Hellman key: the key of the checks, and the long term key.
+/// The keys that f5 (2.2.7) derives from DHKey: MacKey, for the checks, and the long term key.
 pub(super) fn f5(
     key: &Coordinate,
     n1: &Block,
@@ -60,14 +60,14 @@ pub(super) fn f5(
     derived
 }
 
-/// X of the public key of the debug mode (2.3.5.6.1), whose private key everybody knows; least significant
-/// octet first, as all of SMP.
+/// X of the debug public key (2.3.5.6.1), whose private key is published; least significant octet
+/// first, as everything in SMP.
 pub(super) const DEBUG_X: Coordinate = [
     0xE6, 0x9D, 0x35, 0x0E, 0x48, 0x01, 0x03, 0xCC, 0xDB, 0xFD, 0xF4, 0xAC, 0x11, 0x91, 0xF4, 0xEF,
     0xB9, 0xA5, 0xF9, 0xE9, 0xA7, 0x83, 0x2C, 0x5E, 0x2C, 0xBE, 0x97, 0xF2, 0xD2, 0x03, 0xB0, 0x20,
 ];
 
-/// The check of the Diffie-Hellman key, f6 (2.2.8).
+/// The DHKey check value, f6 (2.2.8).
 pub(super) fn f6(
     key: &Block,
     n1: &Block,
@@ -80,7 +80,7 @@ pub(super) fn f6(
     cmac(key, &[n1, n2, r, capabilities, a1, a2])
 }
 
-/// The number of which both sides show the last six digits, g2 (2.2.9).
+/// The number for the comparison, g2 (2.2.9); both sides show its last six digits.
 pub(super) fn g2(u: &Coordinate, v: &Coordinate, x: &Block, y: &Block) -> u32 {
     let [a, b, c, d, ..] = cmac(x, &[u, v, y]);
     u32::from_le_bytes([a, b, c, d])
@@ -99,8 +99,8 @@ pub(crate) fn e(key: &Block, data: Block) -> Block {
     block
 }
 
-/// The confirm value of legacy pairing, c1 (2.2.3), from both commands that began it, and the addresses of
-/// initiator and responder.
+/// The confirm value of legacy pairing, c1 (2.2.3), from Pairing Request and Pairing Response, and
+/// the addresses of initiator and responder.
 #[cfg(feature = "legacy-pairing")]
 pub(super) fn c1(
     key: &Block,
@@ -137,18 +137,18 @@ pub(super) fn s1(key: &Block, responder: &Block, initiator: &Block) -> Block {
     e(key, block)
 }
 
-/// An address as the functions take it: with its kind as the most significant octet.
+/// An address as the functions take it, with its type as the most significant octet.
 pub(super) fn address(address: Address) -> [u8; 7] {
     let [a, b, c, d, e, f] = address.addr.into_inner();
     [a, b, c, d, e, f, address.kind.as_raw() & 1]
 }
 
-/// What the owner of a public key commits to out of band (2.3.5.6.4).
+/// The out-of-band confirm value for a public key (2.3.5.6.4).
 pub(crate) fn oob_confirm(x: &[u8; 32], random: &[u8; 16]) -> [u8; 16] {
     f4(x, x, random, 0)
 }
 
-/// Random octets of which nobody can foresee any who does not know the seed: AES-CMAC in counter mode (NIST
+/// Generates random octets that are unpredictable without the seed: AES-CMAC in counter mode (NIST
 /// SP 800-108, 4.1).
 pub(crate) struct Generator {
     seed: Zeroizing<Block>,
@@ -160,14 +160,14 @@ impl Generator {
         Self { seed, counter: 0 }
     }
 
-    /// The next ones, 16 at a time.
+    /// The next 16 octets.
     pub(crate) fn block(&mut self) -> Zeroizing<Block> {
         self.counter = self.counter.wrapping_add(1);
         Zeroizing::new(cmac(&self.seed, &[&self.counter.to_le_bytes()]))
     }
 }
 
-/// A key pair of P-256.
+/// A P-256 key pair.
 #[derive(Clone)]
 pub(crate) struct KeyPair {
     secret: SecretKey,
@@ -176,14 +176,14 @@ pub(crate) struct KeyPair {
 }
 
 impl KeyPair {
-    /// A new one.
+    /// Generates a new key pair.
     pub(crate) fn generate(random: &mut Generator) -> Self {
         loop {
             let mut octets = Zeroizing::new([0; 32]);
             for half in octets.chunks_exact_mut(16) {
                 half.copy_from_slice(&*random.block());
             }
-            // One in 2^32 is none of the curve's.
+            // One value in 2^32 is not a valid private key.
             if let Ok(secret) = SecretKey::from_slice(&*octets) {
                 return Self::of(secret);
             }
@@ -202,17 +202,17 @@ impl KeyPair {
         Self { secret, public }
     }
 
-    /// As it goes to the peer.
+    /// The public key, as sent to the peer.
     pub(crate) fn public(&self) -> &[u8; 64] {
         &self.public
     }
 
-    /// Its X alone.
+    /// X of the public key.
     pub(crate) fn x(&self) -> Coordinate {
         x_of(&self.public)
     }
 
-    /// The Diffie-Hellman key with this public key; None: that is not on the curve.
+    /// DHKey with this public key; `None` if that is not on the curve.
     pub(super) fn shared(&self, peer: &[u8; 64]) -> Option<Zeroizing<Coordinate>> {
         let (mut x, mut y) = (x_of(peer), [0; 32]);
         x.reverse();
