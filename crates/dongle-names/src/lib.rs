@@ -51,9 +51,8 @@ pub fn appearance(appearance: u16) -> Option<&'static str> {
         .or_else(|| find(tables::appearances::TABLE, category))
 }
 
-/// The name of any UUID, of 16 bits or of 128, by its full form as a number: a service, a
-/// characteristic, a descriptor, a declaration, a member, or something of a vendor that is well
-/// known.
+/// The name of any UUID of 16 or 128 bits, given as its 128-bit number: a service, a
+/// characteristic, a descriptor, a declaration, a member, or a well-known vendor-specific UUID.
 ///
 /// ```
 /// use dongle_names::uuid;
@@ -111,7 +110,7 @@ fn named(table: &[(u16, &str)], name: &str) -> Option<u16> {
         .map(|entry| entry.0)
 }
 
-/// What is compared of a name.
+/// The characters of a name that are compared.
 fn letters(name: &str) -> impl Iterator<Item = u8> + Clone + '_ {
     name.bytes()
         .filter(u8::is_ascii_alphanumeric)

@@ -1,4 +1,4 @@
-//! Device addresses as the air knows them: six bytes and a kind.
+//! Device addresses as they are used on the air: six bytes and a kind.
 
 use std::fmt;
 
@@ -61,7 +61,7 @@ impl Address {
         }
     }
 
-    /// From the address type of HCI, identity address types (2 and 3) included.
+    /// The address for an address type of HCI, including identity address types (2 and 3).
     pub(crate) const fn from_hci(kind: u8, bytes: [u8; 6]) -> Self {
         if kind & 1 == 0 {
             Self::public(bytes)

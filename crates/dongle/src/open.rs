@@ -34,7 +34,7 @@ pub struct Open {
     security: Settings,
     notification_bytes: usize,
     retry: Option<Duration>,
-    /// A dongle that is down, and may not have let go of the controller yet.
+    /// A dongle that is down but may not have released the controller yet.
     after: Option<Arc<Shared>>,
 }
 

@@ -1,4 +1,4 @@
-//! The air's thread: packets from hosts into the world, the world's packets to hosts, time.
+//! The air's thread: carries packets between the hosts and the world, and lets time pass.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -11,15 +11,15 @@ use hci_transport::{Error, ErrorKind, HciPort};
 use super::Shared;
 use crate::world::{ControllerId, World};
 
-/// Packets taken from one host before the next has its turn.
+/// How many packets are taken from one host before the next gets its turn.
 const BATCH: usize = 64;
-/// A host that doesn't read is not listened to either, past this many packets waiting for it.
+/// While more than this many packets wait for a host, none are taken from it.
 const WAITING: usize = 512;
 
-/// So many things that are due happen before hosts have their turn.
+/// How many due timers are handled before the hosts get their turn.
 const DUE: usize = 256;
 
-/// How often a busy thread gives way to a caller who waits for the state.
+/// How often a busy thread yields to let a waiting caller get the state.
 const PATIENCE: usize = 200;
 
 pub(super) struct Port {
@@ -59,7 +59,7 @@ impl State {
         }
     }
 
-    /// The controller is pulled out: its host is told, its links are lost.
+    /// Unplugs a controller: its host is told why, and its links are lost.
     pub(super) fn unplug(&mut self, now: Duration, id: ControllerId) {
         if let Some(port) = self.ports.iter_mut().find(|port| port.id == id) {
             let why = format!("{}: the controller was unplugged", port.name);
@@ -82,7 +82,7 @@ impl State {
         });
     }
 
-    /// One round over everything; true if anything happened that may lead to more.
+    /// Does one round of all work. Returns true if that may have made more.
     fn step(&mut self, now: Duration, cx: &mut Context<'_>) -> bool {
         let mut busy = self.hear_hosts(now, cx);
         busy |= self.world.handle_due(now, DUE);
@@ -118,7 +118,7 @@ impl State {
     fn tell_hosts(&mut self, cx: &mut Context<'_>) -> bool {
         let mut busy = false;
         for port in &mut self.ports {
-            // What is taken out may let more in.
+            // Taking packets out may let the world produce more.
             while self.world.pending_output(port.id) > 0 {
                 let packets = self.world.peek_outputs(port.id);
                 let (count, outcome) = port.port.poll_deliver_each(cx, packets);
@@ -136,11 +136,11 @@ impl State {
     }
 }
 
-/// Starts the thread; it ends with the last handle and the last channel.
+/// Starts the thread, which ends with the last handle and the last channel.
 pub(super) fn start(shared: Arc<Shared>) {
     let body = move || run(&shared);
     if let Err(error) = thread::Builder::new().name("air".into()).spawn(body) {
-        // The ports are dropped with the state, so every channel finds its wire gone.
+        // The ports are dropped with the state, so every channel learns that its wire is gone.
         log::error!("no thread for the air: {error}");
     }
 }
@@ -159,7 +159,7 @@ fn run(shared: &Shared) {
         let next = state.world.poll_timeout();
         drop(state);
         if busy {
-            // Hosts want to run, on few processors; and a mutex is not fair by itself.
+            // On few processors the hosts need a chance to run, and a mutex is not fair by itself.
             thread::yield_now();
             for _ in 0..PATIENCE {
                 if shared.waiting.load(Ordering::SeqCst) == 0 {

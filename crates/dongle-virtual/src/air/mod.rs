@@ -89,7 +89,7 @@ struct Shared {
     waker: Arc<ThreadWaker>,
     began: Instant,
     queue_bytes: usize,
-    /// Callers from outside who want the state; the thread lets them before it goes on.
+    /// How many callers wait for the state. The thread lets them have it before it continues.
     waiting: AtomicUsize,
 }
 
@@ -215,7 +215,7 @@ impl Air {
         self.shared.now()
     }
 
-    /// Calls into the world between two of its steps, and has the thread look at the outcome.
+    /// Calls into the world between two of its steps, and makes the thread handle the outcome.
     fn with_world<R>(&self, call: impl FnOnce(&mut World, Duration) -> R) -> R {
         let now = self.shared.now();
         let result = call(&mut self.shared.state().world, now);

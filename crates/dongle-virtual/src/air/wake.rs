@@ -1,4 +1,4 @@
-//! Wakes the air's thread, whichever thread wants it.
+//! Lets any thread wake the air's thread.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -6,7 +6,7 @@ use std::task::Wake;
 use std::thread::{self, Thread};
 use std::time::Duration;
 
-/// A waker for one thread; waking it before it sleeps makes that sleep end at once.
+/// A waker for one thread. If it is woken before it sleeps, the sleep ends at once.
 #[derive(Debug, Default)]
 pub(super) struct ThreadWaker {
     thread: OnceLock<Thread>,
@@ -37,7 +37,7 @@ impl ThreadWaker {
         }
     }
 
-    /// What comes from now on wakes again.
+    /// From now on, waking has an effect again.
     pub(super) fn rearm(&self) {
         self.woken.store(false, Ordering::SeqCst);
     }

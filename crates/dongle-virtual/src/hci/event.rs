@@ -1,4 +1,4 @@
-//! Event codes, LE subevent codes, and which bit of which mask lets each of them through.
+//! Event codes, LE subevent codes, and the mask bit that enables each of them.
 
 pub(crate) const DISCONNECTION_COMPLETE: u8 = 0x05;
 pub(crate) const ENCRYPTION_CHANGE: u8 = 0x08;
@@ -29,12 +29,12 @@ pub(crate) mod le {
     pub(crate) const CHANNEL_SELECTION_ALGORITHM: u8 = 0x14;
 }
 
-/// What Set Event Mask is after a reset (Core Vol 4 Part E 7.3.1): LE Meta is not among them.
+/// The event mask after a reset (Core Vol 4 Part E 7.3.1). LE Meta is not enabled in it.
 pub(crate) const DEFAULT_MASK: u64 = 0x0000_1FFF_FFFF_FFFF;
-/// What LE Set Event Mask is after a reset (Core Vol 4 Part E 7.8.1).
+/// The LE event mask after a reset (Core Vol 4 Part E 7.8.1).
 pub(crate) const DEFAULT_LE_MASK: u64 = 0x1F;
 
-/// Whether `mask` lets the event through; some events no mask can hold back.
+/// Whether `mask` lets the event through. Some events can't be masked.
 pub(crate) fn passes(mask: u64, code: u8) -> bool {
     match code {
         COMMAND_COMPLETE | COMMAND_STATUS | NUMBER_OF_COMPLETED_PACKETS => true,

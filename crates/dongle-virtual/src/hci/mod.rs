@@ -1,4 +1,4 @@
-//! The bytes of HCI: packet indicators, opcodes, error codes, a checked reader and the events.
+//! The formats of HCI: packet indicators, opcodes, error codes, events, and a checked reader.
 
 pub(crate) mod event;
 pub(crate) mod opcode;

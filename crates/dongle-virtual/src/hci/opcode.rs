@@ -1,7 +1,7 @@
-//! Opcodes of the commands the simulated controller knows, by the names of the specification.
+//! Opcodes of the simulated controller's commands, under the specification's names.
 
-/// Which of the two families of advertising, scanning and initiating commands an opcode is of: a
-/// host may use one of them between two resets (Core Vol 4 Part E 3.1.1).
+/// Which of the two families of advertising, scanning and initiating commands an opcode belongs to:
+/// between two resets, a host may use only one of them (Core Vol 4 Part E 3.1.1).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Family {
     Legacy,
@@ -96,8 +96,8 @@ opcodes! {
     LE_READ_BUFFER_SIZE_V2 = 0x2060;
 }
 
-/// Whether the command is answered by Command Status (and later by an event of its own) instead
-/// of Command Complete.
+/// Whether the command is answered with Command Status (and an event of its own later) rather than
+/// Command Complete.
 pub(crate) fn answered_by_status(opcode: u16) -> bool {
     matches!(
         opcode,

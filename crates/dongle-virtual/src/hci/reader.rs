@@ -1,10 +1,10 @@
-//! A checked reader of little-endian fields: a short packet is an answer, never a panic.
+//! A checked reader of little-endian fields: a packet that is too short is an error, never a panic.
 
 use super::Status;
 use super::status::INVALID_PARAMETERS;
 
-/// Reads fields from the parameters of a command; running out of bytes is Invalid HCI Command
-/// Parameters.
+/// Reads the fields of a command's parameters. If there are too few bytes, the error is Invalid HCI
+/// Command Parameters.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Reader<'a>(&'a [u8]);
 
@@ -46,7 +46,7 @@ impl<'a> Reader<'a> {
         self.array().map(u64::from_le_bytes)
     }
 
-    /// A boolean field: anything but 0 and 1 is out of range.
+    /// A boolean field. Anything but 0 and 1 is an error.
     pub(crate) fn flag(&mut self) -> Result<bool, Status> {
         match self.u8()? {
             0 => Ok(false),

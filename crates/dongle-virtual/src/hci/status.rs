@@ -1,6 +1,6 @@
-//! Error codes of controllers (Core Vol 1 Part F 1.3), by the names of the specification.
+//! Error codes of controllers (Core Vol 1 Part F 1.3), under the specification's names.
 
-/// An error code as it stands in an event.
+/// An error code as it appears in an event.
 pub(crate) type Status = u8;
 
 pub(crate) const SUCCESS: Status = 0x00;

@@ -1,4 +1,4 @@
-//! The Supported Commands bitmap (Core Vol 4 Part E 6.27), built from where each command stands.
+//! The Supported Commands bitmap (Core Vol 4 Part E 6.27), built from each command's position.
 
 use super::opcode::*;
 
@@ -95,7 +95,7 @@ pub(crate) fn supported_commands(has: impl Fn(u16) -> bool) -> [u8; 64] {
     bitmap
 }
 
-/// Whether the simulated controller can have the command at all.
+/// Whether the simulated controller knows the command in any configuration.
 pub(crate) fn is_known(opcode: u16) -> bool {
     POSITIONS.iter().any(|&(known, ..)| known == opcode)
 }

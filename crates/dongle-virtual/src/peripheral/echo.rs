@@ -77,7 +77,7 @@ async fn gone(connection: &Connection<'_, HeapPool>) {
     ) {}
 }
 
-/// One channel after another, until the connection has gone.
+/// Serves one channel after another until the client disconnects.
 async fn channels(stack: &HostStack<'_>, connection: &Connection<'_, HeapPool>) {
     let listener = L2capChannel::listen(stack, connection);
     let config = L2capChannelConfig {
@@ -89,7 +89,7 @@ async fn channels(stack: &HostStack<'_>, connection: &Connection<'_, HeapPool>) 
         while let Ok(length) = channel.receive(stack, &mut unit).await {
             let heard = unit.get(..length).unwrap_or_default();
             if let Err(error) = channel.send(stack, heard).await {
-                log::debug!("the echo is not heard: {error:?}");
+                log::debug!("the echo can't be sent: {error:?}");
                 break;
             }
         }

@@ -1,11 +1,11 @@
-//! L2CAP frames in ACL packets: cut to the controller's buffers, and put together again.
+//! Splits L2CAP frames into ACL packets that fit the controller's buffers, and reassembles them.
 
 /// The Attribute Protocol's channel.
 pub(super) const ATT: u16 = 0x0004;
 /// The LE signalling channel.
 pub(super) const SIGNALLING: u16 = 0x0005;
 
-/// The ACL packets (in H4 form) that carry one frame.
+/// Splits a frame into ACL packets in H4 form.
 pub(super) fn fragments(
     handle: u16,
     channel: u16,
@@ -27,14 +27,14 @@ pub(super) fn fragments(
     })
 }
 
-/// Puts frames together from the ACL packets of one link.
+/// Reassembles frames from the ACL packets of one link.
 #[derive(Debug, Default)]
 pub(super) struct Reassembly {
     frame: Vec<u8>,
 }
 
 impl Reassembly {
-    /// Takes one packet's data; gives (channel, payload) once a frame is whole.
+    /// Takes the data of one packet. Returns (channel, payload) once a frame is complete.
     pub(super) fn push(&mut self, first: bool, data: &[u8]) -> Option<(u16, Vec<u8>)> {
         if first {
             self.frame.clear();

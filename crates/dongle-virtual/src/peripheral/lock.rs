@@ -24,7 +24,7 @@ const AUTOMATION_IO: u16 = 0x1815;
 const USER_DATA: u16 = 0x181C;
 const DEVICE_INFORMATION: u16 = 0x180A;
 const APPEARANCE_DOOR_LOCK: [u8; 2] = 0x0708_u16.to_le_bytes();
-/// Longest value of an attribute (Core Vol 3 Part F, 3.2.9).
+/// The longest value of an attribute (Core Vol 3 Part F, 3.2.9).
 const LONGEST: usize = 512;
 
 /// How a [`Lock`] authenticates the central.
@@ -169,7 +169,7 @@ async fn run(channel: HciChannel, config: LockConfig, tags: Tags) {
         let other_way = match config.pairing {
             LockPairing::OutOfBand => Some(OtherWay::new(&stack, tags).await?),
             _ => {
-                // Who asks for the tag is told that there is none.
+                // Dropping this tells whoever waits for the tag that there is none.
                 drop(tags);
                 None
             }
@@ -179,7 +179,7 @@ async fn run(channel: HciChannel, config: LockConfig, tags: Tags) {
     presence::run(&stack, serve, &config.name).await;
 }
 
-/// Out-of-band data of both sides.
+/// The out-of-band data of both sides.
 struct OtherWay {
     ours: OobData,
     read: Read,
@@ -187,10 +187,10 @@ struct OtherWay {
 
 impl OtherWay {
     async fn new(stack: &Stack<'_, HostController, HeapPool>, tags: Tags) -> Result<Self, Failure> {
-        // The host makes its key when it starts; a command is answered after that.
+        // The host makes its key when it starts, and answers commands only after that.
         stack.command(ReadBdAddr::new()).await?;
         let ours = stack.get_local_oob_data();
-        // There is room for it.
+        // There is room, because nothing else has been sent.
         let _ = tags.write.try_send(tag::write(&ours));
         Ok(Self {
             ours,
@@ -198,7 +198,7 @@ impl OtherWay {
         })
     }
 
-    /// What was read of the central.
+    /// The central's data, if it was read.
     fn theirs(&self) -> Option<OobData> {
         *self.read.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -225,7 +225,7 @@ async fn serve(
     }
 }
 
-/// Answers a client until it has gone.
+/// Answers a client until it disconnects.
 async fn answer(
     connection: &Connected<'_, '_>,
     bolt: &Characteristic<u8>,
@@ -250,7 +250,7 @@ async fn answer(
                     None => (tag::NOTHING, tag::NOTHING),
                 };
                 if let Err(error) = connection.provide_oob_data(ours, theirs) {
-                    log::debug!("{name}: not paired out of band: {error:?}");
+                    log::debug!("{name}: pairing out of band failed: {error:?}");
                 }
                 continue;
             }
@@ -279,7 +279,7 @@ fn services<'v>(
     owner: &'v mut [u8],
     mail: &'v mut [u8],
 ) -> (AttributeTable<'v, NoopRawMutex, 40>, Characteristic<u8>) {
-    // What Just Works comes to is not authenticated (Core Vol 3 Part H, 2.3.5.1).
+    // Just Works doesn't authenticate (Core Vol 3 Part H, 2.3.5.1).
     let paired = match config.pairing {
         LockPairing::JustWorks => PermissionLevel::EncryptionRequired,
         LockPairing::Passkey(_) | LockPairing::Compare | LockPairing::OutOfBand => {
@@ -288,7 +288,7 @@ fn services<'v>(
     };
     let value = |text: &str| {
         let mut value = heapless::Vec::<u8, LONGEST>::new();
-        // Longer than it can be, it is empty.
+        // If it is too long, the value stays empty.
         let _ = value.extend_from_slice(text.as_bytes());
         value
     };

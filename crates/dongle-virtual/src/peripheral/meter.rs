@@ -1,4 +1,4 @@
-//! A peripheral that costs next to nothing, so that benchmarks with it measure the central.
+//! A peripheral that takes hardly any time, so that benchmarks with it measure the central.
 
 use super::presence;
 use super::scripted::{ScriptedConfig, ScriptedPeripheral};
@@ -7,7 +7,7 @@ use crate::air::Air;
 use crate::world::ControllerConfig;
 
 const NAME: &str = "Dongle Meter";
-/// The value that it serves and, behind their number, the rest of its notifications.
+/// The value that it serves. Notifications have their number in place of its first octets.
 const VALUE: [u8; 20] = [7; 20];
 /// Characteristic declarations: handle, properties, handle of the value, UUID (Core Vol 3 Part G,
 /// 3.3.1).
@@ -58,25 +58,26 @@ impl Meter {
     }
 }
 
-/// The response to an ATT PDU (Core Vol 3 Part F, 3.4), with the notifications behind it.
+/// The response to an ATT PDU (Core Vol 3 Part F, 3.4), followed by the notifications that it
+/// causes.
 fn answers(pdu: &[u8]) -> Vec<Vec<u8>> {
     let response = match *pdu {
-        // Commands and the confirmation have none.
+        // Commands and the confirmation get no response.
         [0x40.. | 0x1E, ..] | [] => return Vec::new(),
         // With the L2CAP header, 247 octets fill an ACL packet of 251.
         [0x02, ..] => vec![0x03, 247, 0],
-        // The service: by its UUID, and among all.
+        // Finds the service, by its UUID or among all services.
         [0x06, 1, 0, .., 0xF0, 0xFF] => vec![0x07, 1, 0, 8, 0],
         [0x10, 1, 0, .., 0x00, 0x28] => vec![0x11, 6, 1, 0, 8, 0, 0xF0, 0xFF],
         [0x08, first @ ..=6, 0, .., 0x03, 0x28] => {
             let mut response = vec![0x09, 7];
             let listed = DECLARATIONS.iter().filter(|[handle, ..]| *handle >= first);
             response.extend(listed.flatten());
-            // Two fit the smallest MTU.
+            // Only two declarations fit the smallest MTU.
             response.truncate(2 + 2 * 7);
             response
         }
-        // The Client Characteristic Configuration of the last.
+        // The Client Characteristic Configuration of the last characteristic.
         [0x04, 8, 0, ..] => vec![0x05, 1, 8, 0, 0x02, 0x29],
         [0x0A, 3, 0] => [&[0x0B], &VALUE[..]].concat(),
         [0x0A, 8, 0] => vec![0x0B, 0, 0],

@@ -30,7 +30,7 @@ pub use meter::Meter;
 pub use pool::{HeapPacket, HeapPool};
 pub use scripted::{NotConnected, PeerEvent, ScriptedConfig, ScriptedPeripheral};
 
-/// A peripheral's thread; dropping this stops the peripheral and waits for the thread.
+/// A peripheral's thread. Dropping this stops the peripheral and waits for the thread.
 struct Worker {
     stop: async_channel::Sender<()>,
     thread: Option<JoinHandle<()>>,
@@ -38,7 +38,7 @@ struct Worker {
 
 impl Worker {
     /// Runs `body` on a thread of its own until it ends or the worker is dropped. The future is
-    /// made there, so it need not be `Send`.
+    /// created on that thread, so it needn't be `Send`.
     fn start<F: Future<Output = ()>>(
         name: &str,
         body: impl FnOnce() -> F + Send + 'static,
@@ -46,7 +46,7 @@ impl Worker {
         let (stop, stopped) = async_channel::bounded(1);
         let run = move || {
             let stopped = async {
-                // An error says that the worker was dropped.
+                // An error means that the worker was dropped.
                 let _ = stopped.recv().await;
             };
             future::block_on(future::or(stopped, body()));
@@ -59,7 +59,7 @@ impl Worker {
     }
 }
 
-/// Waits that long; for ever if no clock can represent it.
+/// Waits for `time`, or forever if no clock can represent that.
 async fn pause(time: Duration) {
     let time = embassy_time::Duration::try_from(time).ok();
     match time.and_then(|time| Instant::now().checked_add(time)) {

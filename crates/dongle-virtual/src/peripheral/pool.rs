@@ -1,11 +1,11 @@
-//! Packets of a host stack on the heap: each stack has as many as it needs.
+//! Allocates a host stack's packets on the heap, so that each stack has as many as it needs.
 
 use trouble_host::{Packet, PacketPool};
 
 /// The size of a packet: an ATT MTU of 251 with its L2CAP header.
 const SIZE: usize = 255;
 
-/// A pool without a bound of its own; the stack's queues bound how many packets there are.
+/// A pool without a limit of its own: the stack's queues limit the number of packets.
 pub struct HeapPool;
 
 /// One packet of a [`HeapPool`].

@@ -1,5 +1,5 @@
-//! How a peripheral comes into the air and stays there; and, on trouble-host, how it advertises until
-//! somebody connects.
+//! Puts a peripheral into the air and keeps it there. For those on trouble-host, it also advertises
+//! until a central connects.
 
 use bt_hci::controller::ExternalController;
 use bt_hci::transport::{PacketToController, PacketToHost, Transport};
@@ -14,12 +14,12 @@ use crate::air::{Air, AirController};
 use crate::world::ControllerConfig;
 use crate::{Address, AddressKind};
 
-/// The controller of a peripheral, as trouble-host sees it.
+/// A peripheral's controller as trouble-host uses it.
 pub(super) type HostController = ExternalController<OneByOne, 10>;
 
-/// A controller whose packets come one in each poll of the host. trouble-host's peripheral does not
-/// know a connection before that was accepted, and leaves a request for its key unanswered for good;
-/// what accepts it has its turn in between.
+/// A controller that delivers one packet per poll of the host. trouble-host's peripheral doesn't
+/// know a connection until it has been accepted, and never answers a key request for one that it
+/// doesn't know; between two packets, the task that accepts connections gets its turn.
 pub(super) struct OneByOne(HciChannel);
 
 impl embedded_io::ErrorType for OneByOne {
@@ -37,12 +37,12 @@ impl Transport for OneByOne {
     }
 }
 
-/// The controller at the other end of this channel.
+/// Wraps the controller at the other end of this channel.
 pub(super) fn controller(channel: HciChannel) -> HostController {
     ExternalController::new(OneByOne(channel))
 }
 
-/// A peripheral in the air: where it is, its controller, and its thread. Dropping it takes it out.
+/// A peripheral in the air: its address, its controller and its thread. Dropping it removes it.
 #[derive(Debug)]
 pub(super) struct Presence {
     address: Address,
@@ -51,8 +51,8 @@ pub(super) struct Presence {
 }
 
 impl Presence {
-    /// Puts a controller of this kind into the air, with this name and address, and runs what `body`
-    /// makes of its channel on a thread called `thread`.
+    /// Puts a controller with this configuration, name and address into the air, and runs the
+    /// future that `body` makes from its channel on a thread called `thread`.
     pub(super) fn start<F: Future<Output = ()>>(
         air: &Air,
         controller: &ControllerConfig,
@@ -82,8 +82,8 @@ impl Presence {
     }
 }
 
-/// A name as an element of advertising data, of which at most so many octets are the name (Core
-/// Specification Supplement, Part A, 1.2).
+/// A name as an element of advertising data, shortened to `most` octets (Core Specification
+/// Supplement, Part A, 1.2).
 pub(super) fn name_element(name: &str, most: usize) -> Vec<u8> {
     const SHORTENED_NAME: u8 = 0x08;
     const COMPLETE_NAME: u8 = 0x09;
@@ -100,15 +100,16 @@ pub(super) fn name_element(name: &str, most: usize) -> Vec<u8> {
     element
 }
 
-/// Flags (LE General Discoverable Mode, BR/EDR Not Supported), and a name that is not too long.
+/// Flags (LE General Discoverable Mode, BR/EDR Not Supported), and the name, shortened if
+/// necessary.
 pub(super) fn flags_and_name(name: &str) -> Vec<u8> {
     [&[2, 0x01, 0x06][..], &name_element(name, 26)].concat()
 }
 
-/// What can end a peripheral.
+/// The errors that end a peripheral.
 pub(super) type Failure = BleHostError<hci_transport::Error>;
 
-/// Has the host go by this address. A public one it learns from its controller.
+/// Sets the host's address if it is random. A public one is read from the controller.
 pub(super) fn addressed<'s>(
     builder: StackBuilder<'s, HostController, HeapPool>,
     address: Address,
@@ -121,7 +122,7 @@ pub(super) fn addressed<'s>(
     }
 }
 
-/// Runs the host of a peripheral and what it does, until either ends.
+/// Runs a peripheral's host and its service until either ends.
 pub(super) async fn run(
     stack: &Stack<'_, HostController, HeapPool>,
     serve: impl Future<Output = Result<(), Failure>>,

@@ -1,4 +1,5 @@
-//! The small host of a scripted peripheral: set-up, credits, frames, and the handler's answers.
+//! The small host of a scripted peripheral: sets up the controller, sends frames as its buffers
+//! allow, and passes on what the handler answers.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -14,14 +15,14 @@ use crate::hci::event::{self, le};
 use crate::hci::{Reader, Status, indicator, opcode};
 use crate::{Address, AddressKind};
 
-/// What the test wants sent.
+/// Something that the test wants to be sent.
 pub(super) enum Order {
     /// An L2CAP frame.
     Frame {
         channel: u16,
         payload: Vec<u8>,
     },
-    /// The data of one ACL packet, as it is.
+    /// The data of one ACL packet, unchanged.
     Fragment {
         first: bool,
         data: Vec<u8>,
@@ -31,35 +32,35 @@ pub(super) enum Order {
     },
 }
 
-/// What the test can see of the script.
+/// The state of the script that the test can read.
 #[derive(Debug, Default)]
 pub(super) struct Seen {
     pub(super) connected: AtomicBool,
     pub(super) sent: AtomicU64,
     pub(super) received: AtomicU64,
-    /// Which connection this is: what was meant for one never goes to the next.
+    /// The number of the connection, so that orders for one never reach the next.
     pub(super) connection: AtomicU64,
 }
 
 /// When a packet may go to the controller.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Turn {
-    /// Data: when the controller has a free buffer.
+    /// Data: once the controller has a free buffer.
     Credit,
-    /// When all data before it has gone over the air.
+    /// Once all data before it has been transmitted.
     Drained,
     Now,
 }
 
-/// One thing to hand to the controller.
+/// A packet for the controller.
 struct Packet {
     bytes: Vec<u8>,
-    /// It ends a frame.
+    /// Whether it ends a frame.
     last: bool,
     turn: Turn,
 }
 
-/// The peripheral's own small host.
+/// The host of a scripted peripheral.
 pub(super) struct Script<H> {
     channel: HciChannel,
     config: ScriptedConfig,
@@ -75,11 +76,11 @@ pub(super) struct Script<H> {
     link: Option<u16>,
     queue: VecDeque<Packet>,
     reassembly: Reassembly,
-    /// Packets that came while a command's answer was awaited.
+    /// Packets that arrived while the answer to a command was awaited.
     unhandled: VecDeque<Vec<u8>>,
 }
 
-/// Orders are taken while fewer packets than this are queued.
+/// While at least this many packets are queued, no further orders are taken.
 const QUEUE: usize = 32;
 
 impl<H: FnMut(&[u8]) -> Vec<Vec<u8>>> Script<H> {
@@ -180,7 +181,7 @@ impl<H: FnMut(&[u8]) -> Vec<Vec<u8>>> Script<H> {
         Ok(())
     }
 
-    /// Sends a command and gives its return parameters, status first.
+    /// Sends a command and returns its return parameters, status first.
     async fn command(&mut self, opcode: u16, parameters: &[u8]) -> Result<Vec<u8>, Error> {
         let [low, high] = opcode.to_le_bytes();
         let mut packet = vec![indicator::COMMAND, low, high, parameters.len() as u8];
@@ -214,7 +215,7 @@ impl<H: FnMut(&[u8]) -> Vec<Vec<u8>>> Script<H> {
         }
     }
 
-    /// Reads a packet that is to be handled later, unless it answers a queued command.
+    /// Reads a packet and keeps it for later, unless it answers a queued command.
     async fn read_ahead(&mut self) -> Result<(), Error> {
         let mut packet = Vec::new();
         self.channel.read_packet(&mut packet).await?;
@@ -276,7 +277,7 @@ impl<H: FnMut(&[u8]) -> Vec<Vec<u8>>> Script<H> {
         }
     }
 
-    /// Gives the controller what it has room for.
+    /// Sends the controller what it has room for.
     async fn give(&mut self) -> Result<(), Error> {
         while let Some(packet) = self.queue.front() {
             let may_go = match packet.turn {
@@ -356,7 +357,7 @@ impl<H: FnMut(&[u8]) -> Vec<Vec<u8>>> Script<H> {
                 subevent,
                 parameters @ ..,
             ] => {
-                // An event too short for its fields says nothing.
+                // An event that is too short for its fields is ignored.
                 let _ = self.le_event(*subevent, Reader::new(parameters));
             }
             _ => {}
@@ -404,7 +405,7 @@ impl<H: FnMut(&[u8]) -> Vec<Vec<u8>>> Script<H> {
         Ok(())
     }
 
-    /// A command whose answer nobody waits for. It goes before the data that is queued.
+    /// Queues a command ahead of the data, without waiting for its answer.
     fn queue_command(&mut self, opcode: u16, parameters: &[u8]) {
         let [low, high] = opcode.to_le_bytes();
         let mut bytes = vec![indicator::COMMAND, low, high, parameters.len() as u8];
@@ -427,7 +428,7 @@ impl<H: FnMut(&[u8]) -> Vec<Vec<u8>>> Script<H> {
                 }
             }
             l2cap::SIGNALLING => {
-                // Command Reject, Command Not Understood; responses get no answer.
+                // Command Reject, Command Not Understood. Responses are not answered.
                 if let [0x08 | 0x0A | 0x12 | 0x14 | 0x16 | 0x17, identifier, ..] = *payload {
                     self.queue_frame(l2cap::SIGNALLING, &[0x01, identifier, 2, 0, 0, 0]);
                 }

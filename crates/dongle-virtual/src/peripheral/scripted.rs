@@ -1,4 +1,4 @@
-//! A peripheral without a host stack: a test decides its attribute protocol byte for byte.
+//! A peripheral without a host stack: a test decides every byte of its attribute protocol.
 
 use std::fmt;
 use std::sync::Arc;

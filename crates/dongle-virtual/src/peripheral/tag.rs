@@ -1,5 +1,5 @@
-//! Out of band data of LE Secure Connections as a tag has it: AD structures (Core Supplement, Part A
-//! 1.6).
+//! Out-of-band data of LE Secure Connections in the form of a tag: AD structures (Core Supplement,
+//! Part A 1.6).
 
 use trouble_host::OobData;
 
@@ -7,13 +7,13 @@ const CONFIRM: u8 = 0x22;
 const RANDOM: u8 = 0x23;
 const LENGTH: usize = 16;
 
-/// What a side that has nothing of the other is given instead (Core Vol 3 Part H, 2.3.5.6.4).
+/// What stands in for the other side's data if there is none (Core Vol 3 Part H, 2.3.5.6.4).
 pub(super) const NOTHING: OobData = OobData {
     random: [0; LENGTH],
     confirm: [0; LENGTH],
 };
 
-/// The tag with this data.
+/// Writes a tag with this data.
 pub(super) fn write(data: &OobData) -> Vec<u8> {
     let mut tag = Vec::new();
     for (kind, value) in [(CONFIRM, &data.confirm), (RANDOM, &data.random)] {
@@ -23,7 +23,7 @@ pub(super) fn write(data: &OobData) -> Vec<u8> {
     tag
 }
 
-/// The data of a tag, which may have more on it.
+/// Reads the data of a tag, which may contain other structures.
 pub(super) fn read(tag: &[u8]) -> Option<OobData> {
     let value = |wanted| {
         let mut rest = tag;

@@ -1,21 +1,21 @@
-//! A plausible heart rhythm: breathing, slow drift, and beat-to-beat scatter.
+//! A plausible heart rhythm, with breathing, slow drift and beat-to-beat variation.
 
 use std::f64::consts::TAU;
 use std::time::Duration;
 
-/// A simulated heart; the same seed gives the same beats.
+/// A simulated heart. The same seed gives the same beats.
 #[derive(Debug)]
 pub(super) struct Heart {
     rng: fastrand::Rng,
-    /// Seconds since it began: so many digits that beats can be told apart for years.
+    /// Seconds since it began, precise enough to tell beats apart for years.
     time: f64,
-    /// When the next beat is.
+    /// The time of the next beat.
     next_beat: f64,
     last_beat: f64,
     energy: f64,
 }
 
-/// What the sensor measured since the measurement before.
+/// What the sensor has measured since the previous measurement.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Measurement {
     pub(super) rate: u8,
@@ -47,7 +47,7 @@ impl Heart {
         self.energy = 0.0;
     }
 
-    /// Lets that much time pass, up to a minute: of more, nothing could be told.
+    /// Lets `time` pass, at most a minute: more than that would not fit into a measurement.
     pub(super) fn measure(&mut self, time: Duration) -> Measurement {
         let seconds = time.as_secs_f64().min(60.0);
         self.time += seconds;
@@ -59,7 +59,7 @@ impl Heart {
             let scatter = 1.0 + (self.rng.f64() - 0.5) * 0.04;
             self.next_beat += 60.0 / self.rate_at(self.next_beat) * scatter;
         }
-        // After a long pause only the latest beats fit into a notification.
+        // After a long pause, only the latest beats fit into a notification.
         let surplus = intervals.len().saturating_sub(7);
         intervals.drain(..surplus);
         self.energy += seconds * 0.15;
@@ -74,7 +74,7 @@ impl Heart {
 
 impl Measurement {
     /// The Heart Rate Measurement characteristic (Heart Rate Service 3.1): 8-bit rate, sensor
-    /// contact supported and detected, RR-intervals, energy expended where asked for.
+    /// contact supported and detected, RR-intervals, and energy expended if `with_energy`.
     pub(super) fn encode(&self, with_energy: bool) -> Vec<u8> {
         const CONTACT: u8 = 0b11 << 1;
         const ENERGY: u8 = 1 << 3;

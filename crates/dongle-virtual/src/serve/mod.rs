@@ -1,4 +1,4 @@
-//! Controllers of the air for hosts outside this process.
+//! Makes controllers of the air available to hosts outside this process.
 
 #[cfg(unix)]
 mod pty;

@@ -29,7 +29,7 @@ pub struct PtyServer {
     terminal: PathBuf,
     stopped: Arc<AtomicBool>,
     thread: Option<JoinHandle<()>>,
-    // A terminal nobody holds open loses its settings and its bytes.
+    // A terminal that nothing holds open loses its settings and its bytes.
     _slave: OwnedFd,
 }
 
@@ -64,7 +64,7 @@ pub fn serve_pty(
     let flags = fs::fcntl_getfl(&master)?;
     fs::fcntl_setfl(&master, flags | OFlags::NONBLOCK)?;
 
-    // A killed server's link: to a terminal, or to one that has gone.
+    // A link left by a killed server points to a terminal, or to one that no longer exists.
     if let Ok(target) = std::fs::read_link(&path)
         && (target.starts_with("/dev/pts") || !path.exists())
     {
@@ -100,7 +100,7 @@ fn serve(end: End, channel: &HciChannel) {
     }
 }
 
-/// Our side of the terminal; reads and writes return every now and then.
+/// Our side of the terminal. Reads and writes return at least every now and then.
 #[derive(Clone)]
 struct End {
     master: Arc<OwnedFd>,

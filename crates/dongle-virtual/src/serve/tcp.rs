@@ -63,7 +63,7 @@ fn accept(listener: &TcpListener, air: &Air, config: &ControllerConfig, shared: 
             return;
         }
         let started = accepted.and_then(|(stream, peer)| {
-            log::info!("{peer} has a controller");
+            log::info!("{peer} has connected");
             serve_client(stream, peer, air, config.clone())
         });
         match started {
@@ -77,7 +77,7 @@ fn accept(listener: &TcpListener, air: &Air, config: &ControllerConfig, shared: 
             }
             Err(error) => {
                 log::warn!("a client could not be served: {error}");
-                // Out of descriptors, most likely: trying at once would only spin.
+                // Probably there are no descriptors left, so trying again at once would only spin.
                 thread::sleep(Duration::from_millis(50));
             }
         }
@@ -102,7 +102,7 @@ fn serve_client(
             let _ = hang_up.shutdown(Shutdown::Both);
         };
         match hci_transport::bridge_controller(reader, writer, hang_up, &channel) {
-            Ok(()) => log::info!("{peer} has left"),
+            Ok(()) => log::info!("{peer} has disconnected"),
             Err(error) => log::warn!("{peer}: {error}"),
         }
     };
@@ -130,7 +130,7 @@ impl Drop for TcpServer {
     fn drop(&mut self) {
         self.shared.stopped.store(true, Ordering::SeqCst);
         if let Some(acceptor) = self.acceptor.take() {
-            // The acceptor waits for a client; this is the last.
+            // The acceptor waits for a client, so this connection wakes it.
             let mut address = self.address;
             match address {
                 SocketAddr::V4(v4) if v4.ip().is_unspecified() => {

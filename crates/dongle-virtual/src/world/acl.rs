@@ -1,4 +1,4 @@
-//! ACL data: taken from hosts against credits, moved over links, given to hosts.
+//! ACL data: takes it from hosts as credits allow, moves it over links, delivers it to hosts.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -11,22 +11,22 @@ use crate::hci::event;
 use crate::hci::status::*;
 use crate::hci::{Reader, indicator};
 
-/// Link layer packets one side sends in one connection event.
+/// How many link layer packets each side sends in one connection event.
 const PACKETS_PER_EVENT: usize = 6;
 
-/// A packet of a host on its way over the air.
+/// A packet from a host on its way over the air.
 #[derive(Debug)]
 pub(crate) struct AclPacket {
     data: Vec<u8>,
     /// How much of it has arrived.
     sent: usize,
-    /// It begins an L2CAP frame.
+    /// Whether it begins an L2CAP frame.
     first: bool,
     pub(crate) ready_at: Duration,
 }
 
 impl Controller {
-    /// Whether there is room for one more packet towards the host.
+    /// Whether another packet can be delivered to the host.
     fn takes_data(&mut self) -> bool {
         let flow = &self.host_flow;
         let by_host = !flow.enabled || flow.buffers == 0 || flow.outstanding < flow.buffers;
@@ -42,7 +42,7 @@ impl Controller {
 }
 
 impl World {
-    /// An ACL packet from a host: handle and flags, then data.
+    /// Takes an ACL packet from a host: handle and flags, then data.
     pub(super) fn handle_acl(&mut self, id: ControllerId, word: u16, data: &[u8]) {
         let (handle, boundary, broadcast) = (word & 0x0FFF, word >> 12 & 0b11, word >> 14);
         let now = self.now;
@@ -56,7 +56,7 @@ impl World {
             return;
         };
         if boundary == 0b11 || broadcast != 0 {
-            log::warn!("{name}: flags {boundary:#b} and {broadcast:#b} don't go with LE");
+            log::warn!("{name}: flags {boundary:#b} and {broadcast:#b} are not allowed on LE");
             controller.stats.malformed += 1;
             return;
         }
@@ -97,7 +97,8 @@ impl World {
         self.schedule(link_id);
     }
 
-    /// Moves what one connection event can carry, both ways in turns; true if anything moved.
+    /// Moves what one connection event can carry, alternating between both sides. Returns true if
+    /// anything moved.
     pub(super) fn move_data(&mut self, link_id: LinkId) -> bool {
         let mut completed = BTreeMap::new();
         let mut moved = false;
@@ -161,9 +162,9 @@ impl World {
         let rest = packet.data.get(packet.sent..).unwrap_or_default();
         let piece = rest.get(..rest.len().min(octets)).unwrap_or_default();
         let first = packet.first && packet.sent == 0;
-        // From controller to host: 0b10 begins an L2CAP frame, 0b01 goes on with one.
+        // From controller to host, 0b10 begins an L2CAP frame and 0b01 continues one.
         let word = to.1 | if first { 0b10 << 12 } else { 0b01 << 12 };
-        // An empty continuation says nothing to a host, so the link layer keeps it.
+        // An empty continuation tells the host nothing, so the link layer doesn't pass it on.
         if !piece.is_empty() {
             let mut bytes = Vec::with_capacity(5 + piece.len());
             bytes.push(indicator::ACL);
@@ -204,7 +205,8 @@ impl World {
         controller.event(event::NUMBER_OF_COMPLETED_PACKETS, &[1, h0, h1, c0, c1]);
     }
 
-    /// This host has read, or a link of it has ended: peers that were held back go on.
+    /// Lets peers that were held back continue, after this host has read or one of its links has
+    /// ended.
     pub(super) fn room_for_data(&mut self, id: ControllerId) {
         let Some(controller) = self.controllers.get_mut(&id) else {
             return;
@@ -221,7 +223,7 @@ impl World {
         }
     }
 
-    /// Host Number Of Completed Packets: answered only when it is wrong.
+    /// Host Number Of Completed Packets. It is answered only if it is invalid.
     pub(super) fn host_completed(&mut self, id: ControllerId, p: &mut Reader<'_>) -> Outcome {
         for _ in 0..p.u8()? {
             let (handle, count) = (p.handle()?, p.u16()?);

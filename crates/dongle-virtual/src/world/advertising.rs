@@ -214,10 +214,10 @@ impl World {
         let longest = usize::from(controller.config.advertising_data_length);
         let set = controller.set_mut(handle)?;
         let whole = match operation {
-            // Unchanged data: only the DID is new.
+            // Unchanged data: only the DID (data ID) is new.
             4 if set.enabled && !response && data.is_empty() => return DONE,
             3 => Some(data.to_vec()),
-            // Fragments may not come while advertising is on.
+            // Fragments are not allowed while advertising is enabled.
             0..=2 if set.enabled => return Err(COMMAND_DISALLOWED),
             0..=2 if data.is_empty() || set.properties.legacy => return Err(INVALID_PARAMETERS),
             1 => {

@@ -1,4 +1,4 @@
-//! Advertising sets: what kind of advertising each does, and when it begins and ends.
+//! Advertising sets: the kind of advertising that each does, and when it starts and ends.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,7 +11,7 @@ use crate::hci::Status;
 use crate::hci::event::le;
 use crate::hci::status::*;
 
-/// The set that the legacy commands mean: beyond the handles of extended advertising.
+/// The set that the legacy commands use, beyond the handles of extended advertising.
 pub(crate) const LEGACY_SET: u8 = 0xFF;
 
 /// What kind of advertising a set does.
@@ -21,7 +21,7 @@ pub(crate) struct Properties {
     pub(crate) scannable: bool,
     pub(crate) directed: bool,
     pub(crate) high_duty: bool,
-    /// Legacy advertising PDUs, from whichever family of commands.
+    /// Legacy advertising PDUs, whichever family of commands set them up.
     pub(crate) legacy: bool,
     pub(crate) anonymous: bool,
     pub(crate) with_tx_power: bool,
@@ -62,7 +62,7 @@ impl Properties {
         let possible = if properties.legacy {
             matches!(bits, 0x13 | 0x15 | 0x1D | 0x12 | 0x10)
         } else {
-            // Extended PDUs are connectable or scannable, not both (Vol 4 Part E 7.8.53).
+            // Extended PDUs are connectable or scannable, but not both (Vol 4 Part E 7.8.53).
             !(properties.connectable && properties.scannable || properties.high_duty)
         };
         (possible && bits & !0x7F == 0).then_some(properties)
@@ -76,7 +76,7 @@ pub(crate) struct AdvertisingSet {
     pub(crate) interval: Duration,
     pub(crate) own_kind: u8,
     pub(crate) peer: (u8, [u8; 6]),
-    /// Bit 0: scan requests, bit 1: connections, only from the accept list.
+    /// Bit 0: scan requests, bit 1: connections; if set, only from devices in the accept list.
     pub(crate) filter_policy: u8,
     pub(crate) primary_phy: u8,
     pub(crate) secondary_phy: u8,
@@ -87,11 +87,11 @@ pub(crate) struct AdvertisingSet {
     pub(crate) scan_response: Arc<[u8]>,
     pub(super) partial: Option<Vec<u8>>,
     pub(crate) enabled: bool,
-    /// Tells its timers from those of another beginning.
+    /// Distinguishes its timers from those of an earlier start.
     pub(crate) generation: u64,
     pub(crate) max_events: u8,
     pub(crate) events: u8,
-    /// A timer for the next event is on its way.
+    /// Whether a timer for the next event is set.
     pub(crate) ticking: bool,
 }
 
@@ -132,7 +132,7 @@ impl AdvertisingSet {
         self.handle == LEGACY_SET
     }
 
-    /// Whether its events have to be counted even when nobody listens.
+    /// Whether its events have to be counted even while nothing listens.
     pub(crate) fn must_tick(&self) -> bool {
         self.max_events > 0 || self.properties.high_duty
     }
@@ -152,7 +152,7 @@ impl Controller {
 }
 
 impl World {
-    /// Starts (or, with a new duration, restarts) a set.
+    /// Starts a set, or restarts it with a new duration.
     pub(super) fn start_set(
         &mut self,
         id: ControllerId,
@@ -168,7 +168,7 @@ impl World {
         else {
             return;
         };
-        // No other set, of this handle or before a reset, ever had this one.
+        // Unique among all sets, including those before a reset.
         let generation = *begun + 1;
         *begun = generation;
         set.stop();
@@ -189,7 +189,7 @@ impl World {
         self.tick_set(id, handle, Duration::ZERO);
     }
 
-    /// Sets the timer of the set's next event, if anybody listens or the event must be counted.
+    /// Sets the timer of the set's next event if anything listens or the event must be counted.
     pub(super) fn tick_set(&mut self, id: ControllerId, handle: u8, after: Duration) {
         let silent = self.listeners.is_empty();
         let when = self.now + after;
@@ -215,7 +215,7 @@ impl World {
         );
     }
 
-    /// The duration of a set is over, or its events are.
+    /// Ends a set after its duration or its last event.
     pub(super) fn advertising_ends(&mut self, id: ControllerId, handle: u8, generation: u64) {
         let Some(controller) = self.controllers.get_mut(&id) else {
             return;
@@ -241,7 +241,7 @@ impl World {
                 &[status, handle, 0, 0, events],
             );
         } else {
-            // High duty cycle directed advertising ends with a failed connection.
+            // High duty cycle directed advertising ends with a connection that failed.
             let local = controller.plain_address(own_kind, None);
             let local = local.unwrap_or(Address::public([0; 6]));
             controller.connection_failed(ADVERTISING_TIMEOUT, 1, local);

@@ -1,4 +1,4 @@
-//! Commands from a host: who handles each, and how it is answered.
+//! Dispatches a host's commands and answers them.
 
 use super::World;
 use super::controller::ControllerId;
@@ -7,20 +7,20 @@ use crate::hci::opcode::*;
 use crate::hci::status::*;
 use crate::hci::{Reader, Status};
 
-/// How a command that was accepted is answered.
+/// How an accepted command is answered.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Answer {
     /// Command Complete with these return parameters after the status.
     Complete(Vec<u8>),
     /// Command Status; an event of its own follows later.
     Pending,
-    /// None: Host Number Of Completed Packets.
+    /// No answer, for Host Number Of Completed Packets.
     Silent,
 }
 
 pub(crate) type Outcome = Result<Answer, Status>;
 
-/// Command Complete with nothing but its status.
+/// Command Complete with only a status.
 pub(crate) const DONE: Outcome = Ok(Answer::Complete(Vec::new()));
 
 impl World {
@@ -47,7 +47,7 @@ impl World {
             controller.command_status(opcode, UNKNOWN_COMMAND);
             return;
         }
-        // One family between two resets, where the controller has both (Vol 4 Part E 3.1.1).
+        // Only one family between two resets, if the controller has both (Vol 4 Part E 3.1.1).
         if let (Some(family), true) = (family(opcode), controller.config.extended_advertising)
             && *controller.family.get_or_insert(family) != family
         {
@@ -61,7 +61,7 @@ impl World {
         }
         let outcome = self.execute(id, opcode, Reader::new(parameters));
         self.answer(id, opcode, outcome);
-        // What follows on a command comes after its answer.
+        // What a command causes comes after its answer.
         self.after_command(id, opcode);
     }
 
@@ -141,7 +141,7 @@ impl World {
         }
     }
 
-    /// HCI Reset: links end without a word, so peers notice by supervision timeout.
+    /// HCI Reset: links end silently, so peers notice by supervision timeout.
     fn reset(&mut self, id: ControllerId) -> Outcome {
         for link in self.links_of(id) {
             self.leave_link(link, id);
@@ -159,7 +159,7 @@ impl World {
         }
     }
 
-    /// The link behind a handle and the side this controller has of it.
+    /// The link behind a handle, and which side of it this controller is.
     pub(super) fn link_of(&self, id: ControllerId, handle: u16) -> Result<(LinkId, Side), Status> {
         let controller = self.controllers.get(&id).ok_or(UNKNOWN_CONNECTION)?;
         let link_id = *controller.handles.get(&handle).ok_or(UNKNOWN_CONNECTION)?;

@@ -157,7 +157,7 @@ impl ControllerConfig {
         self
     }
 
-    /// Values that can't be simulated are replaced by the nearest that can.
+    /// Replaces values that can't be simulated with the nearest that can.
     pub(crate) fn normalised(mut self) -> Self {
         self.acl_buffers = self.acl_buffers.max(1);
         self.acl_length = self.acl_length.clamp(27, 251);
@@ -185,7 +185,7 @@ impl ControllerConfig {
         bits
     }
 
-    /// The last of the own address types: 2 and 3 came with link layer privacy.
+    /// The highest own address type: 2 and 3 require link layer privacy.
     pub(crate) fn most_own_kind(&self) -> u8 {
         match self.resolving_list {
             0 => 1,
@@ -193,7 +193,7 @@ impl ControllerConfig {
         }
     }
 
-    /// The PHYs that exist, as the bits of LE Set PHY.
+    /// The supported PHYs, as bits of LE Set PHY.
     pub(crate) fn phys(&self) -> u8 {
         0b001 | u8::from(self.phy_2m) << 1 | u8::from(self.phy_coded) << 2
     }

@@ -1,4 +1,4 @@
-//! The state of one simulated controller, and what leaves it towards its host.
+//! The state of one simulated controller, and its packets for its host.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
@@ -16,11 +16,11 @@ use crate::hci::event::{self, le};
 use crate::hci::opcode::Family;
 use crate::hci::{Status, indicator};
 
-/// Names a controller on the air; never used again for another.
+/// Identifies a controller on the air, and is never reused for another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ControllerId(pub(crate) u32);
 
-/// How a packet towards the host counts.
+/// The kinds of packets for the host, which are counted separately.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum OutgoingKind {
     CommandAnswer,
@@ -35,7 +35,7 @@ pub(crate) struct Outgoing {
     pub(crate) bytes: Vec<u8>,
 }
 
-/// Flow control from the controller to its host, once the host has asked for it.
+/// Flow control from the controller to its host, if the host has enabled it.
 #[derive(Debug, Default)]
 pub(crate) struct HostFlow {
     pub(crate) buffers: u16,
@@ -49,16 +49,16 @@ pub(crate) struct Controller {
     pub(crate) stats: ControllerStats,
     pub(crate) faults: Faults,
     pub(crate) outbox: VecDeque<Outgoing>,
-    /// Of the outbox, by kind.
+    /// How many packets of each kind are in the outbox.
     pub(crate) waiting_acl: usize,
     pub(crate) waiting_reports: usize,
     pub(crate) waiting_answers: usize,
-    /// A peer was held back as this host is slow.
+    /// A peer was held back because this host is slow.
     pub(crate) held_back: bool,
     pub(crate) mask: u64,
     pub(crate) le_mask: u64,
     pub(crate) random_address: Option<[u8; 6]>,
-    /// The family of advertising, scanning and initiating commands the host has chosen.
+    /// The family of advertising, scanning and initiating commands that the host has used.
     pub(crate) family: Option<Family>,
     pub(crate) advertising: BTreeMap<u8, AdvertisingSet>,
     pub(crate) scanner: Scanner,
@@ -105,8 +105,8 @@ impl Controller {
         }
     }
 
-    /// What HCI Reset leaves: the device itself, its counts and its faults, nothing else. Packets
-    /// the host has not fetched yet stay, as they are on the wire already.
+    /// HCI Reset keeps only the configuration, the counts and the faults. Packets that the host has
+    /// not fetched yet stay as well, as if they were already on the wire.
     pub(crate) fn reset(&mut self) {
         let fresh = Self::new(self.config.clone());
         let old = std::mem::replace(self, fresh);
@@ -119,7 +119,7 @@ impl Controller {
         self.scanner.generation = old.scanner.generation + 1;
     }
 
-    /// Puts a whole packet into the outbox; a frozen controller says nothing.
+    /// Puts a whole packet into the outbox, unless the controller is frozen.
     pub(crate) fn push(&mut self, kind: OutgoingKind, bytes: Vec<u8>) {
         if self.faults.frozen {
             return;
@@ -156,19 +156,19 @@ impl Controller {
         self.push(kind, bytes);
     }
 
-    /// An event, if the host's mask lets it through.
+    /// Sends an event, if the host's mask lets it through.
     pub(crate) fn event(&mut self, code: u8, parameters: &[u8]) {
         if event::passes(self.mask, code) {
             self.push_event(OutgoingKind::Other, code, &[], parameters);
         }
     }
 
-    /// Whether the host would see this LE subevent.
+    /// Whether the host's masks let this LE subevent through.
     pub(crate) fn le_event_enabled(&self, subevent: u8) -> bool {
         event::passes(self.mask, event::LE_META) && event::passes(self.le_mask, subevent)
     }
 
-    /// An LE event, if the host's masks let it through.
+    /// Sends an LE event, if the host's masks let it through.
     pub(crate) fn le_event(&mut self, subevent: u8, parameters: &[u8]) {
         if self.le_event_enabled(subevent) {
             let kind = match subevent {
@@ -196,8 +196,8 @@ impl Controller {
         self.push_event(kind, event::COMMAND_STATUS, &[status, 1, low, high], &[]);
     }
 
-    /// The device's own address for an own-address type of HCI without link layer privacy; `None`
-    /// where a random address is asked for and none was set.
+    /// The device's own address for an own address type of HCI, without link layer privacy. `None`
+    /// if it is a random address and none was set.
     pub(crate) fn plain_address(&self, own_kind: u8, set: Option<[u8; 6]>) -> Option<Address> {
         if own_kind & 1 == 0 {
             Some(Address::public(self.config.public_address))
@@ -206,8 +206,8 @@ impl Controller {
         }
     }
 
-    /// The address a device sends from: for types 2 and 3 a resolvable one where the resolving
-    /// list has a local key for the peer.
+    /// The address that a device sends from. For types 2 and 3, this is a resolvable address if the
+    /// resolving list has a local key for the peer.
     pub(crate) fn own_address(
         &mut self,
         now: Duration,
@@ -224,7 +224,7 @@ impl Controller {
         self.plain_address(own_kind, set)
     }
 
-    /// Whether an address, as reported to the host, is in the filter accept list.
+    /// Whether an address, in the form reported to the host, is in the filter accept list.
     pub(crate) fn accepts(&self, kind: u8, bytes: [u8; 6]) -> bool {
         self.accept_list
             .iter()
@@ -235,7 +235,7 @@ impl Controller {
         self.scanner.enabled || self.initiator.is_some()
     }
 
-    /// The lowest connection handle that is free.
+    /// The lowest free connection handle.
     pub(crate) fn free_handle(&self) -> u16 {
         (0..0x0F00)
             .find(|handle| !self.handles.contains_key(handle))

@@ -1,4 +1,4 @@
-//! Encryption of a link: both hosts give a long term key, and only equal keys make it so.
+//! Encryption of a link: both hosts supply a long term key, and it succeeds only if they are equal.
 
 use std::fmt;
 use std::time::Duration;
@@ -16,7 +16,7 @@ use crate::hci::status::*;
 /// How long a control procedure waits for an answer (Vol 6 Part B 5.2).
 pub(crate) const PROCEDURE_RESPONSE_TIMEOUT: Duration = Duration::from_secs(40);
 
-/// A long term key; never shown.
+/// A long term key, which is never shown in debug output.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Key([u8; 16]);
 
@@ -29,14 +29,14 @@ impl fmt::Debug for Key {
 #[derive(Debug, Default)]
 pub(crate) struct Encryption {
     on: bool,
-    /// The central's key while the procedure runs.
+    /// The central's key, while the procedure runs.
     central: Option<Key>,
-    /// The peripheral's host has been asked.
+    /// Whether the peripheral's host has been asked.
     asked: bool,
 }
 
 impl Encryption {
-    /// Data waits while encryption is being started.
+    /// Whether data may be sent: it waits while encryption is being started.
     pub(crate) fn data_flows(&self) -> bool {
         self.central.is_none()
     }
@@ -78,7 +78,7 @@ impl World {
         Ok(Answer::Pending)
     }
 
-    /// LL_ENC_REQ has arrived: the peripheral's host is asked for the key.
+    /// LL_ENC_REQ has arrived: asks the peripheral's host for the key.
     pub(super) fn encryption_request(
         &mut self,
         link_id: LinkId,
@@ -136,7 +136,7 @@ impl World {
         Ok(Answer::Complete(handle.to_le_bytes().to_vec()))
     }
 
-    /// Both keys are known, or the peripheral has none.
+    /// Completes the procedure, with the peripheral's key or without one.
     pub(super) fn encryption_answer(&mut self, link_id: LinkId, peripheral: Option<Key>) {
         let Some(link) = self.links.get_mut(&link_id) else {
             return;
@@ -153,9 +153,9 @@ impl World {
                 }
                 self.schedule(link_id);
             }
-            // Each side finds the other's packets wrong (Vol 6 Part B 5.1.3.1).
+            // Each side receives packets with a wrong MIC (Vol 6 Part B 5.1.3.1).
             Some(_) => self.close_link(link_id, MIC_FAILURE, MIC_FAILURE),
-            // While encryption is being refreshed there is no way back to the old key.
+            // While the key is being refreshed, the old one can no longer be used.
             None if refresh => self.close_link(link_id, PIN_OR_KEY_MISSING, PIN_OR_KEY_MISSING),
             None => {
                 self.encryption_event(link_id, Side::Central, PIN_OR_KEY_MISSING, false);

@@ -1,4 +1,4 @@
-//! What can go wrong with a controller and its links, for tests to ask for.
+//! Faults of controllers and links that tests can request.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -9,12 +9,12 @@ use crate::hci::event;
 
 #[derive(Debug, Default)]
 pub(crate) struct Faults {
-    /// How likely a packet to or from this device is lost, 0 to 1.
+    /// The probability that a packet to or from this device is lost, 0 to 1.
     pub(crate) loss: f32,
-    /// How much later its ACL packets go over the air.
+    /// By how much its ACL packets are delayed on the air.
     pub(crate) delay: Duration,
     pub(crate) frozen: bool,
-    /// How many of the next connections fail to be established.
+    /// How many of the next connections will fail to be established.
     pub(crate) establishment_failures: u32,
     pub(crate) refusals: BTreeMap<u16, u8>,
     pub(crate) unanswered: BTreeSet<u16>,
@@ -33,7 +33,7 @@ impl World {
 
     /// By how much this device's ACL packets are delayed on the air.
     pub fn set_delay(&mut self, now: Duration, id: ControllerId, delay: Duration) {
-        /// As good as for ever, and no clock overflows.
+        /// Practically forever, but short enough that no clock overflows.
         const LONGEST: Duration = Duration::from_secs(365 * 24 * 3600);
         self.advance(now);
         if let Some(controller) = self.controllers.get_mut(&id) {

@@ -1,4 +1,4 @@
-//! Creating connections: the commands, the match with an advertiser, and giving up.
+//! Creates connections: the commands, matching advertisers, and cancelling.
 
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ use crate::hci::{Reader, Status};
 /// A connection being created.
 #[derive(Debug)]
 pub(crate) struct Initiator {
-    /// The peer's address as the host gave it; `None` for anyone in the accept list.
+    /// The peer's address as the host gave it. `None` means any device in the accept list.
     pub(crate) target: Option<(u8, [u8; 6])>,
     own_kind: u8,
     extended: bool,
@@ -26,7 +26,7 @@ pub(crate) struct Initiator {
 }
 
 impl Controller {
-    /// A connection complete event, in the form the host's mask asks for.
+    /// Sends a connection complete event in the form that the host's mask selects.
     #[allow(clippy::too_many_arguments)]
     fn connection_complete(
         &mut self,
@@ -37,7 +37,7 @@ impl Controller {
         private: ([u8; 6], [u8; 6]),
         parameters: Parameters,
     ) {
-        // The enhanced event came with link layer privacy (Vol 4 Part E 3.1).
+        // The enhanced event requires link layer privacy (Vol 4 Part E 3.1).
         let enhanced = self.config.resolving_list > 0
             && self.le_event_enabled(le::ENHANCED_CONNECTION_COMPLETE);
         let mut event = vec![status];
@@ -61,7 +61,7 @@ impl Controller {
         self.le_event(subevent, &event);
     }
 
-    /// A connection complete event that says no connection was made.
+    /// Sends a connection complete event that reports a failure.
     pub(crate) fn connection_failed(&mut self, status: Status, role: u8, peer: Address) {
         let side = if role == 0 {
             Side::Central
@@ -115,7 +115,7 @@ impl World {
         let own_kind = p.u8()?;
         let target = (p.u8()?, p.array()?);
         let phys = p.u8()?;
-        // 2M alone can't be scanned on the primary channels.
+        // The primary channels can't be scanned on 2M.
         if phys & 0b101 == 0 || phys & !0b111 != 0 {
             return Err(INVALID_PARAMETERS);
         }
@@ -204,7 +204,7 @@ impl World {
         DONE
     }
 
-    /// After the cancel's own answer: the event that ends the connection attempt.
+    /// Reports, after the answer to the cancel command, that the connection attempt has ended.
     pub(super) fn report_cancelled(&mut self, id: ControllerId) {
         let Some(controller) = self.controllers.get_mut(&id) else {
             return;
@@ -217,7 +217,7 @@ impl World {
         self.listeners_changed();
     }
 
-    /// An initiator hears an advertising event; true if it made a connection of it.
+    /// Passes an advertising event to an initiator. Returns true if it connects.
     pub(super) fn initiator_hears(&mut self, id: ControllerId, advert: &Advert) -> bool {
         let now = self.now;
         let Some(advertiser) = advert.sender else {
@@ -255,7 +255,7 @@ impl World {
         self.connect(id, advertiser, advert, parameters, own, reported)
     }
 
-    /// CONNECT_IND: both sides report a link, unless the fault says the packet was lost.
+    /// CONNECT_IND: both sides report a link, unless a fault makes the establishment fail.
     fn connect(
         &mut self,
         central: ControllerId,
@@ -287,7 +287,7 @@ impl World {
 
         let link_id = LinkId(self.next_link);
         self.next_link += 1;
-        // Only those that the controllers have made or resolved (Vol 4 Part E 7.7.65.10).
+        // Only addresses that the controllers have made or resolved (Vol 4 Part E 7.7.65.10).
         let private = |kind: u8, address: Address| match kind & 2 != 0 && address.is_resolvable() {
             true => address.bytes,
             false => [0; 6],
@@ -346,7 +346,7 @@ impl World {
         true
     }
 
-    /// The peer never answered on the new link.
+    /// The peer has never answered on the new link.
     pub(super) fn not_established(&mut self, link: LinkId) {
         self.close_link(link, FAILED_TO_BE_ESTABLISHED, FAILED_TO_BE_ESTABLISHED);
     }
@@ -360,7 +360,7 @@ fn algorithm_event(controller: &mut Controller, handle: u16) {
 }
 
 impl Parameters {
-    /// Interval range, latency and supervision timeout of a command, with their rules checked.
+    /// Reads and checks the interval range, latency and supervision timeout of a command.
     pub(super) fn read(p: &mut Reader<'_>) -> Result<Self, Status> {
         let (min, max, latency, timeout) = (p.u16()?, p.u16()?, p.u16()?, p.u16()?);
         let parameters = Self {

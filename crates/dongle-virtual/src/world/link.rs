@@ -15,16 +15,16 @@ use crate::hci::{Reader, Status};
 
 use super::commands::{Answer, Outcome};
 
-/// Names a link; never used again for another.
+/// Identifies a link, and is never reused for another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct LinkId(pub(crate) u64);
 
-/// The longest a silent link lasts in a free-running world.
+/// How long a silent link lasts at most in a free-running world.
 const FREE_RUNNING_SUPERVISION: Duration = Duration::from_millis(200);
-/// When lost packets are tried again in a free-running world.
+/// After how long lost packets are sent again in a free-running world.
 const FREE_RUNNING_RETRY: Duration = Duration::from_millis(1);
 
-/// Which of its two ends.
+/// One of the two ends of a link.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Side {
     Central,
@@ -52,14 +52,14 @@ impl Side {
 /// Connection parameters in the units of HCI.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Parameters {
-    /// 1.25 ms.
+    /// In units of 1.25 ms.
     pub(crate) interval: u16,
     pub(crate) latency: u16,
-    /// 10 ms.
+    /// In units of 10 ms.
     pub(crate) timeout: u16,
 }
 
-/// What one controller knows of the link.
+/// One end of a link, as its controller sees it.
 #[derive(Debug)]
 pub(crate) struct End {
     pub(crate) controller: ControllerId,
@@ -67,15 +67,16 @@ pub(crate) struct End {
     /// The peer's address as reported to the host.
     pub(crate) peer: (u8, [u8; 6]),
     pub(crate) queue: VecDeque<AclPacket>,
-    /// The most octets and time this side sends if the peer can take them.
+    /// The most octets and time that this side sends if the peer can receive them.
     pub(crate) want: (u16, u16),
-    /// The most it can receive.
+    /// The most octets that it can receive.
     pub(crate) can_receive: u16,
-    /// In effect: octets and time, sending and receiving.
+    /// The limits in effect: octets and time, for sending and for receiving.
     pub(crate) tx: (u16, u16),
     pub(crate) rx: (u16, u16),
     pub(crate) phy_preferences: (u8, u8),
-    /// Packets given to the host and not completed by it (with host flow control).
+    /// How many packets were delivered to the host and not yet completed by it (with host flow
+    /// control).
     pub(crate) host_outstanding: u16,
 }
 
@@ -106,23 +107,24 @@ impl End {
 pub(crate) struct Link {
     ends: [Option<End>; 2],
     pub(crate) parameters: Parameters,
-    /// How loud the ends hear each other, in dBm.
+    /// The signal strength at which the ends receive each other, in dBm.
     pub(crate) heard_at: i8,
-    /// PHY the central sends on, PHY the peripheral sends on: 1 1M, 2 2M, 3 Coded.
+    /// The PHY that the central sends on, and that of the peripheral: 1 is 1M, 2 is 2M, 3 is Coded.
     pub(crate) phys: (u8, u8),
     /// The earliest time of the next connection event.
     next_event: Duration,
-    /// A timer for the next event is on its way, if its generation is still this one.
+    /// The time of a timer for the next event, which is valid while its generation is the current
+    /// one.
     scheduled: Option<Duration>,
     generation: u32,
     pub(crate) procedures: VecDeque<Procedure>,
     pub(crate) encryption: Encryption,
-    /// The ends hear each other no more: by a fault, or because one has gone.
+    /// The ends no longer receive each other, because of a fault or because one has gone.
     lost: bool,
     silent: bool,
     silence_generation: u32,
     pub(crate) procedure_generation: u32,
-    /// A peripheral's request for parameters that waits for the central's host.
+    /// A peripheral's request for parameters that the central's host has not answered yet.
     pub(crate) parameter_request: Option<Parameters>,
 }
 
@@ -181,7 +183,7 @@ impl Link {
         self.end(side).is_none_or(|end| end.queue.is_empty())
     }
 
-    /// When each procedure and each side's data may go.
+    /// The times at which each procedure and each side's data may go.
     fn all_work(&self) -> impl Iterator<Item = Duration> {
         let data = Side::BOTH
             .into_iter()
@@ -193,12 +195,12 @@ impl Link {
             .chain(data)
     }
 
-    /// When the earliest of them may go; `None` if there is nothing to do.
+    /// The earliest of those times. `None` if there is nothing to do.
     fn work(&self) -> Option<Duration> {
         self.all_work().min()
     }
 
-    /// The same, of what may not go yet.
+    /// The earliest of those times that is in the future.
     fn work_after(&self, now: Duration) -> Option<Duration> {
         self.all_work().filter(|&when| when > now).min()
     }
@@ -216,7 +218,7 @@ impl World {
         self.controllers.get_mut(&id)
     }
 
-    /// Sets the timer of the next connection event if the link has something to do.
+    /// Sets the timer of the next connection event, if the link has something to do.
     pub(super) fn schedule(&mut self, link_id: LinkId) {
         let (now, pacing) = (self.now, self.pacing);
         let Some(link) = self.links.get_mut(&link_id) else {
@@ -234,7 +236,7 @@ impl World {
                     .parameters
                     .interval_duration()
                     .max(Duration::from_micros(1));
-                // Events before that may still be wanted for something else.
+                // `next_event` isn't moved: earlier events may still be needed for something else.
                 let behind = earliest.saturating_sub(link.next_event).as_micros();
                 let ahead = interval.as_micros() * behind.div_ceil(interval.as_micros());
                 link.next_event + Duration::from_micros(ahead as u64)
@@ -261,7 +263,7 @@ impl World {
         );
     }
 
-    /// One connection event: control procedures first, then data both ways.
+    /// Handles a connection event: control procedures first, then data in both directions.
     pub(super) fn link_event(&mut self, link_id: LinkId, generation: u32) {
         let now = self.now;
         let Some(link) = self.links.get_mut(&link_id) else {
@@ -298,7 +300,7 @@ impl World {
             .get(&link_id)
             .and_then(|link| link.work_after(now))
         {
-            // Data that the receiver has no room for waits until its host reads.
+            // Data that the receiver has no room for waits until its host has read.
             self.schedule_at(link_id, when);
         }
     }
@@ -317,7 +319,7 @@ impl World {
         if link.procedures.iter().any(pending) {
             return Err(COMMAND_DISALLOWED);
         }
-        // What was sent before goes first, if it goes soon.
+        // Data that is already queued is sent first, if that doesn't take too long.
         let patience = match pacing {
             Pacing::Paced => link.parameters.interval_duration() * 6,
             Pacing::FreeRunning => FREE_RUNNING_SUPERVISION,
@@ -333,7 +335,7 @@ impl World {
         Ok(Answer::Pending)
     }
 
-    /// A side that wants to leave and has nothing left to send need not wait longer.
+    /// Ends the link at once if the side that wants to leave has nothing left to send.
     fn terminate_if_drained(&mut self, link_id: LinkId) {
         let now = self.now;
         let Some(link) = self.links.get_mut(&link_id) else {
@@ -350,13 +352,13 @@ impl World {
         }
     }
 
-    /// Ends the link at both sides, with a reason for each host.
+    /// Ends the link on both sides, with a reason for each host.
     pub(super) fn close_link(&mut self, link_id: LinkId, central: Status, peripheral: Status) {
         self.close_end(link_id, Side::Central, Some(central));
         self.close_end(link_id, Side::Peripheral, Some(peripheral));
     }
 
-    /// A controller leaves without a word; the other side goes on until its timeout.
+    /// Removes a controller silently. The other side continues until its timeout.
     pub(super) fn leave_link(&mut self, link_id: LinkId, id: ControllerId) {
         let Some(side) = self.links.get(&link_id).and_then(|link| link.side_of(id)) else {
             return;
@@ -373,7 +375,7 @@ impl World {
             && let Some(controller) = self.controllers.get_mut(&end.controller)
         {
             controller.handles.remove(&end.handle);
-            // The host takes back the credits of what was still queued on the handle.
+            // The host gets back the credits of what was still queued for the handle.
             controller.in_flight = controller.in_flight.saturating_sub(end.queue.len());
             let flow = &mut controller.host_flow;
             flow.outstanding = flow.outstanding.saturating_sub(end.host_outstanding);
@@ -392,7 +394,7 @@ impl World {
         }
     }
 
-    /// The ends hear each other no more, for good.
+    /// The ends no longer receive each other, permanently.
     pub(super) fn lose_link(&mut self, link_id: LinkId) {
         if let Some(link) = self.links.get_mut(&link_id) {
             link.lost = true;
@@ -400,7 +402,7 @@ impl World {
         self.judge_silence(link_id);
     }
 
-    /// Something changed in what this controller can hear or say.
+    /// A controller's ability to send or receive has changed.
     pub(super) fn silence_changed(&mut self, id: ControllerId) {
         for link in self.links_of(id) {
             self.judge_silence(link);
@@ -461,7 +463,7 @@ impl World {
         }
     }
 
-    /// A control procedure got no answer (Vol 6 Part B 5.2).
+    /// A control procedure was not answered (Vol 6 Part B 5.2).
     pub(super) fn procedure_timeout(&mut self, link_id: LinkId, generation: u32) {
         let Some(link) = self.links.get(&link_id) else {
             return;

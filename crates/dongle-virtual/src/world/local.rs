@@ -1,4 +1,4 @@
-//! Commands that concern one controller alone: what it is, its masks, lists and buffers.
+//! Commands that concern only one controller: its properties, masks, lists and buffers.
 
 use std::time::Duration;
 
@@ -9,15 +9,15 @@ use crate::hci::opcode::*;
 use crate::hci::status::*;
 use crate::hci::{Reader, is_known, supported_commands};
 
-/// HCI and link layer version: Core 5.3.
+/// The HCI and link layer version: Core 5.3.
 pub(crate) const VERSION: u8 = 0x0C;
-/// A company identifier that is nobody's: for tests and internal use.
+/// A company identifier that belongs to nobody, for tests and internal use.
 pub(crate) const COMPANY: u16 = 0xFFFF;
-/// Transmit power of every simulated radio, in dBm.
+/// The transmit power of every simulated radio, in dBm.
 pub(crate) const TRANSMIT_POWER: i8 = 0;
 
 impl Controller {
-    /// Whether this controller, configured as it is, has the command.
+    /// Whether this controller has the command in its configuration.
     pub(super) fn has_command(&self, opcode: u16) -> bool {
         let config = &self.config;
         match opcode {
@@ -55,7 +55,7 @@ impl Controller {
                 self.mask = p.u64()?;
                 DONE
             }
-            // No event of page 2 is ever sent.
+            // No events of page 2 are ever sent.
             SET_EVENT_MASK_PAGE_2 => p.u64().and(DONE),
             LE_SET_EVENT_MASK => {
                 self.le_mask = p.u64()?;
@@ -74,7 +74,7 @@ impl Controller {
             READ_LOCAL_SUPPORTED_COMMANDS => {
                 complete(&supported_commands(|opcode| self.has_command(opcode)))
             }
-            // LE Supported (Controller), and without BR/EDR, BR/EDR Not Supported.
+            // LE Supported (Controller), and, without BR/EDR, BR/EDR Not Supported.
             READ_LOCAL_SUPPORTED_FEATURES if self.config.dual_mode => {
                 complete(&[0, 0, 0, 0, 0x40, 0, 0, 0])
             }
@@ -170,7 +170,7 @@ impl Controller {
         }
     }
 
-    /// The three fields all PHY commands share: preferences for both directions.
+    /// The three fields that all PHY commands share: preferences for both directions.
     pub(super) fn phy_preferences(&self, p: &mut Reader<'_>) -> Result<(u8, u8), u8> {
         let (all, tx, rx) = (p.u8()?, p.u8()?, p.u8()?);
         let available = self.config.phys();
@@ -185,7 +185,7 @@ impl Controller {
         Ok((tx, rx))
     }
 
-    /// Whether something runs that looks at the accept list.
+    /// Whether anything that is running uses the accept list.
     fn accept_list_in_use(&self) -> bool {
         self.scanner.enabled && self.scanner.uses_accept_list()
             || self
@@ -262,7 +262,7 @@ impl Controller {
             list.enabled = enabled;
             return DONE;
         }
-        // The list may not change while it is in use (Vol 4 Part E 7.8.38).
+        // The list must not change while it is in use (Vol 4 Part E 7.8.38).
         if busy && list.enabled {
             return Err(COMMAND_DISALLOWED);
         }
@@ -306,7 +306,7 @@ fn pair(a: u16, b: u16) -> [u8; 4] {
     [a0, a1, b0, b1]
 }
 
-/// How long a link layer packet of so many octets takes on LE 1M, in microseconds.
+/// How long a link layer packet with this many octets takes on LE 1M, in microseconds.
 pub(crate) fn air_time(octets: u16) -> u16 {
     (octets + 14) * 8
 }

@@ -57,7 +57,7 @@ use crate::hci::indicator;
 #[derive(Debug)]
 pub struct World {
     now: Duration,
-    /// What is due by then happens: the latest time that [`World::handle_timeout`] was called with.
+    /// The latest time that [`World::handle_timeout`] was called with: what is due by then happens.
     due_by: Duration,
     pacing: Pacing,
     rng: fastrand::Rng,
@@ -65,13 +65,13 @@ pub struct World {
     next_controller: u32,
     links: BTreeMap<LinkId, Link>,
     next_link: u64,
-    /// How many times an advertising set has begun.
+    /// How many times any advertising set was started.
     sets_begun: u64,
     /// The controllers that scan or initiate, in the order of their ids.
     listeners: Vec<ControllerId>,
     beacons: Beacons,
     timers: Timers,
-    /// Whose output `poll_output` gives next.
+    /// The controller whose output `poll_output` returns next.
     turn: ControllerId,
 }
 
@@ -210,8 +210,9 @@ impl World {
         while self.handle_due(now, usize::MAX) {}
     }
 
-    /// The same for at most so many things; whether there are more. Beacons that fell behind leave out
-    /// what they would have sent by `now`: a machine too slow for them would never get to its hosts.
+    /// As `handle_timeout`, but handles at most `most` timers, and returns whether there are more.
+    /// Beacons that have fallen behind skip what they would have sent by `now`; otherwise a machine
+    /// too slow for them would never get to its hosts.
     pub(crate) fn handle_due(&mut self, now: Duration, most: usize) -> bool {
         self.due_by = self.due_by.max(now);
         for _ in 0..most {
@@ -305,14 +306,14 @@ impl World {
         }
     }
 
-    /// Whether chance takes a packet between these two.
+    /// Whether a packet between these two is lost by chance.
     fn lost(&mut self, a: ControllerId, b: Option<ControllerId>) -> bool {
         let loss = |id: ControllerId| self.controllers.get(&id).map_or(1.0, |c| c.faults.loss);
         let loss = loss(a).max(b.map_or(0.0, loss));
         loss > 0.0 && self.rng.f32() < loss
     }
 
-    /// A signal strength with the jitter real ones have.
+    /// A signal strength with the jitter of a real one.
     fn jittered(&mut self, rssi: i8) -> i8 {
         rssi.saturating_add(self.rng.i8(-3..=3)).clamp(-127, 20)
     }

@@ -1,4 +1,4 @@
-//! Connection updates: the central's own, and those a peripheral asks for.
+//! Connection updates: the central's own, and those that a peripheral requests.
 
 use super::commands::{Answer, Outcome};
 use super::controller::ControllerId;
@@ -55,7 +55,7 @@ impl World {
         Ok(Answer::Pending)
     }
 
-    /// LL_CONNECTION_UPDATE_IND: in force at an instant six events away.
+    /// LL_CONNECTION_UPDATE_IND, which takes effect six events later.
     fn indicate_update(&mut self, link_id: LinkId, parameters: Parameters) {
         let Some(link) = self.links.get(&link_id) else {
             return;
@@ -105,7 +105,7 @@ impl World {
             return;
         };
         if !central.le_event_enabled(le::REMOTE_PARAMETER_REQUEST) {
-            // The host does not want to be asked (Vol 6 Part B 5.1.7.1).
+            // The host has not enabled the event that asks it (Vol 6 Part B 5.1.7.1).
             let reason = UNSUPPORTED_REMOTE_FEATURE;
             self.update_refused(link_id, Side::Peripheral, reason);
             return;
@@ -170,7 +170,7 @@ impl World {
         Ok(Answer::Complete(handle.to_le_bytes().to_vec()))
     }
 
-    /// The request that waits for this host's reply.
+    /// Takes the request that this host replies to.
     fn take_request(&mut self, id: ControllerId, handle: u16) -> Result<LinkId, Status> {
         let (link_id, side) = self.link_of(id, handle)?;
         let link = self.links.get_mut(&link_id).ok_or(UNKNOWN_CONNECTION)?;

@@ -1,4 +1,4 @@
-//! The resolving list: resolvable private addresses made and recognised (Core Vol 6 Part B 6).
+//! The resolving list: makes and recognises resolvable private addresses (Core Vol 6 Part B 6).
 
 use std::time::Duration;
 
@@ -36,7 +36,7 @@ pub(crate) struct Entry {
     pub(crate) identity: [u8; 6],
     peer_irk: [u8; 16],
     local_irk: [u8; 16],
-    /// In device privacy mode the peer's identity address is taken as well.
+    /// In device privacy mode, the peer's identity address is accepted as well.
     pub(crate) device_privacy: bool,
     local: Option<(Duration, [u8; 6])>,
     pub(crate) peer: Option<[u8; 6]>,
@@ -66,7 +66,7 @@ impl ResolvingList {
             .find(|e| e.kind & 1 == kind & 1 && e.identity == identity)
     }
 
-    /// False when the list is full or has the device already.
+    /// Returns false if the list is full or already has the device.
     pub(crate) fn add(
         &mut self,
         kind: u8,
@@ -90,7 +90,7 @@ impl ResolvingList {
         true
     }
 
-    /// Our resolvable address towards `peer`, where there is a local key for it.
+    /// Our resolvable address for `peer`, if there is a local key for it.
     pub(crate) fn local_address(
         &mut self,
         now: Duration,
@@ -116,8 +116,9 @@ impl ResolvingList {
         }
     }
 
-    /// The address as the host is told it: (type, bytes), an identity (types 2 and 3) where the
-    /// list resolves it. `None` for an identity address of a peer that has to use private ones.
+    /// The address as it is reported to the host: (type, bytes), which is an identity (types 2 and
+    /// 3) if the list resolves it. `None` for the identity address of a peer that must use private
+    /// ones.
     pub(crate) fn resolve(&mut self, address: Address) -> Option<(u8, [u8; 6])> {
         let plain = (address.hci_kind(), address.bytes);
         if !self.enabled || self.entries.is_empty() {
@@ -138,7 +139,7 @@ impl ResolvingList {
         }
     }
 
-    /// Whether `address` is one of our own private addresses towards `peer`.
+    /// Whether `address` is one of our own private addresses.
     pub(crate) fn is_local(&self, address: [u8; 6]) -> bool {
         self.enabled
             && self

@@ -1,4 +1,4 @@
-//! Link layer control procedures: what each does when its connection event has come.
+//! Link layer control procedures, and what each does when its connection event comes.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use crate::hci::event::{self, le};
 use crate::hci::status::*;
 use crate::hci::{Reader, Status};
 
-/// A control procedure that waits for its turn; `at` is the earliest time of it.
+/// A control procedure that waits for its turn, which comes at `at` at the earliest.
 #[derive(Debug)]
 pub(crate) enum Procedure {
     Terminate {
@@ -76,11 +76,11 @@ impl Procedure {
 }
 
 impl World {
-    /// Does every procedure of the link whose time has come, in order.
+    /// Executes the link's due procedures, in order.
     pub(super) fn run_procedures(&mut self, link_id: LinkId) {
         let now = self.now;
         while let Some(link) = self.links.get_mut(&link_id) {
-            // A peer that was never there takes part in nothing.
+            // A peer that was never there takes part in no procedure.
             let alone = link.end(Side::Peripheral).is_none();
             let due = link.procedures.iter().position(|p| {
                 p.not_before() <= now && (!alone || matches!(p, Procedure::Terminate { .. }))
@@ -134,12 +134,12 @@ impl World {
         self.schedule(link_id);
     }
 
-    /// The handle a side has for the link, with its bytes.
+    /// The bytes of a side's handle for the link.
     pub(super) fn handle_bytes(&self, link_id: LinkId, side: Side) -> Option<[u8; 2]> {
         Some(self.links.get(&link_id)?.end(side)?.handle.to_le_bytes())
     }
 
-    /// What a side's controller can do, as LE features.
+    /// The LE features of a side's controller.
     fn features_at(&self, link_id: LinkId, side: Side) -> u64 {
         let controller = self.links.get(&link_id).and_then(|link| link.end(side));
         let controller = controller.and_then(|end| self.controllers.get(&end.controller));
@@ -203,7 +203,7 @@ impl World {
         Ok(Answer::Complete(handle.to_le_bytes().to_vec()))
     }
 
-    /// A new link starts with what the hosts suggested for all links.
+    /// Requests the data length that the hosts have suggested for new links.
     pub(super) fn offer_suggested_length(&mut self, link_id: LinkId) {
         let Some(link) = self.links.get(&link_id) else {
             return;
@@ -261,7 +261,7 @@ impl World {
         Ok(Answer::Complete(vec![low, high, tx, rx]))
     }
 
-    /// The PHYs a side sends and receives on.
+    /// The PHYs that a side sends and receives on.
     fn phys_of(&self, link_id: LinkId, side: Side) -> (u8, u8) {
         let (central, peripheral) = self.links.get(&link_id).map_or((1, 1), |link| link.phys);
         match side {
@@ -299,7 +299,7 @@ impl World {
         else {
             return;
         };
-        // The fastest that both like; as it was if there is none.
+        // The fastest PHY that both prefer, or the current one if there is none.
         let choose = |tx: u8, rx: u8, now: u8| match tx & rx {
             common if common & 0b010 != 0 => 2,
             common if common & 0b001 != 0 => 1,

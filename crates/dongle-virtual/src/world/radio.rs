@@ -1,4 +1,4 @@
-//! Advertising events in the air: who sends them, and who of the listeners is told.
+//! Advertising events on the air: who sends them, and which listeners receive them.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,7 +11,7 @@ use super::{Pacing, World};
 use crate::address::Address;
 use crate::hci::event::le;
 
-/// How often everything advertises in a free-running world.
+/// The advertising interval of everything in a free-running world.
 const FREE_RUNNING_INTERVAL: Duration = Duration::from_millis(10);
 
 /// One advertising event.
@@ -63,11 +63,11 @@ struct Beacon {
     interval: Duration,
 }
 
-/// All beacons; they keep still while nobody listens.
+/// All beacons. They send nothing while nothing listens.
 #[derive(Debug, Default)]
 pub(crate) struct Beacons {
     all: Vec<Beacon>,
-    /// Those that send as often as the scanners' hosts take the reports, and whose turn it is.
+    /// The beacons that send as often as the scanners' hosts accept reports, and whose turn it is.
     eager: Vec<usize>,
     turn: usize,
     epoch: u32,
@@ -147,7 +147,7 @@ impl World {
             .at(self.now + after, Timer::Beacon { index, epoch });
     }
 
-    /// Somebody began or ended scanning or initiating.
+    /// A controller has started or stopped scanning or initiating.
     pub(super) fn listeners_changed(&mut self) {
         self.listeners.clear();
         let listening = self.controllers.iter().filter(|(_, c)| c.is_listening());
@@ -184,7 +184,8 @@ impl World {
         self.beacons.running = scanning;
     }
 
-    /// When, within its interval, an advertiser that was already on comes up next.
+    /// The time of the next event, within its interval, of an advertiser that was already
+    /// advertising.
     fn first_event(&mut self, interval: Duration) -> Duration {
         match self.pacing {
             Pacing::FreeRunning => Duration::ZERO,
@@ -212,12 +213,12 @@ impl World {
         self.transmit(&advert);
     }
 
-    /// Lets eager beacons send until no scanner's host has room for more.
+    /// Lets eager beacons send until no scanner's host has room for more reports.
     fn eager_beacons(&mut self) {
         if self.beacons.eager.is_empty() || !self.beacons.running {
             return;
         }
-        // Duplicate filtering can swallow every report, so one round is the most.
+        // At most one round, because duplicate filtering may drop every report.
         for _ in 0..self.beacons.eager.len() {
             let room = self.listeners.iter().any(|id| {
                 self.controllers.get(id).is_some_and(|c| {
@@ -241,7 +242,7 @@ impl World {
         }
     }
 
-    /// A scanner's host took a report: eager beacons may go on, a batch at a time.
+    /// A scanner's host has taken a report, so eager beacons may send the next batch.
     pub(super) fn room_for_reports(&mut self, id: ControllerId) {
         if self.beacons.eager.is_empty() {
             return;
@@ -256,7 +257,7 @@ impl World {
         }
     }
 
-    /// One advertising event of a set.
+    /// Handles an advertising event of a set.
     pub(super) fn advertise(&mut self, id: ControllerId, handle: u8, generation: u64) {
         let now = self.now;
         let silent = self.listeners.is_empty();
@@ -316,7 +317,7 @@ impl World {
         }
     }
 
-    /// Everybody who listens hears the event; an initiator may take it up.
+    /// Passes the event to everything that listens. An initiator may connect.
     fn transmit(&mut self, advert: &Advert) {
         let mut taken = false;
         for index in 0..self.listeners.len() {
@@ -338,7 +339,7 @@ impl World {
         }
     }
 
-    /// Whether a scannable advertiser answers this scanner; reports the request to its host.
+    /// Whether a scannable advertiser answers this scanner. Reports the scan request to its host.
     pub(super) fn answers_scan_request(
         &mut self,
         advert: &Advert,

@@ -1,4 +1,4 @@
-//! Scanning commands, legacy and extended, and what of an advertisement reaches the host.
+//! Scanning commands, legacy and extended, and which advertisements are reported to the host.
 
 use std::collections::{BTreeMap, HashSet, VecDeque};
 use std::time::Duration;
@@ -12,7 +12,7 @@ use crate::hci::Reader;
 use crate::hci::event::le;
 use crate::hci::status::*;
 
-/// How one PHY is scanned.
+/// The scan parameters of one PHY.
 #[derive(Debug, Clone, Copy)]
 struct PhyScan {
     active: bool,
@@ -20,7 +20,7 @@ struct PhyScan {
     window: u16,
 }
 
-/// What the duplicate filter knows an advertisement by: address, event type, set, data.
+/// What the duplicate filter compares: address, event type, set, data.
 type Seen = (u8, [u8; 6], u16, u8, u64);
 
 #[derive(Debug, Default)]
@@ -43,7 +43,7 @@ impl Scanner {
         self.filter_policy & 1 != 0
     }
 
-    /// Whether this was seen before; remembers it if not.
+    /// Whether this was seen before. Remembers it if not.
     fn seen_before(&mut self, seen: Seen, capacity: usize) -> bool {
         if !self.seen.insert(seen) {
             return true;
@@ -67,7 +67,7 @@ impl Scanner {
         self.enabled = true;
         self.generation = self.generation.wrapping_add(1);
         if self.phys.is_empty() {
-            // What the specification gives as defaults of LE Set Scan Parameters.
+            // The defaults of LE Set Scan Parameters in the specification.
             self.phys.insert(
                 1,
                 PhyScan {
@@ -251,7 +251,7 @@ impl World {
         }
     }
 
-    /// One advertising event in the air, as this scanner hears it.
+    /// Handles an advertising event that this scanner may hear.
     pub(super) fn scanner_hears(&mut self, id: ControllerId, advert: &Advert) {
         let Some(controller) = self.controllers.get(&id) else {
             return;
@@ -263,7 +263,8 @@ impl World {
         if !scanner.enabled || !advert.properties.legacy && !scanner.extended {
             return;
         }
-        // With pacing, a window shorter than the interval hears its share of the events.
+        // In a paced world, a window shorter than the interval catches only its share of the
+        // events.
         if self.pacing == super::Pacing::Paced
             && scan.window < scan.interval
             && self.rng.u16(0..scan.interval) >= scan.window
@@ -295,8 +296,8 @@ impl World {
 }
 
 impl Controller {
-    /// The advertiser's address as the host is told it, or `None` if the scan's policies leave
-    /// the advertisement out.
+    /// The advertiser's address as it is reported to the host, or `None` if the scan's policies
+    /// exclude the advertisement.
     fn scanner_takes(&mut self, advert: &Advert) -> Option<(u8, [u8; 6])> {
         let reported = self.resolving.resolve(advert.address)?;
         let scanner = &self.scanner;
@@ -304,7 +305,7 @@ impl Controller {
             return None;
         }
         if advert.properties.directed && !self.is_directed_at(advert, scanner.own_kind) {
-            // Policies 2 and 3 let a resolvable target pass, for the host to judge.
+            // Policies 2 and 3 let a resolvable target pass, so that the host can resolve it.
             let resolvable = advert.peer.1[5] & 0xC0 == 0x40 && advert.peer.0 == 1;
             if scanner.filter_policy & 2 == 0 || !resolvable {
                 return None;
@@ -313,7 +314,7 @@ impl Controller {
         Some(reported)
     }
 
-    /// Whether a directed advertisement means this device.
+    /// Whether a directed advertisement is for this device.
     pub(super) fn is_directed_at(&self, advert: &Advert, own_kind: u8) -> bool {
         let (kind, bytes) = advert.peer;
         self.plain_address(own_kind, None)
@@ -321,7 +322,7 @@ impl Controller {
             || own_kind & 2 != 0 && kind == 1 && self.resolving.is_local(bytes)
     }
 
-    /// Gives the host a report, unless it was given one already or is too slow to take more.
+    /// Sends the host a report, unless it is a duplicate or the host is too slow to take more.
     fn report(&mut self, advert: &Advert, reported: (u8, [u8; 6]), response: bool, rssi: i8) {
         let properties = advert.properties;
         let event_type = if self.scanner.extended {
@@ -341,7 +342,8 @@ impl Controller {
             return;
         }
         if self.scanner.filter_duplicates != 0 {
-            // Legacy: one report for each address and type. Extended: new data is new.
+            // Legacy: one report for each address and type. Extended: changed data is reported
+            // again.
             let (set, hash) = if properties.legacy {
                 (0, 0)
             } else {
@@ -376,7 +378,8 @@ impl Controller {
         self.le_event(le::ADVERTISING_REPORT, &report);
     }
 
-    /// Data longer than an event comes in several reports, each but the last marked incomplete.
+    /// Splits data that is too long for one event into several reports, all but the last
+    /// incomplete.
     fn extended_report(
         &mut self,
         advert: &Advert,
@@ -422,7 +425,7 @@ impl Controller {
     }
 }
 
-/// FNV-1a: the duplicate filter tells changed data by it.
+/// FNV-1a, by which the duplicate filter notices changed data.
 fn fingerprint(data: &[u8]) -> u64 {
     data.iter().fold(0xCBF2_9CE4_8422_2325, |hash, &byte| {
         (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01B3)

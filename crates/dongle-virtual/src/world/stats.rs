@@ -1,4 +1,4 @@
-//! A controller's counts: traffic, and what its host did wrong.
+//! A controller's counts: its traffic, and what its host did wrong.
 
 /// Counts since the controller entered the air.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]

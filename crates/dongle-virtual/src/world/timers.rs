@@ -1,4 +1,4 @@
-//! The world's deadlines in order of time, and of their making where times are equal.
+//! The world's deadlines in order of time, and in the order of creation if times are equal.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -7,8 +7,8 @@ use std::time::Duration;
 use super::controller::ControllerId;
 use super::link::{LinkId, Side};
 
-/// What is due. Timers are not taken back: each carries a generation that tells whether it still
-/// means something when it comes.
+/// What is due. Timers aren't cancelled: each carries a generation, which shows when it is due
+/// whether it is still valid.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Timer {
     Advertise {
