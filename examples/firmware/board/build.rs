@@ -1,4 +1,4 @@
-//! Puts the linker script with the board's memory where the linker finds it.
+//! Puts the linker script with the board's memory where the linker looks for it.
 
 use std::path::PathBuf;
 use std::{env, fs};

@@ -1,7 +1,7 @@
-//! The other side of the firmware, on the computer: a simulated controller on a TCP port, and
-//! heart-rate sensors in its air that go out of range once.
+//! The firmware's counterpart on the computer: a simulated controller on a TCP port, and heart-rate
+//! sensors in its air that go out of range once.
 //!
-//! `air PORT SENSORS`; it ends with its standard input.
+//! `air PORT SENSORS`; it ends when its standard input does.
 
 use std::io::{self, Read};
 use std::net::TcpListener;
@@ -12,7 +12,7 @@ use std::time::Duration;
 use dongle_virtual::serve::serve_tcp;
 use dongle_virtual::{Address, Air, AirConfig, ControllerConfig, HeartRateConfig, HeartRateSensor};
 
-/// How long the first link to each sensor lasts: pairing takes seconds in QEMU on a busy machine.
+/// How long the first link to each sensor lasts. Pairing takes seconds in QEMU on a busy machine.
 const FIRST_LINK: Duration = Duration::from_secs(6);
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -45,7 +45,7 @@ fn sensor(air: &Air, number: u8) -> HeartRateSensor {
     HeartRateSensor::start(air, config)
 }
 
-/// Waits for a link to the sensor, and has it lost.
+/// Waits for a link to the sensor and drops it.
 fn drop_once(sensor: &HeartRateSensor, ended: &AtomicBool) {
     while !ended.load(Ordering::Relaxed) {
         thread::sleep(Duration::from_millis(50));

@@ -1,5 +1,5 @@
-//! The same program on trouble-host's own central and GATT client: what the sizes of `heart-rate`
-//! are compared with.
+//! The program of `heart-rate` on trouble-host's own central and GATT client, with which its sizes
+//! are compared.
 #![no_std]
 #![no_main]
 
@@ -42,14 +42,14 @@ static STACK: StaticCell<HeartStack> = StaticCell::new();
 static FINDER: StaticCell<Finder> = StaticCell::new();
 static FOLLOWED: AtomicUsize = AtomicUsize::new(0);
 
-/// Hears all reports and remembers the last sensor.
+/// Receives all reports and remembers the last sensor.
 struct Finder {
     found: Signal<NoopRawMutex, Address>,
     radio: Mutex<NoopRawMutex, ()>,
 }
 
 impl Finder {
-    /// Waits for a sensor that is heard from now on.
+    /// Waits for the next sensor that is heard.
     async fn next(&self) -> Address {
         self.found.reset();
         self.found.wait().await
@@ -102,8 +102,8 @@ async fn main(spawner: Spawner) {
     board::exit(false)
 }
 
-/// Puts everything in its place. Not in `main`, whose frame lies below whatever runs later:
-/// trouble-host's resources come about on the stack.
+/// Initialises the statics. Not part of `main`, because a stack frame of `main` stays below
+/// everything that runs later, and trouble-host's resources are built on the stack.
 #[inline(never)]
 fn set_up() -> (&'static HeartStack, &'static Finder) {
     let resources = RESOURCES.init_with(Resources::new);
@@ -117,7 +117,7 @@ fn set_up() -> (&'static HeartStack, &'static Finder) {
     (STACK.init(stack), finder)
 }
 
-/// Follows one sensor. The last that is done ends the program.
+/// Follows one sensor. The last task to finish ends the program.
 #[embassy_executor::task(pool_size = CONNECTIONS)]
 async fn follow_one(stack: &'static HeartStack, finder: &'static Finder) {
     follow(stack, finder).await;
@@ -128,7 +128,7 @@ async fn follow_one(stack: &'static HeartStack, finder: &'static Finder) {
     }
 }
 
-/// Follows a sensor as long as the program is to run.
+/// Follows a sensor for as many links as it should see.
 async fn follow(stack: &'static HeartStack, finder: &Finder) {
     let mut links = 0;
     while links < LINKS {
@@ -151,7 +151,7 @@ async fn follow(stack: &'static HeartStack, finder: &Finder) {
                 ended(stack, &connection).await;
                 println!("enough");
             }
-            // Which of the two, it does not tell.
+            // It doesn't report which.
             Either::First(Err(())) => println!("disconnected, or failed"),
             Either::Second(()) => println!("disconnected"),
         }
@@ -160,8 +160,9 @@ async fn follow(stack: &'static HeartStack, finder: &Finder) {
 
 /// Finds a sensor and connects to it.
 async fn connect(stack: &'static HeartStack, finder: &Finder) -> Option<Connection<'static, Pool>> {
-    // A controller that knows the extended commands must not be given the others. One at a time
-    // asks: two commands of one kind at once wait for each other for ever.
+    // A controller that supports the extended commands must not be given the legacy ones. Only one
+    // task at a time asks, because two concurrent commands of one kind would wait for each other
+    // forever.
     let features = stack.command(LeReadLocalSupportedFeatures::new()).await;
     let extended = features.ok()?.into_inner()[1] & 1 << 4 != 0;
     let mut central = stack.central();
@@ -212,7 +213,7 @@ async fn connect(stack: &'static HeartStack, finder: &Finder) -> Option<Connecti
     }
 }
 
-/// Encrypts the link: with the bond from the last time, or by pairing.
+/// Encrypts the link with the existing bond, or by pairing.
 #[cfg(feature = "security")]
 async fn secure(connection: &Connection<'_, Pool>) -> bool {
     let begun = connection
@@ -235,7 +236,7 @@ async fn secure(connection: &Connection<'_, Pool>) -> bool {
     }
 }
 
-/// Waits for the end of the link, and allows what the peer asks for meanwhile.
+/// Waits until the link ends, and meanwhile accepts the parameters that the peer requests.
 async fn ended(stack: &HeartStack, connection: &Connection<'_, Pool>) {
     loop {
         match connection.next().await {
@@ -248,7 +249,7 @@ async fn ended(stack: &HeartStack, connection: &Connection<'_, Pool>) {
     }
 }
 
-/// Subscribes and prints: so many values, or until the link is lost.
+/// Subscribes and prints this many values, or until the link is lost.
 async fn watch(
     stack: &HeartStack,
     connection: &Connection<'static, Pool>,

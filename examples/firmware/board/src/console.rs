@@ -17,7 +17,7 @@ pub(crate) fn init() {
     UART.init(217, TX_ENABLE);
     #[cfg(feature = "log")]
     {
-        // All levels are in the image; these are shown.
+        // The strings of all levels are in the image, but only these are shown.
         log::set_max_level(log::LevelFilter::Info);
         let _ = log::set_logger(&Log);
     }
@@ -38,7 +38,7 @@ pub fn line(text: fmt::Arguments<'_>) {
     write("\n");
 }
 
-/// What is logged, on the console, too.
+/// Writes log records to the console as well.
 #[cfg(feature = "log")]
 struct Log;
 

@@ -1,4 +1,4 @@
-//! The HCI transport: H4 over UART1. Each byte is an interrupt, each direction has a queue.
+//! The HCI transport: H4 over UART1, with an interrupt for each byte and a queue in each direction.
 
 use core::convert::Infallible;
 
@@ -11,10 +11,10 @@ use embedded_io_async::{ErrorType, Read, Write};
 use crate::register::Interrupt;
 use crate::uart::{RX_ENABLE, RX_INTERRUPT, TX_ENABLE, TX_INTERRUPT, Uart};
 
-/// Bytes in each queue. The receiver's holds what comes while a task has the processor; when it
-/// is full, the sender waits (on a real UART: RTS/CTS).
+/// The bytes in each queue. The receiver's holds what arrives while a task occupies the processor;
+/// when it is full, the sender waits (on a real UART: RTS/CTS).
 pub const QUEUE: usize = 128;
-/// 25 MHz by this is a baud rate of 1.56 million: the fastest there is.
+/// 25 MHz divided by this is 1.56 million baud, the fastest possible rate.
 const DIVISOR: u32 = 16;
 const RX: Interrupt = Interrupt(2);
 const TX: Interrupt = Interrupt(3);
@@ -34,10 +34,10 @@ pub struct Receiver(());
 /// The UART's sending half.
 pub struct Sender(());
 
-/// Opens the UART. There is one: the last transport has it.
+/// Opens the UART. There is only one, so call this once.
 pub fn open() -> HciTransport {
     UART.init(DIVISOR, TX_ENABLE | RX_ENABLE | RX_INTERRUPT);
-    // What is in it is older than this; and QEMU looks for more only after a read.
+    // Discards an old byte. Besides, QEMU looks for further bytes only after a read.
     UART.take();
     RX.enable();
     TX.enable();
@@ -51,7 +51,7 @@ impl ErrorType for Receiver {
 impl Read for Receiver {
     async fn read(&mut self, buffer: &mut [u8]) -> Result<usize, Infallible> {
         let length = RECEIVED.read(buffer).await;
-        // There is room again, maybe for a byte that came while there was none.
+        // There is room again, perhaps for a byte that arrived while there was none.
         critical_section::with(|_| {
             UART.control(RX_INTERRUPT, true);
             receive();
@@ -67,7 +67,7 @@ impl ErrorType for Sender {
 impl Write for Sender {
     async fn write(&mut self, bytes: &[u8]) -> Result<usize, Infallible> {
         let length = TO_SEND.write(bytes).await;
-        // The interrupt comes when a byte has gone; so the first has to be sent from here.
+        // The interrupt occurs after a byte has been sent, so the first one must be sent from here.
         critical_section::with(|_| {
             UART.control(TX_INTERRUPT, true);
             send();
@@ -80,7 +80,7 @@ impl Write for Sender {
     }
 }
 
-/// Sends what there is, as far as the UART takes it.
+/// Sends queued bytes, as many as the UART accepts.
 fn send() {
     let mut byte = [0];
     while UART.can_send() && TO_SEND.try_read(&mut byte).is_ok() {
@@ -88,7 +88,7 @@ fn send() {
     }
 }
 
-/// Takes what has come, as far as there is room.
+/// Takes received bytes, as many as there is room for.
 fn receive() {
     while !RECEIVED.is_full() {
         match UART.receive() {
@@ -101,7 +101,7 @@ fn receive() {
     UART.control(RX_INTERRUPT, false);
 }
 
-/// All interrupts of devices come here.
+/// Handles the interrupts of all devices.
 #[exception]
 unsafe fn DefaultHandler(number: i16) {
     match number {

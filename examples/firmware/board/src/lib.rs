@@ -1,11 +1,11 @@
-//! What a program needs of the board: Arm's MPS2 with the AN386 image (a Cortex-M4), as QEMU has it.
+//! What a program needs from the board: Arm's MPS2 with the AN386 image (a Cortex-M4), as in QEMU.
 //!
 //! - [`hci`]: the transport, H4 over UART1, driven by interrupts.
 //! - `time`: embassy's time driver, on the two timers.
 //! - [`console`]: text, on UART0.
-//! - [`memory`]: how much of it is used.
+//! - [`memory`]: how much memory is used.
 //!
-//! Another board has another of these; the program stays.
+//! For another board, only this crate has to be replaced.
 #![no_std]
 
 pub mod console;
@@ -25,7 +25,7 @@ pub fn init() {
     time::init();
 }
 
-/// Ends the program: QEMU exits with success, or not.
+/// Ends the program. QEMU exits with success or failure.
 pub fn exit(success: bool) -> ! {
     debug::exit(if success {
         debug::EXIT_SUCCESS
@@ -37,7 +37,7 @@ pub fn exit(success: bool) -> ! {
     }
 }
 
-/// Says that, not where: text for that would be in every image that is measured.
+/// Reports the panic but not its place, whose text would add to the measured size of every image.
 #[panic_handler]
 fn panicked(_: &PanicInfo<'_>) -> ! {
     console::write("panicked\n");

@@ -1,4 +1,5 @@
-//! How much memory is used: statics by their sections, the stack by what is left of its paint.
+//! Measures the memory in use: statics by their sections, the stack by how much of its paint is
+//! left.
 
 use core::ptr::addr_of;
 
@@ -16,17 +17,17 @@ unsafe extern "C" {
 /// Bytes used.
 #[derive(Clone, Copy)]
 pub struct Usage {
-    /// Statics that start with a value.
+    /// Statics with an initial value.
     pub data: usize,
     /// Statics that start as zeros.
     pub bss: usize,
-    /// The stack, at most so far.
+    /// The most stack that has been used so far.
     pub stack_peak: usize,
-    /// The stack, all that there is.
+    /// The size of the stack.
     pub stack: usize,
 }
 
-/// How much is used, and was at most.
+/// Measures what is used now, and the peak of the stack.
 pub fn usage() -> Usage {
     let (bottom, top) = (addr_of!(_stack_end), addr_of!(_stack_start));
     let mut lowest_used = bottom;
@@ -42,7 +43,7 @@ pub fn usage() -> Usage {
     }
 }
 
-/// Prints it.
+/// Prints the usage.
 pub fn report() {
     let Usage {
         data,

@@ -1,23 +1,23 @@
-//! Registers in memory.
+//! Memory-mapped registers.
 
 /// A device's 32-bit registers.
 #[derive(Clone, Copy)]
 pub(crate) struct Registers(*mut u32);
 
-// SAFETY: an address; each access is one volatile load or store of a device's register.
+// SAFETY: it is only an address; each access is one volatile load or store of a device register.
 unsafe impl Send for Registers {}
 // SAFETY: as above.
 unsafe impl Sync for Registers {}
 
 impl Registers {
     /// # Safety
-    /// A device with registers at the offsets that are used must be there.
+    /// There must be a device at `address` that has registers at the offsets used.
     pub(crate) const unsafe fn at(address: usize) -> Self {
         Self(address as *mut u32)
     }
 
     pub(crate) fn read(self, offset: usize) -> u32 {
-        // SAFETY: whoever made this knows that a device is there.
+        // SAFETY: the caller of `at` has promised that a device is there.
         unsafe { self.0.byte_add(offset).read_volatile() }
     }
 
@@ -27,11 +27,11 @@ impl Registers {
     }
 }
 
-/// A device's interrupt, by its number.
+/// A device's interrupt number.
 #[derive(Clone, Copy)]
 pub(crate) struct Interrupt(pub(crate) u16);
 
-// SAFETY: the numbers used are those of the board.
+// SAFETY: the numbers in use are those of the board's devices.
 unsafe impl cortex_m::interrupt::InterruptNumber for Interrupt {
     fn number(self) -> u16 {
         self.0
@@ -40,7 +40,7 @@ unsafe impl cortex_m::interrupt::InterruptNumber for Interrupt {
 
 impl Interrupt {
     pub(crate) fn enable(self) {
-        // SAFETY: what the handlers share is in critical sections.
+        // SAFETY: what the handlers share is protected by critical sections.
         unsafe { cortex_m::peripheral::NVIC::unmask(self) }
     }
 }

@@ -1,4 +1,4 @@
-//! embassy's time driver: one timer counts, the other wakes.
+//! embassy's time driver: one timer counts, the other one wakes tasks.
 
 use core::cell::RefCell;
 use core::task::Waker;
@@ -16,16 +16,16 @@ const INTERRUPT: usize = 0xC;
 const ENABLE: u32 = 1 << 0;
 const INTERRUPT_ENABLE: u32 = 1 << 3;
 
-/// The timers count at 25 MHz; embassy's ticks are microseconds.
+/// The timers run at 25 MHz; embassy's ticks are microseconds.
 const CLOCKS_PER_TICK: u64 = 25;
 
-// SAFETY: timer 0 of the board. It counts down and starts again: 172 s at 25 MHz.
+// SAFETY: timer 0 of the board. It counts down and wraps around after 172 s at 25 MHz.
 const COUNTER: Registers = unsafe { Registers::at(0x4000_0000) };
 // SAFETY: timer 1 of the board.
 const ALARM: Registers = unsafe { Registers::at(0x4000_1000) };
 
 struct Time {
-    /// How often the counter has started again.
+    /// How many times the counter has wrapped around.
     rounds: u32,
     queue: Queue,
 }
@@ -44,7 +44,7 @@ pub(crate) fn init() {
     }
 }
 
-/// The counter has started again, or the alarm is due.
+/// Handles the counter's wrap-around and the alarm.
 pub(crate) fn interrupt() {
     critical_section::with(|cs| {
         let mut time = DRIVER.0.borrow_ref_mut(cs);
@@ -66,14 +66,14 @@ impl Time {
         (u64::from(self.rounds) << 32 | u64::from(elapsed)) / CLOCKS_PER_TICK
     }
 
-    /// Wakes whose time has come, and sets the alarm for the next.
+    /// Wakes the tasks whose time has come, and sets the alarm for the next one.
     fn wake(&mut self) {
         let now = self.now();
         let next = self.queue.next_expiration(now);
         if next == u64::MAX {
             return;
         }
-        // What is further away than the timer reaches is looked at again on the way.
+        // A time beyond the timer's range takes several alarms.
         let clocks = (next - now)
             .saturating_mul(CLOCKS_PER_TICK)
             .min(u64::from(u32::MAX)) as u32;

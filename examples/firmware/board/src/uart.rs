@@ -24,7 +24,7 @@ impl Uart {
     /// # Safety
     /// A UART must be at `address`.
     pub(crate) const unsafe fn at(address: usize) -> Self {
-        // SAFETY: the caller's promise.
+        // SAFETY: the caller has promised it.
         Self(unsafe { Registers::at(address) })
     }
 
@@ -33,12 +33,12 @@ impl Uart {
         self.0.write(CONTROL, control);
     }
 
-    /// The byte that came, if one did.
+    /// The received byte, if there is one.
     pub(crate) fn receive(self) -> Option<u8> {
         (self.0.read(STATE) & RX_FULL != 0).then(|| self.take())
     }
 
-    /// Whatever is in the receiver.
+    /// Reads the receiver, whether or not it holds a byte.
     pub(crate) fn take(self) -> u8 {
         self.0.read(DATA) as u8
     }
@@ -51,7 +51,7 @@ impl Uart {
         self.0.write(DATA, u32::from(byte));
     }
 
-    /// Turns some of the control bits on or off. Not from two contexts at a time.
+    /// Turns control bits on or off. Must not run in two contexts at the same time.
     pub(crate) fn control(self, bits: u32, on: bool) {
         let others = self.0.read(CONTROL) & !bits;
         self.0

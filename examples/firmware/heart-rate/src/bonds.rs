@@ -1,4 +1,4 @@
-//! Where bonds are kept: in RAM, as long as the program runs. A product writes them to flash.
+//! Keeps bonds in RAM while the program runs. A product would write them to flash.
 
 use core::cell::RefCell;
 use core::convert::Infallible;
@@ -28,7 +28,7 @@ impl BondStore for Bonds {
     async fn save(&self, bond: &Bond) -> Result<(), Infallible> {
         let mut bonds = self.0.borrow_mut();
         let same = |b: &Bond| b.identity == bond.identity;
-        // More sensors than there is room for are paired with each time.
+        // Sensors for which there is no room have to pair each time.
         let place = bonds.iter().position(|b| b.as_ref().is_some_and(same));
         if let Some(place) = place.or_else(|| bonds.iter().position(Option::is_none)) {
             bonds[place] = Some(bond.clone());

@@ -1,4 +1,4 @@
-//! Finds heart-rate sensors in what others advertise.
+//! Finds heart-rate sensors by what they advertise.
 
 use crate::sensor::HEART_RATE;
 use dongle_central::adv::AdvertisingData;
@@ -8,11 +8,11 @@ use embassy_sync::blocking_mutex::raw::NoopRawMutex;
 use embassy_sync::mutex::{Mutex, MutexGuard};
 use embassy_sync::signal::Signal;
 
-/// Hears all reports and remembers the last sensor.
+/// Receives all reports and remembers the last sensor.
 pub struct Finder {
     found: Signal<NoopRawMutex, Address>,
     turn: Mutex<NoopRawMutex, ()>,
-    /// What is kept of those that were found before.
+    /// The bonds with sensors that were found before.
     #[cfg(feature = "security")]
     pub bonds: crate::bonds::Bonds,
 }
@@ -27,12 +27,12 @@ impl Finder {
         }
     }
 
-    /// Waits for the right to look for a sensor and to connect to it: one at a time.
+    /// Waits for the right to look for a sensor and connect to it, which one task has at a time.
     pub async fn turn(&self) -> MutexGuard<'_, NoopRawMutex, ()> {
         self.turn.lock().await
     }
 
-    /// Waits for a sensor that is heard from now on.
+    /// Waits for the next sensor that is heard.
     pub async fn next(&self) -> Address {
         self.found.reset();
         self.found.wait().await

@@ -1,5 +1,5 @@
-//! A heart-rate central in firmware: finds sensors, connects, prints what they notify, and comes
-//! back when a link is lost.
+//! A heart-rate central in firmware: finds sensors, connects, prints their notifications, and
+//! reconnects when a link is lost.
 //!
 //! ```console
 //! $ examples/firmware/run.sh
@@ -32,10 +32,11 @@ static LINKS: ConstStaticCell<Links> = ConstStaticCell::new(Links::new());
 static MUX: StaticCell<HeartMux> = StaticCell::new();
 static CENTRAL: StaticCell<HeartCentral> = StaticCell::new();
 
-/// Sensors that have been followed to the end.
+/// How many sensors have been followed to the end.
 static FOLLOWED: AtomicUsize = AtomicUsize::new(0);
 
-/// Many controllers on a UART have no address of their own. A product has this random and its own.
+/// Many controllers on a UART have no address of their own. A product needs a random one per
+/// device.
 const ADDRESS: [u8; 6] = [0x5E, 0x1F, 0x00, 0xAC, 0xEE, 0xC3];
 
 #[embassy_executor::main]
@@ -52,7 +53,8 @@ async fn main(spawner: Spawner) {
     board::exit(false)
 }
 
-/// Puts everything in its place. Not in `main`, whose frame lies below whatever runs later.
+/// Initialises the statics. Not part of `main`, whose stack frame stays below everything that runs
+/// later.
 #[inline(never)]
 fn set_up() -> &'static HeartCentral {
     let mux: &HeartMux = MUX.init(Mux::new(hci::open(), LINKS.take(), Finder::new()));
@@ -61,7 +63,7 @@ fn set_up() -> &'static HeartCentral {
     CENTRAL.init(central)
 }
 
-/// Follows one sensor. The last that is done ends the program.
+/// Follows one sensor. The last task to finish ends the program.
 #[embassy_executor::task(pool_size = CONNECTIONS)]
 async fn follow(central: &'static HeartCentral) {
     sensor::follow(central).await;

@@ -1,4 +1,4 @@
-//! One sensor: from finding it to the end of the link, and again.
+//! Follows one sensor: finds it, connects, subscribes, and starts again when the link has ended.
 
 use board::println;
 use dongle_central::Duration;
@@ -15,14 +15,14 @@ use crate::sizes::{Links, MTU, PDU};
 
 pub const HEART_RATE: Uuid = Uuid::from_u16(0x180D);
 const MEASUREMENT: Uuid = Uuid::from_u16(0x2A37);
-/// Longer than a radio event may take, shorter than a person waits.
+/// Longer than any operation on the radio takes, but shorter than a person would wait.
 const PATIENCE: Duration = Duration::from_secs(5);
-/// Links to see the end of: one is lost, and the next shows that it comes back.
+/// How many links to use: the first is lost, and the second shows that the program reconnects.
 const LINKS: u32 = 2;
-/// Values to print of the last of them.
+/// How many values to print on the last of them.
 const VALUES: u32 = 10;
 
-/// Follows a sensor as long as the program is to run.
+/// Follows a sensor for as many links as it should see.
 pub async fn follow(central: &HeartCentral) {
     let mut links = 0;
     while links < LINKS {
@@ -49,7 +49,7 @@ pub async fn follow(central: &HeartCentral) {
                 connection.disconnect().await;
                 println!("enough");
             }
-            // With `{error}` instead, it would say why: 3 KB of text for all that may happen.
+            // Printing the error would say why, but add 3 KB of text for all possible errors.
             Err(Error::Disconnected(_)) => println!("disconnected"),
             Err(_) => println!("failed"),
         }
@@ -90,7 +90,7 @@ async fn connect(central: &HeartCentral) -> Option<Connection<'_>> {
     }
 }
 
-/// Subscribes and prints: so many values, or until the link is lost.
+/// Subscribes and prints this many values, or until the link is lost.
 async fn watch(client: Client<&Links>, values: u32) -> Result<(), Error> {
     let mut buffer = [0; PDU];
     println!("MTU {}", client.exchange_mtu(MTU).await?.get());
