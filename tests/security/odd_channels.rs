@@ -1,9 +1,11 @@
 //! L2CAP channels with a peer that a test speaks for: it breaks the rules, or is late.
 
+use std::future::IntoFuture as _;
 use std::thread::{self, JoinHandle};
 
 use dongle::{Address, DeviceConnection, Dongle, Error, L2capChannel, L2capRefusal};
 use dongle_tests::bench::soon;
+use futures_lite::future::{block_on, poll_once};
 
 use crate::channels::SPSM;
 use crate::smp::{self, Peer, World};
@@ -288,4 +290,175 @@ fn a_unit_in_more_frames_than_there_are_credits_closes_the_channel_and_the_loss_
         "{count}, {end:?}"
     );
     assert_eq!(peer.frame(SIGNALLING)[0], 0x06);
+}
+
+#[test]
+fn what_a_channel_has_lost_is_told_when_a_fault_of_the_device_closes_it() {
+    // A unit longer than the MTU; and more credits than there may be (Core Vol 3 Part A, 10.1).
+    let unit = (None, vec![0xFF, 0x7F, 1, 2]);
+    let credits = (Some(SIGNALLING), vec![0x16, 5, 4, 0, 0x51, 0, 0xFF, 0xFF]);
+    for (on, fault) in [unit, credits] {
+        let (_world, _dongle, mut peer, connection, mut channel, cid) = opened();
+        for number in 0..20 {
+            peer.send_frame(cid, &[2, 0, number, number]);
+            answers(&mut peer);
+        }
+        peer.send_frame(on.unwrap_or(cid), &fault);
+        while peer.frame(SIGNALLING)[0] != 0x06 {}
+        let (_, end) = rest(&mut channel);
+        assert!(matches!(end, Err(Error::ChannelDataLost)), "{end:?}");
+        assert!(connection.is_connected());
+    }
+}
+
+#[test]
+fn a_unit_that_is_given_up_on_its_way_gives_back_no_more_credits_than_there_may_be() {
+    let (_world, dongle, mut peer, connection, opening, identifier, _) = opening();
+    // The longest units, the shortest frames, and all credits there are.
+    let all = [0x51, 0, 0xFF, 0xFF, 23, 0, 0xFF, 0xFF, 0, 0];
+    peer.send_frame(SIGNALLING, &[&[0x15, identifier, 10, 0], &all[..]].concat());
+    let mut channel = opening.join().expect("no panic").expect("it opens");
+    let unit = vec![7; 60_000];
+    let mut send = channel.send(&unit).into_future();
+    assert!(block_on(poll_once(&mut send)).is_none());
+    peer.frame(0x51);
+    // Those that the unit takes.
+    let [n0, n1] = 60_002_u16.div_ceil(23).to_le_bytes();
+    peer.send_frame(SIGNALLING, &[0x16, 5, 4, 0, 0x51, 0, n0, n1]);
+    // Connection Parameter Update Request (4.20): the answer does not wait for the unit.
+    peer.send_frame(SIGNALLING, &[0x12, 7, 8, 0, 24, 0, 40, 0, 0, 0, 0xF4, 1]);
+    while peer.frame(SIGNALLING)[0] != 0x13 {}
+    drop(send);
+    drop(channel);
+    while peer.frame(SIGNALLING)[0] != 0x06 {}
+    soon(connection.rssi()).expect("the host goes on");
+    assert!(dongle.failure().is_none());
+}
+
+#[test]
+fn hundreds_open_channels_on_one_connection_in_turn() {
+    let (_world, dongle, mut peer, connection, opening, identifier, _) = opening();
+    let mut waiting: Vec<_> = (0..300)
+        .map(|_| connection.l2cap_connect(SPSM).into_future())
+        .collect();
+    for open in &mut waiting {
+        assert!(block_on(poll_once(open)).is_none());
+    }
+    soon(connection.rssi()).expect("the host goes on");
+    peer.send_frame(SIGNALLING, &refuses(identifier, 4));
+    assert!(opening.join().expect("no panic").is_err());
+    assert_eq!(peer.frame(SIGNALLING)[0], 0x14, "the next has its turn");
+    assert!(dongle.failure().is_none());
+}
+
+#[test]
+fn those_who_wait_to_open_a_channel_when_the_connection_ends_leave_room_for_others() {
+    let (world, dongle, mut peer, connection, opening, _, _) = opening();
+    let (mut other, on_other) = second(&world, &dongle);
+    // More than there is room for.
+    let mut waiting: Vec<_> = (0..20)
+        .map(|_| connection.l2cap_connect(SPSM).into_future())
+        .collect();
+    for open in &mut waiting {
+        assert!(block_on(poll_once(open)).is_none());
+    }
+    soon(connection.rssi()).expect("they wait by now");
+    peer.disconnect(0x13);
+    let first = opening.join().expect("no panic");
+    for ended in [first].into_iter().chain(waiting.into_iter().map(soon)) {
+        let ended = ended.map(|_| ());
+        assert!(matches!(ended, Err(Error::Disconnected(_))), "{ended:?}");
+    }
+    let opening = open(&on_other);
+    let request = other.frame(SIGNALLING);
+    other.send_frame(SIGNALLING, &accepts(request[1]));
+    opening.join().expect("no panic").expect("it opens");
+}
+
+#[test]
+fn a_channel_of_the_devices_is_accepted_while_one_of_ours_is_not_answered() {
+    let (_world, _dongle, mut peer, connection, opening, identifier, cid) = opening();
+    let mut accept = connection.l2cap_accept(SPSM).into_future();
+    assert!(block_on(poll_once(&mut accept)).is_none());
+    soon(connection.rssi()).expect("it listens by now");
+    // LE Credit Based Connection Request (4.22).
+    peer.send_frame(
+        SIGNALLING,
+        &[0x14, 9, 10, 0, 0x80, 0, 0x60, 0, 100, 0, 100, 0, 1, 0],
+    );
+    let accepted = peer.frame(SIGNALLING);
+    assert_eq!(accepted[..2], [0x15, 9]);
+    assert_eq!(accepted[12..], [0, 0]);
+    let theirs = soon(accept).expect("it opens");
+    peer.send_frame(SIGNALLING, &accepts(identifier));
+    let ours = opening.join().expect("no panic").expect("it opens");
+    // Each is read to its own end.
+    let ends = [
+        (theirs, [accepted[4], accepted[5]], 0x60),
+        (ours, cid, 0x51),
+    ];
+    for (mut channel, cid, peers) in ends {
+        peer.send_frame(u16::from_le_bytes(cid), &[1, 0, peers]);
+        peer.send_frame(SIGNALLING, &[0x06, 0x77, 4, 0, cid[0], cid[1], peers, 0]);
+        assert_eq!(rest(&mut channel).0, 1);
+        while peer.frame(SIGNALLING)[..2] != [0x07, 0x77] {}
+    }
+}
+
+#[test]
+fn two_connections_wait_for_a_channel_at_once() {
+    let world = World::new();
+    let dongle = soon(world.dongle().0).expect("the dongle opens");
+    let mut peer = Peer::new(&world);
+    let connection = smp::connect(&dongle, &mut peer);
+    let (mut other, on_other) = second(&world, &dongle);
+    let mut accepts = [&connection, &on_other].map(|c| c.l2cap_accept(SPSM).into_future());
+    for accept in &mut accepts {
+        assert!(block_on(poll_once(accept)).is_none());
+    }
+    soon(connection.rssi()).expect("both listen by now");
+    for (peer, accept) in [&mut other, &mut peer]
+        .into_iter()
+        .zip(accepts.into_iter().rev())
+    {
+        peer.send_frame(
+            SIGNALLING,
+            &[0x14, 9, 10, 0, 0x80, 0, 0x60, 0, 100, 0, 100, 0, 1, 0],
+        );
+        soon(accept).expect("it opens");
+    }
+}
+
+#[test]
+fn a_late_refusal_ends_no_other_open() {
+    let (_world, _dongle, mut peer, connection, opening, identifier, _) = opening();
+    peer.send_frame(SIGNALLING, &refuses(identifier, 4));
+    assert!(opening.join().expect("no panic").is_err());
+    let mut first = connection.l2cap_connect(SPSM).into_future();
+    assert!(block_on(poll_once(&mut first)).is_none());
+    let request = peer.frame(SIGNALLING);
+    drop(first);
+    let second = open(&connection);
+    soon(connection.rssi()).expect("the first was given up by now");
+    peer.send_frame(SIGNALLING, &refuses(request[1], 4));
+    let request = peer.frame(SIGNALLING);
+    peer.send_frame(SIGNALLING, &accepts(request[1]));
+    second.join().expect("no panic").expect("it opens");
+}
+
+#[test]
+fn a_channel_that_nobody_waits_for_any_more_is_closed_when_the_device_accepts_it() {
+    let (_world, _dongle, mut peer, connection, opening, identifier, _) = opening();
+    peer.send_frame(SIGNALLING, &refuses(identifier, 4));
+    assert!(opening.join().expect("no panic").is_err());
+    let mut open = connection.l2cap_connect(SPSM).into_future();
+    assert!(block_on(poll_once(&mut open)).is_none());
+    let request = peer.frame(SIGNALLING);
+    drop(open);
+    soon(connection.rssi()).expect("it was given up by now");
+    peer.send_frame(SIGNALLING, &accepts(request[1]));
+    let closes = peer.frame(SIGNALLING);
+    assert_eq!(closes[0], 0x06);
+    assert_eq!(closes[4..], [0x51, 0, request[6], request[7]]);
+    assert!(connection.is_connected());
 }

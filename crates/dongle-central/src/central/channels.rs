@@ -32,6 +32,13 @@ where
             .flatten()
     }
 
+    /// The request for a channel that was made last has failed: an answer that comes yet is dropped, since
+    /// trouble-host would take it for one to the next request.
+    pub fn give_up_channel(&self, id: LinkId) {
+        let links = self.mux.links();
+        links.with_link(id, |link| link.info.sdus.give_up());
+    }
+
     /// What a peer refused the last channel with that it refused (Core Vol 3 Part A, 4.23). trouble-host tells
     /// the numbers that are defined, and *unacceptable parameters* in the place of any other.
     pub fn channel_refusal(&self, id: LinkId) -> Option<u16> {

@@ -196,6 +196,13 @@ impl Sdus {
         Some(cid)
     }
 
+    /// Nobody waits for the channel that was asked for last: an answer would be another's.
+    pub fn give_up(&mut self) {
+        let asked = self.asked;
+        let waits = |c: &Channel| c.cid == asked && matches!(c.phase, Phase::Asked(_));
+        self.channels.retain(|channel| !waits(channel));
+    }
+
     /// What the peer refused the last channel with that it refused (4.23), be it a number that trouble-host
     /// does not know.
     pub fn refusal(&self) -> u16 {

@@ -2,11 +2,13 @@
 
 use std::cell::Cell;
 use std::future::pending;
+use std::pin::pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use dongle_central::links::{LinkId, LinkPhase, Links as _, Reason};
+use dongle_central::links::{LinkId, LinkPhase, Reason};
 use dongle_central::mux::{MuxError, Opener};
 use embassy_time::Duration;
+use futures_channel::oneshot;
 use futures_lite::StreamExt as _;
 use futures_lite::future::or;
 use futures_util::SinkExt as _;
@@ -29,6 +31,17 @@ const CREDITS: u16 = 128;
 /// long, something was lost.
 const PATIENCE: Duration = Duration::from_secs(1);
 
+/// Takes the handle's ends of the channel.
+type Reply = oneshot::Sender<Result<Ends, Error>>;
+
+/// An open channel.
+struct OpenChannel<'c, 's, 'a> {
+    connection: HostConnection<'c, 's, 'a>,
+    channel: L2capChannel<'s, HeapPool>,
+    /// Its CID, if the mux keeps track of it.
+    cid: Option<u16>,
+}
+
 impl<'c, 's, 'a> Host<'c, 's, 'a> {
     /// Opens or accepts a channel, and runs it.
     pub(super) async fn channel(&self, request: ChannelRequest) {
@@ -39,35 +52,27 @@ impl<'c, 's, 'a> Host<'c, 's, 'a> {
             accept,
             mut reply,
         } = request;
-        let Some(connection) = self.central.connection(id) else {
-            let reason = self
-                .central
-                .mux()
-                .links()
-                .with_link(id, |link| link.info.reason());
-            let reason = reason.flatten().unwrap_or(Reason::Unknown);
-            self.tell(reply, Err(Error::Disconnected(reason))).await;
-            return;
-        };
         let config = L2capChannelConfig {
             mtu: Some(mtu),
             flow_policy: CreditFlowPolicy::Every(0),
             initial_credits: Some(CREDITS),
             ..Default::default()
         };
-        let opened = async {
-            match accept {
-                true => self.accept(&connection, id, spsm, &config).await,
-                false => self.open(&connection, id, spsm, &config).await,
-            }
+        let opened = match accept {
+            true => self.accept(id, spsm, &config, &mut reply).await,
+            false => self.open(id, spsm, &config, &mut reply).await,
         };
-        let gone = async {
-            reply.cancellation().await;
-            Err(Error::Timeout)
-        };
-        let (channel, cid) = match or(opened, gone).await {
+        let OpenChannel {
+            connection,
+            channel,
+            cid,
+        } = match opened {
             Ok(opened) => opened,
             Err(error) => {
+                let error = match error {
+                    Error::ChannelClosed => self.closed(id),
+                    error => error,
+                };
                 self.tell(reply, Err(error)).await;
                 return;
             }
@@ -77,37 +82,67 @@ impl<'c, 's, 'a> Host<'c, 's, 'a> {
             let (writer, reader) = channel.split();
             self.run_channel(&connection, cid, writer, reader, host_ends)
                 .await;
+        } else if let Some(cid) = cid {
+            // The caller has given up. The channel is closed when it is dropped.
+            self.central.let_channel_go(id, cid);
+        }
+    }
+
+    /// The error for a channel that could not be opened, or is closed: its connection may have ended.
+    fn closed(&self, id: LinkId) -> Error {
+        match self.info(id, |info| (info.phase(), info.reason())) {
+            Some((LinkPhase::Open, _)) => Error::ChannelClosed,
+            ended => {
+                let reason = ended.and_then(|(_, reason)| reason);
+                Error::Disconnected(reason.unwrap_or(Reason::Unknown))
+            }
         }
     }
 
     async fn open(
         &self,
-        connection: &HostConnection<'c, 's, 'a>,
         id: LinkId,
         spsm: u16,
         config: &L2capChannelConfig,
-    ) -> Result<(L2capChannel<'s, HeapPool>, Option<u16>), Error> {
+        reply: &mut Reply,
+    ) -> Result<OpenChannel<'c, 's, 'a>, Error> {
         // One at a time on each link, so that it is known which channel a response belongs to.
-        let _turn = turn_on(&self.opening, id).await;
+        let turn = async { Ok(turn_on(&self.opening, id).await) };
+        let _turn = or(turn, gone(reply)).await?;
+        // Not before the turn has come: trouble-host counts the handles of a connection in one
+        // octet. And with no await before the request: trouble-host never frees the slot of one on
+        // a connection that has ended.
+        let connection = self.central.connection(id).ok_or(Error::ChannelClosed)?;
         let host = connection.host().ok_or(Error::ChannelClosed)?;
-        let created = L2capChannel::create(self.stack, host, spsm, config).await;
-        let channel = created.map_err(|error| match explain(error) {
-            Error::L2cap(known) => {
-                let told = self.central.channel_refusal(id);
-                Error::L2cap(told.map_or(known, L2capRefusal))
+        // Not cancelled when the caller gives up: the device would answer all the same, and keep a
+        // channel that does not exist here. It ends within 30 s.
+        let create = L2capChannel::create(self.stack, host, spsm, config);
+        let created = self.channel_waker.share(create).await;
+        let channel = created.map_err(|error| {
+            self.central.give_up_channel(id);
+            match error {
+                BleHostError::BleHost(HostError::L2capConnectError(known)) => {
+                    let told = self.central.channel_refusal(id);
+                    Error::L2cap(L2capRefusal(told.unwrap_or(known as u16)))
+                }
+                error => explain(error),
             }
-            error => error,
         })?;
-        Ok((channel, self.central.keep_channel(id, Opener::Us)))
+        Ok(OpenChannel {
+            cid: self.central.keep_channel(id, Opener::Us),
+            connection,
+            channel,
+        })
     }
 
     async fn accept(
         &self,
-        connection: &HostConnection<'c, 's, 'a>,
         id: LinkId,
         spsm: u16,
         config: &L2capChannelConfig,
-    ) -> Result<(L2capChannel<'s, HeapPool>, Option<u16>), Error> {
+        reply: &mut Reply,
+    ) -> Result<OpenChannel<'c, 's, 'a>, Error> {
+        let connection = self.central.connection(id).ok_or(Error::ChannelClosed)?;
         if !self.listening.borrow_mut().insert(id) {
             return Err(Error::InvalidParameter(
                 "another l2cap_accept is already waiting on this connection",
@@ -117,20 +152,27 @@ impl<'c, 's, 'a> Host<'c, 's, 'a> {
         let stack = self.stack;
         let host = connection.host().ok_or(Error::ChannelClosed)?;
         let listener = L2capChannel::listen(stack, host);
-        let ended = async { Err(Error::Disconnected(connection.disconnected().await)) };
-        let accepted = async {
-            loop {
-                let pending = listener.next().await.map_err(|e| explain(e.into()))?;
-                if pending.spsm() == spsm {
-                    let _turn = turn_on(&self.opening, id).await;
-                    let channel = pending.accept(stack, config).await.map_err(explain)?;
-                    return Ok((channel, self.central.keep_channel(id, Opener::Peer)));
-                }
+        loop {
+            let asked = async {
+                let asked = self.channel_waker.share(listener.next()).await;
+                asked.map_err(|error| explain(error.into()))
+            };
+            let ended = async { Err(Error::Disconnected(connection.disconnected().await)) };
+            let pending = or(asked, or(ended, gone(reply))).await?;
+            // Answered without a wait, and not cancelled: trouble-host would never free the slot.
+            if pending.spsm() != spsm {
                 let refusal = LeCreditConnResultCode::SpsmNotSupported;
                 pending.reject(stack, refusal).await.map_err(explain)?;
+                continue;
             }
-        };
-        or(accepted, ended).await
+            let channel = pending.accept(stack, config).await.map_err(explain)?;
+            drop(listener);
+            return Ok(OpenChannel {
+                cid: self.central.keep_channel(id, Opener::Peer),
+                connection,
+                channel,
+            });
+        }
     }
 
     /// Carries units in both directions until either side closes the channel or the connection
@@ -178,21 +220,24 @@ impl<'c, 's, 'a> Host<'c, 's, 'a> {
                     }
                 }
             }
+            // When the peer closes the channel, everything was read by now; not so when trouble-host
+            // closes it, which happens if the peer breaks the rules.
+            if cid.is_some_and(|cid| self.central.channel_has_unread(id, cid, read.get())) {
+                log::warn!("units of an L2CAP channel were lost");
+                lost.store(true, Ordering::Relaxed);
+            }
         };
-        let send = async {
+        let mut send = pin!(async {
             while let Some(unit) = outgoing.next().await {
                 let sent = writer.send(stack, &unit.unit).await.map_err(explain);
                 let _ = unit.sent.send(sent);
             }
-        };
+            pending().await
+        });
         let close = async {
             if let Some(cid) = cid {
                 self.central.channel_read(id, cid, || read.get()).await;
             }
-            pending().await
-        };
-        let send = async {
-            send.await;
             pending().await
         };
         let watch = async {
@@ -213,12 +258,14 @@ impl<'c, 's, 'a> Host<'c, 's, 'a> {
         let ended = async {
             connection.disconnected().await;
         };
-        let work = or(or(receive, closed), or(watch, or(send, close)));
+        let work = or(or(receive, closed), or(watch, or(send.as_mut(), close)));
         or(work, ended).await;
         if let Some(cid) = cid {
             self.central.let_channel_go(id, cid);
         }
-        // With its last handles dropped, trouble-host disconnects the channel.
+        // Disconnected before `send` is dropped with a unit half sent: trouble-host returns the credits
+        // of that unit to an open channel without a check for overflow.
+        reader.disconnect();
     }
 }
 
@@ -255,15 +302,21 @@ impl Drop for Listening<'_, '_, '_, '_> {
     }
 }
 
+/// Completes when the caller has given up.
+async fn gone<T>(reply: &mut Reply) -> Result<T, Error> {
+    reply.cancellation().await;
+    Err(Error::Timeout)
+}
+
 fn explain(error: BleHostError<MuxError>) -> Error {
     match error {
         BleHostError::BleHost(HostError::L2capConnectError(code)) => {
             Error::L2cap(L2capRefusal(code as u16))
         }
         BleHostError::BleHost(HostError::Timeout) => Error::Timeout,
-        BleHostError::BleHost(HostError::Disconnected | HostError::ChannelClosed) => {
-            Error::ChannelClosed
-        }
+        BleHostError::BleHost(
+            HostError::Disconnected | HostError::ChannelClosed | HostError::NotFound,
+        ) => Error::ChannelClosed,
         BleHostError::BleHost(HostError::NoChannelAvailable) => {
             Error::L2cap(L2capRefusal(LeCreditConnResultCode::NoResources as u16))
         }

@@ -10,6 +10,7 @@ mod jobs;
 mod pool;
 mod scanning;
 mod secure;
+mod shared_waker;
 
 use std::cell::RefCell;
 use std::collections::{HashSet, VecDeque};
@@ -49,6 +50,7 @@ pub(crate) use jobs::Query;
 use pool::HeapPool;
 pub(crate) use scanning::ScanRequest;
 use scanning::Scanning;
+use shared_waker::SharedWaker;
 
 /// How many L2CAP channels can be open at once.
 const MAX_CHANNELS: usize = 16;
@@ -180,6 +182,7 @@ fn run(
         security: &shared.security,
         listening: RefCell::default(),
         opening: Default::default(),
+        channel_waker: SharedWaker::default(),
         connecting: Connecting::default(),
         deadlines: Deadlines::default(),
         jobs: RefCell::default(),
@@ -245,6 +248,8 @@ struct Host<'c, 's, 'a> {
     listening: RefCell<HashSet<LinkId>>,
     /// Held while a channel is being opened.
     opening: Turns,
+    /// Shared by all tasks that open or accept a channel.
+    channel_waker: SharedWaker,
     connecting: Connecting,
     deadlines: Deadlines,
     /// Jobs to be started.

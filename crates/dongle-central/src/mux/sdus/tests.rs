@@ -127,6 +127,16 @@ fn a_refused_channel_is_none_and_the_number_of_any_refusal_is_kept() {
 }
 
 #[test]
+fn an_answer_to_a_request_that_was_given_up_is_not_heard() {
+    let mut sdus = asked();
+    sdus.give_up();
+    assert!(!answer(&mut sdus, 1));
+    let mut sdus = opened();
+    sdus.give_up();
+    assert!(sdus.may_pass(&[2, 0, 0x40, 0, 0, 0]), "it is open");
+}
+
+#[test]
 fn a_request_that_is_not_understood_is_refused() {
     let sdus = asked();
     let reject = |identifier| [7, 0x20, 10, 0, 6, 0, 5, 0, 0x01, identifier, 2, 0, 0, 0];
