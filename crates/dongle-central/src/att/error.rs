@@ -1,15 +1,15 @@
-//! What a server says when it refuses: Error Response and its codes.
+//! Error Response and its error codes.
 
 use core::fmt;
 
 use super::{AttributeHandle, MalformedReason, Opcode};
 
-/// Why a server refused (Part F 3.4.1.1, and the Core Specification Supplement Part B for the
-/// codes that profiles share). Any octet is a code; those that are assigned have a name.
+/// An error code (Part F 3.4.1.1, and the Core Specification Supplement Part B for the codes that
+/// profiles share). Any octet is valid; assigned codes have a name.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ErrorCode(pub u8);
 
-/// One line per code: its constant, its number, its name in the specification.
+/// One line per code: its constant, its number, and its name in the specification.
 macro_rules! error_codes {
     ($($constant:ident = $number:literal, $name:literal;)*) => {
         impl ErrorCode {
@@ -54,11 +54,10 @@ error_codes! {
 }
 
 impl ErrorCode {
-    /// Whether a better secured link could succeed where this one did not: Insufficient
-    /// Authentication, Encryption, or Encryption Key Size Too Short.
+    /// Whether the request could succeed on a more secure link: Insufficient Authentication,
+    /// Insufficient Encryption, or Encryption Key Size Too Short.
     ///
-    /// Insufficient Authorization is not among them. A user grants it at the server, and no
-    /// pairing brings it about.
+    /// Insufficient Authorization is not among them: the server's user grants it, not pairing.
     pub const fn is_security(self) -> bool {
         matches!(
             self,
@@ -68,12 +67,12 @@ impl ErrorCode {
         )
     }
 
-    /// Whether the meaning is the application's own: 0x80 to 0x9F.
+    /// Whether the application defines the meaning: 0x80 to 0x9F.
     pub const fn is_application(self) -> bool {
         matches!(self.0, 0x80..=0x9F)
     }
 
-    /// Whether the code is of those that profiles and services share: 0xE0 to 0xFF.
+    /// Whether it is a common profile and service code: 0xE0 to 0xFF.
     pub const fn is_common_profile(self) -> bool {
         matches!(self.0, 0xE0..=0xFF)
     }
@@ -100,16 +99,16 @@ impl fmt::Debug for ErrorCode {
 /// An Error Response: which request was refused, about which attribute, and why.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct AttError {
-    /// The request refused.
+    /// The refused request.
     pub request: Opcode,
-    /// The attribute it was about; `None` where the server named none (handle 0x0000).
+    /// The attribute in question; `None` if the server named none (handle 0x0000).
     pub handle: Option<AttributeHandle>,
-    /// Why.
+    /// The reason.
     pub code: ErrorCode,
 }
 
 impl AttError {
-    /// What an Error Response with these parameters says.
+    /// Parses the parameters of an Error Response.
     pub(crate) fn parse(parameters: &[u8]) -> Result<Self, MalformedReason> {
         match *parameters {
             [request, low, high, code] => Ok(Self {

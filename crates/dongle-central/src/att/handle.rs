@@ -3,7 +3,7 @@
 use core::fmt;
 use core::num::NonZeroU16;
 
-/// Where an attribute is in a server: 0x0001 to 0xFFFF (Part F 3.2.2). Zero is not a handle.
+/// The address of an attribute in a server: 0x0001 to 0xFFFF (Part F 3.2.2). Zero is not a handle.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct AttributeHandle(NonZeroU16);
 
@@ -66,7 +66,7 @@ impl From<AttributeHandle> for u16 {
     }
 }
 
-/// Handles from `start` to `end`, both included, at least one.
+/// A range of handles from `start` to `end`, both included; never empty.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct HandleRange {
     start: AttributeHandle,
@@ -74,13 +74,13 @@ pub struct HandleRange {
 }
 
 impl HandleRange {
-    /// Every handle there is.
+    /// All handles.
     pub const ALL: Self = Self {
         start: AttributeHandle::MIN,
         end: AttributeHandle::MAX,
     };
 
-    /// The range from `start` to `end`; `None` if `end` comes first.
+    /// The range from `start` to `end`; `None` if `end` is less than `start`.
     pub const fn new(start: AttributeHandle, end: AttributeHandle) -> Option<Self> {
         if start.get() <= end.get() {
             Some(Self { start, end })
@@ -102,7 +102,7 @@ impl HandleRange {
         self.start
     }
 
-    /// The last handle, itself part of the range.
+    /// The last handle, which is part of the range.
     pub const fn end(self) -> AttributeHandle {
         self.end
     }
@@ -112,7 +112,7 @@ impl HandleRange {
         self.start.get() <= handle.get() && handle.get() <= self.end.get()
     }
 
-    /// What remains of this range after `handle`; `None` when nothing does.
+    /// The part of this range after `handle`; `None` if there is none.
     pub const fn after(self, handle: AttributeHandle) -> Option<Self> {
         match handle.next() {
             Some(next) if next.get() <= self.start.get() => Some(self),

@@ -1,17 +1,17 @@
-//! The lists inside requests, responses and notifications: judged whole, then walked freely.
+//! The lists inside requests, responses and notifications.
 //!
-//! Every list is checked when it is made, so that walking it can't fail. Entries are found by
-//! their index as well, which lets a procedure take them one at a time from a PDU it doesn't keep.
+//! Every list is checked as a whole when it is made, so that iterating over it cannot fail. Entries can also be
+//! found by index, which lets a procedure take them one at a time from a PDU it does not keep.
 
 use core::fmt;
 
 use super::reader::range;
 use super::{AttributeHandle, HandleRange, MalformedReason, Uuid};
 
-/// One attribute found by Find Information: where it is and of which type.
+/// One attribute found by Find Information: its handle and type.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct InformationEntry {
-    /// Where the attribute is.
+    /// The attribute's handle.
     pub handle: AttributeHandle,
     /// Its type.
     pub uuid: Uuid,
@@ -28,7 +28,7 @@ impl<'a> InformationList<'a> {
     const FORMAT_16: u8 = 0x01;
     const FORMAT_128: u8 = 0x02;
 
-    /// A list in format 1 (16-bit UUIDs) or 2 (128-bit UUIDs), from its entries as on the wire.
+    /// A list in format 1 (16-bit UUIDs) or 2 (128-bit UUIDs), from its encoded entries.
     pub fn new(format: u8, bytes: &'a [u8]) -> Result<Self, MalformedReason> {
         if !matches!(format, Self::FORMAT_16 | Self::FORMAT_128) {
             return Err(MalformedReason::Format(format));
@@ -39,7 +39,7 @@ impl<'a> InformationList<'a> {
         Ok(list)
     }
 
-    /// The list of a PDU with these parameters: their format, and the entries.
+    /// Parses the parameters of a PDU: the format, then the entries.
     pub(crate) fn parse(parameters: &'a [u8]) -> Result<Self, MalformedReason> {
         let (&format, bytes) = parameters.split_first().ok_or(MalformedReason::Length)?;
         Self::new(format, bytes)
@@ -71,7 +71,7 @@ impl<'a> InformationList<'a> {
         self.bytes
     }
 
-    /// How long an entry is, in octets: 2 more than its UUID.
+    /// The length of an entry in octets: 2 more than its UUID.
     pub fn entry_length(&self) -> usize {
         if self.format == Self::FORMAT_16 {
             4
@@ -89,7 +89,7 @@ pub struct RangeList<'a> {
 }
 
 impl<'a> RangeList<'a> {
-    /// A list from its entries as on the wire.
+    /// A list from its encoded entries.
     pub fn new(bytes: &'a [u8]) -> Result<Self, MalformedReason> {
         whole_entries(bytes, 4)?;
         valid_ranges(bytes, 4)?;
@@ -116,13 +116,13 @@ impl<'a> RangeList<'a> {
 /// One attribute's handle and value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct HandleValueEntry<'a> {
-    /// Where the attribute is.
+    /// The attribute's handle.
     pub handle: AttributeHandle,
-    /// Its value, or the beginning of it where the PDU had no room for more.
+    /// Its value, cut off if the PDU had no room for more.
     pub value: &'a [u8],
 }
 
-/// The list of a Read By Type Response (Part F 3.4.4.2). All its values are of one length.
+/// The list of a Read By Type Response (Part F 3.4.4.2). All its values have the same length.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct HandleValueList<'a> {
     entry_length: u8,
@@ -130,7 +130,7 @@ pub struct HandleValueList<'a> {
 }
 
 impl<'a> HandleValueList<'a> {
-    /// A list from its entries as on the wire, each of `entry_length` octets with its handle.
+    /// A list from its encoded entries, each of `entry_length` octets including its handle.
     pub fn new(entry_length: u8, bytes: &'a [u8]) -> Result<Self, MalformedReason> {
         if entry_length < 2 {
             return Err(MalformedReason::EntryLength(entry_length));
@@ -143,13 +143,13 @@ impl<'a> HandleValueList<'a> {
         })
     }
 
-    /// The list of a PDU with these parameters: their length, and the entries.
+    /// Parses the parameters of a PDU: the length of an entry, then the entries.
     pub(crate) fn parse(parameters: &'a [u8]) -> Result<Self, MalformedReason> {
         let (&entry_length, bytes) = parameters.split_first().ok_or(MalformedReason::Length)?;
         Self::new(entry_length, bytes)
     }
 
-    /// How long an entry is, in octets: 2 more than its value.
+    /// The length of an entry in octets: 2 more than its value.
     pub fn entry_length(&self) -> u8 {
         self.entry_length
     }
@@ -162,7 +162,7 @@ impl<'a> HandleValueList<'a> {
     /// All entries in order.
     pub fn iter(&self) -> impl Iterator<Item = HandleValueEntry<'a>> + Clone + use<'a> {
         self.bytes
-            // At least 2, and said so: there is nothing to panic about.
+            // At least 2, but stated so that the compiler omits the panic.
             .chunks_exact(usize::from(self.entry_length).max(1))
             .filter_map(|entry| {
                 let (handle, value) = split_handle(entry)?;
@@ -184,7 +184,7 @@ pub struct GroupEntry<'a> {
     pub value: &'a [u8],
 }
 
-/// The list of a Read By Group Type Response (Part F 3.4.4.10). All its values are of one length.
+/// The list of a Read By Group Type Response (Part F 3.4.4.10). All its values have the same length.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct GroupList<'a> {
     entry_length: u8,
@@ -192,7 +192,7 @@ pub struct GroupList<'a> {
 }
 
 impl<'a> GroupList<'a> {
-    /// A list from its entries as on the wire, each of `entry_length` octets with its two handles.
+    /// A list from its encoded entries, each of `entry_length` octets including its two handles.
     pub fn new(entry_length: u8, bytes: &'a [u8]) -> Result<Self, MalformedReason> {
         if entry_length < 4 {
             return Err(MalformedReason::EntryLength(entry_length));
@@ -205,13 +205,13 @@ impl<'a> GroupList<'a> {
         })
     }
 
-    /// The list of a PDU with these parameters: their length, and the entries.
+    /// Parses the parameters of a PDU: the length of an entry, then the entries.
     pub(crate) fn parse(parameters: &'a [u8]) -> Result<Self, MalformedReason> {
         let (&entry_length, bytes) = parameters.split_first().ok_or(MalformedReason::Length)?;
         Self::new(entry_length, bytes)
     }
 
-    /// How long an entry is, in octets: 4 more than its value.
+    /// The length of an entry in octets: 4 more than its value.
     pub fn entry_length(&self) -> u8 {
         self.entry_length
     }
@@ -224,7 +224,7 @@ impl<'a> GroupList<'a> {
     /// All entries in order.
     pub fn iter(&self) -> impl Iterator<Item = GroupEntry<'a>> + Clone + use<'a> {
         self.bytes
-            // At least 2, and said so: there is nothing to panic about.
+            // At least 4, but stated so that the compiler omits the panic.
             .chunks_exact(usize::from(self.entry_length).max(1))
             .filter_map(|entry| {
                 let (range, value) = split_range(entry)?;
@@ -294,24 +294,23 @@ impl Eq for HandleList<'_> {}
 /// One value of a Read Multiple Variable Response.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct VariableValue<'a> {
-    /// How long the whole value is, in octets.
+    /// The length of the whole value in octets.
     pub length: u16,
-    /// The value, shorter than `length` where the PDU had no room for more.
+    /// The value, shorter than `length` if the PDU had no room for more.
     pub value: &'a [u8],
 }
 
 /// The list of a Read Multiple Variable Response (Part F 3.4.4.12).
 ///
-/// A server whose values don't fit cuts the list at ATT_MTU - 1 octets, wherever that is, so the
-/// last value can be a part of itself, and a length can lack its second octet: such a value is
-/// left out.
+/// A server whose values do not fit cuts the list off at ATT_MTU - 1 octets, wherever that is. So the last
+/// value may be incomplete; and if the second octet of a length is missing, that value is left out.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct VariableValueList<'a> {
     bytes: &'a [u8],
 }
 
 impl<'a> VariableValueList<'a> {
-    /// A list from its entries as on the wire.
+    /// A list from its encoded entries.
     pub fn new(bytes: &'a [u8]) -> Self {
         Self { bytes }
     }
@@ -345,7 +344,7 @@ pub struct NotificationList<'a> {
 }
 
 impl<'a> NotificationList<'a> {
-    /// A list from its entries as on the wire: handle, length, value. None may be cut short.
+    /// A list from its encoded entries: handle, length, value. None may be cut off.
     pub fn new(bytes: &'a [u8]) -> Result<Self, MalformedReason> {
         if bytes.is_empty() {
             return Err(MalformedReason::NoEntries);
@@ -427,13 +426,13 @@ fn valid_ranges(bytes: &[u8], entry_length: usize) -> Result<(), MalformedReason
         })
 }
 
-/// Splits an entry into the handle that it begins with and the rest.
+/// Splits an entry into its leading handle and the rest.
 pub(crate) fn split_handle(entry: &[u8]) -> Option<(AttributeHandle, &[u8])> {
     let (handle, rest) = entry.split_first_chunk()?;
     Some((AttributeHandle::new(u16::from_le_bytes(*handle))?, rest))
 }
 
-/// Splits an entry into the range that it begins with and the rest.
+/// Splits an entry into its leading range and the rest.
 pub(crate) fn split_range(entry: &[u8]) -> Option<(Result<HandleRange, MalformedReason>, &[u8])> {
     let (start, rest) = entry.split_first_chunk()?;
     let (end, rest) = rest.split_first_chunk()?;

@@ -1,15 +1,15 @@
-//! Why a PDU is none, and what a server answers to it.
+//! Why a PDU is malformed, and how a server answers it.
 
 use core::fmt;
 
 use super::{AttError, AttributeHandle, ErrorCode, Opcode};
 
-/// A PDU that does not say what its opcode promises.
+/// A PDU that does not match its opcode.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Malformed {
-    /// Its first octet; `None` if it had none.
+    /// Its first octet; `None` if it is empty.
     pub opcode: Option<Opcode>,
-    /// What is wrong.
+    /// What is wrong with it.
     pub reason: MalformedReason,
 }
 
@@ -17,19 +17,19 @@ pub struct Malformed {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum MalformedReason {
-    /// It has no octet at all.
+    /// It is empty.
     Empty,
     /// No PDU has this opcode.
     UnknownOpcode,
-    /// Longer or shorter than such a PDU is.
+    /// It is longer or shorter than a PDU with its opcode can be.
     Length,
     /// Its list has no entry.
     NoEntries,
-    /// Its list has too few entries: a Read Multiple Request asks for two or more.
+    /// Its list has too few entries: a Read Multiple Request needs at least two.
     TooFewEntries,
-    /// Its entries are shorter than such entries are.
+    /// Its entries are too short.
     EntryLength(u8),
-    /// Its list ends amid an entry.
+    /// Its list ends in the middle of an entry.
     PartialEntry,
     /// A handle is zero.
     ZeroHandle,
@@ -37,10 +37,10 @@ pub enum MalformedReason {
     InvertedRange {
         /// Where it starts.
         start: AttributeHandle,
-        /// Where it ends; zero is no handle, but can stand here.
+        /// Where it ends; may be zero, which is not a handle.
         end: u16,
     },
-    /// A Find Information Response in a format that is neither of the two.
+    /// A Find Information Response in an unknown format.
     Format(u8),
     /// An Execute Write Request that neither cancels nor writes.
     ExecuteFlags(u8),
@@ -54,12 +54,11 @@ impl Malformed {
         }
     }
 
-    /// What a server owes a client that sent this; `None` if it owes nothing, for what it got was
-    /// a command, a response or nothing at all.
+    /// The Error Response that a server sends to this; `None` if it sends none, because the PDU is
+    /// a command, a response, or empty.
     ///
-    /// An opcode that is not known is Request Not Supported (Part F 3.4.1.1); a handle of zero or
-    /// an inverted range is Invalid Handle, of the starting handle (3.4.3.1); the rest is Invalid
-    /// PDU.
+    /// It is Request Not Supported for an unknown opcode (Part F 3.4.1.1), Invalid Handle with the starting
+    /// handle for a zero handle or an inverted range (3.4.3.1), and Invalid PDU for all else.
     pub fn answer(&self) -> Option<AttError> {
         let request = self.opcode.filter(|opcode| opcode.wants_response())?;
         let (handle, code) = match self.reason {

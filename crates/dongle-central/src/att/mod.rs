@@ -1,9 +1,9 @@
-//! The Attribute Protocol on the wire: checked PDUs both ways, and no state.
+//! The Attribute Protocol on the wire: checked PDUs in both directions, without state.
 //!
-//! Everything here is Core Specification Vol 3 Part F. Parsing judges a whole PDU at once: lengths,
-//! handles and list entries. What parses can be walked without another check, and nothing here
-//! panics on what a peer sent. Both directions parse and both are written, because a peer may be a
-//! client of ours while we are a client of it.
+//! Everything here is from Core Specification Vol 3 Part F. Parsing checks a whole PDU at once:
+//! lengths, handles and list entries. A parsed PDU can be iterated over without further checks, and
+//! nothing here panics on a peer's data. PDUs of both directions can be parsed and written, because
+//! a peer may be a client of ours while we are a client of it.
 //!
 //! ```
 //! use dongle_central::att::{AttributeHandle, Pdu, Request, Response};

@@ -4,17 +4,17 @@ use core::fmt;
 
 use super::MAX_VALUE_LENGTH;
 
-/// How long an ATT PDU may be on one bearer, in octets: 23 to 517.
+/// The maximum length of an ATT PDU on one bearer, in octets: 23 to 517.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Mtu(u16);
 
 impl Mtu {
-    /// What holds until another is agreed, and the least there is (Part G 5.2.1).
+    /// The MTU until another is agreed on, and the smallest possible (Part G 5.2.1).
     pub const DEFAULT: Self = Self(23);
-    /// What carries the longest value in any PDU; a larger MTU would serve nothing.
+    /// Carries the longest value in any PDU; a larger MTU would have no use.
     pub const MAX: Self = Self(517);
 
-    /// An MTU of so many octets; `None` outside 23..=517.
+    /// An MTU of this many octets; `None` outside 23..=517.
     pub const fn new(octets: u16) -> Option<Self> {
         if Self::DEFAULT.0 <= octets && octets <= Self::MAX.0 {
             Some(Self(octets))
@@ -23,7 +23,7 @@ impl Mtu {
         }
     }
 
-    /// The MTU nearest to so many octets.
+    /// The MTU nearest to this many octets.
     pub const fn clamped(octets: u16) -> Self {
         if octets < Self::DEFAULT.0 {
             Self::DEFAULT
@@ -34,8 +34,8 @@ impl Mtu {
         }
     }
 
-    /// What both sides may send when each said how much it can receive: the lesser, and never
-    /// below the default, whatever a side claimed (Part F 3.4.2.2).
+    /// The MTU when each side has said how much it can receive: the smaller, but never below the
+    /// default, whatever a side claims (Part F 3.4.2.2).
     pub const fn agreed(client_rx_mtu: u16, server_rx_mtu: u16) -> Self {
         Self::clamped(if client_rx_mtu < server_rx_mtu {
             client_rx_mtu
@@ -49,18 +49,18 @@ impl Mtu {
         self.0
     }
 
-    /// The number of octets, as a length.
+    /// The number of octets as a `usize`.
     pub const fn size(self) -> usize {
         self.0 as usize
     }
 
-    /// The most a Read or Read Blob Response carries: ATT_MTU - 1.
+    /// The most that a Read or Read Blob Response carries: ATT_MTU - 1.
     pub const fn max_read(self) -> usize {
         self.size() - 1
     }
 
-    /// The most one value of a Read By Type Response carries: ATT_MTU - 4, at most 253, for its
-    /// length is given in one octet.
+    /// The most that one value of a Read By Type Response carries: ATT_MTU - 4, but at most 253,
+    /// since its length is given in one octet.
     pub const fn max_read_by_type(self) -> usize {
         if self.size() - 4 < 253 {
             self.size() - 4
@@ -69,8 +69,8 @@ impl Mtu {
         }
     }
 
-    /// The most a Write Request, Write Command, notification or indication carries: ATT_MTU - 3,
-    /// and no more than an attribute can hold.
+    /// The most that a Write Request, Write Command, notification or indication carries:
+    /// ATT_MTU - 3, but no more than an attribute can hold.
     pub const fn max_write(self) -> usize {
         if self.size() - 3 < MAX_VALUE_LENGTH {
             self.size() - 3
@@ -79,7 +79,7 @@ impl Mtu {
         }
     }
 
-    /// The most one Prepare Write Request carries: ATT_MTU - 5.
+    /// The most that one Prepare Write Request carries: ATT_MTU - 5.
     pub const fn max_prepare(self) -> usize {
         self.size() - 5
     }

@@ -1,13 +1,13 @@
-//! Attribute opcodes, those of Core 5.4 by name and any other by its bits.
+//! Attribute opcodes: those of Core 5.4 by name, any other by its bits.
 
 use core::fmt;
 
-/// The first octet of every PDU (Part F 3.3.1): a method, and whether it is a command, and whether
-/// it is signed. Any octet is an opcode; those that the specification knows have a name.
+/// The first octet of every PDU (Part F 3.3.1): a method, and flags for commands and for signed
+/// PDUs. Any octet is valid; opcodes in the specification have a name.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Opcode(pub u8);
 
-/// One line per opcode: its constant, its number, its name in the specification, its kind.
+/// One line per opcode: its constant, its number, its name in the specification, and its kind.
 macro_rules! opcodes {
     ($($constant:ident = $number:literal, $name:literal, $kind:ident;)*) => {
         impl Opcode {
@@ -92,7 +92,7 @@ impl Opcode {
         self.0 & Self::AUTHENTICATION_SIGNATURE_FLAG != 0
     }
 
-    /// Whether the Command Flag is set. An unknown command is ignored, where an unknown request
+    /// Whether the Command Flag is set. An unknown command is ignored, while an unknown request
     /// gets an Error Response (Part F 3.3).
     pub const fn is_command(self) -> bool {
         self.0 & Self::COMMAND_FLAG != 0
@@ -103,7 +103,7 @@ impl Opcode {
         matches!(self.kind(), Some(Kind::Request))
     }
 
-    /// Whether this is a known response, Error Response among them.
+    /// Whether this is a known response, including Error Response.
     pub const fn is_response(self) -> bool {
         matches!(self.kind(), Some(Kind::Response))
     }
@@ -113,8 +113,7 @@ impl Opcode {
         matches!(self.kind(), Some(Kind::Notification))
     }
 
-    /// Whether a server that gets this owes an answer: every known request, and every opcode it
-    /// does not know that is not a command.
+    /// Whether a server must answer this: every known request, and every unknown opcode that is not a command.
     pub const fn wants_response(self) -> bool {
         match self.kind() {
             Some(kind) => matches!(kind, Kind::Request),
@@ -122,7 +121,7 @@ impl Opcode {
         }
     }
 
-    /// The response that answers this request; `None` if this is not a request.
+    /// The response to this request; `None` if this is not a request.
     pub const fn response(self) -> Option<Self> {
         if self.is_request() {
             Some(Self(self.0 + 1))
@@ -131,7 +130,7 @@ impl Opcode {
         }
     }
 
-    /// Whether a PDU with this opcode can end that request: its response, or an Error Response.
+    /// Whether a PDU with this opcode can answer that request: its response, or an Error Response.
     pub const fn answers(self, request: Self) -> bool {
         match request.response() {
             Some(response) => self.0 == response.0 || self.0 == Self::ERROR_RESPONSE.0,

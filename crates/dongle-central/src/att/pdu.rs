@@ -1,4 +1,4 @@
-//! Any PDU that can arrive on a bearer, from either side.
+//! Any PDU that can arrive on a bearer, from a client or a server.
 
 use super::reader::Reader;
 use super::writer::Writer;
@@ -11,11 +11,11 @@ use super::{
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Pdu<'a> {
-    /// A client asks; it must be answered.
+    /// A client's request, which must be answered.
     Request(Request<'a>),
-    /// A server answers.
+    /// A server's response.
     Response(Response<'a>),
-    /// A client writes and expects no answer.
+    /// A client's command, which is not answered.
     Command(Command<'a>),
     /// Handle Value Notification (3.4.7.1).
     Notification {
@@ -37,7 +37,7 @@ pub enum Pdu<'a> {
     Confirmation,
 }
 
-/// A command PDU: a write without an answer (Part F 3.4.5.3 and 3.4.5.4).
+/// A command PDU: a write without a response (Part F 3.4.5.3 and 3.4.5.4).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Command<'a> {
@@ -60,11 +60,10 @@ pub enum Command<'a> {
 }
 
 impl<'a> Pdu<'a> {
-    /// Judges a whole PDU.
+    /// Parses and checks a whole PDU.
     ///
     /// # Errors
-    /// [`Malformed`] says which PDU it claimed to be and what is wrong with it, and what a server
-    /// owes its sender.
+    /// [`Malformed`] says which opcode the PDU has and what is wrong with it, and how a server must answer it.
     pub fn parse(pdu: &'a [u8]) -> Result<Self, Malformed> {
         let (opcode, parameters) = Reader::new(pdu)?;
         Self::parse_parameters(opcode, parameters).map_err(|reason| Malformed::new(opcode, reason))
@@ -72,7 +71,7 @@ impl<'a> Pdu<'a> {
 
     fn parse_parameters(opcode: Opcode, mut pdu: Reader<'a>) -> Result<Self, MalformedReason> {
         match opcode {
-            // Notifications first: a busy link carries little else.
+            // Notifications come first: a busy link carries little else.
             Opcode::HANDLE_VALUE_NOTIFICATION => Ok(Self::Notification {
                 handle: pdu.handle()?,
                 value: pdu.rest(),
@@ -129,7 +128,7 @@ impl<'a> Pdu<'a> {
 }
 
 impl<'a> Command<'a> {
-    /// How long an Authentication Signature is, in octets.
+    /// The length of an Authentication Signature in octets.
     pub const SIGNATURE_LENGTH: usize = 12;
 
     /// The opcode.

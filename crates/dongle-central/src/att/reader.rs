@@ -1,4 +1,4 @@
-//! A cursor over the parameters of one PDU, whose every step can fail and none can panic.
+//! A cursor over the parameters of one PDU: every step can fail, and none can panic.
 
 use super::{AttributeHandle, HandleRange, Malformed, MalformedReason, Opcode};
 
@@ -48,12 +48,12 @@ impl<'a> Reader<'a> {
         range(self.u16()?, self.u16()?)
     }
 
-    /// All that is left.
+    /// The remaining octets.
     pub(super) fn rest(&mut self) -> &'a [u8] {
         core::mem::take(&mut self.rest)
     }
 
-    /// Checks that nothing is left, and gives `value`.
+    /// Checks that nothing remains, and returns `value`.
     pub(super) fn end<T>(self, value: T) -> Result<T, MalformedReason> {
         if self.rest.is_empty() {
             Ok(value)
@@ -63,7 +63,7 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// Judges a range of handles as it was on the wire.
+/// Checks an encoded range of handles.
 pub(super) fn range(start: u16, end: u16) -> Result<HandleRange, MalformedReason> {
     let start = AttributeHandle::new(start).ok_or(MalformedReason::ZeroHandle)?;
     AttributeHandle::new(end)

@@ -1,4 +1,4 @@
-//! Requests: what a client asks and a server must answer.
+//! Requests: sent by a client, answered by a server.
 
 use super::reader::Reader;
 use super::writer::Writer;
@@ -12,26 +12,26 @@ use super::{
 pub enum Request<'a> {
     /// Exchange MTU Request (3.4.2.1).
     ExchangeMtu {
-        /// The longest PDU the client can receive, as it said it.
+        /// The longest PDU the client can receive, as sent.
         client_rx_mtu: u16,
     },
-    /// Find Information Request (3.4.3.1): which attributes are there?
+    /// Find Information Request (3.4.3.1): asks which attributes there are.
     FindInformation {
-        /// Where to look.
+        /// The range to search.
         range: HandleRange,
     },
-    /// Find By Type Value Request (3.4.3.3): which attributes have this type and value?
+    /// Find By Type Value Request (3.4.3.3): asks which attributes have this type and value.
     FindByTypeValue {
-        /// Where to look.
+        /// The range to search.
         range: HandleRange,
-        /// The type, always of 16 bits.
+        /// The type, always 16 bits.
         attribute_type: u16,
         /// The value.
         value: &'a [u8],
     },
     /// Read By Type Request (3.4.4.1).
     ReadByType {
-        /// Where to look.
+        /// The range to search.
         range: HandleRange,
         /// The type.
         attribute_type: Uuid,
@@ -41,11 +41,11 @@ pub enum Request<'a> {
         /// Which attribute.
         handle: AttributeHandle,
     },
-    /// Read Blob Request (3.4.4.5): the value from an offset on.
+    /// Read Blob Request (3.4.4.5): the value starting at an offset.
     ReadBlob {
         /// Which attribute.
         handle: AttributeHandle,
-        /// From which octet of its value.
+        /// The first octet of the value to read.
         offset: u16,
     },
     /// Read Multiple Request (3.4.4.7): several values whose lengths the client knows.
@@ -55,9 +55,9 @@ pub enum Request<'a> {
     },
     /// Read By Group Type Request (3.4.4.9).
     ReadByGroupType {
-        /// Where to look.
+        /// The range to search.
         range: HandleRange,
-        /// The type of the attributes that begin groups.
+        /// The type of the attributes that start groups.
         group_type: Uuid,
     },
     /// Write Request (3.4.5.1).
@@ -67,18 +67,18 @@ pub enum Request<'a> {
         /// Its new value.
         value: &'a [u8],
     },
-    /// Prepare Write Request (3.4.6.1): queue a part of a value.
+    /// Prepare Write Request (3.4.6.1): queues a part of a value.
     PrepareWrite {
         /// Which attribute.
         handle: AttributeHandle,
-        /// Where the part goes in its value.
+        /// The position of the part in the value.
         offset: u16,
         /// The part.
         part: &'a [u8],
     },
-    /// Execute Write Request (3.4.6.3): what is queued, do it or drop it.
+    /// Execute Write Request (3.4.6.3): writes or discards what is queued.
     ExecuteWrite {
-        /// Which of the two.
+        /// Whether to write or discard it.
         action: ExecuteAction,
     },
     /// Read Multiple Variable Request (3.4.4.11): several values with their lengths.
@@ -88,12 +88,12 @@ pub enum Request<'a> {
     },
 }
 
-/// What becomes of the writes that were prepared.
+/// What to do with the prepared writes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum ExecuteAction {
-    /// They are dropped.
+    /// Discard them.
     Cancel,
-    /// They are done, in order.
+    /// Write them, in order.
     Write,
 }
 
@@ -117,7 +117,7 @@ impl<'a> Request<'a> {
     }
 
     /// Writes the PDU to the beginning of `out` and returns its length.
-    // Where it is known which request it is, what writes the others is not even there.
+    // Where the compiler knows which request it is, it drops the code for the others.
     #[inline(always)]
     pub fn emit(&self, out: &mut [u8]) -> Result<usize, BufferTooSmall> {
         let pdu = Writer::new(out, self.opcode());
@@ -156,7 +156,7 @@ impl<'a> Request<'a> {
         .finish()
     }
 
-    /// The request with this opcode and these parameters.
+    /// Parses the parameters of the request with this opcode.
     pub(super) fn parse(opcode: Opcode, mut pdu: Reader<'a>) -> Result<Self, MalformedReason> {
         let request = match opcode {
             Opcode::EXCHANGE_MTU_REQUEST => pdu
@@ -214,7 +214,7 @@ fn find_by_type_value<'a>(pdu: &mut Reader<'a>) -> Result<Request<'a>, Malformed
 
 fn range_and_type(pdu: &mut Reader<'_>) -> Result<(HandleRange, Uuid), MalformedReason> {
     let range = pdu.range()?;
-    // Read whole before it is judged: an ATT PDU knows 2 and 16 octets, not 4 (3.2.1).
+    // Read as a whole before it is checked: ATT has UUIDs of 2 and 16 octets, not of 4 (3.2.1).
     let uuid = pdu.rest();
     match Uuid::parse_le(uuid) {
         Some(parsed) if uuid.len() != 4 => Ok((range, parsed)),

@@ -1,4 +1,4 @@
-//! Responses: what a server answers to a request, refusals included.
+//! Responses: a server's answers to requests, including errors.
 
 use super::reader::Reader;
 use super::writer::Writer;
@@ -15,7 +15,7 @@ pub enum Response<'a> {
     Error(AttError),
     /// Exchange MTU Response (3.4.2.2).
     ExchangeMtu {
-        /// The longest PDU the server can receive, as it said it.
+        /// The longest PDU the server can receive, as sent.
         server_rx_mtu: u16,
     },
     /// Find Information Response (3.4.3.2).
@@ -31,23 +31,23 @@ pub enum Response<'a> {
     },
     /// Read Blob Response (3.4.4.6).
     ReadBlob {
-        /// The value from the offset asked for on, at most ATT_MTU - 1 octets of it.
+        /// The value starting at the requested offset, at most ATT_MTU - 1 octets of it.
         value: &'a [u8],
     },
     /// Read Multiple Response (3.4.4.8).
     ReadMultiple {
-        /// The values, one after another without a mark between.
+        /// The values, concatenated without separators.
         values: &'a [u8],
     },
     /// Read By Group Type Response (3.4.4.10).
     ReadByGroupType(GroupList<'a>),
     /// Write Response (3.4.5.2).
     Write,
-    /// Prepare Write Response (3.4.6.2): the request again, as the server understood it.
+    /// Prepare Write Response (3.4.6.2): the request repeated, as the server received it.
     PrepareWrite {
         /// Which attribute.
         handle: AttributeHandle,
-        /// Where the part goes in its value.
+        /// The position of the part in the value.
         offset: u16,
         /// The part.
         part: &'a [u8],
@@ -108,7 +108,7 @@ impl<'a> Response<'a> {
         .finish()
     }
 
-    /// The response with this opcode and these parameters.
+    /// Parses the parameters of the response with this opcode.
     pub(super) fn parse(opcode: Opcode, mut pdu: Reader<'a>) -> Result<Self, MalformedReason> {
         let response = match opcode {
             Opcode::ERROR_RESPONSE => AttError::parse(pdu.rest()).map(Self::Error),

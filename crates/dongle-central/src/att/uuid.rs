@@ -1,13 +1,12 @@
-//! Bluetooth UUIDs: 16, 32 and 128 bits of one and the same thing.
+//! Bluetooth UUIDs in their 16-bit, 32-bit and 128-bit forms.
 
 use core::fmt;
 use core::str::FromStr;
 
 /// A Bluetooth UUID (Core Vol 3 Part B 2.5.1).
 ///
-/// Short forms stand for `0000xxxx-0000-1000-8000-00805F9B34FB`, so two UUIDs are equal, and hash
-/// alike, when they are the same UUID, however long they were on the wire. They sort as their full
-/// strings do.
+/// Short forms stand for `0000xxxx-0000-1000-8000-00805F9B34FB`, so two UUIDs are equal, and hash alike, when
+/// they are the same UUID, whatever their form on the wire. They sort as their full strings do.
 ///
 /// ```
 /// use dongle_central::att::Uuid;
@@ -19,17 +18,17 @@ use core::str::FromStr;
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Uuid([u8; 16]);
 
-/// The Bluetooth Base UUID, of which short UUIDs fill the top 32 bits.
+/// The Bluetooth Base UUID; short UUIDs replace its top 32 bits.
 const BASE: u128 = 0x0000_0000_0000_1000_8000_0080_5F9B_34FB;
 const SHORT_SHIFT: u32 = 96;
 
 impl Uuid {
-    /// A UUID assigned as 16 bits.
+    /// A 16-bit UUID.
     pub const fn from_u16(short: u16) -> Self {
         Self::from_u32(short as u32)
     }
 
-    /// A UUID assigned as 32 bits.
+    /// A 32-bit UUID.
     pub const fn from_u32(short: u32) -> Self {
         Self::from_u128(BASE | (short as u128) << SHORT_SHIFT)
     }
@@ -55,9 +54,9 @@ impl Uuid {
         }
     }
 
-    /// Writes the shortest form ATT knows, 2 or 16 octets little-endian, and returns it.
+    /// Writes the shortest form that ATT allows, 2 or 16 octets little-endian, and returns it.
     ///
-    /// A UUID assigned as 32 bits takes its full form here (Part F 3.2.1).
+    /// A 32-bit UUID is written in its full form (Part F 3.2.1).
     pub fn write_le<'a>(&self, out: &'a mut [u8; 16]) -> &'a [u8] {
         match self.as_u16() {
             Some(short) => {
@@ -72,7 +71,7 @@ impl Uuid {
         }
     }
 
-    /// How many octets [`write_le`](Self::write_le) gives: 2 or 16.
+    /// How many octets [`write_le`](Self::write_le) writes: 2 or 16.
     pub const fn att_length(&self) -> usize {
         if self.as_u16().is_some() { 2 } else { 16 }
     }
@@ -85,7 +84,7 @@ impl Uuid {
         }
     }
 
-    /// The 32-bit form, if this UUID has one; those of 16 bits do.
+    /// The 32-bit form, if this UUID has one; 16-bit UUIDs do.
     pub const fn as_u32(&self) -> Option<u32> {
         let full = self.to_u128();
         let low = full & ((1 << SHORT_SHIFT) - 1);
@@ -108,7 +107,7 @@ impl Uuid {
 }
 
 impl fmt::Display for Uuid {
-    /// `0x180D`, `0x0001180D`, or the full form in small letters.
+    /// `0x180D`, `0x0001180D`, or the full form in lowercase.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match (self.as_u16(), self.as_u32()) {
             (Some(short), _) => write!(f, "0x{short:04X}"),
@@ -139,7 +138,7 @@ impl fmt::Debug for Uuid {
 impl FromStr for Uuid {
     type Err = ParseUuidError;
 
-    /// Reads 4, 8 or 32 hex digits, with or without `0x`, or the full form with its hyphens.
+    /// Parses 4, 8 or 32 hex digits, with or without `0x`, or the full form with hyphens.
     fn from_str(text: &str) -> Result<Self, ParseUuidError> {
         let digits = text
             .strip_prefix("0x")
@@ -170,15 +169,15 @@ impl FromStr for Uuid {
     }
 }
 
-// The only conversion from a number, so that a bare `0x180D` is known to be 16 bits wherever an
-// `impl Into<Uuid>` or an `impl TryInto<Uuid>` is wanted.
+// The only conversion from a number, so that a bare `0x180D` is inferred to be 16 bits where an
+// `impl Into<Uuid>` or an `impl TryInto<Uuid>` is expected.
 impl From<u16> for Uuid {
     fn from(short: u16) -> Self {
         Self::from_u16(short)
     }
 }
 
-// For a text wherever an `impl TryInto<Uuid>` is wanted.
+// Allows strings where an `impl TryInto<Uuid>` is expected.
 impl TryFrom<&str> for Uuid {
     type Error = ParseUuidError;
 

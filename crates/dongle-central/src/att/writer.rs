@@ -1,4 +1,4 @@
-//! A cursor that writes one PDU, and goes on counting when there is no more room.
+//! A cursor that writes one PDU, and continues to count when there is no more room.
 
 use core::fmt;
 
@@ -57,12 +57,12 @@ impl<'a> Writer<'a> {
     }
 }
 
-/// A PDU did not fit where it was to be written. The buffer's contents are of no use then.
+/// A PDU did not fit into the buffer, whose contents are then meaningless.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct BufferTooSmall {
-    /// How long the PDU is, in octets.
+    /// The length of the PDU in octets.
     pub needed: usize,
-    /// How long the buffer is.
+    /// The length of the buffer in octets.
     pub available: usize,
 }
 

@@ -1,4 +1,4 @@
-//! Characteristic Discovery (Part G 4.6): all of a service, or those of one UUID.
+//! Characteristic Discovery (Part G 4.6): all of a service, or those with one UUID.
 
 use super::sweep::{Entries, Sweep};
 use super::{Characteristic, Misbehaviour, Procedure, ProcedureError, Properties, found, uuids};
@@ -30,8 +30,8 @@ impl DiscoverCharacteristics {
         }
     }
 
-    /// Those with this UUID (4.6.2). The server can't search for them: all are asked for, and the
-    /// others are passed over.
+    /// The characteristics with this UUID (4.6.2). The server cannot search for them: all are
+    /// requested, and the others are skipped.
     pub fn by_uuid(service: HandleRange, uuid: Uuid) -> Self {
         Self {
             uuid: Some(uuid),
@@ -85,7 +85,7 @@ impl Procedure for DiscoverCharacteristics {
             self.sweep.accept(HandleRange::single(entry.handle))?;
         }
         if previous.is_some_and(|value| value.next().is_none_or(|next| next >= self.end)) {
-            // Behind the last value there are not the two handles that another one needs.
+            // There is no room after the last value for the two handles that another characteristic needs.
             self.sweep.finish();
         }
         self.entries = Entries::after_header(2, entry_length);
@@ -104,7 +104,7 @@ impl Procedure for DiscoverCharacteristics {
                 return Some(Characteristic { end, ..held });
             }
         }
-        // Or with the service.
+        // Or at the end of the service.
         match self.sweep.rest() {
             Some(_) => None,
             None => self.held.take().filter(|held| self.wants(held)),
@@ -112,8 +112,8 @@ impl Procedure for DiscoverCharacteristics {
     }
 }
 
-/// What a Characteristic declaration says (Part G 3.3.1). Its value comes after it, and both are in
-/// the service.
+/// Parses a Characteristic declaration (Part G 3.3.1). Its value handle must come after it, and
+/// both must be in the service.
 fn declaration(
     handle: AttributeHandle,
     value: &[u8],

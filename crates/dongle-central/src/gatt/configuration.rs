@@ -1,4 +1,4 @@
-//! The values GATT itself defines: what a client configures, and which services changed.
+//! Values that GATT itself defines: what a client configures, and which services changed.
 
 use bitflags::bitflags;
 
@@ -16,26 +16,26 @@ bitflags! {
     }
 
     /// The first octet of the Client Supported Features characteristic (Part G 7.2). Bits that were
-    /// set can't be cleared again.
+    /// set cannot be cleared again.
     #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
     pub struct ClientFeatures: u8 {
-        /// The client wants to be told with an error when its view of the database is outdated.
+        /// The client wants an error response when its view of the database is outdated.
         const ROBUST_CACHING = 0x01;
-        /// The client has the Enhanced ATT bearer.
+        /// The client supports the Enhanced ATT bearer.
         const ENHANCED_BEARER = 0x02;
-        /// The client understands Multiple Handle Value Notifications.
+        /// The client supports Multiple Handle Value Notifications.
         const MULTIPLE_NOTIFICATIONS = 0x04;
         const _ = !0;
     }
 }
 
 impl ClientConfiguration {
-    /// The value as it is written.
+    /// The value as written to the server.
     pub const fn to_le_bytes(self) -> [u8; 2] {
         self.bits().to_le_bytes()
     }
 
-    /// The value as it was read; `None` if it has not two octets.
+    /// Parses a value that was read; `None` unless it has two octets.
     pub fn parse(value: &[u8]) -> Option<Self> {
         value
             .try_into()
@@ -45,8 +45,7 @@ impl ClientConfiguration {
     }
 }
 
-/// Which handles a Service Changed indication is about (Part G 7.1); `None` if its value is not
-/// one.
+/// The range of handles in a Service Changed indication (Part G 7.1); `None` if the value is invalid.
 pub fn changed_services(value: &[u8]) -> Option<HandleRange> {
     match split_range(value)? {
         (range, []) => range.ok(),

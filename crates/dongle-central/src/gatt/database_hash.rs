@@ -1,9 +1,9 @@
-//! The Database Hash (Part G 7.3): whether a server's attributes are still those that are known.
+//! The Database Hash (Part G 7.3), which shows whether a server's attributes have changed.
 
 use super::{Procedure, ProcedureError, ReadByUuid, uuids};
 use crate::att::{HandleRange, Mtu};
 
-/// Reads the Database Hash by its UUID, in one request, as the specification wants it (7.3).
+/// Reads the Database Hash by its UUID, in one request, as the specification requires (7.3).
 ///
 /// A server without one refuses with Attribute Not Found.
 #[derive(Debug)]
@@ -25,7 +25,7 @@ impl Procedure for ReadDatabaseHash {
     type Item<'p> = [u8; 16];
 
     fn request(&mut self, mtu: Mtu, out: &mut [u8]) -> Result<Option<usize>, ProcedureError> {
-        // A server has one; the rest of the handles need not be asked for more.
+        // A server has only one, so the remaining handles need not be searched.
         match core::mem::replace(&mut self.asked, true) {
             false => self.read.request(mtu, out),
             true => Ok(None),

@@ -12,8 +12,8 @@ pub struct DiscoverDescriptors {
 }
 
 impl DiscoverDescriptors {
-    /// All in this range; with [`Characteristic::descriptors`](super::Characteristic::descriptors)
-    /// being `None`, there are none and nothing is asked.
+    /// All descriptors in this range. If [`Characteristic::descriptors`](super::Characteristic::descriptors) is
+    /// `None`, there are none and no request is made.
     pub fn new(range: impl Into<Option<HandleRange>>) -> Self {
         Self {
             sweep: Sweep::new(range),

@@ -1,10 +1,10 @@
-//! How a procedure can fail: the server refused, or broke the rules, or the caller asked too much.
+//! How a procedure can fail: the server refused or misbehaved, or the caller asked too much.
 
 use core::fmt;
 
 use crate::att::{AttError, AttributeHandle, BufferTooSmall, Malformed};
 
-/// Why a procedure ended before its end.
+/// Why a procedure ended early.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ProcedureError {
@@ -12,55 +12,55 @@ pub enum ProcedureError {
     Att(AttError),
     /// The server's answer does not parse.
     Malformed(Malformed),
-    /// The server's answer parses, but is none to what was asked.
+    /// The server's answer parses, but does not answer the request.
     Misbehaved(Misbehaviour),
-    /// The value to be written is longer than this way of writing carries. Nothing was sent.
+    /// The value is longer than this way of writing allows. Nothing was sent.
     ValueTooLong {
-        /// How long the value is, in octets.
+        /// The length of the value in octets.
         length: usize,
-        /// How long it may be.
+        /// The longest possible value.
         limit: usize,
     },
-    /// More handles than one request carries. Nothing was sent.
+    /// There are more handles than one request carries. Nothing was sent.
     TooManyHandles {
-        /// How many there are.
+        /// The number of handles.
         count: usize,
-        /// How many there may be.
+        /// The largest possible number.
         limit: usize,
     },
-    /// Fewer handles than the two that a Read Multiple Request needs. Nothing was sent.
+    /// There are fewer than the two handles that a Read Multiple Request needs. Nothing was sent.
     TooFewHandles,
-    /// The value or the request is longer than the buffer meant for it.
+    /// The value or the request does not fit the buffer.
     BufferTooSmall {
-        /// How long it is, in octets.
+        /// Its length in octets.
         needed: usize,
-        /// How long the buffer is.
+        /// The length of the buffer.
         available: usize,
     },
 }
 
-/// What a server may not do.
+/// A server's violation of the protocol.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Misbehaviour {
     /// It sent the response to another request.
     UnexpectedResponse,
-    /// It named attributes that were not asked for.
+    /// It returned attributes outside the requested range.
     OutOfRange(AttributeHandle),
-    /// It did not go forward: handles that run backwards, repeat or lie within one another.
+    /// Its handles did not increase: they go backwards, repeat, or overlap.
     OutOfOrder(AttributeHandle),
-    /// It gave a declaration of a length that no declaration has.
+    /// It returned a declaration of an impossible length.
     DeclarationLength(usize),
-    /// It gave a value longer than the 512 octets an attribute holds, or than its PDU carries.
+    /// It returned a value longer than the 512 octets an attribute holds, or than its PDU carries.
     ValueTooLong(usize),
-    /// It gave more or fewer values than were asked for.
+    /// It returned more or fewer values than requested.
     ValueCount {
-        /// How many were asked for.
+        /// How many were requested.
         asked: usize,
-        /// How many came.
+        /// How many it returned.
         came: usize,
     },
-    /// It did not repeat a part of a value as it was sent; nothing has been written.
+    /// It did not echo a part of a value correctly; nothing was written.
     EchoDiffers(AttributeHandle),
 }
 

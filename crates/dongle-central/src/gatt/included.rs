@@ -9,14 +9,13 @@ use crate::att::{
     split_range,
 };
 
-/// How many declarations without a UUID are kept to be read one by one; those beyond are asked for
-/// again.
+/// How many declarations without a UUID are kept while their UUIDs are read; any more are requested again.
 const PENDING: usize = 8;
 
 /// The services that a service refers to.
 ///
-/// A 16-bit UUID comes with the declaration. One of 128 bits does not: it is read from the
-/// included service's own declaration, one request each.
+/// A 16-bit UUID comes with the declaration. A 128-bit UUID does not: it is read from the included
+/// service's own declaration, with one request each.
 #[derive(Debug)]
 pub struct DiscoverIncluded {
     sweep: Sweep,
@@ -27,7 +26,7 @@ pub struct DiscoverIncluded {
 }
 
 impl DiscoverIncluded {
-    /// All services included by the service in this range.
+    /// All services that the service in this range includes.
     pub fn new(service: HandleRange) -> Self {
         Self {
             sweep: Sweep::new(service),

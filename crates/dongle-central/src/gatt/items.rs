@@ -1,4 +1,4 @@
-//! What procedures find: services, characteristics, descriptors, values.
+//! The results of procedures: services, characteristics, descriptors, values.
 
 use core::fmt;
 
@@ -11,40 +11,40 @@ use crate::att::{AttributeHandle, HandleRange, Uuid};
 pub struct Service {
     /// From its declaration to its last attribute.
     pub range: HandleRange,
-    /// What it is.
+    /// Its UUID.
     pub uuid: Uuid,
     /// Whether it is a primary service, not a secondary one.
     pub primary: bool,
 }
 
-/// A service that another one refers to.
+/// A service that another one includes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct IncludedService {
-    /// The Include declaration, in the service that refers.
+    /// The Include declaration, in the including service.
     pub handle: AttributeHandle,
-    /// The service referred to, from its declaration to its last attribute.
+    /// The included service, from its declaration to its last attribute.
     pub range: HandleRange,
-    /// What that service is.
+    /// The UUID of the included service.
     pub uuid: Uuid,
 }
 
 /// A characteristic.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Characteristic {
-    /// Its declaration.
+    /// The handle of its declaration.
     pub handle: AttributeHandle,
-    /// Its value.
+    /// The handle of its value.
     pub value_handle: AttributeHandle,
-    /// Its last attribute: the one before the next declaration, or the end of what was searched.
+    /// Its last attribute: the one before the next declaration, or the end of the search.
     pub end: AttributeHandle,
-    /// What can be done with it.
+    /// Its properties.
     pub properties: Properties,
-    /// What it is.
+    /// Its UUID.
     pub uuid: Uuid,
 }
 
 impl Characteristic {
-    /// Where its descriptors are; `None` if it has no room for any.
+    /// The range of its descriptors; `None` if there is no room for any.
     pub const fn descriptors(&self) -> Option<HandleRange> {
         match self.value_handle.next() {
             Some(first) => HandleRange::new(first, self.end),
@@ -56,9 +56,9 @@ impl Characteristic {
 /// A characteristic descriptor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Descriptor {
-    /// Where it is.
+    /// Its handle.
     pub handle: AttributeHandle,
-    /// What it is.
+    /// Its UUID.
     pub uuid: Uuid,
 }
 
@@ -80,7 +80,7 @@ bitflags! {
         const INDICATE = 0x20;
         /// Its value may be written with a signature.
         const AUTHENTICATED_SIGNED_WRITES = 0x40;
-        /// A descriptor has more of its properties.
+        /// Further properties are in a descriptor.
         const EXTENDED_PROPERTIES = 0x80;
     }
 
@@ -96,7 +96,7 @@ bitflags! {
 }
 
 impl fmt::Display for Properties {
-    /// The names of the specification: `read, write without response, notify`. None: `-`.
+    /// The specification's names, such as `read, write without response, notify`; `-` for none.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         const NAMES: [&str; 8] = [
             "broadcast",
@@ -123,18 +123,18 @@ impl fmt::Display for Properties {
     }
 }
 
-/// A value as one PDU carried it, and whose it is.
+/// A value from one PDU, with its attribute's handle.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct HandleValue<'p> {
-    /// Whose value.
+    /// The attribute's handle.
     pub handle: AttributeHandle,
     /// The value, or its beginning.
     pub value: &'p [u8],
-    /// Whether the PDU had no room for more, so that the value may go on. A long read tells.
+    /// Whether the PDU had no room for more, so that the value may be longer. A long read finds out.
     pub may_be_longer: bool,
 }
 
-/// Several values, one after another without a mark between: the caller knows their lengths.
+/// Several values, concatenated without separators: the caller knows their lengths.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct MultipleValues<'p> {
     /// The values.

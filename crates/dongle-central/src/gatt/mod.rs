@@ -1,7 +1,7 @@
-//! GATT client procedures as state machines: what to ask next, and what the answers mean.
+//! GATT client procedures as state machines, which make requests and interpret the responses.
 //!
-//! Core Specification Vol 3 Part G section 4, without I/O and without a clock. Each procedure is a
-//! [`Procedure`], so one driver serves them all, asynchronous or not:
+//! They implement Core Specification Vol 3 Part G section 4, without I/O and without a clock. Each
+//! is a [`Procedure`], so one driver serves them all, asynchronous or not:
 //!
 //! ```
 //! use dongle_central::att::{HandleRange, Mtu};
@@ -23,9 +23,8 @@
 //! # Ok::<(), dongle_central::gatt::ProcedureError>(())
 //! ```
 //!
-//! A procedure asks nothing that an earlier answer has made needless, and a server can't keep it
-//! going: every answer must bring it strictly nearer to its end, or it ends with
-//! [`ProcedureError::Misbehaved`].
+//! A procedure requests nothing that earlier answers have made unnecessary, and a server cannot keep it
+//! running: every answer must bring it closer to its end, or it fails with [`ProcedureError::Misbehaved`].
 
 mod characteristics;
 mod configuration;
@@ -64,54 +63,52 @@ use crate::att::{AttError, ErrorCode, Malformed, MalformedReason, Mtu, Opcode, R
 
 /// One GATT procedure.
 ///
-/// Its driver repeats three steps until [`request`](Self::request) gives `None`: send the request,
-/// hand the response to [`response`](Self::response), take items with
-/// [`next_item`](Self::next_item) until there are no more. An error ends the procedure. A driver
-/// that stops before the end, on an error or because its caller went away, sends what
-/// [`cancel`](Self::cancel) gives.
+/// Its driver repeats three steps until [`request`](Self::request) returns `None`: send the request, pass the
+/// response to [`response`](Self::response), and take items with [`next_item`](Self::next_item) until there are
+/// no more. An error ends the procedure. A driver that stops early, on an error or because its caller is gone,
+/// sends what [`cancel`](Self::cancel) returns.
 pub trait Procedure: Send {
-    /// What comes out one by one. It may borrow from the response.
+    /// The type of its results. It may borrow from the response.
     type Item<'p>;
 
-    /// Whether it may use the server's queue of prepared writes, so that it may have to [`cancel`]
-    /// what is there. The others' runs need no code for that.
+    /// Whether it may use the server's prepare queue, so that it may have to [`cancel`] what it
+    /// queued. Other procedures need no code for that.
     ///
     /// [`cancel`]: Procedure::cancel
     const QUEUES: bool = false;
 
     /// Writes the next request to the beginning of `out` and returns its length, at most `mtu`;
-    /// `None` when there is nothing more to ask.
+    /// `None` if there is nothing more to request.
     fn request(&mut self, mtu: Mtu, out: &mut [u8]) -> Result<Option<usize>, ProcedureError>;
 
-    /// Judges the response, or Error Response, to the request just made.
+    /// Takes the response, or Error Response, to the last request.
     fn response(&mut self, pdu: &[u8]) -> Result<(), ProcedureError>;
 
-    /// The response, which comes next, is longer than the MTU was when it was asked for: that has
-    /// grown to this since. The request waited behind an MTU exchange, or the peer asked for our MTU
-    /// meanwhile (Part F 3.4.2.2).
+    /// Called before [`response`](Self::response) if the response is longer than the MTU allowed when
+    /// the request was made, since the MTU has grown to this: the request waited behind an MTU
+    /// exchange, or the peer requested one meanwhile (Part F 3.4.2.2).
     fn mtu_grew(&mut self, mtu: Mtu) {
         let _ = mtu;
     }
 
-    /// The next item in the response just accepted, which is given again; `None` when there are no
-    /// more in it.
+    /// The next item in the response just accepted, which is passed again; `None` if it has no more.
     fn next_item<'p>(&mut self, pdu: &'p [u8]) -> Option<Self::Item<'p>>;
 
-    /// Whether there is nothing more to ask, where that shows before [`request`](Self::request) is
-    /// called. What was found then stands, whatever becomes of the link.
+    /// Whether there is nothing more to request, if that is known before [`request`](Self::request)
+    /// is called. The results are then complete, even if the link ends.
     fn is_over(&self) -> bool {
         false
     }
 
-    /// What the server has to be told if the procedure ends now, before its end. It is a request
-    /// like any other and waits its turn behind the one in flight; nobody needs its response.
+    /// The request to send to the server if the procedure is stopped now. It waits its turn behind
+    /// the request in flight, like any other; nobody needs its response.
     fn cancel(&self) -> Option<Request<'static>> {
         None
     }
 }
 
-/// What the response that is expected carries, with refusals as errors. Each procedure parses the
-/// responses to its own requests: [`Response`](crate::att::Response) knows all, which takes more code.
+/// The parameters of the expected response; other responses are errors. Each procedure parses the responses to
+/// its own requests: [`Response`](crate::att::Response) parses all, which takes more code.
 fn accepted<'p, T>(
     pdu: &'p [u8],
     expected: Opcode,
@@ -136,7 +133,7 @@ fn parameters(pdu: &[u8], expected: Opcode) -> Result<&[u8], ProcedureError> {
     }
 }
 
-/// The same for a response that tells nothing but that all went well.
+/// The same for a response without parameters.
 fn acknowledged(pdu: &[u8], expected: Opcode) -> Result<(), ProcedureError> {
     accepted(pdu, expected, |parameters| match parameters {
         [] => Ok(()),
@@ -144,7 +141,7 @@ fn acknowledged(pdu: &[u8], expected: Opcode) -> Result<(), ProcedureError> {
     })
 }
 
-/// The same for what a discovery finds; `None` for Attribute Not Found, with which every one ends.
+/// The same for discoveries; `None` for Attribute Not Found, with which each of them ends.
 fn found<'p, T>(
     pdu: &'p [u8],
     expected: Opcode,

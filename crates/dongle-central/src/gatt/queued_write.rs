@@ -9,19 +9,19 @@ use crate::att::{
     AttributeHandle, ExecuteAction, MAX_VALUE_LENGTH, Mtu, Opcode, Request, split_prepared,
 };
 
-/// One value in parts, or values of several characteristics: prepared one by one, and written all
-/// at once or not at all.
+/// One long value in parts, or the values of several characteristics: prepared one by one, then
+/// written all at once or not at all.
 ///
-/// The server repeats every part, and each is compared with what was sent. When a part was misheard
-/// or refused, the server is told to drop what it holds before the procedure ends with the error.
-/// A driver that stops midway sends [`cancel`](Procedure::cancel).
+/// The server repeats every part, and each is compared with what was sent. If a part differs or is
+/// refused, the server is told to discard its queue before the procedure ends with the error. A
+/// driver that stops midway sends [`cancel`](Procedure::cancel).
 #[derive(Debug)]
 pub struct QueuedWrite<'v> {
     writes: Writes<'v>,
-    /// The write being prepared, and how much of it is.
+    /// The write that is being prepared, and how much of it has been.
     write: usize,
     position: usize,
-    /// How long the part just sent is.
+    /// The length of the part last sent.
     part: usize,
     step: Step,
 }
@@ -38,21 +38,21 @@ enum Writes<'v> {
 
 #[derive(Clone, Copy, Debug)]
 enum Step {
-    /// Nothing is sent, or the server holds nothing.
+    /// Nothing was sent, or the server's queue is empty.
     Begin,
-    /// The server holds parts; there are more.
+    /// The server holds parts, and more are to come.
     Prepare,
-    /// A part is sent; the server held some before it, or not.
+    /// A part was sent; `held` if the server held others before it.
     Preparing {
         held: bool,
     },
     /// The server holds all parts.
     Execute,
-    /// It is told to write them.
+    /// The server was told to write them.
     Executing,
-    /// The server holds parts that are not to be written.
+    /// The server holds parts that must not be written.
     Cancel(ProcedureError),
-    /// It is told to drop them.
+    /// The server was told to discard them.
     Cancelling(ProcedureError),
     Done,
 }
@@ -63,7 +63,7 @@ impl<'v> QueuedWrite<'v> {
         Self::long_at(handle, 0, value)
     }
 
-    /// A part of a long value, from an offset on.
+    /// A part of a long value, starting at an offset.
     pub fn long_at(handle: AttributeHandle, offset: u16, value: &'v [u8]) -> Self {
         Self::new(Writes::Long {
             handle,
@@ -72,7 +72,7 @@ impl<'v> QueuedWrite<'v> {
         })
     }
 
-    /// Characteristic Value Reliable Writes (4.9.5). Without any write, nothing is asked.
+    /// Characteristic Value Reliable Writes (4.9.5). If there are no writes, no request is made.
     pub fn reliable(writes: &'v [(AttributeHandle, &'v [u8])]) -> Self {
         Self::new(Writes::Reliable(writes))
     }
@@ -87,7 +87,7 @@ impl<'v> QueuedWrite<'v> {
         }
     }
 
-    /// A write by its index: whose value, from which offset on, and the value.
+    /// The write at an index: its handle, its offset, and its value.
     fn get(&self, index: usize) -> Option<(AttributeHandle, usize, &'v [u8])> {
         match self.writes {
             Writes::Long {
@@ -109,7 +109,7 @@ impl<'v> QueuedWrite<'v> {
         Some((handle, u16::try_from(offset + self.position).ok()?, part))
     }
 
-    /// Whether a response repeats the part just sent.
+    /// Checks that a response repeats the part just sent.
     fn echoed(&self, pdu: &[u8]) -> Result<(), ProcedureError> {
         let (handle, offset, part) = accepted(pdu, Opcode::PREPARE_WRITE_RESPONSE, split_prepared)?;
         let Some((sent_to, base, value)) = self.get(self.write) else {
@@ -188,13 +188,13 @@ impl Procedure for QueuedWrite<'_> {
             Step::Preparing { held } => {
                 match self.echoed(pdu) {
                     Ok(()) => self.advance(),
-                    // Refused before anything was accepted: the queue is as empty as it was.
+                    // Refused before anything was accepted: the queue is still empty.
                     Err(error @ ProcedureError::Att(_)) if !held => return Err(error),
                     Err(error) => self.step = Step::Cancel(error),
                 }
                 Ok(())
             }
-            // Done or refused, the queue is empty after this (Part F 3.4.6.3).
+            // Executed or refused, the queue is empty after this (Part F 3.4.6.3).
             Step::Executing => acknowledged(pdu, Opcode::EXECUTE_WRITE_RESPONSE),
             Step::Cancelling(error) => Err(error),
             _ => Err(Misbehaviour::UnexpectedResponse.into()),
@@ -208,7 +208,7 @@ impl Procedure for QueuedWrite<'_> {
     fn cancel(&self) -> Option<Request<'static>> {
         match self.step {
             Step::Begin | Step::Done => None,
-            // Where the end of it has been asked for, that may not have been sent.
+            // Even after Execute was requested, since that may not have been sent.
             _ => Some(Request::ExecuteWrite {
                 action: ExecuteAction::Cancel,
             }),

@@ -1,20 +1,19 @@
-//! Reading one value whole, however long it is (Part G 4.8.1, 4.8.3, 4.12.1, 4.12.2).
+//! Reads a whole value, however long it is (Part G 4.8.1, 4.8.3, 4.12.1, 4.12.2).
 
 use super::{Misbehaviour, Procedure, ProcedureError, accepted};
 use crate::att::{AttributeHandle, ErrorCode, MAX_VALUE_LENGTH, Mtu, Opcode, Request};
 
-/// The value of a characteristic or a descriptor: one Read Request, and Read Blob Requests for as
-/// long as answers are full.
+/// The value of a characteristic or a descriptor: one Read Request, then Read Blob Requests as long
+/// as responses are full.
 ///
-/// Items are the pieces in order; [`ValueBuffer`] puts them together. An attribute may change
-/// between two requests. The protocol has no way to notice, so what is read then is partly old and
-/// partly new, but the procedure ends in order.
+/// Items are the pieces in order; [`ValueBuffer`] joins them. If the attribute changes between two requests,
+/// the result is partly old and partly new: the protocol has no way to notice, and the procedure succeeds.
 #[derive(Debug)]
 pub struct ReadLong {
     handle: AttributeHandle,
     offset: usize,
     step: Step,
-    /// What a full answer to the request just made carries.
+    /// The length of a full response to the last request.
     full: usize,
     fresh: bool,
 }
@@ -39,7 +38,7 @@ impl ReadLong {
         }
     }
 
-    /// The value from an offset on. Unlike a whole value, it can be refused as Invalid Offset.
+    /// The value starting at an offset. Unlike a whole value, this can fail with Invalid Offset.
     pub fn starting_at(handle: AttributeHandle, offset: u16) -> Self {
         Self {
             offset: usize::from(offset),
@@ -83,8 +82,8 @@ impl Procedure for ReadLong {
         let value = match (accepted(pdu, expected, Ok), self.step) {
             (_, Step::Done) => return Err(Misbehaviour::UnexpectedResponse.into()),
             (Ok(value), _) => value,
-            // The last answer was full and yet the end: there is nothing at this offset, or, for a
-            // value that fits one PDU, there are no offsets at all (Part F 3.4.4.5).
+            // The previous response was full and yet the last: there is nothing at this offset, or
+            // the value fits one PDU, and then Read Blob is not allowed at all (Part F 3.4.4.5).
             (Err(ProcedureError::Att(error)), Step::NextBlob)
                 if matches!(
                     error.code,
@@ -115,10 +114,10 @@ impl Procedure for ReadLong {
     }
 }
 
-/// Puts the pieces of a value together in a buffer that the caller supplies.
+/// Joins the pieces of a value in a buffer that the caller supplies.
 ///
-/// It never cuts a value short in silence: what does not fit is counted, and
-/// [`finish`](Self::finish) says how long the buffer should have been.
+/// It never truncates a value silently: what does not fit is counted, and [`finish`](Self::finish)
+/// returns how long the buffer should have been.
 ///
 /// ```
 /// use dongle_central::gatt::{ProcedureError, ValueBuffer};
@@ -136,7 +135,7 @@ pub struct ValueBuffer<'b> {
 }
 
 impl<'b> ValueBuffer<'b> {
-    /// An empty value; 512 octets of room suffice for any.
+    /// An empty value; 512 octets are enough for any.
     pub fn new(buffer: &'b mut [u8]) -> Self {
         Self { buffer, length: 0 }
     }

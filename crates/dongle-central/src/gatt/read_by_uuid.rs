@@ -6,20 +6,20 @@ use crate::att::{HandleRange, HandleValueList, Mtu, Opcode, Request, Uuid, split
 
 /// The values of all characteristics with one UUID in a range.
 ///
-/// One answer holds values of one length only, so the rest of the range is asked until nothing
-/// more is found. If nothing is found at all, that is the server's Attribute Not Found.
+/// One response holds only values of the same length, so the rest of the range is requested until nothing more
+/// is found. If nothing is found at all, the server's Attribute Not Found is the error.
 #[derive(Debug)]
 pub struct ReadByUuid {
     sweep: Sweep,
     entries: Entries,
     uuid: Uuid,
-    /// How long a value is when the answer to the request just made has no room for more.
+    /// The length of a value when the response to the last request has no room for more.
     full: usize,
     begun: bool,
 }
 
 impl ReadByUuid {
-    /// All in this range.
+    /// All values in this range.
     pub fn new(range: HandleRange, uuid: Uuid) -> Self {
         Self {
             sweep: Sweep::new(range),

@@ -1,4 +1,4 @@
-//! Reading several values at once (Part G 4.8.4 and 4.8.5).
+//! Reads several values at once (Part G 4.8.4 and 4.8.5).
 
 use super::{HandleValue, Misbehaviour, MultipleValues, Procedure, ProcedureError, accepted};
 use crate::att::{
@@ -7,7 +7,7 @@ use crate::att::{
 
 /// Read Multiple Characteristic Values: one request, one item with all values in it.
 ///
-/// All but the last must have lengths that the caller knows.
+/// The caller must know the lengths of all but the last.
 #[derive(Debug)]
 pub struct ReadMultiple<'h> {
     handles: &'h [AttributeHandle],
@@ -76,17 +76,17 @@ impl Procedure for ReadMultiple<'_> {
 
 /// Read Multiple Variable Length Characteristic Values: one item per handle, in order.
 ///
-/// When an answer has no room for all, the rest is asked for again, and a single one that is left
-/// with a Read Request. So a value comes in part only if it alone fills a PDU.
+/// If a response has no room for all values, the rest is requested again, and a single remaining
+/// one with a Read Request. So a value is incomplete only if it alone fills a PDU.
 #[derive(Debug)]
 pub struct ReadMultipleVariable<'h> {
-    /// Those whose values the last answer brought and that have not been taken.
+    /// Handles whose values are in the last response and have not been taken.
     answered: &'h [AttributeHandle],
-    /// Those still to be asked for.
+    /// Handles still to be requested.
     rest: &'h [AttributeHandle],
     asked: usize,
     mtu: Mtu,
-    /// Where the next value is in the answer.
+    /// The position of the next value in the response.
     position: usize,
 }
 
@@ -102,7 +102,7 @@ impl<'h> ReadMultipleVariable<'h> {
         }
     }
 
-    /// Judges a list of values and says how many of them to take.
+    /// Checks a list of values and returns how many of them to take.
     fn count(&self, list: VariableValueList<'_>, pdu: &[u8]) -> Result<usize, ProcedureError> {
         let full = pdu.len() >= self.mtu.size();
         let mut came = 0;
@@ -116,7 +116,7 @@ impl<'h> ReadMultipleVariable<'h> {
             whole += usize::from(entry.value.len() == length);
         }
         let asked = self.asked;
-        // Only an answer without room for more may stop early or cut its last value.
+        // Only a response without room for more may stop early or cut off its last value.
         if came == 0 || came > asked || (!full && whole < asked) {
             return Err(Misbehaviour::ValueCount { asked, came: whole }.into());
         }

@@ -1,4 +1,4 @@
-//! Primary Service Discovery (Part G 4.4): all services, or those of one UUID.
+//! Primary Service Discovery (Part G 4.4): all services, or those with one UUID.
 
 use super::sweep::{Entries, Sweep};
 use super::{Misbehaviour, Procedure, ProcedureError, Service, found, uuids};
@@ -13,7 +13,7 @@ pub struct DiscoverServices {
 }
 
 impl DiscoverServices {
-    /// All primary services in a range, most often [`HandleRange::ALL`].
+    /// All primary services in a range, usually [`HandleRange::ALL`].
     pub fn primary(range: HandleRange) -> Self {
         Self {
             sweep: Sweep::new(range),
@@ -22,8 +22,8 @@ impl DiscoverServices {
         }
     }
 
-    /// All secondary services in a range. No procedure of GATT is for that, but Read By Group Type
-    /// knows them (Part G 2.5.3).
+    /// All secondary services in a range. GATT has no procedure for this, but Read By Group Type
+    /// supports it (Part G 2.5.3).
     pub fn secondary(range: HandleRange) -> Self {
         Self {
             primary: false,
@@ -89,7 +89,7 @@ pub struct DiscoverServicesByUuid {
 }
 
 impl DiscoverServicesByUuid {
-    /// All primary services with this UUID in a range, most often [`HandleRange::ALL`].
+    /// All primary services with this UUID in a range, usually [`HandleRange::ALL`].
     pub fn new(range: HandleRange, uuid: Uuid) -> Self {
         Self {
             sweep: Sweep::new(range),

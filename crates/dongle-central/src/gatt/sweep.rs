@@ -1,14 +1,14 @@
-//! A walk over a range of handles that only goes forward, and the entries of one answer.
+//! Tracks a forward-only search over a range of handles, and the entries of one response.
 
 use super::Misbehaviour;
 use crate::att::{AttributeHandle, HandleRange};
 
-/// What of a range no answer has covered yet. Whatever the server says, it shrinks.
+/// The part of a range that no response has covered yet. It shrinks whatever the server sends.
 #[derive(Debug)]
 pub(super) struct Sweep {
-    /// The first handle of it; `None` at the end.
+    /// Its first handle; `None` at the end.
     next: Option<AttributeHandle>,
-    /// The last.
+    /// Its last handle.
     end: AttributeHandle,
 }
 
@@ -21,13 +21,13 @@ impl Sweep {
         }
     }
 
-    /// What to ask about next; `None` at the end.
+    /// The range to request next; `None` at the end.
     pub(super) fn rest(&self) -> Option<HandleRange> {
         HandleRange::new(self.next?, self.end)
     }
 
-    /// Takes what the server found, and goes on behind it. It has to lie in what was asked, and behind
-    /// all that was found before, not within it.
+    /// Takes a range that the server found, and continues after it. It must lie within the
+    /// requested range, and after everything found before.
     pub(super) fn accept(&mut self, found: HandleRange) -> Result<(), Misbehaviour> {
         if self.next.is_none_or(|next| found.start() < next) {
             return Err(Misbehaviour::OutOfOrder(found.start()));
@@ -39,13 +39,13 @@ impl Sweep {
         Ok(())
     }
 
-    /// Asks nothing more.
+    /// Ends the search.
     pub(super) fn finish(&mut self) {
         self.next = None;
     }
 }
 
-/// Where the next entry is in an answer that was found to be in order.
+/// The position of the next entry in a response that was checked.
 #[derive(Debug, Default)]
 pub(super) struct Entries {
     position: usize,
@@ -53,7 +53,7 @@ pub(super) struct Entries {
 }
 
 impl Entries {
-    /// Entries of one length that follow a header.
+    /// Entries of this length, after a header.
     pub(super) fn after_header(header: usize, length: usize) -> Self {
         Self {
             position: header,
@@ -61,7 +61,7 @@ impl Entries {
         }
     }
 
-    /// The next entry; `None` when there are no more.
+    /// The next entry; `None` if there are no more.
     pub(super) fn take<'p>(&mut self, pdu: &'p [u8]) -> Option<&'p [u8]> {
         let end = self
             .position

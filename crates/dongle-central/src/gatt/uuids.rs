@@ -1,4 +1,4 @@
-//! The UUIDs that GATT itself is made of (Assigned Numbers 3.5, 3.7, 3.8).
+//! The UUIDs that GATT itself uses (Assigned Numbers 3.5, 3.7, 3.8).
 
 use crate::att::Uuid;
 

@@ -1,4 +1,4 @@
-//! Writing a value that fits one PDU, with a response or without (Part G 4.9.1, 4.9.3, 4.12.3).
+//! Writes a value that fits one PDU, with or without a response (Part G 4.9.1, 4.9.3, 4.12.3).
 
 use core::convert::Infallible;
 
@@ -8,20 +8,20 @@ use crate::att::{AttributeHandle, Command, Mtu, Opcode, Request};
 /// How a value is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum WriteMode {
-    /// The server answers: see [`Write`].
+    /// The server responds: see [`Write`].
     WithResponse,
-    /// The server does not answer: see [`write_command`].
+    /// The server does not respond: see [`write_command`].
     WithoutResponse,
 }
 
 impl WriteMode {
-    /// How to write to a characteristic with these properties; `None` if it can't be written so.
+    /// How to write to a characteristic with these properties; `None` if it cannot be written that way.
     ///
-    /// A caller who says `response` gets it, if only to be told by the server that there is none. One who
-    /// doesn't gets a response only from a characteristic that can't be written without one, or for a value
-    /// that does not fit one PDU (`fits`), which takes a long write (Part G 4.9.4). That is
-    /// aioble's rule, but for one who says that there is to be none: what can only be written with a
-    /// response (Part G 3.3.1.1), a server would drop in silence.
+    /// With a `response` of `Some(true)` there always is one, if only the server's error that it supports
+    /// none; without a choice, only if the characteristic requires it, or if the value does not fit one PDU
+    /// (`fits`) and takes a long write (Part G 4.9.4). That is aioble's rule, except that `Some(false)` fails
+    /// for a characteristic that can only be written with a response (Part G 3.3.1.1): the server would
+    /// silently drop the value.
     pub fn choose(properties: Properties, response: Option<bool>, fits: bool) -> Option<Self> {
         let with = properties.contains(Properties::WRITE);
         let without = properties.contains(Properties::WRITE_WITHOUT_RESPONSE);
@@ -79,11 +79,11 @@ impl Procedure for Write<'_> {
     }
 }
 
-/// Write Without Response: writes the PDU to the beginning of `out` and returns its length. No
-/// answer comes.
+/// Write Without Response: writes the PDU to the beginning of `out` and returns its length. The
+/// server does not respond.
 ///
 /// # Errors
-/// [`ProcedureError::ValueTooLong`] for a value of more than ATT_MTU - 3 octets.
+/// [`ProcedureError::ValueTooLong`] if the value is longer than ATT_MTU - 3 octets.
 pub fn write_command(
     handle: AttributeHandle,
     value: &[u8],
