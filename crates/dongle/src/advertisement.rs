@@ -51,12 +51,12 @@ impl Kind {
 }
 
 impl Advertisement {
-    /// The address that the device goes by at the moment.
+    /// The address that the device uses at the moment.
     pub fn address(&self) -> Address {
         self.address
     }
 
-    /// The identity address of the bonded device that sent it; `None` if not bonded.
+    /// The identity address of the bonded device that sent it; `None` if it isn't bonded.
     pub fn identity(&self) -> Option<Address> {
         self.identity
     }
@@ -76,12 +76,12 @@ impl Advertisement {
         self.kind.connectable
     }
 
-    /// Whether it has a scan response to ask for, as an active scan does.
+    /// Whether it has scan response data, which an active scan requests.
     pub fn is_scannable(&self) -> bool {
         self.kind.scannable
     }
 
-    /// Whether it is meant for one device only.
+    /// Whether it is directed at a single device.
     pub fn is_directed(&self) -> bool {
         self.kind.directed
     }
@@ -106,7 +106,7 @@ impl Advertisement {
         self.truncated
     }
 
-    /// Its name; where it is not UTF-8, with replacement characters.
+    /// The device's name. Octets that are not UTF-8 become replacement characters.
     pub fn name(&self) -> Option<String> {
         self.local_name().map(|name| name.to_string())
     }
@@ -115,13 +115,13 @@ impl Advertisement {
         self.both().find_map(|data| data.local_name())
     }
 
-    /// The services it advertises.
+    /// The services that it advertises.
     pub fn services(&self) -> impl Iterator<Item = Uuid> + '_ {
         self.both().flat_map(|data| data.services())
     }
 
-    /// Whether it advertises this service. A string has to be [parsed](Uuid) first: one that is not
-    /// a UUID would only look like a service that nobody advertises.
+    /// Whether it advertises this service. A string has to be [parsed](Uuid) first, because an
+    /// invalid UUID would look like a service that no device advertises.
     pub fn has_service(&self, uuid: impl Into<Uuid>) -> bool {
         let uuid = uuid.into();
         self.services().any(|service| service == uuid)
@@ -132,19 +132,19 @@ impl Advertisement {
         self.both().flat_map(|data| data.manufacturer_data())
     }
 
-    /// The data that goes with a service. A string has to be [parsed](Uuid) first.
+    /// The data that belongs to a service. A string has to be [parsed](Uuid) first.
     pub fn service_data(&self, uuid: impl Into<Uuid>) -> Option<&[u8]> {
         let uuid = uuid.into();
         self.both().find_map(|data| data.service_data(uuid))
     }
 
-    /// The power that it claims to send with, in dBm.
+    /// The transmit power that the device claims, in dBm.
     pub fn tx_power(&self) -> Option<i8> {
         self.tx_power
             .or_else(|| self.both().find_map(|data| data.tx_power()))
     }
 
-    /// The kind of device that it claims to be: its appearance.
+    /// The appearance, which is the kind of device that it claims to be.
     pub fn appearance(&self) -> Option<u16> {
         self.both().find_map(|data| data.appearance())
     }
@@ -303,7 +303,7 @@ impl Heard {
         self.advertisement.data.len() + self.advertisement.response.len() + self.partial.len()
     }
 
-    /// Takes a report.
+    /// Takes in a report.
     pub(crate) fn update(&mut self, report: &Report<'_>) -> Update {
         if self.of_response != report.scan_response {
             // The last fragments of the previous data were lost.

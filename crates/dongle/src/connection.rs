@@ -25,8 +25,8 @@ use crate::links::SharedLinks;
 use crate::range;
 use crate::security::Demand;
 
-/// A connection to a device. When the last handle of it is gone, clones, services,
-/// characteristics and subscriptions included, the device is disconnected.
+/// A connection to a device. It ends when its last handle is dropped; its clones, services,
+/// characteristics and subscriptions are handles, too.
 #[derive(Clone)]
 pub struct DeviceConnection {
     pub(crate) held: Arc<Held>,
@@ -153,8 +153,8 @@ impl DeviceConnection {
         Self { held }
     }
 
-    /// The device at the other end. A bonded one is known by its identity address, whatever
-    /// address it went by when the connection was made.
+    /// The device at the other end. A bonded device has its identity address here, whichever
+    /// address it used when it was connected.
     pub fn device(&self) -> Device {
         let dongle = &self.held.dongle;
         let address = dongle.identity_of(self.held.peer);
@@ -166,8 +166,9 @@ impl DeviceConnection {
         self.held.is_connected()
     }
 
-    /// Settles on an ATT MTU: the lesser of `mtu` (23 to 517) and what the device can. It can be
-    /// asked for once on each connection; after that this is the MTU in force.
+    /// Exchanges the ATT MTU: it becomes the smaller of `mtu` (23 to 517) and what the device
+    /// supports. The MTU can be exchanged only once per connection; later calls return the MTU in
+    /// force.
     ///
     /// # Errors
     /// [`Error::InvalidParameter`] for an `mtu` out of range.
@@ -183,19 +184,19 @@ impl DeviceConnection {
         })
     }
 
-    /// The ATT MTU in force: 23 until it was exchanged.
+    /// The ATT MTU in force: 23 until it has been exchanged.
     pub fn mtu(&self) -> u16 {
         self.held.client(None).mtu().get()
     }
 
-    /// The longest value that can be written without response, in octets: ATT_MTU - 3, and at most
-    /// 512 (Core Vol 3 Part F, 3.4.5.3 and 3.2.9). 20 until the MTU was exchanged.
+    /// The longest value that can be written without response, in octets: ATT_MTU - 3, but at most
+    /// 512 (Core Vol 3 Part F, 3.4.5.3 and 3.2.9). It is 20 until the MTU has been exchanged.
     pub fn max_write_without_response(&self) -> usize {
         self.held.client(None).mtu().max_write()
     }
 
-    /// The primary service with this UUID, the first if there are several. The UUID is a number of
-    /// 16 bits, a constant of [`assigned`](crate::assigned), a string or a [`Uuid`].
+    /// The primary service with this UUID, the first if there are several. The UUID can be a 16-bit
+    /// number, a constant of [`assigned`](crate::assigned), a string or a [`Uuid`].
     ///
     /// ```
     /// # use dongle::{Dongle, Wait as _};
@@ -231,7 +232,8 @@ impl DeviceConnection {
         })
     }
 
-    /// The characteristic with this UUID in the service with that one, the first of each.
+    /// The characteristic with the second UUID in the service with the first; if there are several,
+    /// the first of each.
     ///
     /// ```
     /// # use dongle::{Dongle, Wait as _};
@@ -252,7 +254,7 @@ impl DeviceConnection {
     /// ```
     ///
     /// # Errors
-    /// [`Error::NotFound`] says which of them is not there.
+    /// [`Error::NotFound`], which says which of them is missing.
     pub fn characteristic(
         &self,
         service: impl TryInto<Uuid, Error: Into<Error>>,
@@ -274,7 +276,7 @@ impl DeviceConnection {
         gatt::found(held, PrimaryServices, None, Service::new)
     }
 
-    /// All primary services with this UUID, one by one; or [`Error::InvalidUuid`] in their place.
+    /// All primary services with this UUID, one by one; or a single [`Error::InvalidUuid`].
     pub fn services_by_uuid(&self, uuid: impl TryInto<Uuid, Error: Into<Error>>) -> Found<Service> {
         match uuid_of(uuid) {
             Ok(uuid) => self.services().only(move |service| service.uuid() == uuid),
@@ -282,8 +284,8 @@ impl DeviceConnection {
         }
     }
 
-    /// Reads several values in one go. They come one after another without a mark between, so all
-    /// but the last must be of known length; more than fits the MTU is cut by the device.
+    /// Reads several values in one request. They come one after another without separators, so all
+    /// but the last must have a known length. The device cuts off what doesn't fit the MTU.
     pub fn read_multiple<'a>(&'a self, of: &'a [&'a Characteristic]) -> Call<'a, Vec<u8>> {
         Call::new(move |timeout| async move {
             let (places, handles) = self.places(of)?;
@@ -300,7 +302,7 @@ impl DeviceConnection {
         })
     }
 
-    /// Reads several values of any length, in one go as far as the MTU allows.
+    /// Reads several values of any length, in one request as far as the MTU allows.
     pub fn read_multiple_variable<'a>(
         &'a self,
         of: &'a [&'a Characteristic],
@@ -334,8 +336,8 @@ impl DeviceConnection {
         })
     }
 
-    /// Writes several values, all of them or none. The device repeats each for us to compare
-    /// before anything is written.
+    /// Writes several values: all of them or none. Before anything is written, the device repeats
+    /// each one for us to compare.
     pub fn write_reliable<'a>(
         &'a self,
         writes: &'a [(&'a Characteristic, &'a [u8])],
@@ -358,11 +360,12 @@ impl DeviceConnection {
         })
     }
 
-    /// Asks the device to report when its services change. From then on, what was discovered before a
-    /// change answers with [`Error::ServiceChanged`]; the changes themselves come here.
+    /// Asks the device to report when its services change. From then on, handles that were
+    /// discovered before a change return [`Error::ServiceChanged`]; the changes themselves are
+    /// returned here.
     ///
     /// # Errors
-    /// [`Error::NotFound`] if the device's services never change.
+    /// [`Error::NotFound`] if the device declares that its services never change.
     pub fn service_changed(&self) -> Call<'_, ServiceChanges> {
         Call::new(move |timeout| async move {
             let patience = Patience::new(timeout);
@@ -382,7 +385,7 @@ impl DeviceConnection {
         Ok((places, handles))
     }
 
-    /// How many ATT requests were made on this connection.
+    /// How many ATT requests have been made on this connection.
     pub fn requests(&self) -> u32 {
         self.held.client(None).requests()
     }

@@ -19,10 +19,10 @@ use crate::host::{self, Command, ConnectRequest};
 use crate::range;
 use crate::stay::StayConnected;
 
-/// How long a connect looks for its device by default.
+/// How long connecting looks for the device by default.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// A device, by its address.
+/// A device, identified by its address.
 #[derive(Clone)]
 pub struct Device {
     dongle: Arc<Inner>,
@@ -43,16 +43,16 @@ impl Device {
         self.address
     }
 
-    /// Connects as soon as the device appears within the timeout (10 s by default). While it looks for
-    /// the device, running scans get 1 s in about every 5. If the device is connected already, this is
-    /// the same connection. If another caller is connecting to it, they share the attempt, which is
-    /// made with the settings of the first of them; each keeps its own timeout. Dropped, it is
-    /// cancelled.
+    /// Connects as soon as the device appears within the timeout (10 s by default). While it looks
+    /// for the device, running scans get 1 s in about every 5. If the device is connected already,
+    /// this returns the same connection. If another caller is connecting to it, they share the
+    /// attempt, which uses the settings of the first of them; each keeps its own timeout. Dropping
+    /// the future cancels it.
     ///
     /// # Errors
-    /// [`Error::Timeout`] when the device did not appear; the controller has stopped looking for
-    /// it by then. [`Error::ConnectionLimit`] when no more connections are possible.
-    /// [`Error::InvalidParameter`] for parameters out of range, before anything is asked.
+    /// [`Error::Timeout`] if the device did not appear; the controller has then stopped looking for
+    /// it. [`Error::ConnectionLimit`] if no more connections are possible.
+    /// [`Error::InvalidParameter`] for parameters out of range, before anything is sent.
     pub fn connect(&self) -> Connect {
         Connect {
             device: self.clone(),
@@ -63,7 +63,7 @@ impl Device {
         }
     }
 
-    /// Connects, and again whenever the connection has ended, until the result is dropped.
+    /// Connects, and reconnects whenever the connection has ended, until the result is dropped.
     pub fn stay_connected(&self) -> StayConnected {
         StayConnected::new(self.connect().no_timeout())
     }
@@ -81,7 +81,7 @@ impl fmt::Display for Device {
     }
 }
 
-/// A connect in the making; await it.
+/// A connection attempt. Nothing happens until it is awaited.
 #[derive(Debug, Clone)]
 #[must_use = "nothing happens before this is awaited"]
 pub struct Connect {
@@ -93,20 +93,20 @@ pub struct Connect {
 }
 
 impl Connect {
-    /// Look for the device for this long.
+    /// Looks for the device for this long.
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = Some(timeout);
         self
     }
 
-    /// Look for the device until it appears.
+    /// Looks for the device until it appears.
     pub fn no_timeout(mut self) -> Self {
         self.timeout = None;
         self
     }
 
-    /// Time between two connection events, from 7.5 ms to 4 s: the controller chooses in this
-    /// range. By default 30 to 50 ms.
+    /// The time between two connection events, from 7.5 ms to 4 s. The controller chooses within
+    /// this range, which is 30 to 50 ms by default.
     pub fn interval(mut self, interval: RangeInclusive<Duration>) -> Self {
         let parameters = &mut self.config.parameters;
         parameters.min_connection_interval = for_host(*interval.start());
@@ -114,40 +114,41 @@ impl Connect {
         self
     }
 
-    /// How many connection events the device may sleep through: 0 to 499.
+    /// How many connection events the device may skip: 0 to 499.
     pub fn latency(mut self, latency: u16) -> Self {
         self.config.parameters.max_latency = latency;
         self
     }
 
-    /// After how long a silence the connection counts as lost: 100 ms to 32 s, by default 5 s.
+    /// How long the connection may be silent before it counts as lost: 100 ms to 32 s, 5 s by
+    /// default.
     pub fn supervision_timeout(mut self, timeout: Duration) -> Self {
         self.config.parameters.supervision_timeout = for_host(timeout);
         self
     }
 
-    /// PHYs to look for the device on, by default LE 1M. Coded PHY needs a controller with extended
-    /// advertising.
+    /// The PHYs on which to look for the device, LE 1M by default. Coded PHY requires a controller
+    /// with extended advertising.
     pub fn phys(mut self, phys: Phys) -> Self {
         self.config.phys = phys;
         self
     }
 
-    /// Whether to ask for longer packets and 2M PHY once connected, where both sides support them. On
-    /// by default.
+    /// Whether to ask for longer packets and the 2M PHY once connected, if both sides support them.
+    /// On by default.
     pub fn tune(mut self, tune: bool) -> Self {
         self.tune = tune;
         self
     }
 
-    /// Exchange the ATT MTU, too: it becomes the smaller of this (23 to 517) and the device's.
+    /// Also exchanges the ATT MTU: it becomes the smaller of this (23 to 517) and the device's.
     pub fn mtu(mut self, mtu: u16) -> Self {
         self.mtu = Some(mtu);
         self
     }
 
-    /// Connect, and again whenever the connection has ended, until the result is dropped. The timeout
-    /// is that of each attempt.
+    /// Connects, and reconnects whenever the connection has ended, until the result is dropped. The
+    /// timeout applies to each attempt.
     pub fn stay_connected(self) -> StayConnected {
         StayConnected::new(self)
     }

@@ -27,15 +27,15 @@ use crate::security::{Bonded, Context};
 /// How long the drop of the last handle waits until connections have been ended properly.
 const FAREWELL: Duration = Duration::from_millis(500);
 
-/// A controller that this program owns: a board on a UART, a stick, one across TCP, or a simulated
-/// one.
+/// A controller that this program owns: a board on a UART, a USB stick, a controller across TCP, or
+/// a simulated one.
 ///
-/// It is open until the last handle is gone: clones of it, and the [`Device`]s, connections and
-/// scans that came from it. All of them can be shared between threads and used under any async
+/// It stays open until its last handle is dropped: clones of it, and the [`Device`]s, connections
+/// and scans that came from it. All of them can be shared between threads and used with any async
 /// runtime, or none.
 ///
-/// Dropping the last handle disconnects devices that are still connected, and blocks until they are,
-/// for up to half a second. Where a task must not block, [`close`](Dongle::close) it first.
+/// Dropping the last handle disconnects the devices that are still connected, and blocks for up to
+/// half a second until they are. In a task that must not block, [`close`](Dongle::close) it first.
 ///
 /// ```
 /// use dongle::{Dongle, Uuid};
@@ -92,38 +92,38 @@ struct End {
 
 impl Dongle {
     /// Opens a dongle: `"serial:/dev/ttyACM0,1000000,rtscts"`, `"usb:0"`, `"tcp-client:host:port"`,
-    /// `"unix-client:path"`, `"virtual"`. See [`Spec`](hci_transport::Spec) for all spellings, and
-    /// [`list`](crate::list) for what is plugged in. `"auto"`, which only this function knows, is the
-    /// one that is plugged in if there is just one.
+    /// `"unix-client:path"`, `"virtual"`. See [`Spec`](hci_transport::Spec) for all forms, and
+    /// [`list`](crate::list) for what is plugged in. `"auto"`, which only this function accepts, is
+    /// the one that is plugged in if there is exactly one.
     ///
     /// # Errors
     /// [`Error::Transport`], with a line that says what is wrong and what to do about it, or
-    /// [`Error::ControllerFailed`]. It comes within 5 s if the controller is not there or does not
-    /// answer; if it falls silent while it is set up, 2 s after its last answer. With
+    /// [`Error::ControllerFailed`]. It comes within 5 s if the controller is absent or does not
+    /// answer; if it stops answering while it is being set up, 2 s after its last answer. With
     /// [`Open::retry`] there is no limit.
     pub fn open(spec: impl AsRef<str>) -> Open {
         Open::new(Source::Spec(spec.as_ref().into()))
     }
 
-    /// Opens a controller at the other end of any packet channel. It must have been reset. A channel
-    /// can be opened once only: [`Open::retry`] has no effect, nor has a capture that
+    /// Opens a controller at the other end of any packet channel. It must have been reset. A
+    /// channel can be opened only once, so [`Open::retry`] has no effect, nor does a capture that
     /// [`SNOOP_VARIABLE`](hci_transport::SNOOP_VARIABLE) asks for; see [`HciChannel::record`].
     pub fn on(channel: HciChannel) -> Open {
         Open::new(Source::Channel(Box::new(channel)))
     }
 
-    /// Looks for devices that advertise.
+    /// Scans for devices that advertise.
     pub fn scan(&self) -> ScanBuilder {
         ScanBuilder::new(Arc::clone(&self.inner))
     }
 
-    /// A device by its address, whether it is there or not.
+    /// A device by its address, whether or not it is present.
     pub fn device(&self, address: Address) -> Device {
         Device::new(Arc::clone(&self.inner), address)
     }
 
-    /// The connections that are up now. Each is one more handle of the same connection, which ends when
-    /// the last of its handles is dropped: do not keep what you do not need.
+    /// The open connections. Each result is another handle of its connection, which ends when its
+    /// last handle is dropped, so don't keep those that you don't need.
     ///
     /// ```
     /// # use dongle::{Dongle, Wait as _};
@@ -148,32 +148,32 @@ impl Dongle {
         &self.inner
     }
 
-    /// The devices that there is a bond with.
+    /// The devices with which there is a bond.
     pub fn bonds(&self) -> Vec<Bonded> {
         self.inner.shared.security.bonds.all()
     }
 
     /// Whether bonds are kept for the next time that this dongle is opened, in a folder or in a
-    /// store of the program's own, and not only until it is closed.
+    /// store of the program's own, rather than only until it is closed.
     pub fn keeps_bonds(&self) -> bool {
         self.inner.shared.security.lasting
     }
 
-    /// Forgets the bond with a device and what is remembered of its attributes, by any address it
-    /// goes by; returns whether there was a bond. A connection that is up keeps its security.
+    /// Deletes the bond with a device and what is remembered of its attributes, by any address that
+    /// it uses. Returns whether there was a bond. An open connection keeps its security.
     ///
     /// # Errors
-    /// [`Error::BondStore`] if the store can't be written; until the end of the program, the bond
-    /// is forgotten all the same.
+    /// [`Error::BondStore`] if the store can't be written. The bond is deleted anyway until the
+    /// program ends.
     pub fn forget(&self, address: Address) -> Result<bool, Error> {
         let security = &self.inner.shared.security;
         security.caches.clear(address);
         security.bonds.forget(address)
     }
 
-    /// Clears what is remembered of a device's attributes, by any address it goes by; returns whether
-    /// there was anything. The next discovery asks the device, also on a connection that is up. Its
-    /// bond stays.
+    /// Clears what is remembered of a device's attributes, by any address that it uses. Returns
+    /// whether there was anything. The next discovery asks the device, even on an open connection.
+    /// The bond is kept.
     ///
     /// # Errors
     /// [`Error::BondStore`] if the store can't be written.
@@ -209,14 +209,14 @@ impl Dongle {
         self.inner.opened.get().map(|o| o.info).unwrap_or_default()
     }
 
-    /// The address it goes by: the controller's own, or a random static one.
+    /// Its own address: the controller's, or a random static one.
     pub fn address(&self) -> Option<Address> {
         self.inner.opened.get().map(|o| o.address)
     }
 
-    /// What has crossed the wire between host and controller since it was opened. Bytes that belonged
-    /// to no packet ([`discarded_bytes`](Statistics::discarded_bytes)) are a sign of a UART that
-    /// loses some. Once the dongle is down, the counts stay as they are.
+    /// What has crossed the wire between host and controller since it was opened. Bytes that
+    /// belonged to no packet ([`discarded_bytes`](Statistics::discarded_bytes)) indicate that a
+    /// UART loses some. Once the dongle is down, the counts no longer change.
     ///
     /// ```
     /// # use dongle::{Dongle, Wait as _};
@@ -231,20 +231,20 @@ impl Dongle {
         opened.map(|o| o.counters.statistics()).unwrap_or_default()
     }
 
-    /// Why it is down, if it is.
+    /// The reason why it is down, if it is.
     pub fn failure(&self) -> Option<Error> {
         self.inner.shared.why()
     }
 
-    /// Waits until it is down; returns why. By then, its controller can be opened again.
+    /// Waits until it is down and returns the reason. Its controller can then be opened again.
     pub async fn failed(&self) -> Error {
         self.inner.shared.wait_for_end().await
     }
 
-    /// Opens the same dongle once more, in the way this one was opened, after it was unplugged or
-    /// has failed. The result is a new dongle; handles of this one stay unusable.
+    /// Opens the same dongle again, in the way in which this one was opened, after it was unplugged
+    /// or has failed. The result is a new dongle; handles of this one stay unusable.
     ///
-    /// With [`Open::retry`] it is tried until the dongle is back:
+    /// With [`Open::retry`], this is repeated until the dongle is back:
     ///
     /// ```no_run
     /// # use std::time::Duration;
@@ -270,7 +270,7 @@ impl Dongle {
         }
     }
 
-    /// Disconnects all devices, then ends the host thread. Every other handle is unusable afterwards.
+    /// Disconnects all devices, then ends the host thread. All other handles become unusable.
     pub async fn close(&self) {
         self.inner.tell(Command::Close);
         self.inner.shared.wait_for_end().await;

@@ -11,7 +11,7 @@ use dongle_central::security::SecurityError;
 use crate::l2cap::L2capRefusal;
 use crate::values::InvalidValue;
 
-/// Why a call failed. Cheap to clone: one fault can end many calls.
+/// Why a call failed. Cheap to clone, because one failure can end many calls.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub enum Error {
@@ -19,15 +19,15 @@ pub enum Error {
     Transport(hci_transport::Error),
     /// The controller failed: it did not answer a command, or reported a hardware error.
     ControllerFailed(String),
-    /// The controller refused, with this HCI status (Core Vol 1 Part F).
+    /// The controller refused with this HCI status (Core Vol 1 Part F).
     Hci(u8),
     /// The call's timeout has passed. The connection, if there is one, stays up.
     Timeout,
     /// The connection has ended.
     Disconnected(Reason),
-    /// The server refused or broke the rules, or the request can't be made.
+    /// The server refused or violated the protocol, or the request can't be made.
     Gatt(ProcedureError),
-    /// The device does not have it.
+    /// The device does not have this.
     NotFound(Wanted),
     /// The device's services have changed since this handle was discovered: discover them again.
     ServiceChanged(AttributeHandle),
@@ -39,23 +39,23 @@ pub enum Error {
     ChannelClosed,
     /// The L2CAP channel closed before all data from the device was received.
     ChannelDataLost,
-    /// The connection could not be given the security that it needs.
+    /// The connection can't be made as secure as it needs to be.
     Security(SecurityError),
     /// The connection is secure, but its bond could not be stored; or the key of our own private
-    /// addresses could not.
+    /// addresses could not be stored.
     BondStore(String),
     /// A value is not of the type that it was read as.
     InvalidValue(InvalidValue),
-    /// A text is not a UUID.
+    /// A string is not a UUID.
     InvalidUuid(ParseUuidError),
     /// No more connections are possible, here or in the controller.
     ConnectionLimit,
     /// No more subscriptions are possible on this connection.
     SubscriptionLimit,
-    /// Another long or reliable write on this connection has been left standing for 30 s, neither polled
-    /// nor dropped: the device takes one at a time.
+    /// Another long or reliable write on this connection has been neither polled nor dropped for 30
+    /// s. The device accepts only one at a time.
     WriteHeldUp,
-    /// A parameter is out of range, or the call can't be made now.
+    /// A parameter is out of range, or the call is not possible now.
     InvalidParameter(&'static str),
     /// The dongle was closed.
     Closed,
@@ -83,23 +83,23 @@ impl fmt::Display for Wanted {
     }
 }
 
-/// What kind of [`Error`] it is, for a program that only wants to know what to do next.
+/// The kind of an [`Error`], for a program that only needs to know what to do next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ErrorKind {
-    /// It is not there: the dongle, or what was looked for on the device, or what a handle meant
-    /// before the device's services changed.
+    /// Something is missing: the dongle, what was looked for on the device, or what a handle
+    /// referred to before the device's services changed.
     NotFound,
     /// The timeout has passed, or there was no answer.
     Timeout,
-    /// The connection is gone, or the whole dongle.
+    /// The connection, or the whole dongle, is gone.
     Disconnected,
     /// The device, the controller or the operating system refused, or a limit of this side is
     /// reached.
     Refused,
-    /// The request is impossible: an invalid parameter or text, or a value that is too long.
+    /// The request is impossible: an invalid parameter or string, or a value that is too long.
     InvalidInput,
-    /// The other side broke the rules, or sent something that makes no sense.
+    /// The other side violated the protocol, or sent something that makes no sense.
     Protocol,
     /// Only the L2CAP channel is closed.
     ChannelClosed,
@@ -110,7 +110,7 @@ pub enum ErrorKind {
 }
 
 impl Error {
-    /// What kind of error it is.
+    /// The kind of this error.
     pub fn kind(&self) -> ErrorKind {
         match self {
             Self::Transport(error) => kind_of_transport(error.kind()),
@@ -139,7 +139,7 @@ impl Error {
         }
     }
 
-    /// Whether the time was up.
+    /// Whether the timeout has passed.
     pub fn is_timeout(&self) -> bool {
         self.kind() == ErrorKind::Timeout
     }
@@ -149,12 +149,12 @@ impl Error {
         self.kind() == ErrorKind::Disconnected
     }
 
-    /// Whether what was looked for is not there.
+    /// Whether something that was looked for is missing.
     pub fn is_not_found(&self) -> bool {
         self.kind() == ErrorKind::NotFound
     }
 
-    /// Whether something refused: the device, the controller, the operating system.
+    /// Whether the device, the controller or the operating system refused.
     pub fn is_refused(&self) -> bool {
         self.kind() == ErrorKind::Refused
     }

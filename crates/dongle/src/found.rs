@@ -11,8 +11,8 @@ use futures_lite::{StreamExt, stream};
 
 use crate::error::Error;
 
-/// Results that come one by one, as the device gives them. Other calls may be made between two of them;
-/// dropped, it just stops.
+/// Results that arrive one by one, as the device sends them. Other calls may be made between two of
+/// them. Dropping this ends the discovery.
 #[must_use = "nothing is asked before results are taken"]
 pub struct Found<T> {
     timeout: Option<Duration>,
@@ -60,8 +60,8 @@ impl<T> Found<T> {
         })
     }
 
-    /// Give up this long after the first result is asked for, with [`Error::Timeout`]. The connection
-    /// stays. It has no effect once the first result was asked for.
+    /// Gives up this long after the first result is requested, with [`Error::Timeout`]. The
+    /// connection stays up. Has no effect once the first result has been requested.
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = Some(timeout);
         self

@@ -47,55 +47,56 @@ impl DeviceConnection {
         self.held.info(|info| info.parameters)
     }
 
-    /// Time between two connection events.
+    /// The time between two connection events.
     pub fn interval(&self) -> Option<Duration> {
         self.parameters().map(|p| p.interval.into())
     }
 
-    /// Octets in a packet of the link layer, ours and the device's: 27 to 251.
+    /// The most octets in a link layer packet, ours and the device's: 27 to 251.
     pub fn data_length(&self) -> Option<(u16, u16)> {
         self.held.info(|info| info.data_length)
     }
 
-    /// PHY in use, for sending and for receiving.
+    /// The PHYs in use, for sending and for receiving.
     pub fn phy(&self) -> Option<(Phy, Phy)> {
         self.held
             .info(|info| (Phy::from_hci(info.phy.0), Phy::from_hci(info.phy.1)))
     }
 
-    /// What the device's link layer supports, as a bit field (Core Vol 6 Part B, 4.6). `None` if the
-    /// controller could not ask, or the device did not say.
+    /// What the device's link layer supports, as a bit field (Core Vol 6 Part B, 4.6). `None` if
+    /// the controller could not ask, or the device did not answer.
     pub fn remote_features(&self) -> Option<u64> {
         let told = self.held.info(|info| info.remote_features).flatten()?;
         told.ok()
     }
 
-    /// The version of the device's link layer, and who made it.
+    /// The version and the manufacturer of the device's link layer.
     ///
     /// # Errors
-    /// [`Error::Hci`] if the device does not say, [`Error::Timeout`] if there is no outcome within
-    /// 42 s: the link layer gives a device 40 s (Core Vol 6 Part B, 5.2).
+    /// [`Error::Hci`] if the device does not answer, [`Error::Timeout`] if there is no outcome
+    /// within 42 s: the link layer allows a device 40 s (Core Vol 6 Part B, 5.2).
     pub fn remote_version(&self) -> Call<'_, RemoteVersion> {
         self.held.ask(Query::Version)
     }
 
-    /// How strongly the device is received, in dBm.
+    /// The signal strength at which the device is received, in dBm.
     pub fn rssi(&self) -> Call<'_, i8> {
         self.held.ask(Query::Rssi)
     }
 
-    /// The power we send to the device with, in dBm.
+    /// The power at which we send to the device, in dBm.
     pub fn tx_power(&self) -> Call<'_, i8> {
         self.held.ask(Query::TxPower)
     }
 
-    /// Asks for other connection parameters; returns those that are in force then. The controller
-    /// chooses the interval in this range.
+    /// Requests other connection parameters and returns the resulting ones. The controller chooses
+    /// the interval within this range.
     ///
     /// # Errors
-    /// [`Error::InvalidParameter`] if the specification does not allow them, [`Error::Hci`] if
-    /// the controller or the device refuses them; those in force stay. [`Error::Timeout`] if there is
-    /// no outcome within 42 s: the link layer gives a device 40 s (Core Vol 6 Part B, 5.2).
+    /// [`Error::InvalidParameter`] if the specification does not allow them, [`Error::Hci`] if the
+    /// controller or the device refuses them and the current ones stay in force. [`Error::Timeout`]
+    /// if there is no outcome within 42 s: the link layer allows a device 40 s (Core Vol 6 Part B,
+    /// 5.2).
     pub fn update_parameters(
         &self,
         interval: RangeInclusive<Duration>,
@@ -117,27 +118,27 @@ impl DeviceConnection {
         })
     }
 
-    /// Asks for another PHY, in both directions (Core Vol 4 Part E, 7.8.49); done when the
-    /// controller has taken that up. The link layers change over some connection events later, or
-    /// stay as they are if the device does not want it: [`phy`](Self::phy) shows it.
+    /// Requests another PHY for both directions (Core Vol 4 Part E, 7.8.49). Returns when the
+    /// controller has accepted that. The link layers change a few connection events later, or not
+    /// at all if the device does not want it: [`phy`](Self::phy) shows the result.
     ///
-    /// A new connection asks for LE 2M by itself, unless [`tune`](crate::Connect::tune) is off.
+    /// A new connection requests LE 2M by itself, unless [`tune`](crate::Connect::tune) is off.
     ///
     /// # Errors
-    /// [`Error::Hci`] if the controller does not know the PHY.
+    /// [`Error::Hci`] if the controller does not support the PHY.
     pub fn set_phy(&self, phy: Phy) -> Call<'_, ()> {
         self.held
             .ask(move |id, reply| Query::SetPhy(id, phy.for_host(), reply))
     }
 
-    /// Asks for packets of the link layer of up to so many octets, 27 to 251, to be sent to the
-    /// device (Core Vol 4 Part E, 7.8.33); done when the controller has taken that up.
+    /// Requests that packets of the link layer to the device may have this many octets, 27 to 251
+    /// (Core Vol 4 Part E, 7.8.33). Returns when the controller has accepted that.
     /// [`data_length`](Self::data_length) shows what the link layers agree on.
     ///
-    /// A new connection asks for 251 by itself, unless [`tune`](crate::Connect::tune) is off.
+    /// A new connection requests 251 by itself, unless [`tune`](crate::Connect::tune) is off.
     ///
     /// # Errors
-    /// [`Error::InvalidParameter`] out of that range, [`Error::Hci`] if the controller refuses.
+    /// [`Error::InvalidParameter`] out of this range, [`Error::Hci`] if the controller refuses.
     pub fn set_data_length(&self, octets: u16) -> Call<'_, ()> {
         Call::new(move |timeout| async move {
             range::within(octets, 27..=251, "the data length: 27 to 251 octets")?;
@@ -146,9 +147,9 @@ impl DeviceConnection {
         })
     }
 
-    /// Does some work on the connection, until it is done, its `budget` of time is used up, or the
-    /// device disconnects, whichever comes first. Without a budget, only the disconnection ends it
-    /// early. The connection itself stays.
+    /// Runs `work` until it is done, its time `budget` is used up, or the device disconnects,
+    /// whichever comes first. Without a budget, only a disconnection ends it early. The connection
+    /// itself stays up.
     ///
     /// ```
     /// # use dongle::{Dongle, Uuid};
@@ -167,8 +168,8 @@ impl DeviceConnection {
     /// ```
     ///
     /// # Errors
-    /// [`Error::Timeout`] at the end of the budget, [`Error::Disconnected`] at the disconnection,
-    /// or the work's own.
+    /// [`Error::Timeout`] when the budget is used up, [`Error::Disconnected`] if the device
+    /// disconnects, or the error of `work`.
     pub async fn timeout<T>(
         &self,
         budget: Option<Duration>,
@@ -204,19 +205,19 @@ impl DeviceConnection {
         .await
     }
 
-    /// Disconnects, and waits until it is done. Values that were received can still be read.
+    /// Disconnects, and waits until that is done. Values that have been received can still be read.
     pub async fn disconnect(&self) -> Reason {
         self.disconnect_for(Farewell::Done).await
     }
 
-    /// Disconnects, giving the device a reason, and waits until it is done.
+    /// Disconnects with a reason for the device, and waits until that is done.
     pub async fn disconnect_for(&self, farewell: Farewell) -> Reason {
         self.held
             .disconnect(HoldCommand::Disconnect(farewell.for_host()));
         self.disconnected().await
     }
 
-    /// Waits until the connection has ended; returns why.
+    /// Waits until the connection has ended, and returns the reason.
     pub async fn disconnected(&self) -> Reason {
         let reason = self.held.dongle.shared.links.closed(self.held.id).await;
         match (reason, self.held.ended.get()) {
@@ -257,7 +258,7 @@ impl Phy {
     }
 }
 
-/// The reason that a device is given when it is disconnected (Core Vol 4 Part E, 7.1.6).
+/// The reason that the device gets when it is disconnected (Core Vol 4 Part E, 7.1.6).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 #[non_exhaustive]
 pub enum Farewell {
@@ -270,9 +271,9 @@ pub enum Farewell {
     PowerOff,
     /// Authentication failed.
     AuthenticationFailure,
-    /// Its link layer does not have what we need.
+    /// The device's link layer lacks something that we need.
     UnsupportedFeature,
-    /// Its connection parameters are of no use to us.
+    /// The device's connection parameters are unacceptable to us.
     UnacceptableParameters,
 }
 

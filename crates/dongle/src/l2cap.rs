@@ -26,12 +26,12 @@ const LONGEST: u16 = u16::MAX - 2;
 const INCOMING: usize = 4;
 
 impl DeviceConnection {
-    /// Opens a channel to what the device offers under this number (SPSM), 1 to 255.
+    /// Opens a channel to the service with this number (SPSM), 1 to 255.
     ///
     /// # Errors
     /// [`Error::L2cap`] with the device's reason, [`Error::InvalidParameter`] for a number or an
-    /// [MTU](L2capOpen::mtu) out of range. Refused for lack of security, the connection is
-    /// paired and the channel asked for again, as with any other call.
+    /// [MTU](L2capOpen::mtu) out of range. If it is refused for lack of security, the connection is
+    /// paired and the request repeated, as with any other call.
     pub fn l2cap_connect(&self, spsm: u16) -> L2capOpen<'_> {
         L2capOpen {
             held: &self.held,
@@ -43,7 +43,7 @@ impl DeviceConnection {
     }
 
     /// Waits until the device opens a channel to this number (SPSM), 1 to 255. Other numbers are
-    /// refused meanwhile; one wait at a time on a connection.
+    /// refused meanwhile. Only one call at a time can wait on a connection.
     pub fn l2cap_accept(&self, spsm: u16) -> L2capOpen<'_> {
         L2capOpen {
             held: &self.held,
@@ -55,7 +55,7 @@ impl DeviceConnection {
     }
 }
 
-/// A channel in the making; await it.
+/// A request for a channel. Nothing happens until it is awaited.
 #[must_use = "nothing is opened before this is awaited"]
 pub struct L2capOpen<'a> {
     held: &'a Arc<Held>,
@@ -127,13 +127,13 @@ impl Ends {
 }
 
 impl<'a> L2capOpen<'a> {
-    /// The longest service data unit to take: 23 to 1018 octets, 1000 by default.
+    /// The longest service data unit to accept: 23 to 1018 octets, 1000 by default.
     pub fn mtu(mut self, mtu: u16) -> Self {
         self.mtu = mtu;
         self
     }
 
-    /// Give up after this time, with [`Error::Timeout`].
+    /// Gives up after this time with [`Error::Timeout`].
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = Some(timeout);
         self
@@ -186,10 +186,10 @@ impl fmt::Debug for L2capOpen<'_> {
     }
 }
 
-/// An L2CAP channel. Dropped, it is closed; the connection stays as long as it is there.
+/// An L2CAP channel. Dropping it closes it. The connection stays up at least as long as it exists.
 ///
-/// It carries units of up to its MTU each ([`send`](Self::send), [`receive`](Self::receive)), or,
-/// as [`AsyncRead`] and [`AsyncWrite`], a stream of octets without such bounds.
+/// It carries units of at most its MTU ([`send`](Self::send), [`receive`](Self::receive)), or, as
+/// [`AsyncRead`] and [`AsyncWrite`], a stream of octets without unit boundaries.
 pub struct L2capChannel {
     held: Arc<Held>,
     spsm: u16,
@@ -233,26 +233,27 @@ impl L2capChannel {
         }
     }
 
-    /// The number of what it leads to.
+    /// The number (SPSM) that it was opened to.
     pub fn spsm(&self) -> u16 {
         self.spsm
     }
 
-    /// The longest unit that is taken here.
+    /// The longest unit that we accept.
     pub fn mtu(&self) -> u16 {
         self.mtu
     }
 
-    /// The longest unit that the device takes.
+    /// The longest unit that the device accepts.
     pub fn peer_mtu(&self) -> u16 {
         self.peer_mtu
     }
 
-    /// Sends a unit, when the device has given credits for all of it; done when it is on its way.
-    /// Dropped in the middle, or given up after a timeout, the unit may be sent all the same.
+    /// Sends a unit once the device has granted credits for all of it. Returns when it is on its
+    /// way. If this is dropped or times out, the unit may be sent anyway.
     ///
     /// # Errors
-    /// [`Error::InvalidParameter`] if it is longer than the device takes; [`Error::ChannelClosed`].
+    /// [`Error::InvalidParameter`] if it is longer than the device accepts;
+    /// [`Error::ChannelClosed`].
     pub fn send<'a>(&'a mut self, unit: &'a [u8]) -> Call<'a, ()> {
         Call::new(move |timeout| async move {
             let held = Arc::clone(&self.held);
@@ -274,10 +275,12 @@ impl L2capChannel {
         std::future::poll_fn(|cx| self.poll_sent(cx)).await
     }
 
-    /// The next unit of the device; `None` when the channel is closed, or its connection has ended.
+    /// The next unit from the device; `None` when the channel is closed or its connection has
+    /// ended.
     ///
     /// # Errors
-    /// [`Error::ChannelDataLost`] in the place of `None`, if not all that the device sent has come.
+    /// [`Error::ChannelDataLost`] instead of `None` if something that the device sent has been
+    /// lost.
     pub fn receive(&mut self) -> Call<'_, Option<Vec<u8>>> {
         Call::new(move |timeout| async move {
             let next = async { Ok(self.incoming.next().await) };
@@ -289,14 +292,14 @@ impl L2capChannel {
         })
     }
 
-    /// Closes it, once what was sent is on its way. What was received can still be read.
+    /// Closes it once what was sent is on its way. What was received can still be read.
     pub async fn disconnect(&mut self) {
         let _ = std::future::poll_fn(|cx| self.poll_sent(cx)).await;
         self.outgoing.close_channel();
         self.open = None;
     }
 
-    /// Waits until the unit that is being sent, if any, has been handed to the controller.
+    /// Waits until the unit that is being sent, if any, is on its way.
     fn poll_sent(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
         let Some(sending) = &mut self.sending else {
             return Poll::Ready(Ok(()));
@@ -386,7 +389,7 @@ impl fmt::Debug for L2capChannel {
     }
 }
 
-/// Why a device refuses a channel (Core Vol 3 Part A, 4.23).
+/// The reason why a device refuses a channel (Core Vol 3 Part A, 4.23).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct L2capRefusal(pub u16);
 

@@ -42,16 +42,17 @@
 //!
 //! # What every call has in common
 //!
-//! A call is built, then awaited: `device.connect().timeout(patience).await`. Nothing is sent before.
-//! Each ends by itself, with its answer, its timeout or the end of the connection ([`Call`] says
-//! when). Calls to a connected device take a `timeout`; `disconnect`, and what waits for the next event
-//! ([`Scan::next`], [`DeviceConnection::disconnected`]), do not. Any future may be dropped at any point.
-//! Handles are cheap to clone and can go to any thread; a connection ends when its last handle is
-//! dropped. What comes one by one is a `Stream`, and has `next()` for programs without streams.
+//! A call is built, then awaited: `device.connect().timeout(patience).await`. Nothing is sent
+//! before. Each call ends by itself, with its answer, its timeout or the end of the connection
+//! ([`Call`] says when). Calls to a connected device have a `timeout`; `disconnect`, and calls that
+//! wait for the next event ([`Scan::next`], [`DeviceConnection::disconnected`]), do not. Any future
+//! may be dropped at any point. Handles are cheap to clone and can be sent to any thread; a
+//! connection ends when its last handle is dropped. Anything that arrives one by one is a `Stream`,
+//! and also has `next()` for programs that don't use streams.
 //!
-//! It takes any executor, or none, and asks nothing of the caller's threads: each dongle has a host
-//! thread of its own, and one to three more for the I/O of a serial port, a USB adapter, a socket or an
-//! HCI user channel.
+//! The crate works with any executor, or none, and needs nothing from the caller's threads: each
+//! dongle has a host thread of its own, and one to three more for the I/O of a serial port, a USB
+//! adapter, a socket or an HCI user channel.
 //!
 //! # Features
 //!
@@ -63,10 +64,11 @@
 //!
 //! # Logging
 //!
-//! It logs through [`log`](https://docs.rs/log) (`tracing` listens to that, too). *Warnings* are
-//! what someone should look at: a controller that failed, values that make no sense. *Info* is a line
-//! for each dongle that opens or is waited for. *Debug* is scans, connections and their ends, pairing
-//! and retries: a few lines each, none for a read or a value. Keys are never logged.
+//! It logs through [`log`](https://docs.rs/log), to which `tracing` can listen as well. *Warnings*
+//! need someone's attention: a controller that failed, values that make no sense. *Info* has one
+//! line for each dongle that is opened or waited for. *Debug* has scans, connections and their
+//! ends, pairing and retries: a few lines each, and none for a read or a value. Keys are never
+//! logged.
 #![forbid(unsafe_code)]
 
 mod address;

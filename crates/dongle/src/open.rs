@@ -24,8 +24,8 @@ use crate::security::{BondStore, PairingAgent, Requirements, Settings};
 /// The pause after the first failed attempt.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 
-/// A dongle that is being opened; await it. Dropped in the middle, it may keep the controller for a few
-/// seconds more.
+/// A dongle that is being opened. Nothing happens until it is awaited. If it is dropped before it
+/// completes, the controller may stay in use for a few more seconds.
 #[must_use = "nothing is opened before this is awaited"]
 pub struct Open {
     source: Source,
@@ -83,15 +83,15 @@ impl Open {
         self
     }
 
-    /// Try again until it opens, with pauses that grow from 100 ms to `longest`, if that is more: the
-    /// way to wait for a dongle to be plugged in. An invalid spec or own address fails at once. It has
-    /// no effect on a dongle that is opened [on](Dongle::on) a channel.
+    /// Tries again until it opens, with pauses that grow from 100 ms to `longest`, if that is more.
+    /// Use it to wait until a dongle is plugged in. An invalid spec or own address fails at once.
+    /// It has no effect on a dongle that is opened [on](Dongle::on) a channel.
     pub fn retry(mut self, longest: Duration) -> Self {
         self.retry = Some(longest);
         self
     }
 
-    /// Who answers for the person when a device is paired. By default nobody.
+    /// Who answers for the person when a device is paired. By default, nobody does.
     pub fn agent(mut self, agent: impl PairingAgent) -> Self {
         self.security.agent = Arc::new(agent);
         self
@@ -105,8 +105,8 @@ impl Open {
         self
     }
 
-    /// Whether a call that the device refuses for lack of security pairs, once, and is repeated. On by
-    /// default.
+    /// Whether a call that the device refuses for lack of security pairs, once, and is repeated. On
+    /// by default.
     pub fn pair_on_demand(mut self, pair: bool) -> Self {
         self.security.on_demand = pair;
         self
@@ -118,29 +118,29 @@ impl Open {
         self
     }
 
-    /// Whether the attributes of devices are remembered from one connection to the next, where the
-    /// device lets us know that they still are the same (Core Vol 3 Part G, 2.5.2). On by default.
+    /// Whether the attributes of devices are remembered from one connection to the next if the
+    /// device lets us know that they are unchanged (Core Vol 3 Part G, 2.5.2). On by default.
     pub fn attribute_cache(mut self, remember: bool) -> Self {
         self.security.caching = remember;
         self
     }
 
-    /// Whether to go by resolvable private addresses, which change every 15 minutes: only devices
-    /// that we are bonded with can tell that they are ours. Off by default.
+    /// Whether to use resolvable private addresses, which change every 15 minutes: only devices
+    /// that we are bonded with can recognise us by them. Off by default.
     ///
-    /// Decide before devices are bonded: one that was bonded otherwise does not know us under a
-    /// private address, and one that knows us by it may not listen to us under another. See
+    /// Decide before devices are bonded: one that was bonded without privacy doesn't recognise our
+    /// private addresses, and one that was bonded with it may ignore us under another address. See
     /// `docs/security.md`.
     ///
     /// # Errors
-    /// Opening fails with [`Error::BondStore`] if the key that the addresses are made of can't be kept.
+    /// Opening fails with [`Error::BondStore`] if the key for these addresses can't be saved.
     pub fn privacy(mut self, private: bool) -> Self {
         self.security.private = private;
         self
     }
 
-    /// How long to use one private address: 1 s to 1 h, by default 15 minutes. Anything else makes
-    /// opening fail with [`Error::InvalidParameter`].
+    /// How long each private address is used: 1 s to 1 h, 15 minutes by default. Anything else
+    /// makes opening fail with [`Error::InvalidParameter`].
     pub fn private_address_interval(mut self, interval: Duration) -> Self {
         self.security.private_for = interval;
         self
@@ -152,19 +152,19 @@ impl Open {
         self
     }
 
-    /// Where the address of a controller that has none is remembered, and bonds are kept, instead of
-    /// the user's own data folder (on Linux `~/.local/share/dongle`). A dongle that is opened
-    /// [on](Dongle::on) a channel, at a pseudo-terminal or at a port of this machine has no other
-    /// folder: without this one, its address is a new one each time.
+    /// The folder for bonds, and for the address of a controller that has none. By default, this is
+    /// the user's own data folder (on Linux `~/.local/share/dongle`), except for a dongle that is
+    /// opened [on](Dongle::on) a channel, at a pseudo-terminal or at a port of this machine:
+    /// without this call, these have no folder, and such an address is a new one each time.
     pub fn data_folder(mut self, folder: impl Into<PathBuf>) -> Self {
         self.folder = Some(folder.into());
         self
     }
 
     /// How many bytes of notified values may wait to be read, on each connection: 4 MiB by default.
-    /// A value takes its length and 4 bytes. When the buffer is full the oldest values are dropped,
-    /// and the reader learns how many ([`Notified::Missed`](crate::Notified::Missed)). Memory is
-    /// taken as it is used, and none for a reader who keeps up.
+    /// A value takes its length and 4 bytes. When the buffer is full, the oldest values are
+    /// dropped, and the reader learns how many ([`Notified::Missed`](crate::Notified::Missed)).
+    /// Memory is allocated as it is used, so a reader that keeps up needs none.
     pub fn notification_buffer(mut self, bytes: usize) -> Self {
         self.notification_bytes = bytes;
         self

@@ -63,7 +63,7 @@ impl Filter {
     }
 }
 
-/// A scan in the making.
+/// A scan to be started.
 ///
 /// By default, it is active, on LE 1M, and listens all the time until it is dropped.
 #[must_use = "nothing is heard before the scan is started"]
@@ -96,62 +96,63 @@ impl ScanBuilder {
         }
     }
 
-    /// End after this time. By default, or with zero, the scan goes on until it is dropped.
+    /// Ends the scan after this time. By default, or with zero, it continues until it is dropped.
     pub fn duration(mut self, duration: Duration) -> Self {
         self.duration = (!duration.is_zero()).then_some(duration);
         self
     }
 
-    /// Only listen, and do not ask for scan responses. A name is often only in these. A dongle can run
-    /// one scan at a time, which all of its scans share: while another one of them is active, devices
-    /// are asked, and this one reports their responses, too.
+    /// Only listens and doesn't request scan responses, which often are the only place of a name. A
+    /// controller can run only one scan, which all scans of a dongle share: while another one is
+    /// active, responses are requested, and this one reports them, too.
     pub fn passive(mut self) -> Self {
         self.config.active = false;
         self
     }
 
-    /// Time from one scan window to the next: 2.5 ms to 10.24 s, by default 30 ms. Of several scans,
-    /// the one that listens the most decides.
+    /// The time from one scan window to the next: 2.5 ms to 10.24 s, 30 ms by default. Of several
+    /// scans, the one that listens the most decides.
     pub fn interval(mut self, interval: Duration) -> Self {
         self.config.interval = for_host(interval);
         self
     }
 
-    /// How long to listen in each interval: at most the interval. By default 30 ms.
+    /// How long to listen in each interval: at most the interval, 30 ms by default.
     pub fn window(mut self, window: Duration) -> Self {
         self.config.window = for_host(window);
         self
     }
 
-    /// PHYs to listen on, by default LE 1M. Coded PHY needs a controller with extended advertising.
+    /// The PHYs to listen on, LE 1M by default. Coded PHY requires a controller with extended
+    /// advertising.
     pub fn phys(mut self, phys: Phys) -> Self {
         self.config.phys = phys;
         self
     }
 
-    /// Report each device once only. One that can be asked for a scan response is reported when that
-    /// has come, so that a name in it is not missing; or, if it does not come, when the device is heard
-    /// again, or the scan's time is up. A [`passive`](Self::passive) scan does not wait for it.
+    /// Reports each device only once. One that has scan response data is reported when that has
+    /// arrived, so that a name in it is not missing, or otherwise when the device is heard again or
+    /// the scan ends. A [`passive`](Self::passive) scan does not wait for it.
     pub fn once(mut self) -> Self {
         self.mode = Mode::Once;
         self
     }
 
-    /// Report a device each time that it is heard, changed or not.
+    /// Reports a device each time that it is heard, changed or not.
     pub fn every_report(mut self) -> Self {
         self.mode = Mode::EveryReport;
         self
     }
 
-    /// The most devices to remember: 16,384 by default. Beyond that, the one that was first heard
-    /// is forgotten, and reported again as if it were new.
+    /// The most devices to remember: 16,384 by default. Beyond that, the one that was heard first
+    /// is forgotten, and reported as new when it is heard again.
     pub fn max_devices(mut self, devices: usize) -> Self {
         self.max_devices = devices.max(1);
         self
     }
 
-    /// Only devices that advertise this service: a number of 16 bits, a constant of
-    /// [`assigned`](crate::assigned), a text or a [`Uuid`].
+    /// Only devices that advertise this service: a 16-bit number, a constant of
+    /// [`assigned`](crate::assigned), a string or a [`Uuid`].
     pub fn service(mut self, uuid: impl TryInto<Uuid, Error: Into<Error>>) -> Self {
         match uuid_of(uuid) {
             Ok(uuid) => self.filter(move |found| found.has_service(uuid)),
@@ -162,13 +163,13 @@ impl ScanBuilder {
         }
     }
 
-    /// Only devices of this name.
+    /// Only devices with this name.
     pub fn name(self, name: impl Into<String>) -> Self {
         let name = name.into();
         self.filter(move |found| found.local_name().is_some_and(|n| n == *name.as_str()))
     }
 
-    /// Only devices whose name begins with this.
+    /// Only devices whose name starts with this.
     pub fn name_prefix(self, prefix: impl Into<String>) -> Self {
         let prefix = prefix.into();
         self.filter(move |found| {
@@ -179,9 +180,9 @@ impl ScanBuilder {
         })
     }
 
-    /// Only this device; if called several times, any of these. A bonded device is found by its
-    /// identity address, whatever address it uses. If all are devices whose addresses do not change,
-    /// the controller itself leaves out others, as far as its list has room: a busy air then costs
+    /// Only this device, or any of these if called several times. A bonded device is found by its
+    /// identity address, whichever address it uses. If none of them can change its address, the
+    /// controller itself ignores all others, as far as its list has room, so that a busy air costs
     /// nothing.
     pub fn address(mut self, address: Address) -> Self {
         self.filter.addresses.push(address);
@@ -203,19 +204,19 @@ impl ScanBuilder {
         self
     }
 
-    /// Only what this accepts. All filters must agree. It is called on the host thread, so it must be
-    /// quick, and not block.
+    /// Only advertisements that this accepts. All filters have to agree. It is called on the host
+    /// thread, so it must be quick and must not block.
     pub fn filter(mut self, filter: impl Fn(&Advertisement) -> bool + Send + 'static) -> Self {
         self.filter.checks.push(Box::new(filter));
         self
     }
 
-    /// Starts to listen.
+    /// Starts the scan.
     ///
     /// # Errors
-    /// [`Error::InvalidUuid`] if a service was named by a text that is not a UUID; [`Error::Closed`],
-    /// or why the dongle is down, if it is not open. If the controller refuses, the first
-    /// [`next`](Scan::next) returns the error.
+    /// [`Error::InvalidUuid`] if a service was given as a string that is not a UUID;
+    /// [`Error::Closed`], or the reason why the dongle is down, if it is not open. If the
+    /// controller refuses, the first [`next`](Scan::next) returns the error.
     pub fn start(self) -> Result<Scan, Error> {
         if let Some(wrong) = self.wrong {
             return Err(wrong);
@@ -247,14 +248,14 @@ impl fmt::Debug for ScanBuilder {
     }
 }
 
-/// A scan that runs. Dropped, it stops.
+/// A running scan. Dropping it stops it.
 ///
-/// A device is reported when it is first heard, and again whenever something about it has changed: its
-/// data, its scan response, its signal strength, or its address if a bond shows that it is the same
-/// device. [`ScanBuilder::once`] and [`ScanBuilder::every_report`] change that. A scan is a [`Stream`]
-/// of results, too.
+/// A device is reported when it is first heard, and again whenever something about it has changed:
+/// its data, its scan response, its signal strength, or its address if a bond shows that it is the
+/// same device. [`ScanBuilder::once`] and [`ScanBuilder::every_report`] change that. A scan is also
+/// a [`Stream`] of results.
 ///
-/// A reader who is too slow loses the oldest results; the next one says how many
+/// A reader that is too slow loses the oldest results; the next one says how many
 /// ([`ScanResult::missed`]).
 pub struct Scan {
     dongle: Arc<Inner>,
@@ -263,11 +264,11 @@ pub struct Scan {
 }
 
 impl Scan {
-    /// The next result; `None` when the scan is over.
+    /// The next result; `None` when the scan has ended.
     ///
     /// # Errors
-    /// [`Error::Hci`] if the controller refuses to scan, or why the dongle is down. Earlier results
-    /// come first.
+    /// [`Error::Hci`] if the controller refuses to scan, or the reason why the dongle is down.
+    /// Earlier results are returned first.
     pub async fn next(&mut self) -> Result<Option<ScanResult>, Error> {
         std::future::poll_fn(|cx| self.poll(cx)).await.transpose()
     }
@@ -382,7 +383,7 @@ impl ScanQueue {
     }
 }
 
-/// A device as a scan has heard it.
+/// A device that a scan has heard.
 #[derive(Clone)]
 pub struct ScanResult {
     dongle: Arc<Inner>,
@@ -391,14 +392,14 @@ pub struct ScanResult {
 }
 
 impl ScanResult {
-    /// The device, to connect to. A bonded one has its identity address.
+    /// The device, which can be connected to. A bonded one has its identity address.
     pub fn device(&self) -> Device {
         let advertisement = &self.advertisement;
         let address = advertisement.identity().unwrap_or(advertisement.address());
         Device::new(Arc::clone(&self.dongle), address)
     }
 
-    /// What it advertises. This can be kept: it does not keep the dongle open.
+    /// What it advertises. Keeping this does not keep the dongle open.
     pub fn advertisement(&self) -> &Advertisement {
         &self.advertisement
     }

@@ -48,7 +48,7 @@ pub(crate) struct Context {
     pub(crate) agent: Arc<dyn PairingAgent>,
     /// Whether a call that is refused for lack of security causes pairing.
     pub(crate) on_demand: bool,
-    /// What a pairing has to come to by default.
+    /// What a pairing has to achieve by default.
     pub(crate) wanted: Requirements,
     /// Whether bonds outlive the dongle.
     pub(crate) lasting: bool,

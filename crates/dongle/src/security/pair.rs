@@ -64,7 +64,7 @@ impl<'a> Pair<'a> {
         self
     }
 
-    /// Only by LE Secure Connections. Anyone who listens to a legacy pairing has its key.
+    /// Only pairs by LE Secure Connections. Anyone who listens to a legacy pairing learns its key.
     pub fn secure_connections(mut self) -> Self {
         self.wanted.secure_connections = true;
         self

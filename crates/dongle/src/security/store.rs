@@ -10,8 +10,8 @@ use zeroize::Zeroizing;
 use crate::address::Address;
 use crate::files;
 
-/// Keeps the bonds of a dongle: one document for each address that dongles go by. It is JSON and
-/// holds keys: anyone who can read it can listen.
+/// Keeps the bonds of a dongle: one document for each own address of a dongle. It is JSON and
+/// contains keys: anyone who can read it can eavesdrop.
 ///
 /// Its methods are called on the dongle's own thread, or on the thread that forgets a bond. They
 /// may look at the [bonds](crate::Dongle::bonds) of their dongle. They can't change them, which is
