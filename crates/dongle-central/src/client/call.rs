@@ -11,8 +11,8 @@ use crate::bearer::{CallError, CallId, StartError};
 use crate::gatt::{Procedure, ProcedureError};
 use crate::links::{Link, Links, Reason};
 
-/// A procedure without its results. Not a type of its own for each, so that what makes its requests
-/// is there once.
+/// A procedure without its results, used as a trait object so that the code that makes its requests
+/// is compiled only once.
 pub(super) trait Steps: Send {
     fn request(&mut self, mtu: Mtu, out: &mut [u8]) -> Result<Option<usize>, ProcedureError>;
     fn mtu_grew(&mut self, mtu: Mtu);
@@ -33,16 +33,15 @@ impl<P: Procedure> Steps for P {
     }
 }
 
-/// A request that waits for a place, is queued, or is in flight. Dropped before its end, it is
-/// abandoned.
+/// A request that waits for a slot, is queued, or is in flight. Dropping it early abandons the request.
 struct Pending<'c, L: Links + Clone> {
     client: &'c Client<L>,
     id: Option<CallId>,
 }
 
 impl<L: Links + Clone> Client<L> {
-    /// Makes a procedure's next request and has it judge the response: its length in `response`.
-    /// `None`: there was no request.
+    /// Makes a procedure's next request and passes it the response; returns the response's length,
+    /// or `None` if there was no request.
     pub(super) async fn exchange(
         &self,
         deadline: Option<Instant>,
@@ -54,8 +53,8 @@ impl<L: Links + Clone> Client<L> {
             client: self,
             id: None,
         };
-        // In one future, and what begins it under one lock: moving things between futures, and locks,
-        // cost as much as all else here does.
+        // One future, which starts under one lock: moving values between futures, and more locks,
+        // would cost as much as all the rest.
         let exchanged = poll_fn(|cx| {
             let queued = pending.id.is_some();
             let polled = self.with(|link| {
@@ -97,8 +96,8 @@ impl<L: Links + Clone> Client<L> {
         Ok(Some(needed))
     }
 
-    /// Queues a procedure's next request when there is a place for it; `None`: there is none. The MTU
-    /// it was made for in `made_for`.
+    /// Queues a procedure's next request when there is a slot for it; `None` if there is no
+    /// request. Stores in `made_for` the MTU it was made for.
     fn begin(
         &self,
         link: &mut Link<'_>,
@@ -128,7 +127,7 @@ impl<L: Links + Clone> Client<L> {
         })
     }
 
-    /// Calls `f` with the link until it is ready: now, and at each change on the link.
+    /// Calls `f` with the link, now and at each change on the link, until it is ready.
     pub(super) async fn attempt<R>(
         &self,
         deadline: Option<Instant>,
@@ -144,7 +143,8 @@ impl<L: Links + Clone> Client<L> {
         .await
     }
 
-    /// Has a task look again at the next change on the link, unless that has ended or it is too late.
+    /// Registers the task for the next change on the link and for the deadline; ready if the link has ended
+    /// or the deadline passed.
     fn wait(
         &self,
         link: &mut Link<'_>,
@@ -166,7 +166,7 @@ impl<L: Links + Clone> Client<L> {
         Poll::Pending
     }
 
-    /// Has the bearer of this link served.
+    /// Notifies the mux that this link has something to send or to wait for.
     pub(super) fn ring(&self) {
         self.links.doorbell().ring(self.id.index());
     }

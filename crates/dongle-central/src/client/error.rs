@@ -1,4 +1,4 @@
-//! How a call of the client can end besides success.
+//! How a call of the client can fail.
 
 use core::fmt;
 
@@ -10,21 +10,21 @@ use crate::links::Reason;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Error {
-    /// The call's own timeout passed. The link stays; a late response answers nobody else.
+    /// The call's own timeout passed. The link stays up; a late response is not taken for another's.
     Timeout,
     /// The link has ended.
     Disconnected(Reason),
-    /// The server refused, broke the rules, or was asked too much.
+    /// The server refused or misbehaved, or the request was not possible.
     Procedure(ProcedureError),
-    /// The memory given to the link holds no more subscriptions.
+    /// The memory of the link has no room for another subscription.
     NoRoom,
-    /// Another queued write of this link has not gone on for 30 s, and neither ended nor was dropped: the
-    /// server has one queue.
+    /// Another queued write on this link has made no progress for 30 s, and neither ended nor was
+    /// dropped: the server has only one queue.
     QueueHeld,
 }
 
 impl Error {
-    /// The server's refusal, if it is one.
+    /// The server's error response, if it is one.
     pub fn att(&self) -> Option<AttError> {
         match self {
             Self::Procedure(ProcedureError::Att(error)) => Some(*error),

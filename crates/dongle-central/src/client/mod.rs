@@ -1,7 +1,7 @@
-//! The GATT client a program calls: each method a GATT procedure (Core Vol 3 Part G, 4).
+//! The GATT client that programs call: each method is a GATT procedure (Core Vol 3 Part G, 4).
 //!
-//! A [`Client`] is a name for a connection and a handle of the [links](crate::links), a reference or
-//! an `Arc`; clone it as you like. Its futures only touch the bearer, so they run in any task, and any of them may be
+//! A [`Client`] is the id of a connection with a handle to the [links](crate::links), such as a reference or an
+//! `Arc`, and can be cloned freely. Its futures only use the bearer, so they run in any task, and can be
 //! dropped at any point. Each ends with a response, with its timeout, or with the link.
 
 mod call;
@@ -28,11 +28,11 @@ use crate::gatt::{
 };
 use crate::links::{Link, LinkId, Links, Reason};
 
-/// How long a queued write waits for another that does not go on: as long as for a response (Core Vol 3
-/// Part F, 3.3.3).
+/// How long a queued write waits for another that makes no progress: as long as for a response
+/// (Core Vol 3 Part F, 3.3.3).
 const QUEUE_PATIENCE: Duration = Duration::from_secs(30);
 
-/// The time, which a test may put forward: the clock below is one for all tests of a workspace.
+/// The time, which a test may advance: all tests of a workspace share the clock underneath.
 fn now() -> Instant {
     let now = Instant::now();
     #[cfg(test)]
@@ -49,7 +49,7 @@ pub struct Client<L> {
 }
 
 impl<L: Links + Clone> Client<L> {
-    /// The client of a link. Its calls wait as long as the specification lets them: 30 s.
+    /// The client of a link. Its calls wait as long as the specification allows, 30 s.
     pub fn new(links: L, id: LinkId) -> Self {
         Self {
             links,
@@ -58,7 +58,7 @@ impl<L: Links + Clone> Client<L> {
         }
     }
 
-    /// The same client, with calls that give up after `timeout`. The call ends, the link stays.
+    /// The same client, whose calls give up after `timeout`. The call ends; the link stays up.
     pub fn timeout(self, timeout: Duration) -> Self {
         Self {
             timeout: Some(timeout),
@@ -66,7 +66,7 @@ impl<L: Links + Clone> Client<L> {
         }
     }
 
-    /// Which link it is.
+    /// The link's id.
     pub fn link(&self) -> LinkId {
         self.id
     }
@@ -78,17 +78,16 @@ impl<L: Links + Clone> Client<L> {
             .unwrap_or_default()
     }
 
-    /// How many requests were sent on this link so far.
+    /// How many requests have been sent on this link.
     pub fn requests(&self) -> u32 {
         self.links
             .with_link(self.id, |link| link.bearer.counters().requests)
             .unwrap_or(0)
     }
 
-    /// Settles on an MTU (4.3.1): the least of `mtu`, what the memory holds, and what the server
-    /// can; an `mtu` outside 23 to 517 counts as the nearer of these. It is asked for once in the
-    /// life of a connection; after that, and where the peer has asked first, this is the MTU in
-    /// force.
+    /// Exchanges the MTU (4.3.1): the result is the smallest of `mtu`, what the memory holds, and what the
+    /// server supports; an `mtu` outside 23 to 517 counts as the nearest of these. There is one exchange per
+    /// connection; after it, or after one that the peer started, this returns the MTU in force.
     pub async fn exchange_mtu(&self, mtu: u16) -> Result<Mtu, Error> {
         let deadline = self.deadline();
         let ours = self.with(|link| link.bearer.largest_mtu())?;
@@ -97,7 +96,7 @@ impl<L: Links + Clone> Client<L> {
         };
         let mut response = [0; Mtu::DEFAULT.size()];
         let exchange = self.exchange(deadline, &mut request, &mut response);
-        // Where another is asking already, its result is ours.
+        // If another call has already asked, its result is used.
         let wait = self.attempt(deadline, |link| {
             match link.bearer.is_open() && link.bearer.mtu_is_settled() {
                 true => Poll::Ready(()),
@@ -145,7 +144,7 @@ impl<L: Links + Clone> Client<L> {
         self.run(procedure, buffer)
     }
 
-    /// Discovers the descriptors of a characteristic (4.7.1); None: it has no room for any.
+    /// Discovers the descriptors of a characteristic (4.7.1); a range of `None` has no room for any.
     pub fn descriptors<B>(
         &self,
         range: Option<HandleRange>,
@@ -154,16 +153,16 @@ impl<L: Links + Clone> Client<L> {
         self.run(DiscoverDescriptors::new(range), buffer)
     }
 
-    /// Reads a value of any length into `out` (4.8.1, 4.8.3, 4.12.1, 4.12.2); its length.
+    /// Reads a value of any length into `out` (4.8.1, 4.8.3, 4.12.1, 4.12.2); returns its length.
     ///
-    /// `buffer` holds a response: as long as the MTU may come to be, until it is settled.
+    /// `buffer` holds a response: as long as the MTU, or as long as it may become if it is not settled.
     pub async fn read(
         &self,
         handle: AttributeHandle,
         buffer: &mut [u8],
         out: &mut [u8],
     ) -> Result<usize, Error> {
-        // Not by a `Run`, which would be built to be moved.
+        // Not a `Run`, since constructing one moves it.
         let deadline = self.deadline();
         let (mut procedure, mut value) = (ReadLong::new(handle), ValueBuffer::new(out));
         while !procedure.is_over()
@@ -187,7 +186,7 @@ impl<L: Links + Clone> Client<L> {
         self.run(ReadByUuid::new(range, uuid), buffer)
     }
 
-    /// Reads several values of known length in one go (4.8.4).
+    /// Reads several values of known length in one request (4.8.4).
     pub fn read_multiple<'h, B>(
         &self,
         handles: &'h [AttributeHandle],
@@ -196,7 +195,7 @@ impl<L: Links + Clone> Client<L> {
         self.run(ReadMultiple::new(handles), buffer)
     }
 
-    /// Reads several values of any length in one go (4.8.5).
+    /// Reads several values of any length at once (4.8.5).
     pub fn read_multiple_variable<'h, B>(
         &self,
         handles: &'h [AttributeHandle],
@@ -215,7 +214,7 @@ impl<L: Links + Clone> Client<L> {
     }
 
     /// Writes a value of up to MTU - 3 octets without response (4.9.1). Returns when it is queued;
-    /// a caller who is faster than the controller waits for room.
+    /// a caller that is faster than the controller waits for room.
     pub async fn write_without_response(
         &self,
         handle: AttributeHandle,
@@ -229,7 +228,7 @@ impl<L: Links + Clone> Client<L> {
             if value.len() > limit {
                 return Poll::Ready(Err(limit));
             }
-            // Whoever queued what waits already has rung.
+            // If something was waiting already, whoever queued it has rung.
             let rings = !link.bearer.has_output();
             match link.bearer.queue_command(&[&head, value]) {
                 Err(StartError::Full) => Poll::Pending,
@@ -254,8 +253,8 @@ impl<L: Links + Clone> Client<L> {
         }
     }
 
-    /// Writes a value of up to 512 octets in parts, at once for the server's other clients
-    /// (4.9.4, 4.12.4).
+    /// Writes a value of up to 512 octets in parts, which the server's other clients see change at
+    /// once (4.9.4, 4.12.4).
     pub async fn write_long(&self, handle: AttributeHandle, value: &[u8]) -> Result<(), Error> {
         self.write_queued(QueuedWrite::long(handle, value)).await
     }
@@ -265,8 +264,8 @@ impl<L: Links + Clone> Client<L> {
         self.write_queued(QueuedWrite::reliable(writes)).await
     }
 
-    /// Opens a queue for the values the server sends of one characteristic. The server does not
-    /// learn of it by this: write the Client Characteristic Configuration descriptor afterwards.
+    /// Opens a queue for the values that the server sends of one characteristic. This does not
+    /// inform the server: write the Client Characteristic Configuration descriptor afterwards.
     pub fn subscribe(
         &self,
         value: AttributeHandle,
@@ -280,7 +279,7 @@ impl<L: Links + Clone> Client<L> {
         Ok(Subscription::new(self.clone(), subscribed??))
     }
 
-    /// Waits until the link has ended; why it did.
+    /// Waits until the link has ended; returns why.
     pub async fn disconnected(&self) -> Reason {
         self.links.closed(self.id).await
     }
@@ -310,7 +309,7 @@ impl<L: Links + Clone> Client<L> {
                 begun => break begun?,
             }
         }
-        // From here on it is the run's drop that gives the queue back.
+        // From here on, dropping the run releases the queue.
         let mut run = self
             .run(procedure, [0; Mtu::MAX.size()])
             .queued_write(deadline);
@@ -318,11 +317,11 @@ impl<L: Links + Clone> Client<L> {
     }
 
     fn deadline(&self) -> Option<Instant> {
-        // One that no clock can tell is none.
+        // A timeout beyond what the clock can represent is none.
         self.timeout.and_then(|timeout| now().checked_add(timeout))
     }
 
-    /// Uses the link; an error if its place belongs to another connection by now.
+    /// Uses the link; fails if its slot belongs to another connection by now.
     fn with<R>(&self, f: impl FnOnce(&mut Link<'_>) -> R) -> Result<R, Error> {
         self.links
             .with_link(self.id, f)

@@ -1,4 +1,4 @@
-//! Drives a GATT procedure: request by request, result by result.
+//! Runs a GATT procedure: request by request, result by result.
 
 use embassy_time::Instant;
 
@@ -7,23 +7,23 @@ use super::{Client, Error};
 use crate::gatt::Procedure;
 use crate::links::Links;
 
-/// A procedure at work. Its results come one by one; between two of them anything else may be
-/// asked of the server. Dropped before its end, it just stops.
+/// A running procedure. Its results come one by one; in between, other requests may be made.
+/// Dropping it early stops it.
 #[derive(Debug)]
 pub struct Run<L: Links + Clone, P: Procedure, B> {
     progress: Progress<L>,
     procedure: P,
     buffer: B,
-    /// Whether it holds the server's queue of prepared writes.
+    /// Whether it holds the server's prepare queue.
     queued_write: bool,
 }
 
-/// What is the same for all procedures: what goes on is there once.
+/// The part that does not depend on the procedure's type, so that its code is compiled only once.
 #[derive(Debug)]
 struct Progress<L> {
     client: Client<L>,
     deadline: Option<Instant>,
-    /// Length of the response that results are taken from.
+    /// Length of the response from which results are taken.
     len: usize,
     over: bool,
 }
@@ -38,7 +38,7 @@ impl<L: Links + Clone, P: Procedure, B> Run<L, P, B> {
         }
     }
 
-    /// A run that holds the server's queue of prepared writes, for which it may have waited.
+    /// A run that holds the server's prepare queue; `deadline` includes its wait for that.
     pub(super) fn queued_write(mut self, deadline: Option<Instant>) -> Self {
         self.queued_write = true;
         self.progress.deadline = deadline;
@@ -47,7 +47,7 @@ impl<L: Links + Clone, P: Procedure, B> Run<L, P, B> {
 }
 
 impl<L: Links + Clone, P: Procedure, B: AsRef<[u8]> + AsMut<[u8]>> Run<L, P, B> {
-    /// Calls `f` with each result, to the end.
+    /// Calls `f` with each result until there are no more.
     pub async fn each(&mut self, mut f: impl FnMut(P::Item<'_>)) -> Result<(), Error> {
         while self.advance().await? {
             let response = self
@@ -62,7 +62,7 @@ impl<L: Links + Clone, P: Procedure, B: AsRef<[u8]> + AsMut<[u8]>> Run<L, P, B> 
         Ok(())
     }
 
-    /// The next result; None: there are no more. After an error there are none either.
+    /// The next result; `None` if there are no more. After an error there are none either.
     pub async fn next<T: 'static>(&mut self) -> Result<Option<T>, Error>
     where
         P: for<'p> Procedure<Item<'p> = T>,
@@ -84,11 +84,11 @@ impl<L: Links + Clone, P: Procedure, B: AsRef<[u8]> + AsMut<[u8]>> Run<L, P, B> 
         }
     }
 
-    /// Makes the next request and judges its response; false: the procedure is at its end.
+    /// Makes the next request and takes its response; false at the end of the procedure.
     fn advance(&mut self) -> impl Future<Output = Result<bool, Error>> {
         let progress = &mut self.progress;
         if P::QUEUES && self.queued_write {
-            // Of a link that is gone, the request tells.
+            // If the link is gone, the request will fail.
             let _ = progress
                 .client
                 .with(|link| link.bearer.go_on_queued_write());

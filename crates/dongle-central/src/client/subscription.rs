@@ -1,4 +1,4 @@
-//! Values the server sends: a subscription, and waiting for the next one.
+//! Subscriptions to values that the server sends.
 
 use core::future::poll_fn;
 use core::task::{Context, Poll};
@@ -10,19 +10,19 @@ use super::{Client, Error, now};
 use crate::bearer::{Received, SubscriptionId};
 use crate::links::Links;
 
-/// The values of one characteristic, as they come. Dropped, it ends; the server goes on sending.
+/// The values of one characteristic, as they arrive. Dropping it drops them; the server keeps sending.
 #[derive(Debug)]
 pub struct Subscription<L: Links + Clone> {
     client: Client<L>,
     id: SubscriptionId,
 }
 
-/// What a subscription hears.
+/// What a subscription receives.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Notified {
-    /// A value; its length in the buffer.
+    /// A value, of this length.
     Value(usize),
-    /// So many values before the next one were lost, because they were not read in time.
+    /// This many values before the next one were lost, because they were not read in time.
     Missed(u32),
 }
 
@@ -33,13 +33,13 @@ impl<L: Links + Clone> Subscription<L> {
 
     /// The next value, copied to `out`, or how many were missed before it.
     ///
-    /// Values received before the link ended still come; then it is [`Error::Disconnected`].
+    /// Values received before the link ended are still returned; then the error is [`Error::Disconnected`].
     pub async fn notified(&mut self, out: &mut [u8]) -> Result<Notified, Error> {
         let deadline = self.client.deadline();
         poll_fn(|cx| self.poll_notified(cx, deadline, out)).await
     }
 
-    /// The same for a future of one's own: `deadline` is looked at when this is called.
+    /// Like [`notified`](Self::notified), for hand-written futures: each call checks `deadline`.
     pub fn poll_notified(
         &mut self,
         cx: &mut Context<'_>,
@@ -52,7 +52,7 @@ impl<L: Links + Clone> Subscription<L> {
             let polled = polled.map_err(|_| ended(link));
             let alarm = polled.is_pending()
                 && deadline.is_some_and(|at| at > now() && link.bearer.set_alarm(at));
-            // Reading made room for the next indication: the last one can be confirmed.
+            // Reading may have made room for the next indication, so that the last one can be confirmed.
             (polled, alarm || link.bearer.owes_confirmation() && !owed)
         });
         let (polled, rings) = match polled {
