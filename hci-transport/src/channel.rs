@@ -268,7 +268,7 @@ impl HciChannel {
         self.shared.statistics()
     }
 
-    /// The same, to be read where the channel itself is out of reach.
+    /// Gives access to the statistics where the channel itself is out of reach.
     pub fn counters(&self) -> Counters {
         Counters(Arc::clone(&self.shared))
     }

@@ -22,7 +22,7 @@ pub struct Candidate {
     pub product: Option<String>,
     /// Its serial number.
     pub serial_number: Option<String>,
-    /// What it is taken for because of its IDs: `a Nordic board`.
+    /// What its IDs suggest that it is: `a Nordic board`.
     pub taken_for: Option<&'static str>,
     /// The driver of the operating system that holds it now, if known. Opening a USB adapter detaches
     /// the driver, and closing it attaches the driver again.

@@ -90,7 +90,7 @@ pub enum UsbAddress {
         vendor: u16,
         /// The product identifier (idProduct).
         product: u16,
-        /// The serial number, as the adapter tells it.
+        /// The serial number that the adapter reports.
         serial: String,
     },
 }
@@ -100,7 +100,7 @@ const SPELLINGS: &str = "serial:PATH[,BAUD][,rtscts][,h5], tcp-client:HOST:PORT,
                          ,snoop=FILE to record it";
 
 impl Spec {
-    /// The controller, without the wish to record it.
+    /// The controller, without the recording options.
     pub fn controller(&self) -> &Self {
         match self {
             Self::Recorded { spec, .. } => spec.controller(),
@@ -108,7 +108,7 @@ impl Spec {
         }
     }
 
-    /// The capture that is wished for.
+    /// The capture that the spec asks for.
     pub fn snoop(&self) -> Option<&Snoop> {
         match self {
             Self::Recorded { snoop, .. } => Some(snoop),
@@ -117,7 +117,7 @@ impl Spec {
     }
 
     /// Where the controller is, without how to talk to it: `serial:/dev/ttyACM0` for
-    /// `serial:/dev/ttyACM0,115200,rtscts`. So messages name it.
+    /// `serial:/dev/ttyACM0,115200,rtscts`. Messages name it like this.
     pub fn place(&self) -> String {
         match self {
             Self::Serial { path, .. } | Self::ThreeWire { path, .. } => format!("serial:{path}"),

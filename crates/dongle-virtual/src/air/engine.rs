@@ -141,7 +141,7 @@ pub(super) fn start(shared: Arc<Shared>) {
     let body = move || run(&shared);
     if let Err(error) = thread::Builder::new().name("air".into()).spawn(body) {
         // The ports are dropped with the state, so every channel learns that its wire is gone.
-        log::error!("no thread for the air: {error}");
+        log::error!("the air's thread can't be started: {error}");
     }
 }
 

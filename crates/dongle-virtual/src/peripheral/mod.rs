@@ -53,7 +53,7 @@ impl Worker {
         };
         let thread = thread::Builder::new().name(name.into()).spawn(run);
         let thread = thread
-            .inspect_err(|error| log::error!("no thread for {name}: {error}"))
+            .inspect_err(|error| log::error!("the thread of {name} can't be started: {error}"))
             .ok();
         Self { stop, thread }
     }

@@ -245,11 +245,11 @@ pub struct Write<'a> {
 }
 
 impl<'a> Write<'a> {
-    /// Whether the server has to answer. With an answer, a value of up to 512 octets is written,
-    /// in parts if it does not fit the MTU. Without, it is up to MTU - 3 octets, and the server reports
-    /// nothing, whatever becomes of it: a characteristic whose [properties](Characteristic::properties) do
-    /// not have [`WRITE_WITHOUT_RESPONSE`](Properties::WRITE_WITHOUT_RESPONSE) can't be written so, which
-    /// is [`Error::NotPermitted`].
+    /// Whether to write with response. With it, the value may have up to 512 octets and is written
+    /// in parts if it doesn't fit the MTU. Without it, the value may have up to MTU - 3 octets, and
+    /// the server never reports whether the write succeeded. It is [`Error::NotPermitted`] if the
+    /// [properties](Characteristic::properties) lack
+    /// [`WRITE_WITHOUT_RESPONSE`](Properties::WRITE_WITHOUT_RESPONSE).
     pub fn response(mut self, response: bool) -> Self {
         self.response = Some(response);
         self

@@ -23,8 +23,8 @@ const LONGEST: usize = 514;
 
 /// The values of a characteristic, in the order in which they were sent.
 ///
-/// It is a [`Stream`], too. Dropped, it ends, and the server goes on sending; other subscriptions of the
-/// same characteristic go on.
+/// It is also a [`Stream`]. Dropping it ends it, although the server continues to send; other
+/// subscriptions of the same characteristic continue.
 pub struct Subscription {
     held: Arc<Held>,
     values: client::Subscription<SharedLinks>,

@@ -65,7 +65,7 @@ fn remembered(file: &Path) -> Address {
     let address = random_static();
     if let Err(error) = remember(file, address) {
         log::warn!(
-            "{}: {error}; the address will be another next time",
+            "{}: {error}; the address will be a different one next time",
             file.display()
         );
     }

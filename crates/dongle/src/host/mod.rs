@@ -192,7 +192,7 @@ fn run(
     let served = async {
         let info = central.controller_info().await;
         if let Err(error) = central.support_le().await {
-            log::debug!("the controller would not be told that its host knows LE: {error}");
+            log::debug!("the controller refused LE host support: {error}");
         }
         let counters = mux.transport().counters();
         let _ = ready.send(Ok(Opened {

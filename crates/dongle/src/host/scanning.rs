@@ -96,7 +96,7 @@ impl Scanning {
         for address in &mut request.filter.addresses {
             *address = self.identities.of(*address).unwrap_or(*address);
         }
-        log::debug!("scan {} begins", request.id);
+        log::debug!("scan {} started", request.id);
         let mut state = self.state.borrow_mut();
         state.scans.push(Running {
             request,
@@ -127,7 +127,7 @@ impl Scanning {
         state.scans.retain(|scan| {
             let ends = which(scan);
             if ends {
-                log::debug!("scan {} is over", scan.request.id);
+                log::debug!("scan {} ended", scan.request.id);
                 end(scan);
             }
             !ends

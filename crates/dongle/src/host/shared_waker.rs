@@ -2,7 +2,7 @@
 //!
 //! trouble-host keeps a single waker for all tasks that open a channel, and another for all that
 //! accept one. A task that registers another waker makes it wake the previous task, which registers
-//! its own again: two tasks would wake each other for ever.
+//! its own again: two tasks would wake each other forever.
 
 use std::collections::HashMap;
 use std::future::{Future, poll_fn};

@@ -69,7 +69,10 @@ impl Bonds {
             Ok(Some(text)) => match Document::read(&text) {
                 Ok(document) => {
                     if document.unread() > 0 {
-                        log::warn!("{} bonds are of a kind not known here", document.unread());
+                        log::warn!(
+                            "{} bonds are of a kind that this version does not know",
+                            document.unread()
+                        );
                     }
                     read = Some(document);
                     None
@@ -187,7 +190,7 @@ impl Bonds {
         };
         if entries.iter().any(anothers) {
             log::warn!(
-                "{:?} gave another device's key to tell its addresses by",
+                "{:?} sent the identity resolving key of another device; it is not used",
                 bond.identity
             );
             bond.irk = None;
@@ -238,7 +241,7 @@ impl Bonds {
             }
         });
         if let Err(error) = kept {
-            log::warn!("what is known of {peer} can't be kept: {error}");
+            log::warn!("what is known of {peer} can't be saved: {error}");
         }
     }
 

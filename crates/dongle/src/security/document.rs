@@ -133,7 +133,7 @@ fn entry(value: &Value) -> Option<Entry> {
     let cached = fields.get(ATTRIBUTES).and_then(|value| {
         let cached = cache::read(value, address);
         if cached.is_none() {
-            log::warn!("{address}: what was known of its services is damaged; it is dropped");
+            log::warn!("{address}: what was known of its services is damaged; it is discarded");
         }
         cached
     });
