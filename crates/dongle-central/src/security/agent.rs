@@ -1,6 +1,6 @@
-//! Who answers for the person in front of the device while it pairs.
+//! The interface to the person who answers questions during pairing.
 
-/// What a person can see and do on a device (Core Vol 3 Part H, 2.3.2).
+/// What the user can see and do on a device (Core Vol 3 Part H, 2.3.2).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
 pub enum IoCapabilities {
@@ -18,13 +18,13 @@ pub enum IoCapabilities {
 
 /// Six digits that one side shows and the other enters or compares.
 ///
-/// They are a secret for as long as the pairing lasts: only [`Passkey::digits`] and `Display`, for
-/// a screen, show them.
+/// They are secret while the pairing lasts: only [`Passkey::digits`] and `Display`, which are meant
+/// for a screen, show them.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Passkey(u32);
 
 impl Passkey {
-    /// The passkey of this number, up to 999,999.
+    /// The passkey with this number, up to 999,999.
     pub const fn new(number: u32) -> Option<Self> {
         match number {
             0..=999_999 => Some(Self(number)),
@@ -32,7 +32,7 @@ impl Passkey {
         }
     }
 
-    /// The one that the last six digits of a number make.
+    /// The passkey made of the last six digits of a number.
     pub(crate) const fn of(number: u32) -> Self {
         Self(number % 1_000_000)
     }
@@ -42,7 +42,7 @@ impl Passkey {
         self.0
     }
 
-    /// The six digits as they are shown, zeros in front included.
+    /// The six digits to show, including leading zeros.
     pub fn digits(self) -> [u8; 6] {
         let mut rest = self.0;
         let mut digits = [0; 6];
@@ -66,21 +66,21 @@ impl core::fmt::Debug for Passkey {
     }
 }
 
-/// Data that went from one device to the other by another way: a tag, a printed code.
+/// Data carried from one device to the other by other means, such as a tag or a printed code.
 #[derive(Debug, Clone)]
 pub enum OutOfBand {
-    /// LE Secure Connections: what the peer gave, if it could, and ours if the peer has it.
+    /// LE Secure Connections: the peer's data, if it gave any, and ours if the peer has it.
     SecureConnections {
-        /// Random and confirm value of the peer.
+        /// The peer's random and confirm values.
         peer: Option<OobData>,
-        /// What [`local_oob`](crate::central::Central::local_oob) gave, if the peer was told.
+        /// What [`local_oob`](crate::central::Central::local_oob) returned, if the peer got it.
         local: Option<OobData>,
     },
     /// Legacy pairing: the temporary key that both have.
     Legacy(super::Key),
 }
 
-/// Out of band data of LE Secure Connections (Core Vol 3 Part H, 2.3.5.6.4).
+/// Out-of-band data of LE Secure Connections (Core Vol 3 Part H, 2.3.5.6.4).
 #[derive(Debug, Clone)]
 pub struct OobData {
     /// The random value.
@@ -89,22 +89,22 @@ pub struct OobData {
     pub confirm: super::Key,
 }
 
-/// Answers for the person. Each question may take its time, up to the 30 s that the specification
-/// gives; the future is dropped when the pairing is over before.
+/// Answers for the user. Each question may take up to the 30 s that the specification allows; the
+/// future is dropped if the pairing ends before that.
 #[allow(async_fn_in_trait)]
 pub trait Agent {
-    /// What the person can see and do. It decides which questions come.
+    /// What the user can see and do. It determines which questions are asked.
     fn capabilities(&self) -> IoCapabilities {
         IoCapabilities::NoInputNoOutput
     }
 
-    /// Whether [`Agent::out_of_band`] has something of the peer. Where the peer has something of
-    /// ours alone, this is false, and the question comes all the same.
+    /// Whether [`Agent::out_of_band`] has data of the peer. If only the peer has some, of ours, this
+    /// is false, and the question is asked nevertheless.
     fn has_out_of_band(&self) -> bool {
         false
     }
 
-    /// Shows a passkey, which is to be entered on the peer. Nothing waits for the end of this.
+    /// Shows a passkey to be entered on the peer. The pairing does not wait for this to end.
     async fn display(&self, passkey: Passkey) {
         let _ = passkey;
     }
@@ -120,13 +120,13 @@ pub trait Agent {
         None
     }
 
-    /// What went by another way; `None` refuses.
+    /// The out-of-band data; `None` refuses.
     async fn out_of_band(&self) -> Option<OutOfBand> {
         None
     }
 }
 
-/// Nobody is there: nothing can be shown, compared or entered, and pairing is Just Works.
+/// No user is present: nothing can be shown, compared or entered, and pairing is Just Works.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Nobody;
 

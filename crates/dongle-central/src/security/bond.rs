@@ -1,32 +1,32 @@
-//! What is kept of a pairing, and where.
+//! The lasting result of a pairing, and where it is stored.
 
 use super::key::Key;
 use super::level::Security;
 use crate::links::Address;
 
-/// What two devices keep of a pairing: enough to encrypt at once the next time.
+/// What two devices keep of a pairing, so that they need not pair to encrypt again.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Bond {
-    /// The address the peer is known by, whatever address it goes by at the moment.
+    /// The address that identifies the peer, whatever address it currently uses.
     pub identity: Address,
-    /// The identity resolving key: it says which resolvable private addresses are the peer's.
+    /// The identity resolving key, which shows which resolvable private addresses are the peer's.
     pub irk: Option<Key>,
     /// The long term key.
     pub ltk: Key,
-    /// Names the key to a peer of legacy pairing; 0 for LE Secure Connections.
+    /// Identifies the key to a peer of legacy pairing; 0 for LE Secure Connections.
     pub ediv: u16,
-    /// Names the key, too.
+    /// Identifies the key, too.
     pub rand: [u8; 8],
-    /// Octets of the key that count: 7 to 16.
+    /// The size of the key in octets: 7 to 16.
     pub key_size: u8,
-    /// Whether a person made sure of the peer: see [`Security::authenticated`].
+    /// Whether the pairing authenticated the peer: see [`Security::authenticated`].
     pub authenticated: bool,
     /// Whether the key comes from LE Secure Connections.
     pub secure_connections: bool,
 }
 
 impl Bond {
-    /// How safe a link is that is encrypted with it.
+    /// The security of a link that is encrypted with it.
     pub fn security(&self) -> Security {
         Security {
             encrypted: true,
@@ -37,7 +37,7 @@ impl Bond {
         }
     }
 
-    /// Whether the peer goes by this address: its identity, or one that its key resolves.
+    /// Whether this address is the peer's: its identity address, or one that its key resolves.
     pub fn is_of(&self, address: Address) -> bool {
         same(self.identity, address)
             || self
@@ -52,7 +52,7 @@ pub(crate) fn same(a: Address, b: Address) -> bool {
     a.addr == b.addr && a.kind.as_raw() & 1 == b.kind.as_raw() & 1
 }
 
-/// Whether an address stays a device's own: a public or a static one (Core Vol 6 Part B, 1.3).
+/// Whether an address permanently belongs to a device: public or static random (Core Vol 6 Part B, 1.3).
 pub(crate) fn is_lasting(address: Address) -> bool {
     address.kind.as_raw() & 1 == 0
         || address
@@ -62,20 +62,20 @@ pub(crate) fn is_lasting(address: Address) -> bool {
             .is_some_and(|top| top >> 6 == 0b11)
 }
 
-/// Where bonds are kept. Firmware keeps them in flash; the facade keeps them in a file.
+/// Stores bonds. Firmware stores them in flash; the facade in a file.
 #[allow(async_fn_in_trait)]
 pub trait BondStore {
-    /// Why a bond could not be kept.
+    /// Why a bond could not be saved.
     type Error;
 
-    /// The bond with whoever goes by this address ([`Bond::is_of`]).
+    /// The bond with the peer that has this address ([`Bond::is_of`]).
     async fn find(&self, peer: Address) -> Option<Bond>;
 
-    /// Keeps a bond, in the place of one with the same identity.
+    /// Saves a bond, in place of one with the same identity.
     async fn save(&self, bond: &Bond) -> Result<(), Self::Error>;
 }
 
-/// Keeps nothing.
+/// Stores nothing.
 impl BondStore for () {
     type Error = core::convert::Infallible;
 

@@ -1,38 +1,38 @@
-//! How pairing and encrypting can fail.
+//! How pairing and encryption can fail.
 
 use core::fmt;
 
 use super::reason::PairingFailure;
 use crate::links::Reason;
 
-/// Why a link was not made safe.
+/// Why a link could not be secured.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum SecurityError {
     /// The peer rejected the pairing.
     RejectedByPeer(PairingFailure),
-    /// We rejected it: the peer can't do what was asked for, or broke the rules.
+    /// We rejected it: the peer cannot meet the requirements, or it misbehaved.
     RejectedByUs(PairingFailure),
-    /// The peer does not have the key of the bond any more, or another one. Only a person can know
-    /// whether it is still the same device.
+    /// The peer no longer has the bond's key, or has another one. Only the user can know whether it
+    /// is still the same device.
     BondLost,
-    /// The link timed out while it was being encrypted with the key of the bond. Either the peer has gone
-    /// out of reach, or it has another key: it is the first to find out, and says no more (Core Vol 6
-    /// Part B, 5.1.3.1).
+    /// The link timed out while it was being encrypted with the bond's key. Either the peer is out of range, or
+    /// it has another key, notices that first, and stops responding (Core Vol 6 Part B, 5.1.3.1).
     KeyUnconfirmed,
-    /// The device says that it is another, which there is a bond with. If it is the same one after
-    /// all, and was reset: forget that bond first.
+    /// The peer claims the identity of another bonded device. If it is that device, and was reset,
+    /// delete that bond first.
     IdentityTaken,
-    /// 30 s without an answer, of the peer or of the person, or an encryption without end. No
-    /// further attempt is possible on this connection (Core Vol 3 Part H, 3.4).
+    /// No answer for 30 s, from the peer or the user, or no end of the encryption. No further
+    /// attempt is possible on this connection (Core Vol 3 Part H, 3.4).
     Timeout,
     /// The link ended.
     Disconnected(Reason),
-    /// Somebody else pairs on this connection, or encrypts it, and that takes its time: one at a time.
+    /// Another call has been pairing on this connection, or encrypting it, for too long: there is
+    /// one at a time.
     Busy,
     /// The controller refused, with this status.
     Hci(u8),
-    /// It could not be done here: there is no randomness, or no controller.
+    /// This side could not do it: it has no random numbers, or no controller.
     Host,
 }
 

@@ -1,20 +1,19 @@
-//! How safe a link is, and how safe it has to become.
+//! The security that a link has, and the security that is required of it.
 
 use core::fmt;
 
-/// How safe a link is (Core Vol 3 Part C, 10.2.1).
+/// The security level of a link (Core Vol 3 Part C, 10.2.1).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 #[non_exhaustive]
 pub enum Level {
-    /// Anybody can listen. Mode 1, level 1.
+    /// Not encrypted: anybody can listen. Mode 1, level 1.
     #[default]
     None,
-    /// Encrypted, but nobody made sure who is at the other end, or no more than by a passkey of
-    /// legacy pairing. Mode 1, level 2.
+    /// Encrypted, but the peer was not authenticated, or only by a passkey of legacy pairing. Mode 1, level 2.
     Encrypted,
-    /// Encrypted, and a person made sure of the other end. Mode 1, level 3.
+    /// Encrypted, and the peer was authenticated. Mode 1, level 3.
     Authenticated,
-    /// As before, with LE Secure Connections and a key of full length. Mode 1, level 4.
+    /// As before, with LE Secure Connections and a 16-octet key. Mode 1, level 4.
     SecureConnections,
 }
 
@@ -29,27 +28,26 @@ impl fmt::Display for Level {
     }
 }
 
-/// What protects a link at this moment.
+/// The current security of a link.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub struct Security {
     /// Whether it is encrypted.
     pub encrypted: bool,
-    /// Whether a person made sure, when it was paired, who is at the other end: by a passkey or a
-    /// comparison with LE Secure Connections, or out of band. A passkey of legacy pairing does not:
-    /// an attacker in between finds it in seconds (Core 6.2, Vol 3 Part H, 2.3.5). The device may
-    /// take it for enough all the same.
+    /// Whether the pairing authenticated the peer: by a passkey or a numeric comparison with LE Secure
+    /// Connections, or out of band. A passkey of legacy pairing does not: a man in the middle can find it in
+    /// seconds (Core 6.2, Vol 3 Part H, 2.3.5). The device may accept it nevertheless.
     pub authenticated: bool,
-    /// Whether the key comes from LE Secure Connections; a listener of legacy pairing has the key.
+    /// Whether the key comes from LE Secure Connections; an eavesdropper on legacy pairing can get it.
     pub secure_connections: bool,
     /// Octets of the encryption key: 7 to 16; 0 without encryption.
     pub key_size: u8,
-    /// Whether the key is kept for the next connection.
+    /// Whether the key is saved for the next connection.
     pub bonded: bool,
 }
 
 impl Security {
-    /// No protection.
+    /// Not encrypted.
     pub const NONE: Self = Self {
         encrypted: false,
         authenticated: false,
@@ -58,7 +56,7 @@ impl Security {
         bonded: false,
     };
 
-    /// Which level that is.
+    /// The corresponding level.
     pub fn level(&self) -> Level {
         match (self.encrypted, self.authenticated) {
             (false, _) => Level::None,
@@ -70,7 +68,7 @@ impl Security {
         }
     }
 
-    /// Whether it is all that is asked for.
+    /// Whether it meets these requirements.
     pub fn meets(&self, wanted: &Requirements) -> bool {
         self.encrypted
             && (self.authenticated || !wanted.authenticated)
@@ -79,27 +77,27 @@ impl Security {
     }
 }
 
-/// What a pairing must come to; one that can't is refused before any key is made.
+/// What a pairing must achieve; one that cannot is rejected before any key is made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Requirements {
-    /// A person has to make sure of the other end (protection against a man in the middle). Legacy
-    /// pairing by passkey does not suffice: see [`Security::authenticated`].
+    /// Requires that the peer is authenticated (protection against a man in the middle). A passkey
+    /// of legacy pairing does not suffice: see [`Security::authenticated`].
     pub authenticated: bool,
-    /// Just Works is refused. Less than `authenticated`: a passkey of legacy pairing will do. What is
-    /// paired or bonded already is not paired again for it.
+    /// Rejects Just Works. This is weaker than `authenticated`, since a passkey of legacy pairing
+    /// suffices. A link that is already encrypted, or a bond, is accepted as it is.
     pub not_just_works: bool,
-    /// Legacy pairing is refused.
+    /// Rejects legacy pairing.
     pub secure_connections: bool,
-    /// Shortest key taken, in octets: 7 to 16.
+    /// The shortest key to accept, in octets: 7 to 16.
     pub min_key_size: u8,
-    /// Keep the key for the next connection, if the peer does, too.
+    /// Saves the key for the next connection, if the peer does so, too.
     pub bond: bool,
 }
 
 impl Default for Requirements {
-    /// As safe as both sides can, kept for the next connection; keys of 16 octets only, so that
-    /// nobody in between can have the key shortened (the KNOB attack).
+    /// As secure as both sides allow, and bonded; only 16-octet keys, so that a man in the middle
+    /// cannot have the key shortened (the KNOB attack).
     fn default() -> Self {
         Self {
             authenticated: false,
@@ -112,7 +110,7 @@ impl Default for Requirements {
 }
 
 impl Requirements {
-    /// No less than what `security` was: who was bonded safely is not bonded again less safely.
+    /// No less than `security`: a secure bond is never replaced by a less secure one.
     #[must_use]
     pub fn at_least(mut self, security: &Security) -> Self {
         self.authenticated |= security.authenticated;

@@ -1,4 +1,4 @@
-//! Pairing, bonds, and how safe a link is. What runs it is in [`central`](crate::central).
+//! Pairing, bonds, and the security of a link. [`central`](crate::central) runs the pairing.
 
 #[cfg(feature = "security")]
 mod agent;

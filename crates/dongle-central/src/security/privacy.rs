@@ -1,4 +1,4 @@
-//! Our own resolvable private address, and who we are.
+//! Our resolvable private address, and our identity.
 
 use bt_hci::param::{AddrKind, BdAddr};
 
@@ -6,7 +6,7 @@ use super::key::Key;
 use super::resolve;
 use crate::links::Address;
 
-/// Who we are, and the key of the addresses we go by instead.
+/// Our identity, and the key of the private addresses that we use in its place.
 #[derive(Debug)]
 pub struct Privacy {
     irk: Key,
@@ -15,8 +15,8 @@ pub struct Privacy {
 }
 
 impl Privacy {
-    /// The owner of `irk`, known as `identity` to those who have that key. The random bits make the
-    /// first address.
+    /// The owner of `irk`, known as `identity` to peers that have this key. The random bits make
+    /// the first address.
     pub fn new(irk: Key, identity: Address, random: [u8; 3]) -> Self {
         let address = resolve::make(&irk, random);
         Self {
@@ -26,17 +26,17 @@ impl Privacy {
         }
     }
 
-    /// The address to begin with.
+    /// The first address.
     pub fn address(&self) -> Address {
         Address::new(AddrKind::RANDOM, BdAddr::new(self.address))
     }
 
-    /// Another address of ours.
+    /// Makes another address.
     pub(crate) fn make(&self, random: [u8; 3]) -> [u8; 6] {
         resolve::make(&self.irk, random)
     }
 
-    /// What those who pair with us are told.
+    /// What peers that pair with us learn: the IRK and the identity address.
     pub(crate) fn identity(&self) -> (Key, Address) {
         (self.irk.clone(), self.identity)
     }

@@ -1,37 +1,37 @@
-//! Why a pairing failed, in the words of the specification.
+//! Why a pairing failed, in the specification's terms.
 
 use core::fmt;
 
-/// Why one side gave a pairing up (Core Vol 3 Part H, 3.5.5).
+/// Why one side ended a pairing (Core Vol 3 Part H, 3.5.5).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct PairingFailure(pub u8);
 
 impl PairingFailure {
     /// The passkey was not entered.
     pub const PASSKEY_ENTRY_FAILED: Self = Self(0x01);
-    /// The out of band data is not there.
+    /// There is no out-of-band data.
     pub const OOB_NOT_AVAILABLE: Self = Self(0x02);
-    /// One side wants more than the other can.
+    /// One side requires more than the other supports.
     pub const AUTHENTICATION_REQUIREMENTS: Self = Self(0x03);
-    /// The confirm value is wrong; so was the passkey, or somebody is in between.
+    /// The confirm value is wrong: the passkey was wrong, or there is a man in the middle.
     pub const CONFIRM_VALUE_FAILED: Self = Self(0x04);
-    /// The peer does not pair.
+    /// The peer does not support pairing.
     pub const PAIRING_NOT_SUPPORTED: Self = Self(0x05);
     /// The key would be too short.
     pub const ENCRYPTION_KEY_SIZE: Self = Self(0x06);
-    /// The command is not known.
+    /// The command is unknown.
     pub const COMMAND_NOT_SUPPORTED: Self = Self(0x07);
-    /// For no reason that has a name.
+    /// No particular reason.
     pub const UNSPECIFIED: Self = Self(0x08);
     /// Too soon after the last attempt.
     pub const REPEATED_ATTEMPTS: Self = Self(0x09);
-    /// A parameter is not what it may be.
+    /// A parameter is invalid.
     pub const INVALID_PARAMETERS: Self = Self(0x0A);
-    /// The check of the Diffie-Hellman key is wrong.
+    /// The DHKey check value is wrong.
     pub const DHKEY_CHECK_FAILED: Self = Self(0x0B);
-    /// The numbers shown differ, or nobody said that they are the same.
+    /// The numbers shown differ, or the user did not confirm that they match.
     pub const NUMERIC_COMPARISON_FAILED: Self = Self(0x0C);
-    /// A key was not taken.
+    /// A key was rejected.
     pub const KEY_REJECTED: Self = Self(0x0F);
 
     fn text(self) -> Option<&'static str> {

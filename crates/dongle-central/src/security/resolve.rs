@@ -4,7 +4,7 @@ use super::key::Key;
 use crate::links::Address;
 use crate::smp::e;
 
-/// Whether `address` is one that the owner of `irk` goes by.
+/// Whether `address` is a resolvable private address made with `irk`.
 pub fn resolves(irk: &Key, address: Address) -> bool {
     let octets = address.addr.raw();
     let [h0, h1, h2, p0, p1, p2] = octets else {
@@ -14,8 +14,7 @@ pub fn resolves(irk: &Key, address: Address) -> bool {
     resolvable && hash(irk, [*p0, *p1, *p2]) == [*h0, *h1, *h2]
 }
 
-/// A resolvable private address of the owner of `irk`, least significant octet first, with 22 of
-/// these random bits.
+/// Makes a resolvable private address with `irk`, least significant octet first, from 22 of these random bits.
 pub fn make(irk: &Key, random: [u8; 3]) -> [u8; 6] {
     let [p0, p1, p2] = random;
     let p2 = p2 & 0x3F | 0x40;
