@@ -1,4 +1,4 @@
-//! Advertising data of every kind, whole and damaged.
+//! Advertising data of every kind, valid and damaged.
 
 use super::*;
 use crate::att::Uuid;

@@ -68,7 +68,7 @@ impl Rig {
         })
     }
 
-    /// Lets time pass, and the bearer notice.
+    /// Advances the clock, and lets the bearer handle its timeouts.
     fn wait(&mut self, time: Duration) {
         self.now += time;
         let now = self.now;
@@ -100,7 +100,7 @@ impl Rig {
         self.bearer().queue_command(&[&[0x52, handle, 0], value])
     }
 
-    /// What goes out next; nothing: an empty PDU.
+    /// The next PDU sent; empty if there is none.
     fn sent(&mut self) -> Vec<u8> {
         let mut out = [0; 65];
         let now = self.now;

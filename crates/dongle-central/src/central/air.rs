@@ -293,7 +293,7 @@ mod tests {
 
     #[test]
     fn the_filter_accept_list_is_cleared_and_filled() {
-        // An identity address, as a controller that resolves tells of it.
+        // An identity address, as reported by a controller that resolves addresses.
         let identity = Address::new(AddrKind::new(3), BdAddr::new(PEER));
         let peers = [Address::random(PEER), identity];
         fill_accept_list(&peers, 0)

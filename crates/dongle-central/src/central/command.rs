@@ -63,7 +63,7 @@ impl Command {
         }
     }
 
-    /// The same command, which is only sent if this handle is still this link's by then.
+    /// Makes the command one that is only sent if `handle` still belongs to the link by then.
     pub(super) fn only_to(mut self, handle: u16, id: Option<LinkId>) -> Self {
         self.connection = id.map(|id| (handle, id));
         self

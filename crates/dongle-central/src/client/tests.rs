@@ -1,4 +1,4 @@
-//! The client's futures, polled by hand, against a peer that is played by the test.
+//! The client's futures, polled by hand, against a peer that the test plays.
 
 use core::future::Future;
 use core::pin::{Pin, pin};
@@ -17,7 +17,7 @@ use crate::testing::put_forward_by;
 type Places = StaticLinks<NoopRawMutex, 2, 66, 2, 2, 100>;
 
 const MINUTE: Duration = Duration::from_secs(60);
-/// How long a queued write waits for another that does not go on.
+/// How long a queued write waits for another that makes no progress.
 const LIMIT: Duration = Duration::from_secs(30);
 
 fn connect(links: &Places) -> Client<&Places> {
@@ -26,7 +26,7 @@ fn connect(links: &Places) -> Client<&Places> {
     Client::new(links, id.unwrap())
 }
 
-/// What goes out next; nothing: an empty PDU.
+/// The next PDU sent; empty if there is none.
 fn sent(links: &Places) -> Vec<u8> {
     let mut out = [0; 66];
     let length = links.with(0, |link| {
@@ -51,7 +51,7 @@ fn poll<F: Future>(future: &mut Pin<impl core::ops::DerefMut<Target = F>>) -> Po
         .poll(&mut Context::from_waker(Waker::noop()))
 }
 
-/// Whether the task that sends has been told to look.
+/// Whether the task that sends was notified.
 fn rung(links: &Places) -> bool {
     links
         .doorbell()
@@ -133,7 +133,7 @@ fn a_long_write_that_nobody_goes_on_with_is_waited_for_in_vain_and_that_is_told(
     let mut first = Box::pin(client.write_long(handle(1), &value));
     assert!(poll(&mut first).is_pending());
     let mut second = pin!(client.write_long(handle(2), &[8]));
-    // Whoever has begun goes on, so the next one waits for longer.
+    // The first write makes progress, so the second waits on.
     for _ in 0..2 {
         assert!(poll(&mut second).is_pending());
         let mut echo = sent(&links);
@@ -150,7 +150,7 @@ fn a_long_write_that_nobody_goes_on_with_is_waited_for_in_vain_and_that_is_told(
     drop(first);
     let mut third = pin!(client.write_long(handle(2), &[8]));
     assert!(poll(&mut third).is_pending());
-    // What the first had prepared is not written with what the third does.
+    // What the first prepared must not be written together with the third.
     assert_eq!(sent(&links), [0x18, 0]);
 }
 
@@ -467,7 +467,7 @@ fn a_timeout_without_end_is_none() {
 fn a_read_that_the_mtu_grows_under_gets_all_of_its_value() {
     let value = [7; 100];
     // Our own exchange goes out before the read, or the peer asks while the read is on its way; the
-    // server then answers as it could before, or as it can now.
+    // server then answers within the old MTU, or within the new one.
     for (ours, first) in [(true, 22), (true, 64), (true, 40), (false, 22), (false, 64)] {
         let links = Places::new();
         let client = connect(&links);

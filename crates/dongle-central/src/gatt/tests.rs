@@ -1,4 +1,4 @@
-//! Procedures against scripted servers: the requests expected, the answers given, what comes out.
+//! Procedures against scripted servers: the expected requests, the given answers, and the results.
 
 mod discovery;
 mod reading;
@@ -11,7 +11,7 @@ use crate::att::{
 use std::vec;
 use std::vec::Vec;
 
-/// A request expected, and the answer to it.
+/// An expected request, and the answer to it.
 type Exchange<'a> = (&'a [u8], &'a [u8]);
 
 const NOT_FOUND: u8 = 0x0A;
@@ -41,7 +41,7 @@ fn misbehaved<T>(misbehaviour: Misbehaviour) -> Result<T, ProcedureError> {
     Err(misbehaviour.into())
 }
 
-/// Runs a procedure through a script, and requires that it asks exactly what the script holds.
+/// Runs a procedure through a script, and requires that it makes exactly the script's requests.
 fn run<P: Procedure, T>(
     procedure: &mut P,
     mtu: Mtu,

@@ -86,7 +86,7 @@ pub(crate) trait Emit {
     /// Writes the whole packet.
     fn emit(&self, sink: &mut Sink);
 
-    /// The connection that a command is about, and the link that it was when the command was made.
+    /// The connection that a command names, and the link that it belonged to when the command was made.
     /// While the command waits for its turn, the controller may give the handle to the next connection.
     fn connection(&self) -> Option<(u16, LinkId)> {
         None

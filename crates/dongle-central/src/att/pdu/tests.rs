@@ -1,4 +1,4 @@
-//! Every PDU as octets and as what it says, both ways; and what is refused, and why.
+//! Every PDU parsed and written; and which ones are rejected, and why.
 
 use super::*;
 use crate::att::{

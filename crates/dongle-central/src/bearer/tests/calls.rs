@@ -1,4 +1,4 @@
-//! Requests: order, cancellation, timeouts, and responses that are none.
+//! Requests: order, cancellation, timeouts, and responses that answer nothing.
 
 use super::*;
 
@@ -170,7 +170,7 @@ fn responses_that_are_none_change_nothing() {
 #[test]
 fn calls_go_out_in_order_one_at_a_time() {
     let mut rig = Rig::new();
-    // Places are given back and taken out of order; the order of calls is another.
+    // Slots are freed and reused out of order, which must not affect the order of calls.
     let a = rig.read(100);
     let b = rig.read(101);
     let mut queue = std::collections::VecDeque::from([(a, 100), (b, 101)]);

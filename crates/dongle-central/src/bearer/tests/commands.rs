@@ -1,4 +1,4 @@
-//! Commands: they wait for room and are never lost, and requests keep their place among them.
+//! Commands: they wait for room and are never lost, and requests stay in order with them.
 
 use super::*;
 
@@ -13,7 +13,7 @@ fn a_request_goes_out_behind_earlier_commands_and_before_later_ones() {
     assert_eq!(rig.sent(), [0x52, 1, 0]);
     assert_eq!(rig.sent(), [0x52, 2, 0]);
     assert_eq!(rig.sent(), [0x0A, 3, 0]);
-    // While a response is awaited, commands overtake the next request: they need none.
+    // While a response is awaited, commands overtake the next request, since they need no response.
     rig.command(6, &[]).unwrap();
     assert_eq!(rig.sent(), [0x52, 4, 0]);
     assert_eq!(rig.sent(), [0x52, 6, 0]);
@@ -70,7 +70,7 @@ fn a_request_waits_its_turn_however_many_commands_overtake_the_one_in_flight() {
     for _ in 0..70_000 {
         rig.command(9, &[]).unwrap();
         assert_eq!(rig.sent(), [0x52, 9, 0]);
-        // Half of 2^16 is where a count of commands would come round.
+        // Numbers for commands would wrap around at half of 2^16.
     }
     rig.command(8, &[]).unwrap();
     rig.receive(&[0x0B]);

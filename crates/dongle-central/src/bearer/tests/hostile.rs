@@ -1,4 +1,4 @@
-//! A peer that sends anything at all: no panic, and what holds goes on holding.
+//! A peer that sends anything at all: nothing panics, and all invariants hold.
 
 use super::*;
 
@@ -89,14 +89,14 @@ fn a_closed_bearer_takes_nothing() {
     assert_eq!(rig.counters(), Counters::default());
 }
 
-/// What the test knows of a call.
+/// A call that the test has made.
 struct Asked {
     id: CallId,
     handle: u8,
 }
 
 /// Callers, readers, a peer and a clock, all acting at random. The peer is honest about reads (it
-/// answers the one in flight with its handle) amid any amount of rubbish, so each answer can be
+/// answers the one in flight with its handle) among arbitrary garbage, so each answer can be
 /// checked; and at the end everything still works.
 #[test]
 fn whatever_happens_no_call_gets_another_s_answer_and_no_value_vanishes() {
@@ -186,7 +186,7 @@ fn whatever_happens_no_call_gets_another_s_answer_and_no_value_vanishes() {
                     Poll::Pending => assert_eq!(heard_indications, sent_indications),
                 },
                 10 => {
-                    // Rubbish, but no answer to a read, no value of ours and no MTU.
+                    // Garbage, but no answer to a read, no subscribed value, and no MTU exchange.
                     let mut pdu: Vec<u8> =
                         (0..random.below(30)).map(|_| random.next() as u8).collect();
                     let taken = [0x01, 0x02, 0x0B, 0x1B, 0x1D, 0x23];
@@ -221,7 +221,7 @@ fn whatever_happens_no_call_gets_another_s_answer_and_no_value_vanishes() {
         if !rig.bearer().is_open() {
             continue;
         }
-        // Bring everything to its end: all queued calls are answered, all values are heard.
+        // Finish everything: all queued calls are answered, all values are read.
         for _ in 0..100 {
             match rig.sent()[..] {
                 [0x0A, handle, 0x77] => in_flight = Some(handle),

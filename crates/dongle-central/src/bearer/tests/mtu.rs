@@ -1,4 +1,4 @@
-//! One MTU for both directions, whoever asked, however the answer comes.
+//! The MTU exchange: one MTU for both directions, whichever side asked and whatever the answer.
 
 use super::*;
 

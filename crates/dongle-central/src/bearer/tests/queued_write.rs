@@ -1,4 +1,4 @@
-//! The server's one queue of prepared writes: who may use it, and how it is emptied.
+//! The server's only prepare queue: who may use it, and how it is emptied.
 
 use super::*;
 

@@ -8,7 +8,7 @@ use std::collections::VecDeque;
 fn any_sequence_of_pushes_and_pops_is_a_queue() {
     for capacity in [4, 5, 7, 8, 12, 13, 16, 31, 40, 64, 100, 257] {
         let mut random = Random(capacity as u64 + 1);
-        // Record numbers come round on the way.
+        // Record numbers wrap around during the test.
         let mut state = RingState::empty_at(u32::MAX - 50);
         let mut bytes = vec![0xEE; capacity];
         let mut model: VecDeque<(u16, Vec<u8>)> = VecDeque::new();
@@ -38,7 +38,7 @@ fn any_sequence_of_pushes_and_pops_is_a_queue() {
                         !model.is_empty() || !could,
                         "an empty ring takes what fits at all"
                     );
-                    // Records are never split, so the longest one's worth may be wasted.
+                    // Records are never split, so up to the length of the longest may be wasted.
                     let used: usize = model.iter().map(|(_, data)| data.len() + 4).sum();
                     assert!(
                         used + 33 + length + 4 > capacity,
@@ -58,7 +58,7 @@ fn any_sequence_of_pushes_and_pops_is_a_queue() {
             let used: usize = model.iter().map(|(_, data)| data.len() + 4).sum();
             match ring.has_much_room() {
                 true => assert!(used <= capacity / 2),
-                // What is wasted at the end of the slice counts as taken.
+                // Padding at the end of the slice counts as used.
                 false => assert!(used + 33 > capacity / 2 && used > 0),
             }
             assert_eq!(

@@ -1,4 +1,4 @@
-//! The peer's own requests: one answer each.
+//! The peer's own requests: each gets one answer.
 
 use super::*;
 
@@ -141,7 +141,7 @@ fn requests_that_make_no_sense_are_refused_by_name() {
         ),
         (&[0x0C, 3, 0, 4], [0x01, 0x0C, 0, 0, 0x04]),
         (&[0x16, 3, 0, 4], [0x01, 0x16, 0, 0, 0x04]),
-        // What is not supported is so whatever it holds.
+        // An unsupported request is refused as such whatever it contains.
         (&[0x0E, 1], [0x01, 0x0E, 0, 0, 0x06]),
         (&[0x18, 1], [0x01, 0x18, 0, 0, 0x06]),
         (&[0x20, 0, 0], [0x01, 0x20, 0, 0, 0x06]),

@@ -66,7 +66,7 @@ fn five_thousand_values_to_a_slow_reader_keep_their_order_and_none_vanishes_unco
                         assert!(count > 0);
                         missed += count;
                         expected += count;
-                        // At once, and once: what comes next is the oldest that is left.
+                        // Reported at once, and once: next comes the oldest value left.
                         let Poll::Ready(Ok(Heard::Value(bytes))) = rig.next(id) else {
                             panic!("the oldest make room for newer ones");
                         };
@@ -89,7 +89,7 @@ fn five_thousand_values_to_a_slow_reader_keep_their_order_and_none_vanishes_unco
 
 #[test]
 fn a_full_queue_keeps_the_newest_and_tells_the_loss_once() {
-    // Each value of 10 octets costs 14: seven find room.
+    // Each value of 10 octets takes 14, so seven fit.
     let mut rig = Rig::with_queues(100, 100);
     let id = rig.subscribe(3, Notification);
     for number in 0..10 {
@@ -118,7 +118,7 @@ fn readers_who_keep_up_use_only_the_front_of_the_queue() {
         assert_eq!(rig.next(other), value(&bytes));
     }
     assert!(rig.notifications[12..].iter().all(|byte| *byte == 0));
-    // One who is behind keeps its values where they are.
+    // A subscription that lags behind keeps its values in place.
     notify(&mut rig, 3, b"a");
     notify(&mut rig, 4, b"b");
     assert_eq!(rig.next(one), value(b"a"));
@@ -173,7 +173,7 @@ fn a_reader_who_was_idle_for_ages_hears_the_next_value() {
     let mut rig = Rig::new();
     let busy = rig.subscribe(3, Notification);
     let idle = rig.subscribe(4, Notification);
-    // As after 2^31 + 5 values of the other attribute.
+    // As if after 2^31 + 5 values of the other attribute.
     for number in [1, 0x8000_0005_u32] {
         rig.state.notifications = RingState::empty_at(number);
         notify(&mut rig, 3, b"a");
@@ -193,7 +193,7 @@ fn a_reader_who_never_reads_is_not_overtaken_by_the_count_of_values() {
     for number in 0..50 {
         notify(&mut rig, 3, &[number; 10]);
     }
-    // Behind by 2^31 of them, it would count as ahead.
+    // If it lagged by 2^31 values, it would count as ahead.
     let oldest = Ring {
         state: &mut rig.state.notifications,
         bytes: &mut rig.notifications,
@@ -322,7 +322,7 @@ fn an_indication_that_nobody_wants_is_confirmed_at_once() {
     assert_eq!(rig.sent(), CONFIRMATION, "even one without a handle");
 }
 
-/// Indicates as long as confirmations come; how many came.
+/// Indicates as long as confirmations come; returns how many came.
 fn fill(rig: &mut Rig, length: usize) -> u8 {
     for number in 0..100 {
         indicate(rig, 3, &vec![number; length]);

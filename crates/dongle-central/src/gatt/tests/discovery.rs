@@ -1,5 +1,5 @@
-//! Finding services, characteristics and descriptors, among servers that play by the rules and
-//! servers that don't.
+//! Discovering services, characteristics and descriptors, on servers that obey the specification and
+//! servers that do not.
 
 use super::*;
 use Misbehaviour::*;

@@ -3,7 +3,7 @@
 use super::*;
 use Misbehaviour::*;
 
-/// A server that holds one value at handle 3, and answers as the specification says.
+/// A server with one value, at handle 3, that answers as the specification says.
 fn serve(value: &[u8], request: &[u8], mtu: Mtu) -> Vec<u8> {
     let (response, offset) = match *request {
         [0x0A, 3, 0] => (0x0B, 0),
@@ -18,7 +18,7 @@ fn serve(value: &[u8], request: &[u8], mtu: Mtu) -> Vec<u8> {
     answer
 }
 
-/// Reads handle 3 from a server, and says how many requests that took.
+/// Reads handle 3 from a server; returns also how many requests that took.
 fn read(
     mut procedure: ReadLong,
     mtu: Mtu,
@@ -294,7 +294,7 @@ fn several_values_of_any_length_are_read_at_once() {
 #[test]
 fn values_that_found_no_room_are_asked_for_again() {
     // Of the 22 octets after the opcode the first value takes 12, its length included, so that only
-    // 8 of the second's 12 have room; and so on.
+    // 8 of the second's 12 fit; and so on.
     let mut first = vec![0x21, 10, 0];
     first.extend_from_slice(&[1; 10]);
     first.extend_from_slice(&[12, 0]);

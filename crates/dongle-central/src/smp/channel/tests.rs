@@ -21,7 +21,7 @@ fn open() -> Channel {
     channel
 }
 
-/// All that waits to be read.
+/// All unread commands.
 fn read(channel: &mut Channel) -> Vec<Vec<u8>> {
     core::iter::from_fn(|| channel.next().unwrap())
         .map(|frame| frame.to_vec())
@@ -49,7 +49,7 @@ fn an_answer_that_comes_before_the_request_is_none() {
     let mut channel = Channel::SHUT;
     assert!(channel.take());
     assert!(channel.takes(true, &frame(&numbered(0x02))));
-    // That of a pairing before.
+    // Sending the Pairing Failed of an earlier pairing does not open the channel.
     channel.send(Frame::new(code::PAIRING_FAILED, &[8]));
     channel.transmit(&mut [0; 10]);
     assert!(channel.takes(true, &frame(&numbered(0x02))));
@@ -97,7 +97,7 @@ fn what_is_begun_and_not_gone_on_with_is_forgotten() {
     assert!(channel.takes(true, &frame(&key)[..20]));
     assert!(channel.takes(true, &frame(&confirm)));
     assert_eq!(read(&mut channel), core::slice::from_ref(&confirm));
-    // By a frame of another channel, too.
+    // The same if a frame of another channel interrupts.
     assert!(channel.takes(true, &frame(&key)[..20]));
     assert!(!channel.takes(true, &[3, 0, 4, 0, 1, 2, 3]));
     assert!(!channel.takes(false, &[1, 2, 3]));
@@ -123,7 +123,7 @@ fn what_is_left_of_a_pairing_that_was_given_up_is_not_of_the_next() {
         assert!(channel.takes(true, &frame(&numbered(code))));
     }
     assert_eq!(read(&mut channel), [numbered(0x02), numbered(0x0C)]);
-    // A refusal is one.
+    // A Pairing Failed counts as an answer.
     let mut channel = given_up();
     assert!(channel.takes(true, &frame(&[0x05, 0x09])));
     assert_eq!(read(&mut channel), [[0x05, 0x09]]);

@@ -1,5 +1,5 @@
-//! What a peer may say, and what it may not. Whole pairings, with a peer that was written from the
-//! specification by itself, are in `tests/security`.
+//! What a peer may send, and what it may not. Whole pairings, with a peer that was written independently
+//! from the specification, are in `tests/security`.
 
 use std::vec::Vec;
 
@@ -7,7 +7,7 @@ use super::*;
 use crate::links::Address;
 use crate::security::Key;
 
-/// Nothing to see or to enter, LE Secure Connections, 16 octets.
+/// No input, no output, LE Secure Connections, 16-octet key.
 const SECURE: [u8; 7] = [0x02, 3, 0, 0x09, 16, 0, 3];
 const LEGACY: [u8; 7] = [0x02, 3, 0, 0x01, 16, 0, 3];
 
@@ -25,7 +25,7 @@ fn with(wanted: Requirements, io: IoCapabilities, identity: Option<(Key, Address
     Initiator::new(random, wanted, parties, io, false)
 }
 
-/// What is sent next.
+/// The next command sent.
 fn sent(pairing: &mut Initiator) -> Vec<u8> {
     match pairing.next() {
         Next::Send(frame) => frame.to_vec(),
@@ -262,10 +262,10 @@ fn keys_are_waited_for_as_promised_and_taken_in_any_order() {
         pairing.encrypted();
         pairing
     };
-    // None was promised.
+    // No keys were agreed on.
     let mut pairing = encrypted([0x02, 3, 0, 0x09, 16, 0, 0]);
     assert!(matches!(pairing.next(), Next::Complete));
-    // One that LE Secure Connections have no use for was promised, too.
+    // Keys that LE Secure Connections do not use were agreed on, too.
     let mut pairing = encrypted([0x02, 3, 0, 0x09, 16, 0, 7]);
     pairing.received(&numbered(0x0A)).unwrap();
     pairing.received(&numbered(0x08)).unwrap();
@@ -274,13 +274,13 @@ fn keys_are_waited_for_as_promised_and_taken_in_any_order() {
     assert!(matches!(pairing.next(), Next::Complete));
     let outcome = pairing.outcome();
     assert!(outcome.irk.is_some() && outcome.identity.is_some());
-    // The other way round.
+    // In the reverse order.
     let mut pairing = encrypted(SECURE);
     pairing.received(&numbered(0x09)).unwrap();
     assert!(matches!(pairing.next(), Next::Wait));
     pairing.received(&numbered(0x08)).unwrap();
     assert!(matches!(pairing.next(), Next::Complete));
-    // Who does not bond gives what was agreed on all the same, and it is not kept.
+    // A peer that does not bond still distributes the agreed keys, which are not kept.
     let mut pairing = encrypted([0x02, 3, 0, 0x08, 16, 0, 3]);
     pairing.received(&numbered(0x08)).unwrap();
     assert!(matches!(pairing.next(), Next::Wait));
@@ -319,7 +319,7 @@ fn keys_that_mean_nothing_are_none() {
     let mut pairing = agreed(SECURE);
     pairing.phase = Phase::Keys;
     pairing.received(&[&[0x08][..], &[0; 16]].concat()).unwrap();
-    // Of legacy pairing alone.
+    // Only legacy pairing uses these.
     pairing.received(&numbered(0x06)).unwrap();
     pairing.received(&numbered(0x07)).unwrap();
     pairing.received(&numbered(0x09)).unwrap();
@@ -327,7 +327,7 @@ fn keys_that_mean_nothing_are_none() {
     assert!(outcome.irk.is_none());
     let key = outcome.key.unwrap();
     assert_eq!((key.ediv, key.rand), (0, [0; 8]));
-    // Nor is what comes out of turn.
+    // A command out of turn is no key either.
     let mut pairing = agreed(SECURE);
     pairing.phase = Phase::Keys;
     assert_eq!(

@@ -1,12 +1,12 @@
-//! With the sample data of the specification (Core Vol 3 Part H, appendix D; Vol 2 Part G, 7.1.2.1), which
-//! writes the most significant octet first.
+//! Checks the toolbox against the specification's sample data (Core Vol 3 Part H, appendix D; Vol 2 Part G,
+//! 7.1.2.1), which puts the most significant octet first.
 
 use std::string::String;
 use std::vec::Vec;
 
 use super::*;
 
-/// A number as the specification writes it.
+/// Parses a number as the specification writes it.
 fn number<const SIZE: usize>(text: &str) -> [u8; SIZE] {
     let digits: String = text.split_whitespace().collect();
     let octets: Vec<u8> = (0..SIZE)
@@ -57,7 +57,7 @@ fn a_public_key_that_is_not_on_the_curve_comes_to_none() {
 
 #[test]
 fn f4_is_as_the_specification_has_it() {
-    // Its V is not that of the second key pair, but the secret.
+    // The sample's V is not the second key pair's public X, but its secret.
     let confirm = f4(&number(X_A), &number(SECRET_B), &number(N1), 0);
     assert_eq!(confirm, number("f2c916f1 07a9bd1c f1eda1be a974872d"));
 }
