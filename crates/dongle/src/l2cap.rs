@@ -28,6 +28,9 @@ const INCOMING: usize = 4;
 impl DeviceConnection {
     /// Opens a channel to the service with this number (SPSM), 1 to 255.
     ///
+    /// Channels of a connection are opened one after another, even if a call is dropped or times
+    /// out: the next one waits until the device has answered, for up to 30 s.
+    ///
     /// # Errors
     /// [`Error::L2cap`] with the device's reason, [`Error::InvalidParameter`] for a number or an
     /// [MTU](L2capOpen::mtu) out of range. If it is refused for lack of security, the connection is

@@ -1,4 +1,4 @@
-//! L2CAP channels that are read to their end, though the peer has closed them.
+//! L2CAP channels that are read to their end, even if the peer has closed them.
 
 use core::future::poll_fn;
 use core::task::Poll;
@@ -18,13 +18,13 @@ where
     P: PacketPool,
     R: ReportHandler,
 {
-    /// Keeps the L2CAP channel that was opened last on a connection by that side: when the peer
-    /// closes it, trouble-host is not told before all that came is read; and the peer gets credits
-    /// for what was read, not for what came. For that, it has to be opened with
-    /// `CreditFlowPolicy::Every(0)`, so that trouble-host has something to say at each unit, and with
-    /// twice the credits of trouble-host's queue: the peer is told of no more than the queue, and
-    /// trouble-host counts those on their way as not given. The name is for
-    /// [`Central::channel_read`] and [`Central::let_channel_go`], one of which has to be called.
+    /// Keeps the L2CAP channel that was opened last by this side, or by the peer, until it is read to its
+    /// end: if the peer closes it, trouble-host is told once everything that arrived was read, and
+    /// the peer gets credits for what was read instead of what has arrived. This requires that the channel was
+    /// opened with `CreditFlowPolicy::Every(0)`, so that trouble-host sends credits after each unit, and with
+    /// twice as many credits as its queue holds: the peer is told only as many as that, and trouble-host
+    /// does not count those that it is about to send. Returns the CID, for
+    /// [`Central::channel_read`] and [`Central::let_channel_go`]; one of them has to be called.
     pub fn keep_channel(&self, id: LinkId, opener: Opener) -> Option<u16> {
         self.mux
             .links()
@@ -32,22 +32,22 @@ where
             .flatten()
     }
 
-    /// The request for a channel that was made last has failed: an answer that comes yet is dropped, since
-    /// trouble-host would take it for one to the next request.
+    /// Notes that the last channel request has failed. A late response to it is dropped: trouble-host
+    /// would cancel the next request.
     pub fn give_up_channel(&self, id: LinkId) {
         let links = self.mux.links();
         links.with_link(id, |link| link.info.sdus.give_up());
     }
 
-    /// What a peer refused the last channel with that it refused (Core Vol 3 Part A, 4.23). trouble-host tells
-    /// the numbers that are defined, and *unacceptable parameters* in the place of any other.
+    /// The result that the peer sent with its last refusal of a channel (Core Vol 3 Part A, 4.23).
+    /// trouble-host knows no reserved values, and reports *unacceptable parameters* instead.
     pub fn channel_refusal(&self, id: LinkId) -> Option<u16> {
         let links = self.mux.links();
         links.with_link(id, |link| link.info.sdus.refusal())
     }
 
-    /// Waits until the peer has closed a channel and `read`, which counts the units read, has come
-    /// to all of them, and has trouble-host hear of it. Ends with the connection, too.
+    /// Waits until the peer has closed a channel and `read`, the number of units that were read, has
+    /// reached the number that arrived; then trouble-host is told. Also ends with the connection.
     pub async fn channel_read(&self, id: LinkId, channel: u16, read: impl Fn() -> u32) {
         let closing = poll_fn(|cx| {
             let polled = self.mux.links().with_link(id, |link| {
@@ -70,8 +70,8 @@ where
         }
     }
 
-    /// Whether a channel that is kept is to be closed when all is read: the peer has closed it, or has sent more
-    /// than it had credits for.
+    /// Whether a channel that is kept is to be closed once everything is read: the peer has closed
+    /// it, or has sent more than its credits allow.
     pub fn channel_is_closing(&self, id: LinkId, channel: u16) -> bool {
         let links = self.mux.links();
         links
@@ -79,8 +79,8 @@ where
             .unwrap_or(false)
     }
 
-    /// Whether more has come on a channel than the units that were read. A connection that ends takes
-    /// that along, and so does trouble-host, which closes a channel on which it is sent what it can't take.
+    /// Whether more has arrived on a channel than the `read` units. It is lost when the connection
+    /// ends, and when trouble-host closes the channel because the peer has broken a rule.
     pub fn channel_has_unread(&self, id: LinkId, channel: u16, read: u32) -> bool {
         let links = self.mux.links();
         links
@@ -88,12 +88,12 @@ where
             .unwrap_or(false)
     }
 
-    /// A unit was read: [`Central::channel_read`] looks again.
+    /// A unit was read: [`Central::channel_read`] checks again.
     pub fn channel_progress(&self, id: LinkId) {
         self.mux.links().with_link(id, |link| link.bearer.changed());
     }
 
-    /// Nobody reads a channel any more.
+    /// The channel is no longer read.
     pub fn let_channel_go(&self, id: LinkId, channel: u16) {
         let let_go = |link: &mut Link<'_>| link.info.sdus.let_go(channel);
         if let Some(closing) = self.mux.links().with_link(id, let_go).flatten() {

@@ -49,7 +49,7 @@ impl Reassembly {
     /// Between two frames.
     pub const IDLE: Self = Self::Idle;
 
-    /// The data of one ACL packet, without what is too much of it for the frame that it goes on with.
+    /// The data of one ACL packet, truncated if it is longer than the rest of the frame that it continues.
     pub fn within<'p>(&self, first: bool, data: &'p [u8]) -> &'p [u8] {
         match *self {
             Self::Foreign { left } if !first => data.get(..left).unwrap_or(data),

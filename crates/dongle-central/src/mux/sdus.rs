@@ -1,8 +1,9 @@
-//! Where each L2CAP channel of a connection is in its service data units (Core Vol 3 Part A,
-//! 3.4.3), for faults of trouble-host: it panics on the first frame of a unit that is too short to
-//! tell its length, and on the closing of a channel that is not open; it takes any connection's word
-//! and data for any channel; it throws away what was received and not read yet when the peer closes
-//! the channel; and it gives credits for what was received, read or not, until its queue overflows.
+//! The state of the L2CAP channels of a connection (Core Vol 3 Part A, 3.4 and 10).
+//!
+//! What trouble-host receives and sends is filtered with it, to avoid its faults: it panics on a first frame of a unit that is too short for the length of the unit, and when a channel that is not open is
+//! closed; accepts commands and data for any channel from any connection; drops data that was not read yet
+//! when the peer closes a channel; and gives credits for data that was received but not read, until its queue
+//! overflows.
 
 mod signals;
 
@@ -15,32 +16,32 @@ pub use signals::decides;
 use signals::is_one_command;
 pub use signals::{CLOSING, RESPONSE, bound_frames};
 
-/// Whether there are channels at all. Without, what follows is little code, and remembers nothing.
+/// Whether there are channels at all. Without them, most of this is not compiled in, and there is no state.
 const ANY: bool = cfg!(feature = "channels");
-/// Channels at a time that are kept track of.
+/// Number of channels per connection whose state is kept.
 const CHANNELS: usize = match (ANY, cfg!(feature = "many-links")) {
     (true, true) => 16,
     (true, false) => 2,
     (false, _) => 0,
 };
-/// The first channel that is given out, rather than fixed.
+/// The first CID that is not the one of a fixed channel.
 const FIRST_DYNAMIC: u16 = 0x0040;
-/// The channel of pairing, on which a frame may come in parts.
+/// The security channel, on which frames may be fragmented.
 const CID_SECURITY: u16 = 0x0006;
-/// Frames that a peer may have sent and nobody read: what trouble-host has room for, if each is a
-/// unit, and no more than [`Channel::unread`] tells apart.
+/// Number of frames that a peer may send before one is read: what trouble-host has room for if each is a
+/// unit, and at most what [`Channel::unread`] has bits for.
 const WINDOW: u16 = if L2CAP_RX_QUEUE_SIZE < 64 {
     L2CAP_RX_QUEUE_SIZE as u16
 } else {
     64
 };
 
-/// Who has opened a channel.
+/// Which side has requested a channel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Opener {
-    /// We have asked for it.
+    /// This one.
     Us,
-    /// The peer has.
+    /// The peer.
     Peer,
 }
 
@@ -48,47 +49,48 @@ pub enum Opener {
 #[derive(Debug, Default)]
 pub struct Sdus {
     channels: Vec<Channel, CHANNELS>,
-    /// The channel that we asked for last, and that which we accepted last.
+    /// CID of the channel that was requested last, and of the one that was accepted last.
     asked: u16,
     accepted: u16,
-    /// What the peer refused last with.
+    /// The result that the peer sent with its last refusal.
     refusal: u16,
-    /// The rest of a frame has not come: trouble-host is in the middle of it, and stays there.
+    /// A frame was incomplete: trouble-host waits for the rest of it, and would add later fragments to it.
     is_cut_off: bool,
 }
 
 #[derive(Debug)]
 struct Channel {
     cid: u16,
-    /// The peer's number for one that we asked for.
-    peers: u16,
+    /// The peer's CID, if the channel was requested by this side.
+    peer_cid: u16,
     phase: Phase,
-    /// What is to come of a unit.
+    /// Octets of the current unit that have not arrived yet.
     left: u16,
-    /// Units that are complete.
+    /// Number of complete units.
     units: u32,
     unread: Unread,
-    /// Somebody reads the channel to its end: the peer's closing of it waits for that.
+    /// The channel is read to its end: a Disconnection Request of the peer is held back until then.
     kept: bool,
+    /// That request.
     closing: Option<[u8; CLOSING]>,
-    /// What the peer sent last is lost: nobody comes to the end of what was sent.
+    /// The peer has sent more than its credits allow. The channel has to be closed, and data is lost.
     overrun: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Phase {
-    /// Our request with this identifier is not answered yet.
+    /// The request with this identifier is not answered yet.
     Asked(u8),
     Open,
-    /// trouble-host has closed it.
+    /// trouble-host has sent a Disconnection Request or Response.
     Closed,
 }
 
-/// Frames that came and were not read.
+/// Frames that have arrived and were not read yet.
 #[derive(Debug, Clone, Copy)]
 struct Unread {
     count: u16,
-    /// One bit for each, from the oldest: whether it ends a unit.
+    /// One bit for each, starting with the oldest: whether it is the last of a unit.
     ends: u64,
 }
 
@@ -108,7 +110,7 @@ impl Unread {
         }
     }
 
-    /// The oldest unit was read; how many frames it was.
+    /// Removes the oldest unit, which was read, and returns its number of frames.
     fn pop_unit(&mut self) -> u16 {
         if self.ends == 0 {
             return 0;
@@ -130,25 +132,26 @@ impl Sdus {
         is_cut_off: false,
     };
 
-    /// A channel is another connection's from now on.
+    /// Removes a channel whose CID now belongs to another connection.
     pub fn forget(&mut self, cid: u16) {
         self.channels.retain(|channel| channel.cid != cid);
     }
 
-    /// The rest of a frame will not come. No channel of the connection can be heard any more; whether that is
-    /// news.
+    /// Notes that a frame was incomplete. From now on, nothing passes on any channel of the connection.
+    /// Returns false if that was so before.
     pub fn cut_off(&mut self) -> bool {
         !core::mem::replace(&mut self.is_cut_off, true)
     }
 
-    /// Whether the first fragment of a frame on this connection, L2CAP header first, may pass.
+    /// Whether the first fragment of a frame, beginning with its L2CAP header, may pass to trouble-host.
     pub fn may_pass(&mut self, frame: &[u8]) -> bool {
         let Some((&[l0, l1, c0, c1], payload)) = frame.split_first_chunk() else {
             return false;
         };
         let (len, cid) = (u16::from_le_bytes([l0, l1]), u16::from_le_bytes([c0, c1]));
         if cid < FIRST_DYNAMIC {
-            // trouble-host knows no other, and takes the second fragment of a frame there for a fault.
+            // trouble-host ignores other channels, but not the second fragment of a frame on one: it would end
+            // the connection.
             return cid == CID_SECURITY || cid == CID_SIGNALLING && is_one_command(len, payload);
         }
         if self.is_cut_off {
@@ -156,14 +159,14 @@ impl Sdus {
         }
         let is_full = ANY && self.channels.is_full();
         let Some(channel) = self.channel(cid) else {
-            // Another connection's, or nobody's; or one too many to be kept track of.
+            // The channel of another connection or of none; or there was no room for its state.
             return is_full && payload.len() >= 2;
         };
         if channel.phase != Phase::Open || channel.overrun || payload.len() > usize::from(len) {
             return false;
         }
         if channel.kept && channel.unread.is_full() {
-            // The peer has no credit for it: the channel is to be closed (10.1).
+            // The peer has no credits left: the channel has to be closed (10.1).
             channel.overrun = true;
             return false;
         }
@@ -180,13 +183,13 @@ impl Sdus {
             channel.units = channel.units.wrapping_add(1);
         }
         channel.unread.push(channel.left == 0);
-        // All credits went into one unit, and only what is read brings others.
+        // If the first unit takes all credits, no unit can be read, and the peer never gets credits again.
         channel.overrun = channel.kept && channel.unread.is_full() && channel.unread.ends == 0;
         !channel.overrun
     }
 
-    /// Keeps the channel that was asked for, or accepted, last until it is read to its end. From now on, each
-    /// credit indication of trouble-host's on it means that one unit was read.
+    /// Keeps the channel that was requested or accepted last open until it is read to its end. From now on, each
+    /// credit indication that trouble-host sends for it means that one unit was read.
     pub fn keep(&mut self, opener: Opener) -> Option<u16> {
         let cid = match opener {
             Opener::Us => self.asked,
@@ -196,20 +199,19 @@ impl Sdus {
         Some(cid)
     }
 
-    /// Nobody waits for the channel that was asked for last: an answer would be another's.
+    /// The last request has failed. A late response is dropped.
     pub fn give_up(&mut self) {
         let asked = self.asked;
         let waits = |c: &Channel| c.cid == asked && matches!(c.phase, Phase::Asked(_));
         self.channels.retain(|channel| !waits(channel));
     }
 
-    /// What the peer refused the last channel with that it refused (4.23), be it a number that trouble-host
-    /// does not know.
+    /// The result that the peer sent with its last refusal (4.23), which may be a reserved value.
     pub fn refusal(&self) -> u16 {
         self.refusal
     }
 
-    /// The peer's closing of a channel of which so many units were read, if that were all.
+    /// The peer's Disconnection Request that was held back, if `read` is the number of all units that arrived.
     pub fn release(&mut self, cid: u16, read: u32) -> Option<[u8; CLOSING]> {
         let channel = self.channel(cid)?;
         match channel.units == read && !channel.overrun {
@@ -218,21 +220,22 @@ impl Sdus {
         }
     }
 
-    /// Whether a channel is to be closed when all is read: the peer has closed it, or has overrun it.
+    /// Whether a channel is to be closed once everything is read: the peer has closed it, or has sent more than
+    /// its credits allow.
     pub fn is_closing(&self, cid: u16) -> bool {
         self.channels
             .iter()
             .any(|c| c.cid == cid && (c.closing.is_some() || c.overrun))
     }
 
-    /// Whether more has come on a channel, be it a part of a unit, than the units that were read.
+    /// Whether more has arrived on a channel, even if only a part of a unit, than the `read` units.
     pub fn has_unread(&self, cid: u16, read: u32) -> bool {
         self.channels
             .iter()
             .any(|c| c.cid == cid && (c.units != read || c.left > 0 || c.overrun))
     }
 
-    /// Nobody reads a channel any more; the peer's closing of it, if it was held back.
+    /// The channel is no longer read. Returns the peer's Disconnection Request, if it was held back.
     pub fn let_go(&mut self, cid: u16) -> Option<[u8; CLOSING]> {
         let channel = self.channel(cid)?;
         channel.kept = false;
@@ -249,7 +252,7 @@ impl Channel {
     const fn new(cid: u16) -> Self {
         Self {
             cid,
-            peers: 0,
+            peer_cid: 0,
             phase: Phase::Open,
             left: 0,
             units: 0,

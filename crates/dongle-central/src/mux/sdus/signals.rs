@@ -1,5 +1,5 @@
-//! Commands on the signalling channel (Core Vol 3 Part A, 4): what trouble-host would take amiss is corrected
-//! on its way in, and credits on their way out.
+//! Commands on the signalling channel (Core Vol 3 Part A, 4). On the way to trouble-host, what it would mistake
+//! is corrected or dropped; on the way to the peer, credits are corrected.
 
 use super::{ANY, CHANNELS, Channel, FIRST_DYNAMIC, Phase, Sdus, WINDOW};
 
@@ -11,26 +11,24 @@ const DISCONNECTION_RESPONSE: u8 = 0x07;
 const CONNECTION_REQUEST: u8 = 0x14;
 const CONNECTION_RESPONSE: u8 = 0x15;
 const FLOW_CONTROL_CREDIT: u8 = 0x16;
-/// Results of a request for a channel (4.23): successful; refused for want of the service; refused for
-/// parameters that are not acceptable.
+/// Results of a channel request (4.23).
 const SUCCESS: u16 = 0x0000;
 const SPSM_NOT_SUPPORTED: u8 = 0x02;
 pub(super) const UNACCEPTABLE_PARAMETERS: u16 = 0x000B;
-/// No channel has this number: there are not so many.
+/// A CID that no channel has: trouble-host gives them out from 0x0040.
 pub(super) const NOBODYS: [u8; 2] = [0xFF; 2];
-/// No service has this number.
+/// An SPSM that no service has.
 const NO_SPSM: [u8; 2] = [0; 2];
-/// A Disconnection Request in one ACL packet.
+/// Length of a Disconnection Request in one ACL packet.
 pub const CLOSING: usize = 16;
-/// A response to a request for a channel in one ACL packet.
+/// Length of an LE Credit Based Connection Response in one ACL packet.
 pub const RESPONSE: usize = 22;
 
-/// Shortest frame that a side may ask for (4.22), in octets of payload.
+/// The smallest MPS that is allowed (4.22).
 const SHORTEST: u16 = 23;
 
-/// Keeps the longest frame that a peer takes, in the beginning of its request for a channel or of
-/// its answer to ours, L2CAP header first, within what trouble-host has room for; on one that is too
-/// short it would panic.
+/// Limits the MPS of the peer in its channel request or response, a frame beginning with its L2CAP header, to
+/// what trouble-host has room for. trouble-host would panic on one that is too small.
 pub fn bound_frames(frame: &mut [u8], longest: u16) {
     let at = match *frame {
         [_, _, 5, 0, CONNECTION_RESPONSE, ..] => 12,
@@ -43,7 +41,7 @@ pub fn bound_frames(frame: &mut [u8], longest: u16) {
     }
 }
 
-/// Whether a frame from the peer, L2CAP header first, decides on whether there is a channel.
+/// Whether a frame from the peer, beginning with its L2CAP header, may open or close a channel.
 #[cfg(feature = "channels")]
 pub fn decides(frame: &[u8]) -> bool {
     matches!(
@@ -62,9 +60,9 @@ pub fn decides(frame: &[u8]) -> bool {
     )
 }
 
-/// Whether a first fragment on the signalling channel is one command, whole. More than one is not
-/// allowed on LE links (4), and the shortest packet holds any; of one in parts, the parts to come would
-/// not be looked at.
+/// Whether a first fragment on the signalling channel is exactly one command. More than one per frame is not
+/// allowed on LE links (4), and any command fits the shortest packet; the continuation of one in parts would
+/// not be checked.
 pub(super) fn is_one_command(len: u16, payload: &[u8]) -> bool {
     match *payload {
         [_, _, l0, l1, ref parameters @ ..] => {
@@ -76,9 +74,9 @@ pub(super) fn is_one_command(len: u16, payload: &[u8]) -> bool {
 }
 
 impl Sdus {
-    /// Sees a frame on the signalling channel to the peer, L2CAP header first, and corrects the
-    /// credits in it (4.22 to 4.24). The channel that it gives out, if it does: one that is no other
-    /// connection's any more.
+    /// Sees a frame to the peer on the signalling channel, beginning with its L2CAP header, and corrects the
+    /// credits in it (4.22 to 4.24). Returns the CID that it assigns, if any: it belongs to this connection
+    /// from now on.
     pub fn outbound(&mut self, frame: &mut [u8]) -> Option<u16> {
         if !ANY {
             return None;
@@ -132,7 +130,7 @@ impl Sdus {
             }
             [_, _, _, _, DISCONNECTION_REQUEST, _, 4, 0, _, _, c0, c1]
             | [_, _, _, _, DISCONNECTION_RESPONSE, _, 4, 0, c0, c1, _, _] => {
-                // Its number may be another's at once; what was not read stays known until it is.
+                // The CID may be assigned again at once. Until then, it stays known whether all was read.
                 self.channel(u16::from_le_bytes([*c0, *c1]))?.phase = Phase::Closed;
                 return None;
             }
@@ -151,14 +149,14 @@ impl Sdus {
         self.forget(cid);
         let mut channel = Channel::new(cid);
         channel.phase = asked.map_or(Phase::Open, Phase::Asked);
-        // With more channels than that, none can be kept track of.
+        // If there is no room, the channel works without what is done here.
         let _ = self.channels.push(channel);
         Some(cid)
     }
 
-    /// Corrects a frame from the peer, L2CAP header first: it closes no channel but those of this connection
-    /// that are open (trouble-host refuses what names another one then), and has no channel go to a fixed one.
-    /// Whether trouble-host may see it.
+    /// Corrects a frame from the peer, beginning with its L2CAP header. It can close only open channels of this
+    /// connection (any other CID is replaced by one that trouble-host refuses), and open none to a fixed
+    /// channel. Returns whether it may pass.
     pub fn correct(&mut self, frame: &mut [u8]) -> bool {
         let cid = match frame {
             [_, _, 5, 0, DISCONNECTION_REQUEST, _, _, _, d0, d1, ..] => [d0, d1],
@@ -193,7 +191,7 @@ impl Sdus {
                 ..,
             ] if ANY => {
                 if u16::from_le_bytes([*s0, *s1]) < FIRST_DYNAMIC {
-                    // trouble-host refuses this.
+                    // trouble-host refuses the request.
                     [*p0, *p1] = NO_SPSM;
                 }
                 return true;
@@ -211,19 +209,19 @@ impl Sdus {
         true
     }
 
-    /// The peer has answered a request for a channel. trouble-host may see an answer to one that waits for it,
-    /// with a result that it knows: it makes a value of its enumeration of any octets.
+    /// Handles a response to a channel request. It passes if a request waits for it. trouble-host casts the
+    /// result to an enumeration, so it gets no reserved values.
     fn answered(&mut self, frame: &mut [u8]) -> bool {
         let [14, 0, _, _, _, identifier, 10, 0, p0, p1, .., r0, r1] = frame else {
             return false;
         };
-        let (peers, result) = (
+        let (peer_cid, result) = (
             u16::from_le_bytes([*p0, *p1]),
             u16::from_le_bytes([*r0, *r1]),
         );
-        // Our units would go to a fixed channel, or the credits for them to the other one.
-        let is_taken = |c: &Channel| c.phase == Phase::Open && c.peers == peers;
-        let is_odd = peers < FIRST_DYNAMIC || self.channels.iter().any(is_taken);
+        // Units would be sent to the fixed channel, or the peer's credits be given to the other one.
+        let is_taken = |c: &Channel| c.phase == Phase::Open && c.peer_cid == peer_cid;
+        let is_odd = peer_cid < FIRST_DYNAMIC || self.channels.iter().any(is_taken);
         let told = match result {
             SUCCESS if is_odd => UNACCEPTABLE_PARAMETERS,
             SUCCESS | 0x0002 | 0x0004..=UNACCEPTABLE_PARAMETERS => result,
@@ -232,13 +230,13 @@ impl Sdus {
         [*r0, *r1] = told.to_le_bytes();
         let asked = Phase::Asked(*identifier);
         let Some(at) = self.channels.iter().position(|c| c.phase == asked) else {
-            // Nobody's, or that of one too many to be kept track of.
+            // Nothing waits for it, or there was no room for the state of the channel.
             return self.channels.len() == CHANNELS;
         };
         match self.channels.get_mut(at) {
             Some(channel) if told == SUCCESS => {
                 channel.phase = Phase::Open;
-                channel.peers = peers;
+                channel.peer_cid = peer_cid;
             }
             _ => {
                 self.channels.swap_remove(at);
@@ -248,8 +246,8 @@ impl Sdus {
         true
     }
 
-    /// The refusal that a Command Reject from the peer comes to, in one ACL packet, if it is of a request for a
-    /// channel: trouble-host does not look at what is rejected.
+    /// The ACL packet with a refusal that takes the place of a Command Reject, if that answers a channel request:
+    /// trouble-host ignores it.
     pub fn rejected(&self, packet: &[u8]) -> Option<[u8; RESPONSE]> {
         let &[h0, h1, _, _, _, _, 5, 0, COMMAND_REJECT, identifier, ..] = packet else {
             return None;
@@ -264,7 +262,7 @@ impl Sdus {
         Some(refusal)
     }
 
-    /// Whether an ACL packet closes a channel that is still read. It is held back.
+    /// Holds an ACL packet back if it closes a channel that is still read. Returns whether it does.
     pub fn holds(&mut self, packet: &[u8]) -> bool {
         let packet = <[u8; CLOSING]>::try_from(packet);
         let Some(packet) = packet.ok().filter(|_| ANY) else {

@@ -49,12 +49,13 @@ fn holds(id: LinkId, packet: &[u8], links: &impl Links) -> bool {
     held.unwrap_or(false)
 }
 
-/// Whether trouble-host is in the middle of a frame. One of the security channel is none of its.
+/// Whether trouble-host has received the beginning of a frame and not its end. Frames of the security channel
+/// do not go to it.
 fn is_within(link: &Link<'_>) -> bool {
     matches!(link.info.reassembly, Reassembly::Foreign { .. }) && !link.info.smp.is_within()
 }
 
-/// The refusal that a Command Reject comes to, if it is of a request for a channel.
+/// The refusal that takes the place of a Command Reject, if that answers a channel request.
 fn rejected(id: LinkId, packet: &[u8], links: &impl Links) -> Option<[u8; RESPONSE]> {
     let rejected = |link: &mut Link<'_>| link.info.sdus.rejected(packet);
     links.with_link(id, rejected).flatten()
@@ -75,7 +76,8 @@ fn may_pass(id: LinkId, frame: &[u8], links: &impl Links) -> bool {
     judged.unwrap_or(false)
 }
 
-/// Has trouble-host see an ACL packet with so much of its data, corrected, if it may.
+/// Passes an ACL packet with the first `len` octets of its data to trouble-host, corrected, unless it has to be
+/// dropped.
 fn for_host(id: LinkId, first: bool, packet: &mut [u8], len: usize, links: &impl Links) -> Inbound {
     let Some(([_, _, l0, l1], data)) = packet.split_first_chunk_mut() else {
         return Inbound::Taken;
@@ -110,7 +112,7 @@ impl MuxState {
         }
     }
 
-    /// Has trouble-host see an ACL packet that did not come just now.
+    /// Queues an ACL packet for trouble-host that was held back, or generated here.
     pub fn pass(&mut self, packet: &[u8]) {
         let packet = Vec::from_slice(packet).unwrap_or_default();
         if self.passed.push_back(packet).is_err() {
@@ -140,14 +142,14 @@ impl MuxState {
             let id = self.link(u16::from_le_bytes([*h0, *h1]) & 0x0FFF);
             let passes = id.and_then(|id| {
                 links.with_link(id, |link| {
-                    // What is under way on a channel may have changed since.
+                    // The channel may have been closed in the meantime.
                     (!is_within(link)).then(|| link.info.sdus.correct(frame))
                 })
             });
             match passes {
                 Some(Some(true)) => return Some(packet),
                 Some(None) => _ = self.passed.push_back(packet),
-                // Its connection is over, or nobody waits for it.
+                // Its connection has ended, or nothing waits for it any more.
                 Some(Some(false)) | None => {}
             }
         }
@@ -207,7 +209,7 @@ impl MuxState {
             return Inbound::Taken;
         };
         if is_cut_off {
-            warn!("the beginning of a frame came in the middle of another");
+            warn!("an incomplete L2CAP frame ends connection 0x{:04X}", handle);
             self.doom(id);
         }
         if has_output {

@@ -83,7 +83,7 @@ enum Ending {
     Overdue,
 }
 
-/// A packet for trouble-host that did not come just now.
+/// An ACL packet for trouble-host that was held back, or generated here.
 pub type Passed = Vec<u8, { if CARRIES_ACL { RESPONSE } else { 0 } }>;
 
 /// The state.
