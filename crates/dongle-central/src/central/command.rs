@@ -104,7 +104,7 @@ where
     P: PacketPool,
     R: ReportHandler,
 {
-    /// Sends a command that returns nothing, once the controller is initialized.
+    /// Sends a command, once the controller is initialized, and ignores what it returns.
     pub(super) fn tell<C: Cmd>(
         &self,
         command: &C,

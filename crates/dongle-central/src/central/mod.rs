@@ -1,7 +1,7 @@
 //! The central role: scan, connect, pair, and hold connections. trouble-host opens L2CAP channels.
 //!
 //! [`Central`] shares the radio between its users: a connect pauses the scan and resumes it. All of
-//! it runs in one task's executor; a [`Client`](crate::client::Client) may be used elsewhere.
+//! it stays on one executor; a [`Client`](crate::client::Client) may be used on others.
 
 mod air;
 #[cfg(not(feature = "channels"))]
@@ -122,7 +122,7 @@ pub struct Central<
     radio: RefCell<Radio>,
     info: Cell<Option<ControllerInfo>>,
     bounds: Cell<Bounds>,
-    /// The count of packets made to come from the controller; see [`Mux::passes`].
+    /// How often the controller was made to send something; see [`Mux::passes`].
     passed: Cell<u32>,
     /// How many chores are waiting for news.
     idle: Cell<u8>,

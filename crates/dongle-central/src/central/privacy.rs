@@ -82,7 +82,7 @@ where
         renewed
     }
 
-    /// Waits until `renewing` is whether the radio is reserved for a change of address.
+    /// Waits until a change of address needs the radio (`true`), or no longer does (`false`).
     pub(super) async fn renewing(&self, renewing: bool) {
         poll_fn(|cx| {
             let mut radio = self.radio.borrow_mut();

@@ -4,7 +4,7 @@
 //! A queue per connection remembers who sent each packet, because the controller reports only how
 //! many are completed.
 //!
-//! A connection that has filled all the buffers it may use, if those are many, *rests*: its bearer
+//! A connection that takes the last buffer it can get, and then holds many, *rests*: its bearer
 //! starts no frame until a quarter of them are free again, so that packets go out, and the host
 //! wakes, in batches rather than one by one. The packets left in the controller keep the radio busy
 //! meanwhile.

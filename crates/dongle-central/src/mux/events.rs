@@ -239,7 +239,7 @@ fn vendor(parameters: &[u8]) -> Option<Judgement> {
     for_us(Event::Asserted(line))
 }
 
-/// Takes the status, the handle and whether encryption is on; after a Key Refresh it stays on.
+/// Parses the status, the handle, and whether encryption is on; a key refresh leaves it on.
 fn encryption(parameters: &[u8]) -> Option<Judgement> {
     let &[status, h0, h1, ref on @ ..] = parameters else {
         return None;

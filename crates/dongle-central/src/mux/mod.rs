@@ -283,7 +283,7 @@ impl<'l, T: Transport, L: Links, R: ReportHandler, const BUFFER: usize> Mux<'l, 
         self.state.borrow_mut().turns().pump_is_due()
     }
 
-    /// Takes the note that the controller has been silent for a while.
+    /// How long the controller has been silent, if it has been for a while. Returned once.
     pub(crate) fn take_silence(&self) -> Option<Lull> {
         self.state.borrow_mut().take_silence()
     }
@@ -320,7 +320,7 @@ impl<'l, T: Transport, L: Links, R: ReportHandler, const BUFFER: usize> Mux<'l, 
         self.state.borrow_mut().pass(packet);
     }
 
-    /// How often trouble-host had to be given something to make it act.
+    /// How often the controller has had to be made to send something, so that trouble-host acts.
     pub(crate) fn passes(&self) -> u32 {
         self.state.borrow().passes()
     }
@@ -535,8 +535,7 @@ impl<'l, T: Transport, L: Links, R: ReportHandler, const BUFFER: usize> Mux<'l, 
     }
 }
 
-/// Lives while a packet of trouble-host's waits to be sent; dropping it withdraws the packet's
-/// claim.
+/// Lives while a packet of trouble-host's waits to be sent; dropping it reports that it no longer waits.
 struct Waiting<'m> {
     state: &'m RefCell<MuxState>,
     handle: u16,

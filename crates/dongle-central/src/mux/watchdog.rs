@@ -31,7 +31,7 @@ enum Patience {
     Whole,
     /// A little more, because the check at the timeout ran late.
     More,
-    /// Until what has already arrived is read; after another full timeout if nobody reads it.
+    /// Only until what has already arrived is read, or for another full timeout if nobody reads it.
     Last,
 }
 

@@ -118,7 +118,7 @@ impl MuxState {
         }
     }
 
-    /// Takes the note that the controller has been silent for a while.
+    /// How long the controller has been silent, if it has been for a while. Returned once.
     pub fn take_silence(&mut self) -> Option<Lull> {
         self.silence.take()
     }

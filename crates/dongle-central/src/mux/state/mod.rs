@@ -110,7 +110,7 @@ pub struct MuxState {
     disconnecting: (u16, Instant),
     /// Packets that were held back, or made here, and that trouble-host may get now.
     passed: Deque<Passed, MAX_LINKS>,
-    /// How often trouble-host had to be given something to make it act.
+    /// How often the controller has had to be made to send something, so that trouble-host acts.
     passes: u32,
     /// The longest L2CAP frame that trouble-host has room for, in octets of payload; 0 if there is
     /// no trouble-host.
