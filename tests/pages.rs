@@ -9,7 +9,7 @@ use std::time::Duration;
 use dongle_tests::example::{Ended, Example};
 
 /// What an example that comes to its end takes at most.
-const LIMIT: Duration = Duration::from_secs(90);
+const LIMIT: Duration = Duration::from_secs(240);
 
 fn text(path: &str) -> String {
     let root = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("..");
