@@ -1,8 +1,10 @@
 //! One pairing from the initiator's side (Core Vol 3 Part H, 2.3 and 2.4): fed the peer's commands,
 //! and asked what to do next.
 
+mod secrets;
+
 use heapless::Deque;
-use zeroize::{Zeroize as _, Zeroizing};
+use zeroize::Zeroizing;
 
 use super::command::{Features, Frame, auth, code, keys, length};
 use super::keys::{PeerKeys, shorten};
@@ -14,6 +16,7 @@ use super::{Answer, Encryption, Next, Outcome, Parties, Question};
 use crate::security::{
     IoCapabilities, OutOfBand, PairingFailure, Passkey, Requirements, SecurityError,
 };
+use secrets::Secrets;
 
 /// Rounds of passkey entry, one for each bit (2.3.5.6.3).
 const ROUNDS: u8 = 20;
@@ -46,35 +49,6 @@ enum Todo {
     Identity,
     IdentityAddress,
     Ask(Question),
-}
-
-/// Values that must stay secret.
-#[derive(Default)]
-struct Secrets {
-    /// The Diffie-Hellman key, DHKey.
-    shared: Coordinate,
-    /// The key of the DHKey checks.
-    check: Block,
-    /// The values that authenticate the two sides (ra and rb of 2.3.5.6; `ours` is TK of legacy pairing). Both
-    /// are the passkey, or each side's out-of-band random value; with neither they are zero.
-    ours: Block,
-    peers: Block,
-    /// The key that the link is first encrypted with.
-    key: Block,
-}
-
-impl Drop for Secrets {
-    fn drop(&mut self) {
-        self.shared.zeroize();
-        for block in [
-            &mut self.check,
-            &mut self.ours,
-            &mut self.peers,
-            &mut self.key,
-        ] {
-            block.zeroize();
-        }
-    }
 }
 
 /// A pairing.
