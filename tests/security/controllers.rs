@@ -137,9 +137,7 @@ fn who_leaves_with_its_last_key_is_bonded() {
         let connection = connect(&dongle, &mut peer);
         let pairing = pair(&connection);
         let mut book = Pairing::begin(&mut peer, LEGACY);
-        book.legacy(0);
-        book.encrypt();
-        book.give_key([9; 16], 0x1234, [8; 8]);
+        book.finish_legacy(0);
         is_here.recv_timeout(PATIENCE).expect("the key comes");
         peer.disconnect(0x13);
         // That it is over may be known by then, or not.

@@ -182,9 +182,7 @@ fn a_device_that_wants_its_passkey_after_all_is_given_it_by_legacy_pairing_too()
             response[0] = 0;
         }
         let mut book = Pairing::begin(&mut peer, response);
-        book.legacy(if display { 123_456 } else { 0 });
-        book.encrypt();
-        book.give_key([9; 16], 1, [8; 8]);
+        book.finish_legacy(if display { 123_456 } else { 0 });
         peer.serve(&server, None, || reading.is_finished());
         assert_eq!(reading.join().expect("no panic").expect("it is read"), [1]);
         assert_eq!(connection.security().level(), Level::Encrypted);
@@ -254,14 +252,9 @@ fn with_a_person_there_the_first_pairing_asks_for_the_passkey() {
             let mut display = LEGACY;
             display[0] = 0;
             let mut book = Pairing::begin(&mut peer, display);
-            book.legacy(123_456);
-            book.encrypt();
-            book.give_key([9; 16], 1, [8; 8]);
+            book.finish_legacy(123_456);
         } else {
-            let mut book = Pairing::begin(&mut peer, [0, 0, 9, 16, 0, 0]).exchange_keys();
-            book.passkey(123_456);
-            assert!(book.check(123_456));
-            book.encrypt();
+            Pairing::by_passkey(&mut peer, 123_456);
         }
         peer.serve(&server, None, || reading.is_finished());
         assert_eq!(reading.join().expect("no panic").expect("it is read"), [1]);

@@ -170,10 +170,7 @@ fn the_end_of_an_encryption_that_nobody_waits_for_is_not_that_of_the_next() {
 #[test]
 fn a_second_pairing_that_fails_late_leaves_no_more_than_it_came_to() {
     let peer_does = |peer: &mut Peer| {
-        let mut book = Pairing::begin(peer, [0, 0, 13, 16, 0, 0]).exchange_keys();
-        book.passkey(PASSKEY);
-        assert!(book.check(PASSKEY));
-        book.encrypt();
+        Pairing::by_passkey(peer, PASSKEY);
         let mut book = Pairing::begin(peer, [3, 0, 9, 16, 0, 2]).exchange_keys();
         book.compare();
         assert!(book.check(0));

@@ -206,10 +206,7 @@ fn a_device_that_was_paired_is_paired_again_for_more_on_the_same_connection() {
     let (agent, us) = person(IoCapabilities::KeyboardOnly);
     let pairing = pair_safely(&connection, agent);
     us.answer(Some(123_456));
-    let mut book = Pairing::begin(&mut peer, [0, 0, 13, 16, 0, 0]).exchange_keys();
-    book.passkey(123_456);
-    assert!(book.check(123_456));
-    book.encrypt();
+    Pairing::by_passkey(&mut peer, 123_456);
     let level = pairing.join().expect("no panic").expect("it pairs").level();
     assert_eq!(level, Level::SecureConnections);
     assert_eq!(dongle.bonds().len(), 1);

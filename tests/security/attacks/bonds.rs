@@ -23,11 +23,7 @@ fn a_bonded_device_is_not_paired_with_less() {
     let (_world, dongle, mut peer, connection) = connected(agent);
     let pairing = pair(&connection);
     us.answer(Some(123_456));
-    let mut book = Pairing::begin(&mut peer, [0, 0, 13, 16, 0, 0]).exchange_keys();
-    book.passkey(123_456);
-    assert!(book.check(123_456));
-    book.encrypt();
-    let key = book.key;
+    let key = Pairing::by_passkey(&mut peer, 123_456);
     let before = done(pairing).expect("it pairs");
     assert_eq!(before.level(), Level::SecureConnections);
     soon(connection.disconnect());
@@ -123,10 +119,7 @@ fn what_is_paired_again_for_more_does_not_become_less() {
     let (agent, us) = person(IoCapabilities::KeyboardOnly);
     let pairing = pair_safely(&connection, agent);
     us.answer(Some(123_456));
-    let mut book = Pairing::begin(&mut peer, [0, 0, 13, 16, 0, 0]).exchange_keys();
-    book.passkey(123_456);
-    assert!(book.check(123_456));
-    book.encrypt();
+    Pairing::by_passkey(&mut peer, 123_456);
     let level = done(pairing).expect("it pairs").level();
     assert_eq!(level, Level::SecureConnections);
 }
@@ -327,11 +320,7 @@ fn who_demands_more_after_a_pairing_that_nobody_waited_for_has_it() {
     us.answer(Some(123_456));
     let more = pair_safely(&connection, agent);
     Pairing::just_works(&mut peer);
-    let mut book = Pairing::begin(&mut peer, [0, 0, 13, 16, 0, 0]).exchange_keys();
-    book.passkey(123_456);
-    assert!(book.check(123_456));
-    book.encrypt();
-    let key = book.key;
+    let key = Pairing::by_passkey(&mut peer, 123_456);
     let security = done(more).expect("it pairs");
     assert_eq!(security.level(), Level::SecureConnections);
     soon(connection.disconnect());

@@ -56,9 +56,7 @@ fn by_the_book_it_pairs() {
         let pairing = pair(&connection);
         if legacy {
             let mut book = Pairing::begin(&mut peer, LEGACY);
-            book.legacy(0);
-            book.encrypt();
-            book.give_key([9; 16], 0x1234, [8; 8]);
+            book.finish_legacy(0);
         } else {
             Pairing::just_works(&mut peer);
         }
@@ -83,9 +81,7 @@ fn by_the_book_with_a_passkey_or_numbers_it_is_authenticated_but_not_by_legacy_p
         let mut book = Pairing::begin(&mut peer, display);
         us.answer(Some(123_456));
         if legacy {
-            book.legacy(123_456);
-            book.encrypt();
-            book.give_key([9; 16], 0x1234, [8; 8]);
+            book.finish_legacy(123_456);
         } else {
             book = book.exchange_keys();
             book.passkey(123_456);

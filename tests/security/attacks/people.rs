@@ -141,9 +141,7 @@ fn who_demands_more_than_just_works_has_it_by_legacy_pairing_too() {
             continue;
         }
         us.answer(Some(123_456));
-        book.legacy(123_456);
-        book.encrypt();
-        book.give_key([9; 16], 0x1234, [8; 8]);
+        book.finish_legacy(123_456);
         let security = done(pairing).expect("it pairs");
         assert!(security.encrypted && !security.authenticated);
     }

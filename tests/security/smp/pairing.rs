@@ -24,7 +24,9 @@ pub mod code {
 /// Parameters of a Pairing Response: IO capability, OOB flag, AuthReq, key size, keys of either
 /// side. Nobody is there; bonding, by LE Secure Connections, with no other keys.
 pub const SECURE: [u8; 6] = [3, 0, 0x09, 16, 0, 0];
-/// The same by legacy pairing, where the peripheral's long term key is distributed.
+/// The peer displays a passkey, and demands that it is used.
+pub const DISPLAYS: [u8; 6] = [0, 0, 0x0D, 16, 0, 0];
+/// As [`SECURE`] by legacy pairing, where the peripheral's long term key is distributed.
 pub const LEGACY: [u8; 6] = [3, 0, 0x01, 16, 0, 1];
 
 /// A pairing that the central has asked for.
@@ -205,6 +207,22 @@ impl<'p> Pairing<'p> {
         assert!(pairing.check(0), "another check value");
         pairing.encrypt();
         pairing.key
+    }
+
+    /// All of a pairing by LE Secure Connections with the passkey that the peer displays.
+    pub fn by_passkey(peer: &'p mut Peer, passkey: u32) -> Block {
+        let mut pairing = Self::begin(peer, DISPLAYS).exchange_keys();
+        pairing.passkey(passkey);
+        assert!(pairing.check(passkey), "another check value");
+        pairing.encrypt();
+        pairing.key
+    }
+
+    /// The rest of a legacy pairing with this passkey, up to the key that is kept.
+    pub fn finish_legacy(&mut self, passkey: u32) {
+        self.legacy(passkey);
+        self.encrypt();
+        self.give_key([9; 16], 0x1234, [8; 8]);
     }
 
     fn addresses(&self) -> (DeviceAddress, DeviceAddress) {

@@ -101,7 +101,7 @@ where
         if let Some(handle) = self.mux.next_disconnection() {
             let reason = DisconnectReason::RemoteUserTerminatedConn;
             let command = Disconnect::new(ConnHandle::new(handle), reason);
-            let command = Command::new(&command).only_to(handle, self.mux.link(handle));
+            let command = Command::new(&command).only_to(self.mux.link(handle));
             return Some((command, Errand::Tell));
         }
         let passes = self.mux.passes();
@@ -111,8 +111,7 @@ where
         }
         while let Some(request) = self.mux.next_request() {
             let allowed = self.bounds.get().allow(&request.wish.for_host());
-            let to_it =
-                |command: Command| command.only_to(request.handle, self.mux.link(request.handle));
+            let to_it = |command: Command| command.only_to(self.mux.link(request.handle));
             match request.identifier {
                 None => return Some((to_it(request.reply(allowed)), Errand::Tell)),
                 Some(_) if allowed => {

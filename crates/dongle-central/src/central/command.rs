@@ -32,7 +32,7 @@ pub(super) mod opcode {
 /// A command as bytes.
 pub(super) struct Command {
     opcode: u16,
-    connection: Option<(u16, LinkId)>,
+    link: Option<LinkId>,
     bytes: Outgoing<LONGEST>,
 }
 
@@ -42,7 +42,7 @@ impl Command {
         let Ok(()) = PacketToController::write_hci(command, &mut bytes);
         Self {
             opcode: C::OPCODE.to_raw(),
-            connection: None,
+            link: None,
             bytes,
         }
     }
@@ -58,14 +58,14 @@ impl Command {
         }
         Self {
             opcode,
-            connection: None,
+            link: None,
             bytes,
         }
     }
 
-    /// Makes the command one that is only sent if `handle` still belongs to the link by then.
-    pub(super) fn only_to(mut self, handle: u16, id: Option<LinkId>) -> Self {
-        self.connection = id.map(|id| (handle, id));
+    /// The same command, which is only sent if the controller still has this link by then.
+    pub(super) fn only_to(mut self, link: Option<LinkId>) -> Self {
+        self.link = link;
         self
     }
 
@@ -83,8 +83,8 @@ impl Emit for Command {
         let Ok(()) = sink.write_all(self.bytes.bytes().unwrap_or_default());
     }
 
-    fn connection(&self) -> Option<(u16, LinkId)> {
-        self.connection
+    fn link(&self) -> Option<LinkId> {
+        self.link
     }
 }
 

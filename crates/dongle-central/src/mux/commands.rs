@@ -186,8 +186,8 @@ where
             commands: &self.commands,
             sent: false,
         };
-        if let Some((handle, id)) = command.connection()
-            && self.link(handle) != Some(id)
+        if let Some(id) = command.link()
+            && !self.has_link(id)
         {
             return Err(cmd::Error::Hci(HciError::UNKNOWN_CONN_IDENTIFIER));
         }

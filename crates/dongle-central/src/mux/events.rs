@@ -6,6 +6,7 @@ use bt_hci::event::le::{
     LeEnhancedConnectionComplete, LePhyUpdateComplete, LeRemoteConnectionParameterRequest,
 };
 use bt_hci::event::{DisconnectionComplete, EncryptionChangeV1, EncryptionKeyRefreshComplete};
+use bt_hci::param::{ConnHandle, Duration, Status};
 
 use super::report::{self, Report};
 use super::request::{ParameterRequest, Wish};
@@ -312,32 +313,18 @@ fn le_meta(parameters: &[u8]) -> Option<Judgement> {
         subevent::CONNECTION_COMPLETE => {
             let e = LeConnectionComplete::from_hci_bytes_complete(data).ok()?;
             let peer = Address::new(e.peer_addr_kind, e.peer_addr);
-            let (interval, timeout) = (e.conn_interval.as_u16(), e.supervision_timeout.as_u16());
-            let parameters =
-                ConnectionParameters::from_hci(interval, e.peripheral_latency, timeout);
-            connection(
-                e.status.into_inner(),
-                e.handle.raw(),
-                peer,
-                None,
-                parameters,
-            )
+            let (interval, timeout) = (e.conn_interval, e.supervision_timeout);
+            let parameters = parameters_of(interval, e.peripheral_latency, timeout);
+            connection(e.status, e.handle, peer, None, parameters)
         }
         subevent::ENHANCED_CONNECTION_COMPLETE => {
             let e = LeEnhancedConnectionComplete::from_hci_bytes_complete(data).ok()?;
             let peer = Address::new(e.peer_addr_kind, e.peer_addr);
-            let (interval, timeout) = (e.conn_interval.as_u16(), e.supervision_timeout.as_u16());
-            let parameters =
-                ConnectionParameters::from_hci(interval, e.peripheral_latency, timeout);
+            let (interval, timeout) = (e.conn_interval, e.supervision_timeout);
+            let parameters = parameters_of(interval, e.peripheral_latency, timeout);
             let on_air = e.peer_resolvable_private_addr;
             let on_air = (on_air.raw() != [0; 6]).then(|| Address::random(on_air.into_inner()));
-            connection(
-                e.status.into_inner(),
-                e.handle.raw(),
-                peer,
-                on_air,
-                parameters,
-            )
+            connection(e.status, e.handle, peer, on_air, parameters)
         }
         subevent::READ_REMOTE_FEATURES_COMPLETE => {
             let &[status, h0, h1, ref features @ ..] = data else {
@@ -369,11 +356,11 @@ fn le_meta(parameters: &[u8]) -> Option<Judgement> {
         subevent::SCAN_TIMEOUT => data.is_empty().then(pass)?,
         subevent::CONNECTION_UPDATE_COMPLETE => {
             let e = LeConnectionUpdateComplete::from_hci_bytes_complete(data).ok()?;
-            let (interval, timeout) = (e.conn_interval.as_u16(), e.supervision_timeout.as_u16());
+            let (interval, timeout) = (e.conn_interval, e.supervision_timeout);
             for_both(Event::Updated {
                 handle: e.handle.raw(),
                 status: e.status.into_inner(),
-                parameters: ConnectionParameters::from_hci(interval, e.peripheral_latency, timeout),
+                parameters: parameters_of(interval, e.peripheral_latency, timeout),
             })
         }
         subevent::DATA_LENGTH_CHANGE => {
@@ -399,21 +386,30 @@ fn le_meta(parameters: &[u8]) -> Option<Judgement> {
     }
 }
 
+/// From the fields of three events that tell a connection's parameters.
+fn parameters_of(
+    interval: Duration<1_250>,
+    latency: u16,
+    timeout: Duration<10_000>,
+) -> ConnectionParameters {
+    ConnectionParameters::from_hci(interval.as_u16(), latency, timeout.as_u16())
+}
+
 fn connection(
-    status: u8,
-    handle: u16,
+    status: Status,
+    handle: ConnHandle,
     peer: Address,
     on_air: Option<Address>,
     parameters: ConnectionParameters,
 ) -> Option<Judgement> {
-    for_both(match status {
+    for_both(match status.into_inner() {
         0 => Event::Connected {
-            handle,
+            handle: handle.raw(),
             peer,
             on_air,
             parameters,
         },
-        _ => Event::NotConnected { status },
+        status => Event::NotConnected { status },
     })
 }
 

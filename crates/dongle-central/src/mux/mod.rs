@@ -278,6 +278,11 @@ impl<'l, T: Transport, L: Links, R: ReportHandler, const BUFFER: usize> Mux<'l, 
         self.state.borrow().link(handle)
     }
 
+    /// Whether the controller still has the connection of this link.
+    pub(crate) fn has_link(&self, id: LinkId) -> bool {
+        self.state.borrow().has_link(id)
+    }
+
     /// Whether [`Mux::run`] has had something to do since it was last polled.
     pub(crate) fn is_due(&self) -> bool {
         self.state.borrow_mut().turns().pump_is_due()

@@ -86,9 +86,9 @@ pub(crate) trait Emit {
     /// Writes the whole packet.
     fn emit(&self, sink: &mut Sink);
 
-    /// The connection that a command names, and the link that it belonged to when the command was made.
-    /// While the command waits for its turn, the controller may give the handle to the next connection.
-    fn connection(&self) -> Option<(u16, LinkId)> {
+    /// The link whose handle a command names. While the command waits for its turn, the link may end, and
+    /// the controller may give the handle to the next connection.
+    fn link(&self) -> Option<LinkId> {
         None
     }
 }

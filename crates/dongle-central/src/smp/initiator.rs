@@ -2,6 +2,7 @@
 //! and asked what to do next.
 
 mod secrets;
+mod values;
 
 use heapless::Deque;
 use zeroize::Zeroizing;
@@ -306,7 +307,7 @@ impl Initiator {
             return refuse(PairingFailure::AUTHENTICATION_REQUIREMENTS);
         }
         let agreed = self.request.responder_keys & response.responder_keys;
-        self.given.expect(agreed, self.secure);
+        self.given.wait_for(agreed, self.secure);
         match (self.method, self.secure) {
             (Method::OutOfBand, _) => self.ask(Question::OutOfBand),
             (_, true) => self.send_public_key(),
@@ -436,43 +437,6 @@ impl Initiator {
         self.phase = Phase::Confirm;
     }
 
-    /// The bit of the passkey that this round checks.
-    fn bit(&self) -> u8 {
-        let passed = self.round >> 3;
-        let octet = self.secrets.ours.get(usize::from(passed)).copied();
-        0x80 | octet.unwrap_or_default() >> (self.round & 7) & 1
-    }
-
-    fn own_confirm(&self) -> Block {
-        if self.secure {
-            return f4(&self.own_x(), &self.peer_x, &self.nonce, self.bit());
-        }
-        self.legacy_confirm(&self.nonce)
-    }
-
-    #[cfg(feature = "legacy-pairing")]
-    fn legacy_confirm(&self, nonce: &Block) -> Block {
-        let (ours, peers) = self.addresses();
-        toolbox::c1(
-            &self.secrets.ours,
-            nonce,
-            &self.request.command(code::PAIRING_REQUEST),
-            &self.response.command(code::PAIRING_RESPONSE),
-            &ours,
-            &peers,
-        )
-    }
-
-    /// Legacy pairing was refused before this.
-    #[cfg(not(feature = "legacy-pairing"))]
-    fn legacy_confirm(&self, _: &Block) -> Block {
-        [0; 16]
-    }
-
-    fn own_x(&self) -> Coordinate {
-        self.pair.as_ref().map_or([0; 32], KeyPair::x)
-    }
-
     /// Takes the peer's confirm value.
     fn confirmed(&mut self, confirm: Block) -> Result<(), SecurityError> {
         // A peer that does not know the passkey could send ours back.
@@ -545,23 +509,6 @@ impl Initiator {
             f5(&shared, &self.nonce, &self.peer_nonce, &ours, &peers);
         self.then(Todo::Check);
         self.phase = Phase::Check;
-    }
-
-    fn addresses(&self) -> ([u8; 7], [u8; 7]) {
-        (address(self.parties.ours), address(self.parties.peers))
-    }
-
-    fn own_check(&self) -> Block {
-        let (ours, peers) = self.addresses();
-        f6(
-            &self.secrets.check,
-            &self.nonce,
-            &self.peer_nonce,
-            &self.secrets.peers,
-            &self.request.capabilities(),
-            &ours,
-            &peers,
-        )
     }
 
     /// Takes the peer's proof that it has the keys.

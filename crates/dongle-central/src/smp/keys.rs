@@ -41,7 +41,7 @@ impl PeerKeys {
     };
 
     /// Waits for the keys that were agreed on; with LE Secure Connections, the long term key exists already.
-    pub fn expect(&mut self, agreed: u8, secure: bool) {
+    pub fn wait_for(&mut self, agreed: u8, secure: bool) {
         if agreed & keys::ENCRYPTION != 0 && !secure {
             self.expected |= half::KEY | half::NAME;
         }

@@ -217,7 +217,7 @@ where
         let ediv = with.ediv.to_le_bytes();
         let parameters = [&[h0, h1][..], &with.rand, &ediv, with.key.reveal()];
         let command = Command::written(ENABLE_ENCRYPTION, &parameters);
-        let command = command.only_to(self.handle(), Some(self.id));
+        let command = command.only_to(Some(self.id));
         match self.central.tell_it(command).await {
             // A refusal is recorded in the same place as the outcome.
             Ok(()) | Err(Error::Hci(_)) => {}

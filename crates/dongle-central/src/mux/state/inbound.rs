@@ -504,6 +504,11 @@ impl MuxState {
             .map(|known| known.id)
     }
 
+    /// Whether the controller still has the connection of this link.
+    pub fn has_link(&self, id: LinkId) -> bool {
+        self.links.iter().any(|known| known.id == id)
+    }
+
     /// A connection is over, and all that was kept for it.
     fn forget(&mut self, handle: u16, reason: Reason, links: &impl Links) {
         self.turns.disconnected(handle);
